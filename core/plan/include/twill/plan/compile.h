@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Plan + layout -> the tables that kernels read. Done once per (plan, layout); running allocates nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "twill/kernels/tile_list.h"
+#include "twill/plan/plan.h"
+
+namespace twill {
+
+struct TileList {
+  TokenOrder order;
+  std::vector<kernels::KeyRun> runs;
+  std::vector<std::int32_t> run_begin;                              // [query_tiles + 1]
+  std::shared_ptr<const std::vector<std::int32_t>> position_to_token;  // null: raster; shared by lists of one order
+  std::int64_t tiles = 0;                                           // list tiles in all runs
+
+  kernels::TileListView view() const;
+};
+
+// One pattern at one layout. kDense, kSkip, kMean patterns need no list: tiles is 0 and runs is empty for them.
+TileList compile_pattern(const Pattern& pattern, const TokenLayout& layout);
+
+// Cells (list tiles) of a pattern: dense counts query_tiles x key_tiles, skip and mean 0.
+std::int64_t pattern_tiles(const Pattern& pattern, const TokenLayout& layout);
+std::int64_t dense_tiles(const TokenLayout& layout);
+
+class CompiledPlan {
+ public:
+  // Compiles every distinct (pattern, order) once, on up to `threads` threads (0: all).
+  CompiledPlan(const Plan& plan, const TokenLayout& layout, int threads = 0);
+
+  const TokenLayout& layout() const { return layout_; }
+  std::int32_t segment_count() const { return static_cast<std::int32_t>(tasks_.size()); }
+  // Tasks of one layer's heads, [heads of that stack]; lists() is what their indices point into.
+  std::span<const kernels::HeadTask> tasks(std::int32_t segment, std::int32_t expert, std::int32_t stack,
+                                           std::int32_t layer) const;
+  std::span<const kernels::TileListView> lists() const { return views_; }
+  bool segment_is_dense(std::int32_t segment) const;
+  std::size_t bytes() const;  // of all tables
+
+  // Executed cells of one forward in a segment, over dense's.
+  double density(std::int32_t segment, std::int32_t expert) const;
+
+ private:
+  TokenLayout layout_;
+  ModelShape model_;
+  std::vector<TileList> storage_;
+  std::vector<kernels::TileListView> views_;
+  std::vector<std::vector<std::vector<kernels::HeadTask>>> tasks_;  // [segment][expert][head_index]
+};
+
+// Density of a whole run: mean over the forwards at `t` (each step's timestep over its training range, one per forward)
+// with `expert_at[i]` its expert (empty: all 0). Never quote without layout, scheduler, shift and steps.
+double run_density(const CompiledPlan& compiled, const Plan& plan, const std::vector<double>& t,
+                   const std::vector<std::int32_t>& expert_at = {});
+
+}  // namespace twill

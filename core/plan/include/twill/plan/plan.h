@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A plan: per segment of t, expert, stack, layer and head an index into one table of patterns.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "twill/plan/pattern.h"
+
+namespace twill {
+
+struct StackShape {
+  std::string name;  // "blocks"; Hunyuan: "double_blocks", "single_blocks"; VACE: "vace_blocks"
+  std::int32_t layers = 0;
+  std::int32_t heads = 0;
+  friend auto operator<=>(const StackShape&, const StackShape&) = default;
+};
+
+// What a plan must know of its model; a plan runs only on a model with the same shape.
+struct ModelShape {
+  std::string family;                              // "wan2.1-t2v"
+  std::vector<std::string> experts{"default"};     // Wan 2.2: "high_noise", "low_noise"
+  std::vector<StackShape> stacks;
+  std::int32_t head_dim = 0;
+  friend auto operator<=>(const ModelShape&, const ModelShape&) = default;
+
+  std::int32_t heads_total() const;  // layers x heads over all stacks, of one expert
+};
+
+// Flat index of (stack, layer, head) inside one expert: stacks in order, layer-major. Throws Error(kModel) if outside.
+std::int32_t head_index(const ModelShape& model, std::int32_t stack, std::int32_t layer, std::int32_t head);
+
+enum class Precision : std::uint8_t { kBf16 };  // kernels with quantised operands append here
+
+struct HeadPlan {
+  std::int32_t pattern = 0;  // index into Plan::patterns
+  Precision precision = Precision::kBf16;
+  friend auto operator<=>(const HeadPlan&, const HeadPlan&) = default;
+};
+
+// t in (t_begin, t_end]; t = 1 is noise, 0 clean. The lowest segment also owns t = 0.
+struct Segment {
+  double t_begin = 0.0;
+  double t_end = 1.0;
+  bool dense = false;                         // all heads dense; heads then empty
+  std::vector<std::vector<HeadPlan>> heads;   // [expert][head_index]
+  friend auto operator<=>(const Segment&, const Segment&) = default;
+};
+
+struct Profile;  // profile.h
+
+struct Plan {
+  std::string name;
+  ModelShape model;
+  std::vector<Pattern> patterns;
+  std::vector<Segment> segments;                  // sorted by t_begin, covering (0, 1] without gaps
+  std::map<std::string, std::string> provenance;  // free text by key: "source", "created", "device", "commit", ...
+  std::shared_ptr<const Profile> profile;         // may be empty
+};
+
+// Throws Error(kModel or kFile) with a path such as "segments[1].heads.default[3]" and the value.
+void check_plan(const Plan& plan);
+// Throws Error(kModel) saying what differs.
+void check_plan_fits(const Plan& plan, const ModelShape& model);
+// Index of the segment that owns t; t outside [0, 1] is clamped.
+std::int32_t segment_at(const Plan& plan, double t);
+
+}  // namespace twill
