@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Looks for what each optional part needs and sets TWILL_HAS_<PART>. Nothing is downloaded.
-set(TWILL_PARTS_SUMMARY "")
-
 # After the search for a part: ON and not found fails, AUTO and not found says what is left out.
 function(twill_decide part found reason)
   set(has FALSE)
@@ -21,24 +19,39 @@ endfunction()
 
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(Threads REQUIRED)
+# The environment that installer/lib.sh makes is preferred to whatever python3 is on PATH.
+if(NOT Python3_EXECUTABLE AND EXISTS "${PROJECT_SOURCE_DIR}/.venv/bin/python")
+  set(Python3_EXECUTABLE "${PROJECT_SOURCE_DIR}/.venv/bin/python")
+endif()
 find_package(Python3 COMPONENTS Interpreter Development.Module)
 
-if(NOT TWILL_TORCH STREQUAL "OFF")
-  # Torch_DIR can be given; else the wheel of the Python in use answers.
-  if(NOT Torch_DIR AND Python3_EXECUTABLE)
-    execute_process(COMMAND ${Python3_EXECUTABLE} -c "import torch; print(torch.utils.cmake_prefix_path)"
-                    OUTPUT_VARIABLE TWILL_TORCH_PREFIX OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-    list(APPEND CMAKE_PREFIX_PATH "${TWILL_TORCH_PREFIX}")
+set(TWILL_CUDA_FOUND FALSE)
+if(NOT TWILL_CUDA STREQUAL "OFF")
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES "90a-real")
+    endif()
+    enable_language(CUDA)
+    # CMake 3.25 does not know that nvcc 12 and later take C++20; newer ones set this themselves.
+    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+    endif()
+    set(TWILL_CUDA_FOUND TRUE)
   endif()
-  find_package(Torch QUIET)
+endif()
+twill_decide(CUDA "${TWILL_CUDA_FOUND}" "no CUDA compiler was found (nvcc on PATH, or -DCMAKE_CUDA_COMPILER=...)")
+
+if(NOT TWILL_TORCH STREQUAL "OFF")
+  include(${CMAKE_CURRENT_LIST_DIR}/find_torch.cmake)
   find_package(CLI11 QUIET)
 endif()
-if(Torch_FOUND AND CLI11_FOUND)
-  twill_decide(TORCH TRUE "")
-elseif(Torch_FOUND)
-  twill_decide(TORCH FALSE "CLI11 was not found (Debian: libcli11-dev)")
+if(NOT TWILL_TORCH_FOUND)
+  twill_decide(TORCH FALSE "LibTorch was not found (a PyTorch wheel in the Python in use, or -DTWILL_TORCH_ROOT=...)")
 else()
-  twill_decide(TORCH FALSE "LibTorch was not found (a PyTorch wheel in the Python in use, or -DTorch_DIR=...)")
+  twill_decide(TORCH "${CLI11_FOUND}" "CLI11 was not found (Debian: libcli11-dev)")
 endif()
 
 if(NOT TWILL_VIDEO STREQUAL "OFF")
@@ -59,3 +72,5 @@ if(NOT TWILL_PYTHON STREQUAL "OFF" AND Python3_EXECUTABLE)
   find_package(pybind11 QUIET)
 endif()
 twill_decide(PYTHON "${pybind11_FOUND}" "pybind11 was not found (pip install pybind11)")
+
+twill_decide(GUI FALSE "gui/ holds no sources yet")

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+
+# Installs what is missing, builds, runs ctest and pytest, and says how many tests passed, failed and were skipped.
+# Safe to run again; quick when nothing changed.
+#
+#   bash installer/test.sh                   everything
+#   TWILL_PRESET=dev bash installer/test.sh  another preset of CMakePresets.json (dev: with sanitizers)
+set -euo pipefail
+# shellcheck source=installer/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+preset=${TWILL_PRESET:-ci}
+build_dir=$TWILL_ROOT/build/$preset
+results=$build_dir/test-results
+
+run_ctest() {
+  (cd "$TWILL_ROOT" && ctest --preset "$preset" --parallel "$TWILL_JOBS" --output-junit "$results/ctest.xml")
+}
+
+run_pytest() {
+  (cd "$TWILL_ROOT" && TWILL_BUILD_DIR=$build_dir "$TWILL_VENV_PYTHON" -m pytest --junitxml "$results/pytest.xml")
+}
+
+stage "system packages" install_system_packages
+stage "Python packages" install_python_packages installer/requirements.txt installer/requirements-test.txt
+stage "configure ($preset)" configure "$preset"
+stage "build ($preset)" build "$preset"
+
+rm -rf "$results"
+mkdir -p "$results"
+failed=0
+stage "ctest" run_ctest || failed=1
+stage "pytest" run_pytest || failed=1
+
+print_times
+"$TWILL_VENV_PYTHON" "$TWILL_ROOT/installer/summarise_tests.py" "$results/ctest.xml" "$results/pytest.xml" || failed=1
+exit $failed
