@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Names, sizes, headers and words of the files themselves."""
+
+import re
+
+import pytest
+import tree
+
+TOP_LEVEL = {
+    "kernels", "core", "search", "presets", "comfy_nodes", "gui", "tests", "installer",
+    "CMakeLists.txt", "CMakePresets.json", "pyproject.toml", "README.md", "CONTRIBUTING.md", "LICENSE",
+}  # fmt: skip
+
+MOST_LINES = 600
+# Longer files and why they are.
+LONG_FILES: dict[str, str] = {}
+
+SPDX = "SPDX-FileCopyrightText: 2026 The Twill authors", "SPDX-License-Identifier: Apache-2.0"
+WITH_SPDX = (*tree.CODE, "CMakeLists.txt", ".toml", ".yaml", ".clang-tidy", ".editorconfig", ".ci/run")
+
+# Pieces are joined here so that this file does not contain what it looks for.
+FORBIDDEN_WORDS = {
+    "a path of one machine": r"(?<![\w.])/(?:work|farm|root|home/\w+)/|/tmp/(?:venv|build)|\." + "library/",
+    "an address of a package index": "|".join(
+        "\\.".join(host) for host in (("pypi", "org"), ("pythonhosted", "org"), ("deb", "debian", "org"))
+    ),
+    "unfinished work": "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r"|Not" + "ImplementedError",
+    "an issue's number": r"\bissue" + r" #?\d",
+}
+
+
+def test_only_the_fixed_names_stand_at_the_top():
+    top = {name.split("/")[0] for name in tree.files()}
+    assert {name for name in top if not name.startswith(".")} - TOP_LEVEL == set()
+
+
+def test_files_are_short_or_say_why_not():
+    sizes = {name: tree.text_of(name).count("\n") for name in tree.files_ending(*tree.CODE)}
+    too_long = {name: lines for name, lines in sizes.items() if lines > MOST_LINES and name not in LONG_FILES}
+    assert too_long == {}, f"longer than {MOST_LINES} lines: split them, or list them in LONG_FILES with the reason"
+    assert {name for name in LONG_FILES if sizes.get(name, 0) <= MOST_LINES} == set(), "listed as long but are not"
+
+
+def test_code_carries_the_spdx_lines():
+    without = [
+        name for name in tree.files_ending(*WITH_SPDX) if not all(line in tree.text_of(name)[:400] for line in SPDX)
+    ]
+    assert without == []
+
+
+def words_found(text: str) -> list[str]:
+    return [what for what, pattern in FORBIDDEN_WORDS.items() if re.search(pattern, text)]
+
+
+def is_text(name: str) -> bool:
+    return name.endswith((*WITH_SPDX, ".md", ".json", ".txt"))
+
+
+def test_no_machine_paths_or_unfinished_work():
+    named = {name: words_found(tree.text_of(name)) for name in tree.files() if is_text(name) and name != "LICENSE"}
+    assert {name: words for name, words in named.items() if words} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["see /" + "work/main", "# TO" + "DO: later", "files.python" + "hosted.org", "closes issue" + " #12"],
+)
+def test_planted_words_are_found(text):
+    assert words_found(text) != []
