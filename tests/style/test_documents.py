@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+
 import tree
 
 CODE_BLOCK = re.compile(r"^```(?:bash|sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)

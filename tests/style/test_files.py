@@ -5,6 +5,7 @@
 import re
 
 import pytest
+
 import tree
 
 TOP_LEVEL = {

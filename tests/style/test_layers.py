@@ -6,6 +6,7 @@ import ast
 import re
 
 import pytest
+
 import tree
 
 TORCH = r"torch/|ATen/|c10/"
