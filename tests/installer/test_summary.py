@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SUMMARY = Path(__file__).resolve().parents[2] / "installer/summarise_tests.py"
+
+CTEST = """<testsuite>
+<testcase name="a" status="run"/>
+<testcase name="b" status="notrun"><skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>
+<system-out>x_test.cpp:9: Skipped
+no CUDA device
+
+[  SKIPPED ] X.b (0 ms)</system-out></testcase>
+</testsuite>"""
+PYTEST = """<testsuites><testsuite>
+<testcase name="c"/><testcase name="d">{failure}</testcase>
+<testcase name="e"><skipped message="needs a screen"/></testcase>
+</testsuite></testsuites>"""
+
+
+def summarise(tmp_path, *texts):
+    files = []
+    for number, text in enumerate(texts):
+        files.append(tmp_path / f"part{number}.xml")
+        files[-1].write_text(text)
+    return subprocess.run([sys.executable, SUMMARY, *files], capture_output=True, text=True)
+
+
+def test_counts_and_reasons(tmp_path):
+    result = summarise(tmp_path, CTEST, PYTEST.format(failure=""))
+    assert result.returncode == 0
+    assert "  skipped 1: no CUDA device" in result.stdout
+    assert "  skipped 1: needs a screen" in result.stdout
+    assert result.stdout.splitlines()[-1] == "3 passed, 0 failed, 2 skipped"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        pytest.param((CTEST, PYTEST.format(failure="<failure/>")), id="a_failure"),
+        pytest.param((CTEST, "<testsuite"), id="a_damaged_file"),
+        pytest.param(("<testsuite/>",), id="no_test_at_all"),
+    ],
+)
+def test_it_fails(tmp_path, texts):
+    assert summarise(tmp_path, *texts).returncode == 1
