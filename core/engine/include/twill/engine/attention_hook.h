@@ -16,8 +16,8 @@ struct AttentionSite {
   std::int32_t stack = 0;
   std::int32_t layer = 0;
   double t = 0.0;  // timestep over its training range: 1 noise, 0 clean
-  // For profilers: output projection weight [dim, heads * head_dim] and the gate of this call [dim] (fp32); the residual
-  // stream before the block's attention is added [batch, tokens, dim].
+  // For profilers: output projection weight [dim, heads * head_dim] and the gate of this call [dim]
+  // (fp32); the residual stream before the block's attention is added [batch, tokens, dim].
   const at::Tensor* output_weight = nullptr;
   const at::Tensor* gate = nullptr;
   const at::Tensor* residual = nullptr;
@@ -27,13 +27,15 @@ class SelfAttention {
  public:
   virtual ~SelfAttention() = default;
   // q, k, v: [batch, heads, tokens, head_dim], possibly strided. Returns the same shape and dtype.
-  virtual at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionSite& site) = 0;
+  virtual at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                         const AttentionSite& site) = 0;
 };
 
 // ATen's scaled_dot_product_attention.
 class DenseAttention final : public SelfAttention {
  public:
-  at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionSite& site) override;
+  at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                 const AttentionSite& site) override;
 };
 
 }  // namespace twill::engine

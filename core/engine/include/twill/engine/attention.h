@@ -1,0 +1,53 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Self-attention by a plan.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "twill/engine/attention_hook.h"
+#include "twill/plan/compile.h"
+#include "twill/plan/plan.h"
+
+namespace twill::engine {
+
+// Calls that a plan was asked to serve, by what became of them.
+struct AttentionCounts {
+  std::int64_t sparse = 0;         // ran by the plan's tables
+  std::int64_t planned_dense = 0;  // dense because the plan says so: a dense segment or layer
+  std::map<std::string, std::int64_t> fallback;  // dense against the plan, by reason
+};
+
+// Runs each call as the plan's segment for site.t says. A call whose heads are all dense goes to
+// dense attention itself: the same bits. What cannot be served runs dense and is counted by reason.
+// Not for several threads at once.
+class PlanAttention final : public SelfAttention {
+ public:
+  // Compiles the plan for `layout`. threads: 0 for as many as the process may use.
+  PlanAttention(std::shared_ptr<const Plan> plan, const TokenLayout& layout, int threads = 0);
+
+  // Throws Error(kModel) when the plan has no such expert, stack, layer or another number of heads.
+  at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                 const AttentionSite& site) override;
+
+  const Plan& plan() const { return *plan_; }
+  const CompiledPlan& compiled() const { return compiled_; }
+  const AttentionCounts& counts() const { return counts_; }
+  void reset_counts() { counts_ = {}; }
+
+ private:
+  at::Tensor run_dense(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                       const AttentionSite& site, const std::string& reason);
+
+  std::shared_ptr<const Plan> plan_;
+  CompiledPlan compiled_;
+  int threads_ = 0;
+  DenseAttention dense_;
+  AttentionCounts counts_;
+};
+
+}  // namespace twill::engine

@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Where the networks run and in which dtype.
+#pragma once
+
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+#include <string>
+
+namespace twill::engine {
+
+// CUDA when the build of LibTorch and the machine have it, else the CPU.
+c10::Device choose_device();
+// bf16 on CUDA and on CPUs with AVX-512-BF16, else fp32: without that instruction bf16 products are
+// slower than fp32 ones.
+c10::ScalarType choose_dtype(c10::Device device);
+// "float32", "bfloat16", "float16".
+std::string dtype_name(c10::ScalarType dtype);
+// "AMD EPYC, 2 threads" or "NVIDIA H200", for reports.
+std::string device_name(c10::Device device);
+
+}  // namespace twill::engine

@@ -1,0 +1,71 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A model folder: model.json beside the weight files that it names.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "twill/engine/device.h"
+#include "twill/engine/text_table.h"
+#include "twill/engine/wan_dit.h"
+#include "twill/engine/wan_vae.h"
+#include "twill/plan/plan.h"
+#include "twill/plan/token_layout.h"
+
+namespace twill::engine {
+
+struct ClipSize {
+  std::int32_t width = 0;
+  std::int32_t height = 0;
+  std::int32_t frames = 0;
+};
+
+// What the model runs with unless told otherwise.
+struct ModelDefaults {
+  ClipSize size;
+  double fps = 0.0;
+  std::int32_t steps = 0;
+  double shift = 0.0;
+  double cfg = 1.0;  // 1: none
+  std::string sampler;
+};
+
+struct LoadOptions {
+  std::optional<c10::Device> device;     // empty: choose_device()
+  std::optional<c10::ScalarType> dtype;  // empty: choose_dtype(device)
+};
+
+struct VideoModel {
+  std::filesystem::path folder;
+  std::string family;
+  ModelDefaults defaults;
+  std::vector<ClipSize> sizes;  // that it was trained on; may be empty
+  c10::Device device = c10::kCPU;
+  c10::ScalarType dtype = c10::kFloat;
+  std::unique_ptr<WanDit> dit;
+  std::unique_ptr<WanVae> vae;
+  std::unique_ptr<TextTable> text;
+
+  ModelShape shape() const;
+  // Tokens of a clip. Throws Error(kUsage) unless width and height are multiples of 16 and frames
+  // are 4n+1.
+  TokenLayout layout(const ClipSize& size) const;
+  TokenLayout layout(std::int32_t width, std::int32_t height, std::int32_t frames) const {
+    return layout(ClipSize{width, height, frames});
+  }
+  // [1, channels, frames, height, width] of a clip's latents; the same checks.
+  std::array<std::int64_t, 5> latent_shape(const ClipSize& size) const;
+};
+
+// Throws Error(kFile) naming file, field and value when model.json or a weight file is not what it
+// should be.
+VideoModel load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
+
+}  // namespace twill::engine

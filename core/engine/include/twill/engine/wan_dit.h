@@ -1,0 +1,81 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Wan 2.1's text-to-video transformer. Architecture and key names:
+// https://github.com/Wan-Video/Wan2.1
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+
+#include "twill/engine/attention_hook.h"
+#include "twill/engine/weights.h"
+
+namespace twill::engine {
+
+struct WanConfig {
+  std::int64_t dim = 0;
+  std::int64_t ffn_dim = 0;
+  std::int64_t layers = 0;
+  std::int64_t heads = 0;
+  std::int64_t in_channels = 0;
+  std::int64_t out_channels = 0;
+  std::int64_t text_dim = 0;
+  std::int64_t frequencies = 0;  // width of the sinusoidal time embedding
+
+  std::int64_t head_dim() const { return dim / heads; }
+};
+
+// From the sizes of the tensors; heads from the header's metadata (config.transformer.num_heads),
+// else dim / 128. Throws Error(kFile) when the file is no Wan transformer, Error(kUnsupported) for
+// an image-to-video one.
+WanConfig detect_wan_config(const Weights& weights);
+
+// Where in the run a forward stands; handed on to the attention.
+struct StepInfo {
+  double t = 0.0;  // timestep over its training range: 1 noise, 0 clean
+  std::int32_t expert = 0;
+  std::stop_token stop;  // looked at before every layer: Cancelled is thrown
+};
+
+// What the layers keep of a prompt: it is the same at every step.
+struct WanPrompt {
+  std::vector<at::Tensor> keys;    // per layer [batch, heads, text_len, head_dim]
+  std::vector<at::Tensor> values;  // per layer, the same
+};
+
+class WanDit {
+ public:
+  // Products run in `dtype`; the residual stream, the modulation and the normalisations in fp32.
+  WanDit(const Weights& weights, const WanConfig& config, at::ScalarType dtype,
+         at::Device device = at::kCPU);
+  ~WanDit();
+  WanDit(WanDit&&) noexcept;
+  WanDit& operator=(WanDit&&) noexcept;
+
+  const WanConfig& config() const;
+  at::ScalarType dtype() const;
+  at::Device device() const;
+
+  // context: [batch, text_len, text_dim].
+  WanPrompt prepare_prompt(const at::Tensor& context) const;
+
+  // Flow velocity [batch, out_channels, frames, height, width] in fp32. x: [batch, in_channels,
+  // frames, height, width] latents, height and width even; timestep: [batch] in 0..1000. A prompt
+  // of one row serves every batch row. Sites carry gate only when the batch is 1: the contract has
+  // no batch axis there.
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& timestep, const WanPrompt& prompt,
+                     SelfAttention& attention, const StepInfo& step) const;
+  // For single calls: prepares the prompt each time.
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& timestep, const at::Tensor& context,
+                     SelfAttention& attention, const StepInfo& step) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace twill::engine

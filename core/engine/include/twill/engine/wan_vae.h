@@ -1,0 +1,53 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Wan 2.1's causal video VAE (stride 4, 8, 8; 16 channels) at any width. Architecture and key
+// names: https://github.com/Wan-Video/Wan2.1
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+
+#include "twill/engine/weights.h"
+
+namespace twill::engine {
+
+struct VaeOptions {
+  std::function<void(std::int64_t done, std::int64_t total)>
+      progress;          // in latent frames; may be empty
+  std::stop_token stop;  // looked at between chunks: Cancelled is thrown
+  // Latent frames worked on at once; 0: as many as keep the largest buffer within 256 MB. The
+  // result does not depend on it but for rounding.
+  std::int64_t chunk = 0;
+};
+
+class WanVae {
+ public:
+  // Products run in `dtype`. Throws Error(kFile) when the file is no Wan 2.1 VAE.
+  WanVae(const Weights& weights, at::ScalarType dtype, at::Device device = at::kCPU);
+  ~WanVae();
+  WanVae(WanVae&&) noexcept;
+  WanVae& operator=(WanVae&&) noexcept;
+
+  std::int64_t width() const;  // channels of the outermost layers: 96 in Wan 2.1
+  at::ScalarType dtype() const;
+  at::Device device() const;
+
+  // latents: [batch, 16, T, h, w] as the transformer has them (mean 0, deviation 1).
+  // Returns [batch, 3, 4 (T - 1) + 1, 8 h, 8 w] in fp32, clamped to -1..1.
+  at::Tensor decode(const at::Tensor& latents, const VaeOptions& options = {}) const;
+  // video: [batch, 3, 4 n + 1, height, width] in -1..1, height and width multiples of 8.
+  // Returns the posterior's mean [batch, 16, n + 1, height / 8, width / 8] in fp32, as the
+  // transformer has latents.
+  at::Tensor encode(const at::Tensor& video, const VaeOptions& options = {}) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace twill::engine

@@ -1,0 +1,230 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "dit_ops.h"
+
+#include <ATen/Parallel.h>
+
+#include <cmath>
+
+#include "simd.h"
+#include "twill/plan/error.h"
+
+namespace twill::engine {
+namespace {
+
+constexpr double kRopeTheta = 10000.0;
+constexpr std::int64_t kGrainElements = 1 << 15;
+
+std::int64_t grain_rows(std::int64_t dim) {
+  return std::max<std::int64_t>(1, kGrainElements / dim);
+}
+
+template <typename Out>
+struct NormRows {
+  const float* x;
+  const float* multiply;
+  const float* add;
+  Out* out;
+  std::int64_t dim;
+};
+
+template <typename Out>
+TWILL_INLINE void norm_rows_body(const NormRows<Out>& p, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t row = begin; row < end; ++row) {
+    const float* const x = p.x + row * p.dim;
+    Out* const out = p.out + row * p.dim;
+    const float mean = sum_of(x, p.dim) / static_cast<float>(p.dim);
+    const float variance = sum_of_squares(x, p.dim, mean) / static_cast<float>(p.dim);
+    const float scale = 1.0f / std::sqrt(variance + static_cast<float>(kDitEpsilon));
+    for (std::int64_t i = 0; i < p.dim; ++i) {
+      out[i] = static_cast<Out>((x[i] - mean) * scale * p.multiply[i] + p.add[i]);
+    }
+  }
+}
+TWILL_DISPATCH(template <typename Out>, norm_rows,
+               (const NormRows<Out>& p, std::int64_t begin, std::int64_t end), (p, begin, end))
+
+template <typename Scalar>
+struct RopeRows {
+  Scalar* x;
+  std::int64_t row_stride;
+  const float* weight;
+  const float* cos;  // null: no rotation
+  const float* sin;
+  std::int64_t dim;
+  std::int64_t head_dim;
+  float* scratch;  // [dim]
+};
+
+template <typename Scalar>
+TWILL_INLINE void rope_rows_body(const RopeRows<Scalar>& p, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t row = begin; row < end; ++row) {
+    Scalar* const x = p.x + row * p.row_stride;
+    const float mean_square = sum_of_squares(x, p.dim, 0.0f) / static_cast<float>(p.dim);
+    const float scale = 1.0f / std::sqrt(mean_square + static_cast<float>(kDitEpsilon));
+    for (std::int64_t i = 0; i < p.dim; ++i) {
+      p.scratch[i] = static_cast<float>(x[i]) * scale * p.weight[i];
+    }
+    if (p.cos == nullptr) {
+      for (std::int64_t i = 0; i < p.dim; ++i) {
+        x[i] = static_cast<Scalar>(p.scratch[i]);
+      }
+      continue;
+    }
+    const std::int64_t half = p.head_dim / 2;
+    const float* const cos = p.cos + row * half;
+    const float* const sin = p.sin + row * half;
+    for (std::int64_t head = 0; head < p.dim; head += p.head_dim) {
+      for (std::int64_t i = 0; i < half; ++i) {
+        const float even = p.scratch[head + 2 * i];
+        const float odd = p.scratch[head + 2 * i + 1];
+        x[head + 2 * i] = static_cast<Scalar>(even * cos[i] - odd * sin[i]);
+        x[head + 2 * i + 1] = static_cast<Scalar>(even * sin[i] + odd * cos[i]);
+      }
+    }
+  }
+}
+TWILL_DISPATCH(template <typename Scalar>, rope_rows,
+               (const RopeRows<Scalar>& p, std::int64_t begin, std::int64_t end), (p, begin, end))
+
+template <typename Scalar>
+struct GatedRows {
+  float* x;
+  const Scalar* y;
+  const float* gate;
+  std::int64_t dim;
+};
+
+template <typename Scalar>
+TWILL_INLINE void gated_rows_body(const GatedRows<Scalar>& p, std::int64_t begin,
+                                  std::int64_t end) {
+  for (std::int64_t row = begin; row < end; ++row) {
+    float* const x = p.x + row * p.dim;
+    const Scalar* const y = p.y + row * p.dim;
+    for (std::int64_t i = 0; i < p.dim; ++i) {
+      x[i] += static_cast<float>(y[i]) * p.gate[i];
+    }
+  }
+}
+TWILL_DISPATCH(template <typename Scalar>, gated_rows,
+               (const GatedRows<Scalar>& p, std::int64_t begin, std::int64_t end), (p, begin, end))
+
+// Calls with float, at::BFloat16 or at::Half.
+template <typename Function>
+void with_scalar(at::ScalarType dtype, const Function& function) {
+  if (dtype == at::kFloat) {
+    function(float{});
+  } else if (dtype == at::kBFloat16) {
+    function(at::BFloat16{});
+  } else {
+    TWILL_ASSERT(dtype == at::kHalf);
+    function(at::Half{});
+  }
+}
+
+}  // namespace
+
+RopeTable make_rope_table(std::int64_t frames, std::int64_t rows, std::int64_t cols,
+                          std::int64_t head_dim, at::Device device) {
+  const std::int64_t side = head_dim / 6 * 2;
+  const auto wide = at::TensorOptions().dtype(at::kDouble);
+  const auto angles = [&](std::int64_t count, std::int64_t width) {
+    const at::Tensor exponent = at::arange(0, width, 2, wide) / static_cast<double>(width);
+    return at::outer(at::arange(count, wide), at::pow(kRopeTheta, exponent).reciprocal());
+  };
+  const at::Tensor by_frame = angles(frames, head_dim - 2 * side).view({frames, 1, 1, -1});
+  const at::Tensor by_row = angles(rows, side).view({1, rows, 1, -1});
+  const at::Tensor by_col = angles(cols, side).view({1, 1, cols, -1});
+  const at::Tensor angle =
+      at::cat({by_frame.expand({frames, rows, cols, -1}), by_row.expand({frames, rows, cols, -1}),
+               by_col.expand({frames, rows, cols, -1})},
+              -1)
+          .view({frames * rows * cols, head_dim / 2});
+  return {angle.cos().to(device, at::kFloat), angle.sin().to(device, at::kFloat)};
+}
+
+at::Tensor layer_norm_affine(const at::Tensor& x, const at::Tensor& multiply, const at::Tensor& add,
+                             at::ScalarType dtype) {
+  const std::int64_t dim = x.size(-1);
+  if (!x.is_cpu()) {
+    return (at::layer_norm(x, {dim}, {}, {}, kDitEpsilon) * multiply.unsqueeze(1) +
+            add.unsqueeze(1))
+        .to(dtype);
+  }
+  TWILL_ASSERT(x.is_contiguous() && x.scalar_type() == at::kFloat);
+  const at::Tensor scale = multiply.contiguous();
+  const at::Tensor shift = add.contiguous();
+  at::Tensor out = at::empty(x.sizes(), x.options().dtype(dtype));
+  with_scalar(dtype, [&](auto tag) {
+    using Out = decltype(tag);
+    for (std::int64_t b = 0; b < x.size(0); ++b) {
+      const std::int64_t table = scale.size(0) == 1 ? 0 : b * dim;
+      const std::int64_t start = b * x.size(1) * dim;
+      const NormRows<Out> rows{
+          x.const_data_ptr<float>() + start, scale.const_data_ptr<float>() + table,
+          shift.const_data_ptr<float>() + table, out.mutable_data_ptr<Out>() + start, dim};
+      at::parallel_for(0, x.size(1), grain_rows(dim),
+                       [&](std::int64_t begin, std::int64_t end) { norm_rows(rows, begin, end); });
+    }
+  });
+  return out;
+}
+
+void rms_norm_rope_(at::Tensor& x, const at::Tensor& weight, const RopeTable* rope) {
+  const std::int64_t dim = x.size(-1);
+  if (!x.is_cpu()) {
+    const at::Tensor wide = x.to(at::kFloat);
+    at::Tensor normed = wide * at::rsqrt(wide.square().mean(-1, true) + kDitEpsilon) * weight;
+    if (rope != nullptr) {
+      const std::int64_t half = rope->cos.size(-1);
+      const at::Tensor pairs = normed.view({x.size(0), x.size(1), -1, half, 2});
+      const at::Tensor cos = rope->cos.view({1, -1, 1, half});
+      const at::Tensor sin = rope->sin.view({1, -1, 1, half});
+      const at::Tensor even = pairs.select(-1, 0);
+      const at::Tensor odd = pairs.select(-1, 1);
+      normed = at::stack({even * cos - odd * sin, even * sin + odd * cos}, -1).view(x.sizes());
+    }
+    x.copy_(normed);
+    return;
+  }
+  TWILL_ASSERT(x.stride(-1) == 1 && (rope == nullptr || rope->cos.size(0) == x.size(1)));
+  with_scalar(x.scalar_type(), [&](auto tag) {
+    using Scalar = decltype(tag);
+    for (std::int64_t b = 0; b < x.size(0); ++b) {
+      at::parallel_for(0, x.size(1), grain_rows(dim), [&](std::int64_t begin, std::int64_t end) {
+        std::vector<float> scratch(static_cast<std::size_t>(dim));
+        rope_rows(
+            RopeRows<Scalar>{x.mutable_data_ptr<Scalar>() + b * x.stride(0), x.stride(1),
+                             weight.const_data_ptr<float>(),
+                             rope == nullptr ? nullptr : rope->cos.const_data_ptr<float>(),
+                             rope == nullptr ? nullptr : rope->sin.const_data_ptr<float>(), dim,
+                             rope == nullptr ? dim : 2 * rope->cos.size(-1), scratch.data()},
+            begin, end);
+      });
+    }
+  });
+}
+
+void add_gated_(at::Tensor& x, const at::Tensor& y, const at::Tensor& gate) {
+  if (!x.is_cpu()) {
+    x.addcmul_(y.to(at::kFloat), gate.unsqueeze(1));
+    return;
+  }
+  const std::int64_t dim = x.size(-1);
+  const at::Tensor added = y.contiguous();
+  const at::Tensor scale = gate.contiguous();
+  with_scalar(added.scalar_type(), [&](auto tag) {
+    using Scalar = decltype(tag);
+    for (std::int64_t b = 0; b < x.size(0); ++b) {
+      const std::int64_t start = b * x.size(1) * dim;
+      const GatedRows<Scalar> rows{x.mutable_data_ptr<float>() + start,
+                                   added.const_data_ptr<Scalar>() + start,
+                                   scale.const_data_ptr<float>() + b * dim, dim};
+      at::parallel_for(0, x.size(1), grain_rows(dim),
+                       [&](std::int64_t begin, std::int64_t end) { gated_rows(rows, begin, end); });
+    }
+  });
+}
+
+}  // namespace twill::engine

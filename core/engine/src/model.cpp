@@ -1,0 +1,164 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/engine/model.h"
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "twill/plan/error.h"
+
+namespace twill::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::string_view kFamily = "wan2.1-t2v";
+constexpr std::uintmax_t kMostBytes = 1'000'000;
+constexpr std::int64_t kMostSide = 16384;
+constexpr std::int64_t kMostFrames = 100'000;
+// The VAE's stride times the transformer's patch.
+constexpr std::int32_t kPixelsPerToken = 16;
+constexpr std::int32_t kPixelsPerLatent = 8;
+constexpr std::int32_t kFramesPerLatent = 4;
+
+// One JSON object of model.json, read field by field with exact messages.
+class Fields {
+ public:
+  Fields(std::string where, const json& object) : where_(std::move(where)), object_(object) {
+    require(object.is_object(), ErrorCode::kFile, where_, ": not a JSON object");
+  }
+
+  const json& at(const char* name) const {
+    require(object_.contains(name), ErrorCode::kFile, where_, ": field ", name, " is missing");
+    return object_[name];
+  }
+  Fields object(const char* name) const { return {path(name), at(name)}; }
+  std::string text(const char* name) const {
+    require(at(name).is_string(), ErrorCode::kFile, path(name), " is ", at(name).dump(),
+            ", not text");
+    return at(name).get<std::string>();
+  }
+  std::int32_t integer(const char* name, std::int64_t least, std::int64_t most) const {
+    const json& value = at(name);
+    require(value.is_number_integer() && value >= least && value <= most, ErrorCode::kFile,
+            path(name), " is ", value.dump(), ", not a whole number from ", least, " to ", most);
+    return value.get<std::int32_t>();
+  }
+  double number(const char* name, double least, double most) const {
+    const json& value = at(name);
+    require(value.is_number() && value >= least && value <= most, ErrorCode::kFile, path(name),
+            " is ", value.dump(), ", not a number from ", least, " to ", most);
+    return value.get<double>();
+  }
+  ClipSize clip_size() const {
+    return {integer("width", 1, kMostSide), integer("height", 1, kMostSide),
+            integer("frames", 1, kMostFrames)};
+  }
+  std::string path(const char* name) const { return where_ + "." + name; }
+
+ private:
+  std::string where_;
+  const json& object_;
+};
+
+json read_json(const fs::path& file) {
+  std::error_code error;
+  const std::uintmax_t bytes = fs::file_size(file, error);
+  require(!error, ErrorCode::kFile, file.string(), ": ", error.message());
+  require(bytes <= kMostBytes, ErrorCode::kFile, file.string(), ": ", bytes,
+          " bytes are over the limit of ", kMostBytes);
+  std::ifstream stream(file, std::ios::binary);
+  json document = json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  require(!document.is_discarded(), ErrorCode::kFile, file.string(), ": not valid JSON");
+  return document;
+}
+
+// Weight files lie in the model's folder or below it.
+fs::path weight_file(const fs::path& folder, const Fields& files, const char* name) {
+  const fs::path relative(files.text(name));
+  bool inside = relative.is_relative() && !relative.empty();
+  for (const fs::path& part : relative) {
+    inside = inside && part != "..";
+  }
+  require(inside, ErrorCode::kFile, files.path(name), ": \"", relative.string(),
+          "\" is not a path inside the folder");
+  return folder / relative;
+}
+
+}  // namespace
+
+ModelShape VideoModel::shape() const {
+  const WanConfig& config = dit->config();
+  return {.family = family,
+          .experts = {"default"},
+          .stacks = {{.name = "blocks",
+                      .layers = static_cast<std::int32_t>(config.layers),
+                      .heads = static_cast<std::int32_t>(config.heads)}},
+          .head_dim = static_cast<std::int32_t>(config.head_dim())};
+}
+
+TokenLayout VideoModel::layout(const ClipSize& size) const {
+  const auto check_side = [](const char* name, std::int32_t value) {
+    require(value > 0 && value <= kMostSide && value % kPixelsPerToken == 0, ErrorCode::kUsage,
+            name, " ", value, " is not a multiple of ", kPixelsPerToken, " from ", kPixelsPerToken,
+            " to ", kMostSide);
+  };
+  check_side("width", size.width);
+  check_side("height", size.height);
+  require(size.frames > 0 && size.frames <= kMostFrames && size.frames % kFramesPerLatent == 1,
+          ErrorCode::kUsage, "frames ", size.frames, " is not 4n+1 (1, 5, 9, ...) up to ",
+          kMostFrames);
+  const TokenLayout tokens{.frames = (size.frames - 1) / kFramesPerLatent + 1,
+                           .rows = size.height / kPixelsPerToken,
+                           .cols = size.width / kPixelsPerToken};
+  check_layout(tokens);
+  return tokens;
+}
+
+std::array<std::int64_t, 5> VideoModel::latent_shape(const ClipSize& size) const {
+  const TokenLayout tokens = layout(size);
+  return {1, dit->config().in_channels, tokens.frames, size.height / kPixelsPerLatent,
+          size.width / kPixelsPerLatent};
+}
+
+VideoModel load_model(const fs::path& folder, const LoadOptions& options) {
+  const fs::path file = folder / "model.json";
+  const json document = read_json(file);
+  const Fields fields(file.string(), document);
+  VideoModel model;
+  model.folder = folder;
+  model.family = fields.text("family");
+  require(model.family == kFamily, ErrorCode::kFile, fields.path("family"), ": unknown family \"",
+          model.family, "\"; known is ", kFamily);
+  const Fields defaults = fields.object("default");
+  model.defaults = {.size = defaults.clip_size(),
+                    .fps = defaults.number("fps", 1, 240),
+                    .steps = defaults.integer("steps", 1, 1000),
+                    .shift = defaults.number("shift", 0.01, 100),
+                    .cfg = defaults.number("cfg", 0, 100),
+                    .sampler = defaults.text("sampler")};
+  if (document.contains("sizes")) {
+    require(document["sizes"].is_array(), ErrorCode::kFile, fields.path("sizes"), " is not a list");
+    for (const json& size : document["sizes"]) {
+      model.sizes.push_back(Fields(fields.path("sizes"), size).clip_size());
+    }
+  }
+  const Fields files = fields.object("files");
+  model.device = options.device.value_or(choose_device());
+  model.dtype = options.dtype.value_or(choose_dtype(model.device));
+  const Weights dit = Weights::open(weight_file(folder, files, "dit"));
+  model.dit = std::make_unique<WanDit>(dit, detect_wan_config(dit), model.dtype, model.device);
+  model.vae = std::make_unique<WanVae>(Weights::open(weight_file(folder, files, "vae")),
+                                       model.dtype, model.device);
+  model.text = std::make_unique<TextTable>(TextTable::load(weight_file(folder, files, "text")));
+  require(model.text->text_dim() == model.dit->config().text_dim, ErrorCode::kFile,
+          files.path("text"), ": its rows have ", model.text->text_dim(),
+          " numbers; the transformer takes ", model.dit->config().text_dim);
+  return model;
+}
+
+}  // namespace twill::engine

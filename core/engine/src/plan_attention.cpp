@@ -1,0 +1,126 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "twill/engine/attention.h"
+#include "twill/kernels/attention.h"
+#include "twill/plan/error.h"
+
+namespace twill::engine {
+namespace {
+
+std::optional<kernels::Dtype> kernel_dtype(at::ScalarType dtype) {
+  switch (dtype) {
+    case at::kFloat:
+      return kernels::Dtype::kF32;
+    case at::kBFloat16:
+      return kernels::Dtype::kBf16;
+    case at::kHalf:
+      return kernels::Dtype::kF16;
+    default:
+      return std::nullopt;
+  }
+}
+
+kernels::Strides strides_of(const at::Tensor& x) { return {x.stride(0), x.stride(1), x.stride(2)}; }
+
+const StackShape& stack_at(const ModelShape& model, const AttentionSite& site) {
+  const auto inside = [](std::int32_t index, std::size_t count) {
+    return index >= 0 && static_cast<std::size_t>(index) < count;
+  };
+  require(inside(site.expert, model.experts.size()), ErrorCode::kModel, "the plan has ",
+          model.experts.size(), " experts; expert ", site.expert, " was run");
+  require(inside(site.stack, model.stacks.size()), ErrorCode::kModel, "the plan has ",
+          model.stacks.size(), " stacks; stack ", site.stack, " was run");
+  const StackShape& stack = model.stacks[static_cast<std::size_t>(site.stack)];
+  require(inside(site.layer, static_cast<std::size_t>(stack.layers)), ErrorCode::kModel,
+          "the plan has ", stack.layers, " layers in ", stack.name, "; layer ", site.layer,
+          " was run");
+  return stack;
+}
+
+}  // namespace
+
+PlanAttention::PlanAttention(std::shared_ptr<const Plan> plan, const TokenLayout& layout,
+                             int threads)
+    : plan_(std::move(plan)), compiled_(*plan_, layout, threads), threads_(threads) {}
+
+at::Tensor PlanAttention::run_dense(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                    const AttentionSite& site, const std::string& reason) {
+  ++counts_.fallback[reason];
+  return dense_.run(q, k, v, site);
+}
+
+at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                              const AttentionSite& site) {
+  const StackShape& stack = stack_at(plan_->model, site);
+  require(q.size(1) == stack.heads, ErrorCode::kModel, "the plan has ", stack.heads, " heads in ",
+          stack.name, "; ", q.size(1), " were run");
+  const std::int32_t segment = segment_at(*plan_, site.t);
+  const auto is_dense = [](const kernels::HeadTask& task) {
+    return task.mode == kernels::HeadMode::kDense;
+  };
+  if (compiled_.segment_is_dense(segment) ||
+      std::ranges::all_of(compiled_.tasks(segment, site.expert, site.stack, site.layer),
+                          is_dense)) {
+    ++counts_.planned_dense;
+    return dense_.run(q, k, v, site);
+  }
+
+  if (!q.is_cpu()) {
+    return run_dense(q, k, v, site, concat("no kernel for device ", q.device().str()));
+  }
+  const std::optional<kernels::Dtype> dtype = kernel_dtype(q.scalar_type());
+  if (!dtype) {
+    return run_dense(q, k, v, site, concat("no kernel for dtype ", c10::toString(q.scalar_type())));
+  }
+  if (q.size(2) != compiled_.layout().tokens() || k.size(2) != q.size(2)) {
+    return run_dense(
+        q, k, v, site,
+        concat(q.size(2), " queries and ", k.size(2), " keys where the plan was compiled for ",
+               compiled_.layout().tokens(), " tokens"));
+  }
+  const auto with_contiguous_rows = [](const at::Tensor& x) {
+    return x.stride(3) == 1 ? x : x.contiguous();
+  };
+  const at::Tensor queries = with_contiguous_rows(q);
+  const at::Tensor keys = with_contiguous_rows(k);
+  const at::Tensor values = with_contiguous_rows(v);
+  // Heads stand beside each other in memory: joining them for the output projection then costs
+  // nothing.
+  at::Tensor out =
+      at::empty({q.size(0), q.size(2), q.size(1), q.size(3)}, q.options()).transpose(1, 2);
+  const kernels::AttentionParams params{
+      .q = queries.const_data_ptr(),
+      .k = keys.const_data_ptr(),
+      .v = values.const_data_ptr(),
+      .out = out.mutable_data_ptr(),
+      .q_strides = strides_of(queries),
+      .k_strides = strides_of(keys),
+      .v_strides = strides_of(values),
+      .out_strides = strides_of(out),
+      .batch = static_cast<std::int32_t>(q.size(0)),
+      .heads = static_cast<std::int32_t>(q.size(1)),
+      .tokens = static_cast<std::int32_t>(q.size(2)),
+      .head_dim = static_cast<std::int32_t>(q.size(3)),
+      .dtype = *dtype,
+      .scale = 1.0f / std::sqrt(static_cast<float>(q.size(3))),
+      .tasks = compiled_.tasks(segment, site.expert, site.stack, site.layer),
+      .lists = compiled_.lists(),
+      .threads = threads_,
+  };
+  if (const kernels::Status status = kernels::can_run_attention_cpu(params); !status) {
+    return run_dense(q, k, v, site, status.reason);
+  }
+  const kernels::Status status = kernels::run_attention_cpu(params);
+  require(status.ok, ErrorCode::kUnsupported, "sparse attention: ", status.reason);
+  ++counts_.sparse;
+  return out;
+}
+
+}  // namespace twill::engine

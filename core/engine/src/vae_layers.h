@@ -1,0 +1,125 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Layers of the VAE over clips [frames, height, width, channels]. A layer with a memory takes its
+// place in `Histories` in the order of the calls, so that a clip can be worked on piece by piece.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "twill/engine/weights.h"
+
+namespace twill::engine {
+
+class Histories {
+ public:
+  // The next layer's memory; undefined before its first frames.
+  at::Tensor& next() {
+    if (place_ == slots_.size()) {
+      slots_.emplace_back();
+    }
+    return slots_[place_++];
+  }
+  void rewind() { place_ = 0; }  // before the next piece of the same clip
+
+ private:
+  std::vector<at::Tensor> slots_;
+  std::size_t place_ = 0;
+};
+
+// Reads tensors of one VAE.
+struct VaeLoader {
+  const Weights& weights;
+  at::ScalarType dtype;
+  at::Device device;
+
+  at::Tensor load(const std::string& name, at::IntArrayRef sizes) const;
+  at::Tensor load_gamma(const std::string& name, std::int64_t channels,
+                        std::size_t axes) const;  // [channels] fp32
+};
+
+// 1 x 1 x 1.
+struct PointConv {
+  at::Tensor weight, bias;
+  PointConv(const VaeLoader& loader, const std::string& name, std::int64_t in, std::int64_t out,
+            int axes = 3);
+  at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+};
+
+// 3 x 3 x 3, causal: no later frame is seen.
+struct CausalConv {
+  at::Tensor weight, bias;
+  CausalConv(const VaeLoader& loader, const std::string& name, std::int64_t in, std::int64_t out);
+  at::Tensor on_taps(const at::Tensor& taps) const;
+  at::Tensor operator()(const at::Tensor& x, Histories& histories) const;
+};
+
+// Normalised and activated, then convolved: half of a residual block, and the last step of both
+// networks.
+struct NormConv {
+  at::Tensor gamma;
+  CausalConv conv;
+  NormConv(const VaeLoader& loader, const std::string& norm, const std::string& conv_name,
+           std::int64_t in, std::int64_t out);
+  at::Tensor operator()(const at::Tensor& x, Histories& histories) const;
+};
+
+struct ResidualBlock {
+  NormConv first, second;
+  std::optional<PointConv> shortcut;
+  ResidualBlock(const VaeLoader& loader, const std::string& name, std::int64_t in,
+                std::int64_t out);
+  at::Tensor operator()(const at::Tensor& x, Histories& histories) const;
+};
+
+// One head over the places of each frame.
+struct FrameAttention {
+  at::Tensor gamma;
+  PointConv qkv, out;
+  FrameAttention(const VaeLoader& loader, const std::string& name, std::int64_t channels);
+  at::Tensor operator()(const at::Tensor& x) const;
+};
+
+// Residual block, attention, residual block.
+struct Middle {
+  ResidualBlock before;
+  FrameAttention attention;
+  ResidualBlock after;
+  Middle(const VaeLoader& loader, const std::string& name, std::int64_t channels);
+  at::Tensor operator()(const at::Tensor& x, Histories& histories) const;
+};
+
+// The three taps of a kernel of 3 x 1 x 1.
+struct TimeConv {
+  std::vector<at::Tensor> taps;  // each [in, out]
+  at::Tensor bias;
+  TimeConv(const VaeLoader& loader, const std::string& name, std::int64_t in, std::int64_t out);
+  // frames: [outputs + 2 or 2 * outputs + 1, h, w, in], the earlier frames included.
+  at::Tensor operator()(const at::Tensor& frames, std::int64_t stride) const;
+};
+
+// Twice the rows and columns, half the channels; with `time`, two frames for each but the clip's
+// first.
+struct Upsample {
+  at::Tensor weight;  // [4 * out, in, 2, 2]: see the constructor
+  at::Tensor bias;    // [4 * out]
+  std::optional<TimeConv> time;
+  Upsample(const VaeLoader& loader, const std::string& name, std::int64_t channels, bool temporal);
+  at::Tensor operator()(const at::Tensor& x, bool at_start, Histories& histories) const;
+};
+
+// Half the rows and columns; with `time`, one frame for two, the clip's first left alone.
+struct Downsample {
+  at::Tensor weight, bias;
+  std::optional<TimeConv> time;
+  Downsample(const VaeLoader& loader, const std::string& name, std::int64_t channels,
+             bool temporal);
+  at::Tensor operator()(const at::Tensor& x, bool at_start, Histories& histories) const;
+};
+
+}  // namespace twill::engine

@@ -1,0 +1,349 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/engine/wan_dit.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <array>
+#include <cmath>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "dit_ops.h"
+#include "twill/plan/error.h"
+
+namespace twill::engine {
+namespace {
+
+constexpr std::int64_t kWanHeadDim = 128;
+constexpr std::int64_t kMostLayers = 1000;
+constexpr double kTimePeriod = 10000.0;
+// A patch is 1 frame x 2 rows x 2 columns.
+constexpr std::int64_t kPatch = 2;
+constexpr std::int64_t kPatchCells = kPatch * kPatch;
+
+struct Linear {
+  at::Tensor weight;
+  at::Tensor bias;
+
+  at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+};
+
+struct Layer {
+  at::Tensor
+      modulation;  // [6, dim] fp32: shift, scale, gate of self-attention, then of the feed-forward
+  Linear qkv;      // the three products of self-attention in one
+  Linear out;
+  at::Tensor norm_q, norm_k;            // [dim] fp32
+  at::Tensor cross_scale, cross_shift;  // [1, dim] fp32: the affine norm before cross-attention
+  Linear cross_q, cross_k, cross_v, cross_out;
+  at::Tensor cross_norm_q, cross_norm_k;
+  Linear up, down;
+};
+
+// Heads of the miniatures stand in the header, where ComfyUI looks for them too.
+std::optional<std::int64_t> heads_in_metadata(const Weights& weights) {
+  const auto found = weights.metadata().find("config");
+  if (found == weights.metadata().end()) {
+    return std::nullopt;
+  }
+  const nlohmann::json config =
+      nlohmann::json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+  require(config.is_object(), ErrorCode::kFile, weights.source(),
+          ": the metadata's config is not a JSON object");
+  const nlohmann::json transformer = config.value("transformer", nlohmann::json::object());
+  if (!transformer.is_object() || !transformer.contains("num_heads")) {
+    return std::nullopt;
+  }
+  const nlohmann::json& heads = transformer["num_heads"];
+  require(heads.is_number_integer() && heads > 0 && heads < 1000, ErrorCode::kFile,
+          weights.source(), ": config.transformer.num_heads is ", heads.dump(),
+          ", not a number of heads");
+  return heads.get<std::int64_t>();
+}
+
+std::int64_t axis(const Weights& weights, const char* name, std::size_t axes, std::size_t which) {
+  const std::vector<std::int64_t>& shape = weights.shape(name);
+  require(shape.size() == axes && shape[which] > 0, ErrorCode::kFile, weights.source(), ": tensor ",
+          name, " has shape ", at::IntArrayRef(shape), ", not ", axes, " axes");
+  return shape[which];
+}
+
+// Cosines first, then sines, of the timestep times falling frequencies, computed in double.
+at::Tensor time_waves(const at::Tensor& timestep, std::int64_t frequencies) {
+  const std::int64_t half = frequencies / 2;
+  const at::Tensor exponent = at::arange(half, timestep.options().dtype(at::kDouble)) *
+                              (-std::log(kTimePeriod) / static_cast<double>(half));
+  const at::Tensor angle = at::outer(timestep.to(at::kDouble), exponent.exp());
+  return at::cat({angle.cos(), angle.sin()}, 1).to(at::kFloat);
+}
+
+at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
+  return x.view({x.size(0), x.size(1), heads, -1}).transpose(1, 2);
+}
+
+at::Tensor join_heads(const at::Tensor& x) { return x.transpose(1, 2).flatten(2); }
+
+}  // namespace
+
+WanConfig detect_wan_config(const Weights& weights) {
+  require(weights.contains("head.modulation") && weights.contains("blocks.0.ffn.0.weight"),
+          ErrorCode::kFile, weights.source(),
+          ": no Wan transformer: tensor head.modulation or blocks.0.ffn.0.weight is missing");
+  for (const char* name : {"img_emb.proj.0.bias", "blocks.0.cross_attn.k_img.weight"}) {
+    require(!weights.contains(name), ErrorCode::kUnsupported, weights.source(),
+            ": an image-to-video model (tensor ", name, "); text-to-video ones are supported");
+  }
+  require(!weights.contains("vace_patch_embedding.weight"), ErrorCode::kUnsupported,
+          weights.source(),
+          ": a VACE model (tensor vace_patch_embedding.weight); text-to-video ones are supported");
+  WanConfig config;
+  config.dim = axis(weights, "head.modulation", 3, 2);
+  config.ffn_dim = axis(weights, "blocks.0.ffn.0.weight", 2, 0);
+  config.in_channels = axis(weights, "patch_embedding.weight", 5, 1);
+  config.out_channels = axis(weights, "head.head.weight", 2, 0) / kPatchCells;
+  config.text_dim = axis(weights, "text_embedding.0.weight", 2, 1);
+  config.frequencies = axis(weights, "time_embedding.0.weight", 2, 1);
+  while (config.layers < kMostLayers &&
+         weights.contains(concat("blocks.", config.layers, ".modulation"))) {
+    ++config.layers;
+  }
+  require(config.layers > 0, ErrorCode::kFile, weights.source(),
+          ": tensor blocks.0.modulation is missing");
+  config.heads =
+      heads_in_metadata(weights).value_or(std::max<std::int64_t>(1, config.dim / kWanHeadDim));
+  require(config.dim % config.heads == 0 && config.head_dim() % 2 == 0, ErrorCode::kFile,
+          weights.source(), ": ", config.heads, " heads do not divide a width of ", config.dim,
+          " into even head sizes");
+  require(config.frequencies % 2 == 0, ErrorCode::kFile, weights.source(),
+          ": tensor time_embedding.0.weight has an odd number of frequencies, ",
+          config.frequencies);
+  return config;
+}
+
+struct WanDit::Impl {
+  WanConfig config;
+  at::ScalarType dtype;
+  at::Device device;
+  Linear patch, text_in, text_out, time_in, time_out, time_projection, head;
+  at::Tensor head_modulation;  // [2, dim] fp32: shift, scale
+  std::vector<Layer> layers;
+
+  // The last grid's table: a run has one grid.
+  mutable std::mutex rope_mutex;
+  mutable std::array<std::int64_t, 3> rope_grid{};
+  mutable RopeTable rope;
+
+  Impl(const Weights& weights, const WanConfig& wan, at::ScalarType type, at::Device where)
+      : config(wan), dtype(type), device(where) {
+    const std::int64_t dim = config.dim;
+    const auto tensor = [&](const std::string& name, at::IntArrayRef sizes, at::ScalarType as) {
+      return weights.get(name, sizes, as).to(device);
+    };
+    const auto linear = [&](const std::string& name, std::int64_t out, std::int64_t in,
+                            at::ScalarType as) {
+      return Linear{tensor(name + ".weight", {out, in}, as), tensor(name + ".bias", {out}, as)};
+    };
+    patch = {
+        tensor("patch_embedding.weight", {dim, config.in_channels, 1, kPatch, kPatch}, at::kFloat)
+            .flatten(1),
+        tensor("patch_embedding.bias", {dim}, at::kFloat)};
+    text_in = linear("text_embedding.0", dim, config.text_dim, at::kFloat);
+    text_out = linear("text_embedding.2", dim, dim, at::kFloat);
+    time_in = linear("time_embedding.0", dim, config.frequencies, at::kFloat);
+    time_out = linear("time_embedding.2", dim, dim, at::kFloat);
+    time_projection = linear("time_projection.1", 6 * dim, dim, at::kFloat);
+    head = linear("head.head", config.out_channels * kPatchCells, dim, at::kFloat);
+    head_modulation = tensor("head.modulation", {1, 2, dim}, at::kFloat)[0];
+    for (std::int64_t i = 0; i < config.layers; ++i) {
+      const std::string block = concat("blocks.", i, ".");
+      const auto square = [&](const char* name) { return linear(block + name, dim, dim, dtype); };
+      const auto vector = [&](const char* name) { return tensor(block + name, {dim}, at::kFloat); };
+      const Linear q = square("self_attn.q");
+      const Linear k = square("self_attn.k");
+      const Linear v = square("self_attn.v");
+      layers.push_back({
+          .modulation = tensor(block + "modulation", {1, 6, dim}, at::kFloat)[0],
+          .qkv = {at::cat({q.weight, k.weight, v.weight}), at::cat({q.bias, k.bias, v.bias})},
+          .out = square("self_attn.o"),
+          .norm_q = vector("self_attn.norm_q.weight"),
+          .norm_k = vector("self_attn.norm_k.weight"),
+          .cross_scale = vector("norm3.weight").unsqueeze(0),
+          .cross_shift = vector("norm3.bias").unsqueeze(0),
+          .cross_q = square("cross_attn.q"),
+          .cross_k = square("cross_attn.k"),
+          .cross_v = square("cross_attn.v"),
+          .cross_out = square("cross_attn.o"),
+          .cross_norm_q = vector("cross_attn.norm_q.weight"),
+          .cross_norm_k = vector("cross_attn.norm_k.weight"),
+          .up = linear(block + "ffn.0", config.ffn_dim, dim, dtype),
+          .down = linear(block + "ffn.2", dim, config.ffn_dim, dtype),
+      });
+    }
+  }
+
+  RopeTable rope_for(std::int64_t frames, std::int64_t rows, std::int64_t cols) const {
+    const std::scoped_lock lock(rope_mutex);
+    const std::array grid{frames, rows, cols};
+    if (grid != rope_grid) {
+      rope = make_rope_table(frames, rows, cols, config.head_dim(), device);
+      rope_grid = grid;
+    }
+    return rope;
+  }
+
+  void check_input(const at::Tensor& x, const at::Tensor& timestep, const WanPrompt& prompt) const {
+    require(x.dim() == 5 && x.size(1) == config.in_channels, ErrorCode::kUsage, "latents of shape ",
+            x.sizes(), " are not [batch, ", config.in_channels, ", frames, height, width]");
+    require(x.numel() > 0 && x.size(3) % kPatch == 0 && x.size(4) % kPatch == 0, ErrorCode::kUsage,
+            "latents of ", x.size(3), " rows and ", x.size(4),
+            " columns: both must be even and not 0");
+    require(timestep.dim() == 1 && timestep.size(0) == x.size(0), ErrorCode::kUsage,
+            "timesteps of shape ", timestep.sizes(), " are not one for each of ", x.size(0),
+            " batch rows");
+    require(prompt.keys.size() == layers.size(), ErrorCode::kUsage, "a prompt prepared for ",
+            prompt.keys.size(), " layers was given to a model of ", layers.size());
+    const std::int64_t rows = prompt.keys.front().size(0);
+    require(rows == 1 || rows == x.size(0), ErrorCode::kUsage, "a prompt of ", rows,
+            " rows was given with ", x.size(0), " batch rows");
+  }
+
+  // [batch, channels, frames, height, width] -> [batch, tokens, channels * 4], a token's cells
+  // ordered channel, row, column.
+  at::Tensor patchify(const at::Tensor& x) const {
+    const std::int64_t rows = x.size(3) / kPatch;
+    const std::int64_t cols = x.size(4) / kPatch;
+    return x.to(device, at::kFloat)
+        .reshape({x.size(0), x.size(1), x.size(2), rows, kPatch, cols, kPatch})
+        .permute({0, 2, 3, 5, 1, 4, 6})
+        .reshape({x.size(0), x.size(2) * rows * cols, x.size(1) * kPatchCells});
+  }
+
+  // The way back; here a token's cells are ordered row, column, channel.
+  at::Tensor unpatchify(const at::Tensor& tokens, std::int64_t frames, std::int64_t height,
+                        std::int64_t width) const {
+    return tokens
+        .view({tokens.size(0), frames, height / kPatch, width / kPatch, kPatch, kPatch,
+               config.out_channels})
+        .permute({0, 6, 1, 2, 4, 3, 5})
+        .reshape({tokens.size(0), config.out_channels, frames, height, width});
+  }
+
+  void self_attention(const Layer& layer, at::Tensor& stream, const at::Tensor& modulation,
+                      const RopeTable& table, SelfAttention& attention, AttentionSite site) const {
+    const at::Tensor x =
+        layer_norm_affine(stream, modulation.select(1, 1) + 1, modulation.select(1, 0), dtype);
+    const at::Tensor qkv = layer.qkv(x);
+    at::Tensor q = qkv.narrow(2, 0, config.dim);
+    at::Tensor k = qkv.narrow(2, config.dim, config.dim);
+    const at::Tensor v = qkv.narrow(2, 2 * config.dim, config.dim);
+    rms_norm_rope_(q, layer.norm_q, &table);
+    rms_norm_rope_(k, layer.norm_k, &table);
+    const at::Tensor gates = modulation.select(1, 2);
+    const at::Tensor gate = gates[0];
+    site.output_weight = &layer.out.weight;
+    site.gate = stream.size(0) == 1 ? &gate : nullptr;
+    site.residual = &stream;
+    const at::Tensor mixed =
+        attention.run(split_heads(q, config.heads), split_heads(k, config.heads),
+                      split_heads(v, config.heads), site);
+    add_gated_(stream, layer.out(join_heads(mixed)), gates);
+  }
+
+  void cross_attention(const Layer& layer, at::Tensor& stream, const at::Tensor& keys,
+                       const at::Tensor& values) const {
+    at::Tensor q =
+        layer.cross_q(layer_norm_affine(stream, layer.cross_scale, layer.cross_shift, dtype));
+    rms_norm_rope_(q, layer.cross_norm_q, nullptr);
+    const std::int64_t batch = stream.size(0);
+    const at::Tensor mixed = at::scaled_dot_product_attention(split_heads(q, config.heads),
+                                                              keys.expand({batch, -1, -1, -1}),
+                                                              values.expand({batch, -1, -1, -1}));
+    stream.add_(layer.cross_out(join_heads(mixed)));
+  }
+
+  void feed_forward(const Layer& layer, at::Tensor& stream, const at::Tensor& modulation) const {
+    const at::Tensor x =
+        layer_norm_affine(stream, modulation.select(1, 4) + 1, modulation.select(1, 3), dtype);
+    at::Tensor hidden = layer.up(x);
+    at::gelu_(hidden, "tanh");
+    add_gated_(stream, layer.down(hidden), modulation.select(1, 5));
+  }
+};
+
+WanDit::WanDit(const Weights& weights, const WanConfig& config, at::ScalarType dtype,
+               at::Device device) {
+  const c10::InferenceMode guard;
+  impl_ = std::make_unique<Impl>(weights, config, dtype, device);
+}
+WanDit::~WanDit() = default;
+WanDit::WanDit(WanDit&&) noexcept = default;
+WanDit& WanDit::operator=(WanDit&&) noexcept = default;
+
+const WanConfig& WanDit::config() const { return impl_->config; }
+at::ScalarType WanDit::dtype() const { return impl_->dtype; }
+at::Device WanDit::device() const { return impl_->device; }
+
+WanPrompt WanDit::prepare_prompt(const at::Tensor& context) const {
+  const c10::InferenceMode guard;
+  const WanConfig& config = impl_->config;
+  require(context.dim() == 3 && context.size(2) == config.text_dim && context.numel() > 0,
+          ErrorCode::kUsage, "a context of shape ", context.sizes(), " is not [batch, text_len, ",
+          config.text_dim, "]");
+  const at::Tensor text =
+      impl_->text_out(at::gelu(impl_->text_in(context.to(impl_->device, at::kFloat)), "tanh"))
+          .to(impl_->dtype);
+  WanPrompt prompt;
+  for (const Layer& layer : impl_->layers) {
+    at::Tensor keys = layer.cross_k(text);
+    rms_norm_rope_(keys, layer.cross_norm_k, nullptr);
+    prompt.keys.push_back(split_heads(keys, config.heads));
+    prompt.values.push_back(split_heads(layer.cross_v(text), config.heads));
+  }
+  return prompt;
+}
+
+at::Tensor WanDit::forward(const at::Tensor& x, const at::Tensor& timestep, const WanPrompt& prompt,
+                           SelfAttention& attention, const StepInfo& step) const {
+  const c10::InferenceMode guard;
+  const Impl& impl = *impl_;
+  impl.check_input(x, timestep, prompt);
+  const std::int64_t frames = x.size(2);
+  const RopeTable table = impl.rope_for(frames, x.size(3) / kPatch, x.size(4) / kPatch);
+  const std::int64_t dim = impl.config.dim;
+
+  const at::Tensor waves = time_waves(timestep.to(impl.device), impl.config.frequencies);
+  const at::Tensor time = impl.time_out(at::silu(impl.time_in(waves)));
+  const at::Tensor time_six = impl.time_projection(at::silu(time)).view({-1, 6, dim});
+
+  at::Tensor stream = impl.patch(impl.patchify(x));
+  for (std::size_t i = 0; i < impl.layers.size(); ++i) {
+    if (step.stop.stop_requested()) {
+      throw Cancelled();
+    }
+    const Layer& layer = impl.layers[i];
+    const at::Tensor modulation = layer.modulation + time_six;
+    AttentionSite site;
+    site.expert = step.expert;
+    site.layer = static_cast<std::int32_t>(i);
+    site.t = step.t;
+    impl.self_attention(layer, stream, modulation, table, attention, site);
+    impl.cross_attention(layer, stream, prompt.keys[i], prompt.values[i]);
+    impl.feed_forward(layer, stream, modulation);
+  }
+  const at::Tensor modulation = impl.head_modulation + time.unsqueeze(1);
+  const at::Tensor normed =
+      layer_norm_affine(stream, modulation.select(1, 1) + 1, modulation.select(1, 0), at::kFloat);
+  return impl.unpatchify(impl.head(normed), frames, x.size(3), x.size(4));
+}
+
+at::Tensor WanDit::forward(const at::Tensor& x, const at::Tensor& timestep,
+                           const at::Tensor& context, SelfAttention& attention,
+                           const StepInfo& step) const {
+  return forward(x, timestep, prepare_prompt(context), attention, step);
+}
+
+}  // namespace twill::engine

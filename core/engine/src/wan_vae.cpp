@@ -1,0 +1,250 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/engine/wan_vae.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <array>
+
+#include "twill/plan/error.h"
+#include "vae_layers.h"
+
+namespace twill::engine {
+namespace {
+
+constexpr std::int64_t kLatentChannels = 16;
+constexpr std::int64_t kSpatialStride = 8;
+constexpr std::int64_t kTemporalStride = 4;
+constexpr std::int64_t kMostBufferBytes = 256 << 20;
+
+// Statistics of Wan 2.1's latents: https://github.com/Wan-Video/Wan2.1, wan/modules/vae.py.
+constexpr std::array<double, kLatentChannels> kMean{
+    -0.7571, -0.7089, -0.9113, 0.1075,  -0.1745, 0.9653,  -0.1517, 1.5508,
+    0.4134,  -0.0715, 0.5517,  -0.3632, -0.1922, -0.9497, 0.2503,  -0.2921};
+constexpr std::array<double, kLatentChannels> kDeviation{
+    2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743,
+    3.2687, 2.1526, 2.8652, 1.5579, 1.6382, 1.1253, 2.8251, 1.9160};
+
+at::Tensor constant_row(const std::array<double, kLatentChannels>& values, at::Device device) {
+  return at::tensor(at::ArrayRef<double>(values), at::kDouble).to(device, at::kFloat);
+}
+
+// [channels, frames, h, w] <-> [frames, h, w, channels].
+at::Tensor channels_last(const at::Tensor& x) { return x.permute({1, 2, 3, 0}).contiguous(); }
+at::Tensor channels_first(const at::Tensor& x) { return x.permute({3, 0, 1, 2}); }
+
+struct Decoder {
+  PointConv from_latent;
+  CausalConv first;
+  Middle middle;
+  std::vector<ResidualBlock> blocks;  // three a level
+  std::vector<Upsample> ups;          // after all levels but the last
+  std::optional<NormConv> head;
+
+  Decoder(const VaeLoader& loader, std::int64_t width)
+      : from_latent(loader, "conv2", kLatentChannels, kLatentChannels),
+        first(loader, "decoder.conv1", kLatentChannels, 4 * width),
+        middle(loader, "decoder.middle", 4 * width) {
+    std::int64_t in = 4 * width;
+    int index = 0;
+    const auto name = [&] { return concat("decoder.upsamples.", index++); };
+    for (const std::int64_t out : {4 * width, 4 * width, 2 * width, width}) {
+      for (int i = 0; i < 3; ++i) {
+        blocks.emplace_back(loader, name(), in, out);
+        in = out;
+      }
+      if (out > width) {
+        ups.emplace_back(loader, name(), out, /*temporal=*/ups.size() < 2);
+        in = out / 2;
+      }
+    }
+    head.emplace(loader, "decoder.head.0", "decoder.head.2", width, 3);
+  }
+
+  at::Tensor operator()(const at::Tensor& latents, bool at_start, Histories& histories) const {
+    at::Tensor x = middle(first(from_latent(latents), histories), histories);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      x = blocks[i](x, histories);
+      if (i % 3 == 2 && i / 3 < ups.size()) {
+        x = ups[i / 3](x, at_start, histories);
+      }
+    }
+    return (*head)(x, histories);
+  }
+};
+
+struct Encoder {
+  CausalConv first;
+  std::vector<ResidualBlock> blocks;  // two a level
+  std::vector<Downsample> downs;      // after all levels but the last
+  Middle middle;
+  NormConv head;
+  PointConv to_latent;
+
+  Encoder(const VaeLoader& loader, std::int64_t width)
+      : first(loader, "encoder.conv1", 3, width),
+        middle(loader, "encoder.middle", 4 * width),
+        head(loader, "encoder.head.0", "encoder.head.2", 4 * width, 2 * kLatentChannels),
+        to_latent(loader, "conv1", 2 * kLatentChannels, 2 * kLatentChannels) {
+    std::int64_t in = width;
+    int index = 0;
+    const auto name = [&] { return concat("encoder.downsamples.", index++); };
+    for (const std::int64_t out : {width, 2 * width, 4 * width, 4 * width}) {
+      for (int i = 0; i < 2; ++i) {
+        blocks.emplace_back(loader, name(), in, out);
+        in = out;
+      }
+      if (downs.size() < 3) {
+        downs.emplace_back(loader, name(), out, /*temporal=*/!downs.empty());
+      }
+    }
+  }
+
+  // The posterior's mean; its variance has no use here.
+  at::Tensor operator()(const at::Tensor& video, bool at_start, Histories& histories) const {
+    at::Tensor x = first(video, histories);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      x = blocks[i](x, histories);
+      if (i % 2 == 1 && i / 2 < downs.size()) {
+        x = downs[i / 2](x, at_start, histories);
+      }
+    }
+    return to_latent(head(middle(x, histories), histories)).narrow(3, 0, kLatentChannels);
+  }
+};
+
+std::int64_t detect_width(const Weights& weights) {
+  require(weights.contains("decoder.head.0.gamma") && weights.contains("encoder.conv1.weight"),
+          ErrorCode::kFile, weights.source(),
+          ": no Wan 2.1 VAE: tensor decoder.head.0.gamma or encoder.conv1.weight is missing");
+  const std::vector<std::int64_t>& shape = weights.shape("decoder.head.0.gamma");
+  require(!shape.empty() && shape[0] > 0 && shape[0] % 2 == 0, ErrorCode::kFile, weights.source(),
+          ": tensor decoder.head.0.gamma has shape ", at::IntArrayRef(shape),
+          ", not [an even width, 1, 1, 1]");
+  return shape[0];
+}
+
+// Calls `work(first, count)` for chunks of latent frames.
+template <typename Work>
+void in_chunks(std::int64_t frames, std::int64_t chunk, const VaeOptions& options,
+               std::int64_t done, std::int64_t total, const Work& work) {
+  for (std::int64_t first = 0; first < frames; first += chunk) {
+    if (options.stop.stop_requested()) {
+      throw Cancelled();
+    }
+    const std::int64_t count = std::min(chunk, frames - first);
+    work(first, count);
+    if (options.progress) {
+      options.progress(done + first + count, total);
+    }
+  }
+}
+
+}  // namespace
+
+struct WanVae::Impl {
+  std::int64_t width;
+  at::ScalarType dtype;
+  at::Device device;
+  Encoder encoder;
+  Decoder decoder;
+  at::Tensor mean, deviation;  // [16] fp32
+
+  Impl(const Weights& weights, at::ScalarType type, at::Device where)
+      : width(detect_width(weights)),
+        dtype(type),
+        device(where),
+        encoder(VaeLoader{weights, type, where}, width),
+        decoder(VaeLoader{weights, type, where}, width),
+        mean(constant_row(kMean, where)),
+        deviation(constant_row(kDeviation, where)) {}
+
+  // Latent frames whose taps at full size fit kMostBufferBytes.
+  std::int64_t chunk_for(std::int64_t pixels, std::int64_t asked) const {
+    const std::int64_t bytes =
+        kTemporalStride * pixels * 3 * width * static_cast<std::int64_t>(c10::elementSize(dtype));
+    return asked > 0 ? asked : std::max<std::int64_t>(1, kMostBufferBytes / bytes);
+  }
+};
+
+WanVae::WanVae(const Weights& weights, at::ScalarType dtype, at::Device device) {
+  const c10::InferenceMode guard;
+  impl_ = std::make_unique<Impl>(weights, dtype, device);
+}
+WanVae::~WanVae() = default;
+WanVae::WanVae(WanVae&&) noexcept = default;
+WanVae& WanVae::operator=(WanVae&&) noexcept = default;
+
+std::int64_t WanVae::width() const { return impl_->width; }
+at::ScalarType WanVae::dtype() const { return impl_->dtype; }
+at::Device WanVae::device() const { return impl_->device; }
+
+at::Tensor WanVae::decode(const at::Tensor& latents, const VaeOptions& options) const {
+  const c10::InferenceMode guard;
+  require(latents.dim() == 5 && latents.size(1) == kLatentChannels && latents.numel() > 0,
+          ErrorCode::kUsage, "latents of shape ", latents.sizes(), " are not [batch, ",
+          kLatentChannels, ", frames, height, width]");
+  const Impl& impl = *impl_;
+  const std::int64_t batch = latents.size(0);
+  const std::int64_t frames = latents.size(2);
+  const std::int64_t height = latents.size(3) * kSpatialStride;
+  const std::int64_t width = latents.size(4) * kSpatialStride;
+  const std::int64_t chunk = impl.chunk_for(height * width, options.chunk);
+  at::Tensor video = at::empty({batch, 3, kTemporalStride * (frames - 1) + 1, height, width},
+                               at::TensorOptions().dtype(at::kFloat).device(impl.device));
+  for (std::int64_t b = 0; b < batch; ++b) {
+    const at::Tensor scaled =
+        channels_last(latents[b].to(impl.device, at::kFloat)) * impl.deviation + impl.mean;
+    const at::Tensor clip = scaled.to(impl.dtype);
+    Histories histories;
+    in_chunks(frames, chunk, options, b * frames, batch * frames,
+              [&](std::int64_t first, std::int64_t count) {
+                histories.rewind();
+                const at::Tensor piece =
+                    impl.decoder(clip.narrow(0, first, count), first == 0, histories);
+                const std::int64_t at = first == 0 ? 0 : kTemporalStride * (first - 1) + 1;
+                at::Tensor place = video[b].narrow(1, at, piece.size(0));
+                place.copy_(channels_first(piece)).clamp_(-1, 1);
+              });
+  }
+  return video;
+}
+
+at::Tensor WanVae::encode(const at::Tensor& video, const VaeOptions& options) const {
+  const c10::InferenceMode guard;
+  require(video.dim() == 5 && video.size(1) == 3 && video.numel() > 0, ErrorCode::kUsage,
+          "a video of shape ", video.sizes(), " is not [batch, 3, frames, height, width]");
+  require(video.size(2) % kTemporalStride == 1, ErrorCode::kUsage, "a video of ", video.size(2),
+          " frames: they must be 4n+1");
+  require(video.size(3) % kSpatialStride == 0 && video.size(4) % kSpatialStride == 0,
+          ErrorCode::kUsage, "a video of ", video.size(4), "x", video.size(3),
+          ": width and height must be multiples of ", kSpatialStride);
+  const Impl& impl = *impl_;
+  const std::int64_t batch = video.size(0);
+  const std::int64_t frames = (video.size(2) - 1) / kTemporalStride + 1;
+  const std::int64_t chunk = impl.chunk_for(video.size(3) * video.size(4), options.chunk);
+  at::Tensor latents = at::empty({batch, kLatentChannels, frames, video.size(3) / kSpatialStride,
+                                  video.size(4) / kSpatialStride},
+                                 at::TensorOptions().dtype(at::kFloat).device(impl.device));
+  for (std::int64_t b = 0; b < batch; ++b) {
+    Histories histories;
+    in_chunks(frames, chunk, options, b * frames, batch * frames,
+              [&](std::int64_t first, std::int64_t count) {
+                histories.rewind();
+                const std::int64_t at = first == 0 ? 0 : kTemporalStride * (first - 1) + 1;
+                const std::int64_t taken =
+                    kTemporalStride * count - (first == 0 ? kTemporalStride - 1 : 0);
+                const at::Tensor clip =
+                    channels_last(video[b].narrow(1, at, taken).to(impl.device, impl.dtype));
+                const at::Tensor mean = impl.encoder(clip, first == 0, histories).to(at::kFloat);
+                at::Tensor place = latents[b].narrow(1, first, count);
+                place.copy_(channels_first((mean - impl.mean) / impl.deviation));
+              });
+  }
+  return latents;
+}
+
+}  // namespace twill::engine
