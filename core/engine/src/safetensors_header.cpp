@@ -82,8 +82,8 @@ class HeaderReader final : public nlohmann::json_sax<json> {
       for (const char* field : {"dtype", "shape", "data_offsets"}) {
         check(fields_.contains(field), "tensor ", in_quotes(name_), " has no ", field);
       }
-      check(offsets_.size() == 2, "tensor ", in_quotes(name_), ": data_offsets has ", offsets_.size(),
-            " numbers, not 2");
+      check(offsets_.size() == 2, "tensor ", in_quotes(name_), ": data_offsets has ",
+            offsets_.size(), " numbers, not 2");
       entry_.begin = offsets_[0];
       entry_.end = offsets_[1];
       header_.tensors.emplace(name_, std::move(entry_));

@@ -6,6 +6,10 @@
 // from the always-inlined `name_body`.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define TWILL_INLINE inline __attribute__((always_inline))
 #define TWILL_DISPATCH(prefix, name, parameters, arguments)                \
@@ -38,6 +42,55 @@ inline bool has_avx2() {
 namespace twill::engine {
 
 inline constexpr int kLanes = 8;
+
+// A vector of GCC and Clang: one AVX2 register, or two of the baseline.
+using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
+using IntLanes = std::int32_t __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
+
+TWILL_INLINE void load_lanes(const float* from, Lanes& to) { std::memcpy(&to, from, sizeof(to)); }
+TWILL_INLINE void store_lanes(const Lanes& from, float* to) {
+  std::memcpy(to, &from, sizeof(from));
+}
+template <typename Scalar>
+TWILL_INLINE void load_lanes(const Scalar* from, Lanes& to) {
+  for (int lane = 0; lane < kLanes; ++lane) {
+    to[lane] = static_cast<float>(from[lane]);
+  }
+}
+template <typename Scalar>
+TWILL_INLINE void store_lanes(const Lanes& from, Scalar* to) {
+  for (int lane = 0; lane < kLanes; ++lane) {
+    to[lane] = static_cast<Scalar>(from[lane]);
+  }
+}
+
+// x / (1 + e^-x). The exponential is exact to about one unit in the last place where it matters,
+// |x| <= 87.
+TWILL_INLINE void silu_lanes(Lanes& x) {
+  constexpr float kLog2e = 1.44269504f;
+  constexpr float kLn2High =
+      0.693145752f;  // the two sum to ln 2; products of this one with small integers are exact
+  constexpr float kLn2Low = 1.42860677e-6f;
+  constexpr float kRound =
+      12582912.0f;  // 1.5 * 2^23: adding and taking it away rounds to an integer
+  constexpr float kMost = 87.0f;
+  Lanes u = -x;
+  u = u < -kMost ? Lanes{} - kMost : u;
+  u = u > kMost ? Lanes{} + kMost : u;
+  const Lanes n = (u * kLog2e + kRound) - kRound;
+  const Lanes r = (u - n * kLn2High) - n * kLn2Low;
+  Lanes sum = r * (1.0f / 5040.0f) + 1.0f / 720.0f;
+  sum = sum * r + 1.0f / 120.0f;
+  sum = sum * r + 1.0f / 24.0f;
+  sum = sum * r + 1.0f / 6.0f;
+  sum = sum * r + 0.5f;
+  sum = sum * r + 1.0f;
+  sum = sum * r + 1.0f;
+  const IntLanes bits = (__builtin_convertvector(n, IntLanes) + 127) << 23;
+  Lanes power;
+  std::memcpy(&power, &bits, sizeof(power));
+  x = x / (1.0f + sum * power);
+}
 
 // Sums in kLanes partial sums: an order that vectorises and does not depend on the processor.
 template <typename Scalar>

@@ -61,16 +61,16 @@ at::Tensor CausalConv::on_taps(const at::Tensor& taps) const {
   return conv2d_last(taps, weight, bias, 1, 1);
 }
 
-at::Tensor CausalConv::operator()(const at::Tensor& x, Histories& histories) const {
-  return on_taps(make_taps(x, histories.next()));
+at::Tensor CausalConv::operator()(const at::Tensor& x, ClipState& state) const {
+  return on_taps(make_taps(x, state.next_history()));
 }
 
 NormConv::NormConv(const VaeLoader& loader, const std::string& norm, const std::string& conv_name,
                    std::int64_t in, std::int64_t out)
     : gamma(loader.load_gamma(norm + ".gamma", in, 4)), conv(loader, conv_name, in, out) {}
 
-at::Tensor NormConv::operator()(const at::Tensor& x, Histories& histories) const {
-  return conv.on_taps(norm_silu_taps(x, gamma, histories.next()));
+at::Tensor NormConv::operator()(const at::Tensor& x, ClipState& state) const {
+  return conv.on_taps(norm_silu_taps(x, gamma, state.next_history(), state.taps()));
 }
 
 ResidualBlock::ResidualBlock(const VaeLoader& loader, const std::string& name, std::int64_t in,
@@ -82,8 +82,8 @@ ResidualBlock::ResidualBlock(const VaeLoader& loader, const std::string& name, s
   }
 }
 
-at::Tensor ResidualBlock::operator()(const at::Tensor& x, Histories& histories) const {
-  at::Tensor y = second(first(x, histories), histories);
+at::Tensor ResidualBlock::operator()(const at::Tensor& x, ClipState& state) const {
+  at::Tensor y = second(first(x, state), state);
   return y.add_(shortcut ? (*shortcut)(x) : x);
 }
 
@@ -108,8 +108,8 @@ Middle::Middle(const VaeLoader& loader, const std::string& name, std::int64_t ch
       attention(loader, name + ".1", channels),
       after(loader, name + ".2", channels, channels) {}
 
-at::Tensor Middle::operator()(const at::Tensor& x, Histories& histories) const {
-  return after(attention(before(x, histories)), histories);
+at::Tensor Middle::operator()(const at::Tensor& x, ClipState& state) const {
+  return after(attention(before(x, state)), state);
 }
 
 TimeConv::TimeConv(const VaeLoader& loader, const std::string& name, std::int64_t in,
@@ -166,10 +166,10 @@ Upsample::Upsample(const VaeLoader& loader, const std::string& name, std::int64_
   }
 }
 
-at::Tensor Upsample::operator()(const at::Tensor& x, bool at_start, Histories& histories) const {
+at::Tensor Upsample::operator()(const at::Tensor& x, bool at_start, ClipState& state) const {
   at::Tensor y = x;
   if (time) {
-    at::Tensor& history = histories.next();
+    at::Tensor& history = state.next_history();
     const std::int64_t alone = at_start ? 1 : 0;
     const at::Tensor rest = x.narrow(0, alone, x.size(0) - alone);
     if (rest.size(0) > 0) {
@@ -208,13 +208,13 @@ Downsample::Downsample(const VaeLoader& loader, const std::string& name, std::in
   }
 }
 
-at::Tensor Downsample::operator()(const at::Tensor& x, bool at_start, Histories& histories) const {
+at::Tensor Downsample::operator()(const at::Tensor& x, bool at_start, ClipState& state) const {
   const at::Tensor small =
       conv2d_last(at::constant_pad_nd(x, {0, 0, 0, 1, 0, 1}), weight, bias, 2, 0);
   if (!time) {
     return small;
   }
-  at::Tensor& history = histories.next();
+  at::Tensor& history = state.next_history();
   if (at_start && small.size(0) == 1) {
     history = small;
     return small;

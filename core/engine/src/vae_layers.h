@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Layers of the VAE over clips [frames, height, width, channels]. A layer with a memory takes its
-// place in `Histories` in the order of the calls, so that a clip can be worked on piece by piece.
+// place in `ClipState` in the order of the calls, so that a clip can be worked on piece by piece.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -16,18 +16,20 @@
 
 namespace twill::engine {
 
-class Histories {
+class ClipState {
  public:
   // The next layer's memory; undefined before its first frames.
-  at::Tensor& next() {
+  at::Tensor& next_history() {
     if (place_ == slots_.size()) {
       slots_.emplace_back();
     }
     return slots_[place_++];
   }
   void rewind() { place_ = 0; }  // before the next piece of the same clip
+  at::Tensor& taps() { return taps_; }
 
  private:
+  at::Tensor taps_;  // memory of norm_silu_taps, one call at a time
   std::vector<at::Tensor> slots_;
   std::size_t place_ = 0;
 };
@@ -56,7 +58,7 @@ struct CausalConv {
   at::Tensor weight, bias;
   CausalConv(const VaeLoader& loader, const std::string& name, std::int64_t in, std::int64_t out);
   at::Tensor on_taps(const at::Tensor& taps) const;
-  at::Tensor operator()(const at::Tensor& x, Histories& histories) const;
+  at::Tensor operator()(const at::Tensor& x, ClipState& state) const;
 };
 
 // Normalised and activated, then convolved: half of a residual block, and the last step of both
@@ -66,7 +68,7 @@ struct NormConv {
   CausalConv conv;
   NormConv(const VaeLoader& loader, const std::string& norm, const std::string& conv_name,
            std::int64_t in, std::int64_t out);
-  at::Tensor operator()(const at::Tensor& x, Histories& histories) const;
+  at::Tensor operator()(const at::Tensor& x, ClipState& state) const;
 };
 
 struct ResidualBlock {
@@ -74,7 +76,7 @@ struct ResidualBlock {
   std::optional<PointConv> shortcut;
   ResidualBlock(const VaeLoader& loader, const std::string& name, std::int64_t in,
                 std::int64_t out);
-  at::Tensor operator()(const at::Tensor& x, Histories& histories) const;
+  at::Tensor operator()(const at::Tensor& x, ClipState& state) const;
 };
 
 // One head over the places of each frame.
@@ -91,7 +93,7 @@ struct Middle {
   FrameAttention attention;
   ResidualBlock after;
   Middle(const VaeLoader& loader, const std::string& name, std::int64_t channels);
-  at::Tensor operator()(const at::Tensor& x, Histories& histories) const;
+  at::Tensor operator()(const at::Tensor& x, ClipState& state) const;
 };
 
 // The three taps of a kernel of 3 x 1 x 1.
@@ -110,7 +112,7 @@ struct Upsample {
   at::Tensor bias;    // [4 * out]
   std::optional<TimeConv> time;
   Upsample(const VaeLoader& loader, const std::string& name, std::int64_t channels, bool temporal);
-  at::Tensor operator()(const at::Tensor& x, bool at_start, Histories& histories) const;
+  at::Tensor operator()(const at::Tensor& x, bool at_start, ClipState& state) const;
 };
 
 // Half the rows and columns; with `time`, one frame for two, the clip's first left alone.
@@ -119,7 +121,7 @@ struct Downsample {
   std::optional<TimeConv> time;
   Downsample(const VaeLoader& loader, const std::string& name, std::int64_t channels,
              bool temporal);
-  at::Tensor operator()(const at::Tensor& x, bool at_start, Histories& histories) const;
+  at::Tensor operator()(const at::Tensor& x, bool at_start, ClipState& state) const;
 };
 
 }  // namespace twill::engine

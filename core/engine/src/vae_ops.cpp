@@ -6,9 +6,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <vector>
 
 #include "simd.h"
 #include "twill/plan/error.h"
@@ -17,31 +15,9 @@ namespace twill::engine {
 namespace {
 
 constexpr float kSmallestNorm = 1e-12f;  // as torch's normalize has it
-// Elements of one frame's share of a pixel block: three of them stay in the first-level cache.
-constexpr std::int64_t kBlockElements = 2048;
-
-// e^x to about one unit in the last place for |x| <= 87, clamped beyond: written so that a loop
-// over it vectorises.
-TWILL_INLINE float exp_of(float x) {
-  constexpr float kLog2e = 1.44269504f;
-  constexpr float kLn2High =
-      0.693145752f;  // the sum is ln 2; products of the first with small integers are exact
-  constexpr float kLn2Low = 1.42860677e-6f;
-  constexpr float kRound =
-      12582912.0f;  // 1.5 * 2^23: adding and taking it away rounds to an integer
-  x = std::min(std::max(x, -87.0f), 87.0f);
-  const float n = (x * kLog2e + kRound) - kRound;
-  const float r = (x - n * kLn2High) - n * kLn2Low;
-  float sum = 1.0f / 5040.0f;
-  sum = sum * r + 1.0f / 720.0f;
-  sum = sum * r + 1.0f / 120.0f;
-  sum = sum * r + 1.0f / 24.0f;
-  sum = sum * r + 1.0f / 6.0f;
-  sum = sum * r + 0.5f;
-  sum = sum * r + 1.0f;
-  sum = sum * r + 1.0f;
-  return sum * std::bit_cast<float>((static_cast<std::int32_t>(n) + 127) << 23);
-}
+// Elements of one frame's share of a pixel block: the outputs of three frames stay in the
+// first-level cache.
+constexpr std::int64_t kBlockElements = 512;
 
 template <typename Scalar>
 struct NormTaps {
@@ -54,69 +30,82 @@ struct NormTaps {
   std::int64_t channels;
 };
 
+// One pixel's channels, normalised and activated, to up to three places.
 template <typename Scalar>
-TWILL_INLINE void norm_silu(const Scalar* x, const float* gamma, float* out, std::int64_t pixels,
-                            std::int64_t channels) {
-  const float root = std::sqrt(static_cast<float>(channels));
-  for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-    const Scalar* const in = x + pixel * channels;
-    float* const to = out + pixel * channels;
-    const float scale =
-        root / std::max(std::sqrt(sum_of_squares(in, channels, 0.0f)), kSmallestNorm);
-    for (std::int64_t c = 0; c < channels; ++c) {
-      to[c] = static_cast<float>(in[c]) * scale * gamma[c];
+TWILL_INLINE void norm_silu_pixel(const Scalar* x, const float* gamma, std::int64_t channels,
+                                  Scalar* const* to, int places) {
+  const float length = std::sqrt(sum_of_squares(x, channels, 0.0f));
+  const float scale = std::sqrt(static_cast<float>(channels)) / std::max(length, kSmallestNorm);
+  std::int64_t c = 0;
+  for (; c + kLanes <= channels; c += kLanes) {
+    Lanes value;
+    load_lanes(x + c, value);
+    Lanes weight;
+    load_lanes(gamma + c, weight);
+    value = value * scale * weight;
+    silu_lanes(value);
+    for (int place = 0; place < places; ++place) {
+      store_lanes(value, to[place] + c);
     }
   }
-  for (std::int64_t i = 0; i < pixels * channels; ++i) {
-    out[i] = out[i] / (1.0f + exp_of(-out[i]));
+  if (c < channels) {
+    Lanes value = {};
+    for (std::int64_t i = c; i < channels; ++i) {
+      value[i - c] = static_cast<float>(x[i]) * scale * gamma[i];
+    }
+    silu_lanes(value);
+    for (int place = 0; place < places; ++place) {
+      for (std::int64_t i = c; i < channels; ++i) {
+        to[place][i] = static_cast<Scalar>(value[i - c]);
+      }
+    }
   }
 }
 
-template <typename Scalar>
-TWILL_INLINE void convert(const float* from, Scalar* to, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    to[i] = static_cast<Scalar>(from[i]);
-  }
-}
-
-// Pixels [begin, end) through all frames, so that every output is written once and whole.
+// Pixels [begin, end) block by block through all frames: the three places where a value goes are
+// then in the cache.
 template <typename Scalar>
 TWILL_INLINE void norm_taps_body(const NormTaps<Scalar>& p, std::int64_t begin, std::int64_t end) {
   const std::int64_t block = std::max<std::int64_t>(1, kBlockElements / p.channels);
   const std::int64_t frame = p.pixels * p.channels;
-  std::vector<float> normed(static_cast<std::size_t>(block * p.channels));
-  std::vector<Scalar> ring(static_cast<std::size_t>(3 * block * p.channels));
+  const auto tap = [&](std::int64_t f, std::int64_t pixel, std::int64_t place) {
+    return p.out + 3 * (f * frame + pixel * p.channels) + place * p.channels;
+  };
   for (std::int64_t first = begin; first < end; first += block) {
-    const std::int64_t pixels = std::min(block, end - first);
-    const std::int64_t count = pixels * p.channels;
-    const std::int64_t offset = first * p.channels;
-    Scalar* tap[3] = {ring.data(), ring.data() + block * p.channels,
-                      ring.data() + 2 * block * p.channels};
-    std::copy_n(p.history + offset, count, tap[0]);
-    std::copy_n(p.history + frame + offset, count, tap[1]);
-    for (std::int64_t f = 0; f < p.frames; ++f) {
-      norm_silu(p.x + f * frame + offset, p.gamma, normed.data(), pixels, p.channels);
-      convert(normed.data(), tap[2], count);
-      Scalar* out = p.out + 3 * (f * frame + offset);
-      for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-        for (const Scalar* const from : tap) {
-          std::copy_n(from + pixel * p.channels, p.channels, out);
-          out += p.channels;
-        }
+    const std::int64_t last = std::min(end, first + block);
+    for (std::int64_t pixel = first; pixel < last; ++pixel) {
+      Scalar* const before = p.history + pixel * p.channels;
+      std::copy_n(before, p.channels, tap(0, pixel, 0));
+      std::copy_n(before + frame, p.channels, tap(0, pixel, 1));
+      if (p.frames > 1) {
+        std::copy_n(before + frame, p.channels, tap(1, pixel, 0));
+      } else {
+        std::copy_n(before + frame, p.channels, before);
       }
-      std::rotate(tap, tap + 1, tap + 3);
     }
-    std::copy_n(tap[0], count, p.history + offset);
-    std::copy_n(tap[1], count, p.history + frame + offset);
+    for (std::int64_t f = 0; f < p.frames; ++f) {
+      const std::int64_t left = p.frames - f;
+      for (std::int64_t pixel = first; pixel < last; ++pixel) {
+        Scalar* to[3] = {tap(f, pixel, 2), nullptr, nullptr};
+        int places = 1;
+        if (left > 1) {
+          to[places++] = tap(f + 1, pixel, 1);
+        }
+        // The last two frames become the history.
+        to[places++] =
+            left > 2 ? tap(f + 2, pixel, 0) : p.history + (2 - left) * frame + pixel * p.channels;
+        norm_silu_pixel(p.x + f * frame + pixel * p.channels, p.gamma, p.channels, to, places);
+      }
+    }
   }
 }
 TWILL_DISPATCH(template <typename Scalar>, norm_taps,
                (const NormTaps<Scalar>& p, std::int64_t begin, std::int64_t end), (p, begin, end))
 
 template <typename Scalar>
-at::Tensor norm_silu_taps_cpu(const at::Tensor& x, const at::Tensor& gamma, at::Tensor& history) {
+void norm_silu_taps_cpu(const at::Tensor& x, const at::Tensor& gamma, at::Tensor& history,
+                        at::Tensor& out) {
   const std::int64_t channels = x.size(3);
-  at::Tensor out = at::empty({x.size(0), x.size(1), x.size(2), 3 * channels}, x.options());
   const NormTaps<Scalar> taps{x.const_data_ptr<Scalar>(),
                               gamma.const_data_ptr<float>(),
                               history.mutable_data_ptr<Scalar>(),
@@ -126,7 +115,6 @@ at::Tensor norm_silu_taps_cpu(const at::Tensor& x, const at::Tensor& gamma, at::
                               channels};
   at::parallel_for(0, taps.pixels, std::max<std::int64_t>(1, kBlockElements / channels),
                    [&](std::int64_t begin, std::int64_t end) { norm_taps(taps, begin, end); });
-  return out;
 }
 
 at::Tensor zero_history(const at::Tensor& x) {
@@ -148,19 +136,27 @@ at::Tensor channel_norm(const at::Tensor& x, const at::Tensor& gamma) {
   return (wide / norm * std::sqrt(static_cast<double>(x.size(-1))) * gamma).to(x.scalar_type());
 }
 
-at::Tensor norm_silu_taps(const at::Tensor& x, const at::Tensor& gamma, at::Tensor& history) {
+at::Tensor norm_silu_taps(const at::Tensor& x, const at::Tensor& gamma, at::Tensor& history,
+                          at::Tensor& buffer) {
   if (!x.is_cpu()) {
     return make_taps(at::silu(channel_norm(x, gamma)), history);
   }
   if (!history.defined()) {
     history = zero_history(x);
   }
+  if (!buffer.defined() || buffer.numel() < 3 * x.numel()) {
+    buffer = at::empty({3 * x.numel()}, x.options());
+  }
+  at::Tensor out =
+      buffer.narrow(0, 0, 3 * x.numel()).view({x.size(0), x.size(1), x.size(2), 3 * x.size(3)});
   const at::Tensor dense = x.contiguous();
   if (x.scalar_type() == at::kBFloat16) {
-    return norm_silu_taps_cpu<at::BFloat16>(dense, gamma, history);
+    norm_silu_taps_cpu<at::BFloat16>(dense, gamma, history, out);
+  } else {
+    TWILL_ASSERT(x.scalar_type() == at::kFloat);
+    norm_silu_taps_cpu<float>(dense, gamma, history, out);
   }
-  TWILL_ASSERT(x.scalar_type() == at::kFloat);
-  return norm_silu_taps_cpu<float>(dense, gamma, history);
+  return out;
 }
 
 }  // namespace twill::engine

@@ -17,8 +17,11 @@ namespace twill::engine {
 // [frames, h, w, c] -> [frames, h, w, 3 c].
 at::Tensor make_taps(const at::Tensor& x, at::Tensor& history);
 
-// The same of silu(x / |x| * sqrt(c) * gamma), the norm over the channels; gamma: [c] fp32.
-at::Tensor norm_silu_taps(const at::Tensor& x, const at::Tensor& gamma, at::Tensor& history);
+// The same of silu(x / |x| * sqrt(c) * gamma), the norm over the channels; gamma: [c] fp32. On the
+// CPU the result lies in `buffer`, which grows as needed: fresh pages for the largest tensor of
+// every layer cost more than the arithmetic.
+at::Tensor norm_silu_taps(const at::Tensor& x, const at::Tensor& gamma, at::Tensor& history,
+                          at::Tensor& buffer);
 
 // x / |x| * sqrt(c) * gamma.
 at::Tensor channel_norm(const at::Tensor& x, const at::Tensor& gamma);

@@ -18,7 +18,7 @@ namespace {
 constexpr std::int64_t kLatentChannels = 16;
 constexpr std::int64_t kSpatialStride = 8;
 constexpr std::int64_t kTemporalStride = 4;
-constexpr std::int64_t kMostBufferBytes = 256 << 20;
+constexpr std::int64_t kMostBufferBytes = 32 << 20;
 
 // Statistics of Wan 2.1's latents: https://github.com/Wan-Video/Wan2.1, wan/modules/vae.py.
 constexpr std::array<double, kLatentChannels> kMean{
@@ -64,15 +64,15 @@ struct Decoder {
     head.emplace(loader, "decoder.head.0", "decoder.head.2", width, 3);
   }
 
-  at::Tensor operator()(const at::Tensor& latents, bool at_start, Histories& histories) const {
-    at::Tensor x = middle(first(from_latent(latents), histories), histories);
+  at::Tensor operator()(const at::Tensor& latents, bool at_start, ClipState& state) const {
+    at::Tensor x = middle(first(from_latent(latents), state), state);
     for (std::size_t i = 0; i < blocks.size(); ++i) {
-      x = blocks[i](x, histories);
+      x = blocks[i](x, state);
       if (i % 3 == 2 && i / 3 < ups.size()) {
-        x = ups[i / 3](x, at_start, histories);
+        x = ups[i / 3](x, at_start, state);
       }
     }
-    return (*head)(x, histories);
+    return (*head)(x, state);
   }
 };
 
@@ -104,15 +104,15 @@ struct Encoder {
   }
 
   // The posterior's mean; its variance has no use here.
-  at::Tensor operator()(const at::Tensor& video, bool at_start, Histories& histories) const {
-    at::Tensor x = first(video, histories);
+  at::Tensor operator()(const at::Tensor& video, bool at_start, ClipState& state) const {
+    at::Tensor x = first(video, state);
     for (std::size_t i = 0; i < blocks.size(); ++i) {
-      x = blocks[i](x, histories);
+      x = blocks[i](x, state);
       if (i % 2 == 1 && i / 2 < downs.size()) {
-        x = downs[i / 2](x, at_start, histories);
+        x = downs[i / 2](x, at_start, state);
       }
     }
-    return to_latent(head(middle(x, histories), histories)).narrow(3, 0, kLatentChannels);
+    return to_latent(head(middle(x, state), state)).narrow(3, 0, kLatentChannels);
   }
 };
 
@@ -199,12 +199,12 @@ at::Tensor WanVae::decode(const at::Tensor& latents, const VaeOptions& options) 
     const at::Tensor scaled =
         channels_last(latents[b].to(impl.device, at::kFloat)) * impl.deviation + impl.mean;
     const at::Tensor clip = scaled.to(impl.dtype);
-    Histories histories;
+    ClipState state;
     in_chunks(frames, chunk, options, b * frames, batch * frames,
               [&](std::int64_t first, std::int64_t count) {
-                histories.rewind();
+                state.rewind();
                 const at::Tensor piece =
-                    impl.decoder(clip.narrow(0, first, count), first == 0, histories);
+                    impl.decoder(clip.narrow(0, first, count), first == 0, state);
                 const std::int64_t at = first == 0 ? 0 : kTemporalStride * (first - 1) + 1;
                 at::Tensor place = video[b].narrow(1, at, piece.size(0));
                 place.copy_(channels_first(piece)).clamp_(-1, 1);
@@ -230,16 +230,16 @@ at::Tensor WanVae::encode(const at::Tensor& video, const VaeOptions& options) co
                                   video.size(4) / kSpatialStride},
                                  at::TensorOptions().dtype(at::kFloat).device(impl.device));
   for (std::int64_t b = 0; b < batch; ++b) {
-    Histories histories;
+    ClipState state;
     in_chunks(frames, chunk, options, b * frames, batch * frames,
               [&](std::int64_t first, std::int64_t count) {
-                histories.rewind();
+                state.rewind();
                 const std::int64_t at = first == 0 ? 0 : kTemporalStride * (first - 1) + 1;
                 const std::int64_t taken =
                     kTemporalStride * count - (first == 0 ? kTemporalStride - 1 : 0);
                 const at::Tensor clip =
                     channels_last(video[b].narrow(1, at, taken).to(impl.device, impl.dtype));
-                const at::Tensor mean = impl.encoder(clip, first == 0, histories).to(at::kFloat);
+                const at::Tensor mean = impl.encoder(clip, first == 0, state).to(at::kFloat);
                 at::Tensor place = latents[b].narrow(1, first, count);
                 place.copy_(channels_first((mean - impl.mean) / impl.deviation));
               });
