@@ -25,12 +25,20 @@ def probe_program() -> Path:
     return program
 
 
+def call_probe(*arguments: str | Path) -> None:
+    result = subprocess.run([str(part) for part in (probe_program(), *arguments)], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def encode_prompt(folder: Path, table: Path, prompt: str) -> torch.Tensor:
+    call_probe("text", table, folder / "text.safetensors", prompt)
+    return safetensors.load_file(folder / "text.safetensors")["out"]
+
+
 def run_probe(folder: Path, what: str, weights: Path, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     """Run `what` on safetensors weights and give its tensor `out`."""
     save_file({name: x.contiguous() for name, x in inputs.items()}, folder / "inputs.safetensors")
-    command = [probe_program(), what, weights, folder / "inputs.safetensors", folder / "out.safetensors"]
-    result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    call_probe(what, weights, folder / "inputs.safetensors", folder / "out.safetensors")
     return safetensors.load_file(folder / "out.safetensors")["out"]
 
 

@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Small random networks under their original key names, a temporary folder, and how errors are
+// expected.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "twill/engine/weights.h"
+#include "twill/plan/error.h"
+
+namespace twill::engine::testing {
+
+class TempDir {
+ public:
+  TempDir() {
+    static std::atomic<int> count{0};
+    path_ =
+        std::filesystem::temp_directory_path() / concat("twill-engine-", ::getpid(), "-", count++);
+    std::filesystem::create_directories(path_);
+  }
+  ~TempDir() {
+    std::error_code error;
+    std::filesystem::remove_all(path_, error);
+  }
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// Expects Error whose text contains `part`, on one line.
+#define EXPECT_ERROR(statement, part)                                                   \
+  try {                                                                                 \
+    statement;                                                                          \
+    ADD_FAILURE() << "no error; expected one with: " << (part);                         \
+  } catch (const ::twill::Error& error) {                                               \
+    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what(); \
+    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what(); \
+  }
+
+using Tensors = std::map<std::string, at::Tensor>;
+
+struct SmallDit {
+  std::int64_t heads = 2;
+  std::int64_t head_dim = 8;
+  std::int64_t layers = 2;
+  std::int64_t ffn = 24;
+  std::int64_t text_dim = 6;
+};
+
+// Random weights of a Wan transformer, norms and biases included.
+Tensors random_dit(const SmallDit& shape, std::uint64_t seed);
+std::map<std::string, std::string> dit_metadata(const SmallDit& shape);
+Tensors random_vae(std::int64_t width, std::uint64_t seed);
+
+// Writes the tensors to `file` and opens it.
+Weights saved(const std::filesystem::path& file, const Tensors& tensors,
+              const std::map<std::string, std::string>& metadata = {});
+
+// The largest absolute difference.
+double worst_difference(const at::Tensor& a, const at::Tensor& b);
+
+}  // namespace twill::engine::testing

@@ -1,0 +1,144 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/engine/model.h"
+
+#include <fstream>
+#include <ostream>
+
+#include "engine_support.h"
+
+namespace twill::engine {
+namespace {
+
+using testing::TempDir;
+
+constexpr const char* kGood = R"({"family": "wan2.1-t2v",
+  "files": {"dit": "d.safetensors", "vae": "v.safetensors", "text": "t.safetensors"},
+  "default": {"width": 32, "height": 48, "frames": 5, "fps": 16, "steps": 20, "shift": 3.0, "cfg": 1.0, "sampler": "euler"},
+  "sizes": [{"width": 32, "height": 48, "frames": 5}]})";
+
+void write_model(const TempDir& folder, const std::string& json, std::int64_t text_dim = 6) {
+  const testing::SmallDit shape{.text_dim = text_dim};
+  write_safetensors(folder / "d.safetensors", random_dit(shape, 1), dit_metadata(shape));
+  write_safetensors(folder / "v.safetensors", testing::random_vae(4, 1));
+  write_safetensors(folder / "t.safetensors",
+                    {{"word_embedding.weight", at::ones({1, 6})},
+                     {"position_embedding.weight", at::ones({2, 6})}},
+                    {{"vocabulary", R"(["a"])"}, {"text_len", "2"}});
+  std::ofstream(folder / "model.json") << json;
+}
+
+std::string changed(const std::string& from, const std::string& to) {
+  std::string json = kGood;
+  const std::size_t place = json.find(from);
+  EXPECT_NE(place, std::string::npos) << from;
+  return json.replace(place, from.size(), to);
+}
+
+TEST(LoadModel, ReadsTheFolder) {
+  const TempDir folder;
+  write_model(folder, kGood);
+  const VideoModel model = load_model(folder.path(), {.device = c10::kCPU, .dtype = c10::kFloat});
+  EXPECT_EQ(model.defaults.size.height, 48);
+  EXPECT_EQ(model.defaults.steps, 20);
+  EXPECT_EQ(model.defaults.sampler, "euler");
+  EXPECT_EQ(model.sizes.size(), 1U);
+  EXPECT_EQ(model.shape(), (ModelShape{.family = "wan2.1-t2v",
+                                       .experts = {"default"},
+                                       .stacks = {{.name = "blocks", .layers = 2, .heads = 2}},
+                                       .head_dim = 8}));
+  EXPECT_EQ(model.layout(model.defaults.size), (TokenLayout{.frames = 2, .rows = 3, .cols = 2}));
+  EXPECT_EQ(model.latent_shape(model.defaults.size), (std::array<std::int64_t, 5>{1, 16, 2, 6, 4}));
+
+  DenseAttention attention;
+  const at::Tensor velocity =
+      model.dit->forward(at::randn(model.latent_shape(model.defaults.size)), at::ones(1),
+                         model.text->encode("a"), attention, {});
+  EXPECT_EQ(model.vae->decode(velocity).sizes(), (at::IntArrayRef{1, 3, 5, 48, 32}));
+}
+
+TEST(LoadModel, SizesThatNoTokenFitsAreRefused) {
+  const TempDir folder;
+  write_model(folder, kGood);
+  const VideoModel model = load_model(folder.path());
+  EXPECT_ERROR(model.layout(250, 256, 49), "width 250 is not a multiple of 16");
+  EXPECT_ERROR(model.layout(256, 8, 49), "height 8 is not a multiple of 16");
+  EXPECT_ERROR(model.layout(0, 256, 49), "width 0 is not a multiple of 16");
+  EXPECT_ERROR(model.layout(-16, 256, 49), "width -16 is not a multiple of 16");
+  EXPECT_ERROR(model.layout(256, 256, 48), "frames 48 is not 4n+1");
+  EXPECT_ERROR(model.layout(256, 256, -3), "frames -3 is not 4n+1");
+  EXPECT_ERROR(model.layout(16384, 16384, 99997), "token");
+  EXPECT_EQ(model.layout(256, 256, 49).tokens(), 3328);
+}
+
+struct BadJson {
+  const char* why;
+  std::string json;
+  const char* part;
+};
+void PrintTo(const BadJson& bad, std::ostream* out) { *out << bad.why; }
+class LoadModelRefuses : public ::testing::TestWithParam<BadJson> {};
+TEST_P(LoadModelRefuses, AndNamesTheField) {
+  const TempDir folder;
+  write_model(folder, GetParam().json);
+  EXPECT_ERROR(load_model(folder.path()), std::string("model.json") + GetParam().part);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Files, LoadModelRefuses,
+    ::testing::Values(
+        BadJson{"not_json", "{", ": not valid JSON"}, BadJson{"list", "[]", ": not a JSON object"},
+        BadJson{"no_family", "{}", ": field family is missing"},
+        BadJson{"another_family", changed("wan2.1-t2v", "wan9"),
+                ".family: unknown family \"wan9\"; known is wan2.1-t2v"},
+        BadJson{
+            "files_is_text",
+            R"({"family": "wan2.1-t2v", "files": "x", "default": {"width": 16, "height": 16, "frames": 1,
+                "fps": 16, "steps": 1, "shift": 1, "cfg": 1, "sampler": "euler"}})",
+            ".files: not a JSON object"},
+        BadJson{"a_path_outside", changed("v.safetensors", "../v.safetensors"),
+                ".files.vae: \"../v.safetensors\" is not a path inside the folder"},
+        BadJson{"an_absolute_path", changed("v.safetensors", "/v.safetensors"),
+                ".files.vae: \"/v.safetensors\""},
+        BadJson{"steps_are_text", changed("\"steps\": 20", "\"steps\": \"20\""),
+                ".default.steps is \"20\", not a whole number from 1 to 1000"},
+        BadJson{"no_steps", changed("\"steps\": 20", "\"stops\": 20"),
+                ".default: field steps is missing"},
+        BadJson{"shift_of_zero", changed("\"shift\": 3.0", "\"shift\": 0"),
+                ".default.shift is 0, not a number from"},
+        BadJson{"sampler_is_a_number", changed("\"euler\"", "1"),
+                ".default.sampler is 1, not text"},
+        BadJson{"sizes_is_an_object",
+                changed("[{\"width\": 32, \"height\": 48, \"frames\": 5}]", "{}"),
+                ".sizes is not a list"}),
+    [](const auto& row) { return std::string(row.param.why); });
+
+TEST(LoadModel, MissingFilesAreNamed) {
+  const TempDir folder;
+  EXPECT_ERROR(load_model(folder.path()), "model.json: No such file or directory");
+  write_model(folder, changed("v.safetensors", "none.safetensors"));
+  EXPECT_ERROR(load_model(folder.path()), "none.safetensors: No such file or directory");
+}
+
+TEST(LoadModel, ATextTableOfAnotherWidthIsRefused) {
+  const TempDir folder;
+  write_model(folder, kGood, /*text_dim=*/7);
+  EXPECT_ERROR(load_model(folder.path()), "its rows have 6 numbers; the transformer takes 7");
+}
+
+TEST(LoadModel, TheDemoIsWhatThePresetsSay) {
+  const std::filesystem::path folder = std::filesystem::path(TWILL_PRESETS) / "demo";
+  const VideoModel model = load_model(folder, {.device = c10::kCPU, .dtype = c10::kFloat});
+  const ModelShape shape = model.shape();
+  EXPECT_EQ(shape.stacks.at(0).layers, 12);
+  EXPECT_EQ(shape.stacks.at(0).heads, 4);
+  EXPECT_EQ(shape.head_dim, 64);
+  EXPECT_EQ(model.layout(model.defaults.size).tokens(), 3328);
+  EXPECT_FALSE(model.sizes.empty());
+  for (const ClipSize& size : model.sizes) {
+    EXPECT_GT(model.layout(size).tokens(), 0);
+  }
+}
+
+}  // namespace
+}  // namespace twill::engine

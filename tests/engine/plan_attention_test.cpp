@@ -1,0 +1,168 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <cmath>
+
+#include "engine_support.h"
+#include "twill/engine/attention.h"
+#include "twill/kernels/attention.h"
+
+namespace twill::engine {
+namespace {
+
+using testing::worst_difference;
+
+constexpr TokenLayout kLayout{
+    .frames = 3, .rows = 9, .cols = 11};  // 297 tokens: ragged tiles on both sides
+constexpr std::int32_t kHeadDim = 64;
+
+// Layer 0: one head of every kind; layer 1: dense. Dense above t = 0.5.
+Plan mixed_plan() {
+  Plan plan;
+  plan.name = "mixed";
+  plan.model = {.family = "test",
+                .experts = {"default"},
+                .stacks = {{.name = "blocks", .layers = 2, .heads = 4}},
+                .head_dim = kHeadDim};
+  plan.patterns = {dense(), skip(), mean(),
+                   make_pattern(Window{.frames = 0, .rows = 1.0, .cols = 1.0})};
+  Segment sparse;
+  sparse.t_begin = 0.0;
+  sparse.t_end = 0.5;
+  sparse.heads = {{{0}, {1}, {2}, {3}, {0}, {0}, {0}, {0}}};
+  Segment all_dense;
+  all_dense.t_begin = 0.5;
+  all_dense.t_end = 1.0;
+  all_dense.dense = true;
+  plan.segments = {sparse, all_dense};
+  return plan;
+}
+
+struct Call {
+  at::Tensor q, k, v;
+  explicit Call(at::ScalarType dtype = at::kFloat, std::int64_t batch = 1,
+                std::int64_t tokens = kLayout.tokens()) {
+    // Side by side, as the transformer has them.
+    const at::Tensor all = at::randn({batch, tokens, 3, 4, kHeadDim}).to(dtype);
+    q = all.select(2, 0).transpose(1, 2);
+    k = all.select(2, 1).transpose(1, 2);
+    v = all.select(2, 2).transpose(1, 2);
+  }
+};
+
+AttentionSite site_at(double t, std::int32_t layer) {
+  AttentionSite site;
+  site.t = t;
+  site.layer = layer;
+  return site;
+}
+
+at::Tensor by_definition(const PlanAttention& attention, const Call& call) {
+  const at::Tensor q = call.q.to(at::kFloat).contiguous();
+  const at::Tensor k = call.k.to(at::kFloat).contiguous();
+  const at::Tensor v = call.v.to(at::kFloat).contiguous();
+  at::Tensor out = at::empty_like(q);
+  const kernels::Strides strides{q.stride(0), q.stride(1), q.stride(2)};
+  const kernels::Status status = kernels::run_attention_reference({
+      .q = q.const_data_ptr(),
+      .k = k.const_data_ptr(),
+      .v = v.const_data_ptr(),
+      .out = out.mutable_data_ptr(),
+      .q_strides = strides,
+      .k_strides = strides,
+      .v_strides = strides,
+      .out_strides = strides,
+      .batch = static_cast<std::int32_t>(q.size(0)),
+      .heads = 4,
+      .tokens = kLayout.tokens(),
+      .head_dim = kHeadDim,
+      .scale = 1.0f / std::sqrt(static_cast<float>(kHeadDim)),
+      .tasks = attention.compiled().tasks(0, 0, 0, 0),
+      .lists = attention.compiled().lists(),
+  });
+  EXPECT_TRUE(status.ok) << status.reason;
+  return out;
+}
+
+TEST(PlanAttention, HeadsRunAsPlanned) {
+  PlanAttention attention(std::make_shared<Plan>(mixed_plan()), kLayout);
+  for (const std::int64_t batch : {1, 2}) {
+    const Call call(at::kFloat, batch);
+    const at::Tensor exact = by_definition(attention, call);
+    const at::Tensor out = attention.run(call.q, call.k, call.v, site_at(0.5, 0));
+    ASSERT_EQ(out.sizes(), call.q.sizes());
+    EXPECT_LE(worst_difference(out, exact), 32 * 0x1p-24 * exact.abs().max().item<double>());
+    EXPECT_EQ(out.select(1, 1).abs().max().item<double>(), 0.0) << "a skipped head adds nothing";
+    EXPECT_GT(worst_difference(out.select(1, 3),
+                               DenseAttention().run(call.q, call.k, call.v, {}).select(1, 3)),
+              0.01)
+        << "the window changes nothing: the comparison says nothing";
+    EXPECT_TRUE(out.transpose(1, 2).is_contiguous()) << "joining the heads would copy";
+  }
+  EXPECT_EQ(attention.counts().sparse, 2);
+  EXPECT_EQ(attention.counts().planned_dense, 0);
+  EXPECT_TRUE(attention.counts().fallback.empty());
+}
+
+TEST(PlanAttention, DenseSegmentsAndLayersGiveDenseBits) {
+  PlanAttention attention(std::make_shared<Plan>(mixed_plan()), kLayout);
+  const Call call;
+  const at::Tensor exact = DenseAttention().run(call.q, call.k, call.v, {});
+  EXPECT_TRUE(attention.run(call.q, call.k, call.v, site_at(0.51, 0)).equal(exact));
+  EXPECT_TRUE(attention.run(call.q, call.k, call.v, site_at(1.0, 0)).equal(exact));
+  EXPECT_TRUE(attention.run(call.q, call.k, call.v, site_at(0.1, 1)).equal(exact));
+  EXPECT_EQ(attention.counts().planned_dense, 3);
+  EXPECT_EQ(attention.counts().sparse, 0);
+  EXPECT_TRUE(attention.counts().fallback.empty());
+}
+
+TEST(PlanAttention, WhatCannotBeServedRunsDenseAndIsCounted) {
+  PlanAttention attention(std::make_shared<Plan>(mixed_plan()), kLayout);
+  const Call longer(at::kFloat, 1, kLayout.tokens() + 1);
+  EXPECT_TRUE(attention.run(longer.q, longer.k, longer.v, site_at(0.1, 0))
+                  .equal(DenseAttention().run(longer.q, longer.k, longer.v, {})));
+  const Call wide(at::kDouble);
+  for (int i = 0; i < 2; ++i) {
+    attention.run(wide.q, wide.k, wide.v, site_at(0.1, 0));
+  }
+  EXPECT_EQ(attention.counts().sparse, 0);
+  EXPECT_EQ(attention.counts().fallback,
+            (std::map<std::string, std::int64_t>{
+                {"298 queries and 298 keys where the plan was compiled for 297 tokens", 1},
+                {"no kernel for dtype Double", 2}}));
+  attention.reset_counts();
+  EXPECT_TRUE(attention.counts().fallback.empty());
+}
+
+TEST(PlanAttention, APlanOfAnotherModelIsRefused) {
+  PlanAttention attention(std::make_shared<Plan>(mixed_plan()), kLayout);
+  const Call call;
+  const auto run = [&](const AttentionSite& site) { attention.run(call.q, call.k, call.v, site); };
+  EXPECT_ERROR(run(site_at(0.1, 2)), "the plan has 2 layers in blocks; layer 2 was run");
+  AttentionSite site;
+  site.stack = 1;
+  EXPECT_ERROR(run(site), "the plan has 1 stacks; stack 1 was run");
+  site = {};
+  site.expert = 1;
+  EXPECT_ERROR(run(site), "the plan has 1 experts; expert 1 was run");
+  EXPECT_ERROR(attention.run(call.q.narrow(1, 0, 3), call.k.narrow(1, 0, 3), call.v.narrow(1, 0, 3),
+                             site_at(0.1, 0)),
+               "the plan has 4 heads in blocks; 3 were run");
+}
+
+TEST(PlanAttention, HalfPrecisionIsServed) {
+  PlanAttention attention(std::make_shared<Plan>(mixed_plan()), kLayout);
+  for (const at::ScalarType dtype : {at::kBFloat16, at::kHalf}) {
+    const Call call(dtype);
+    const at::Tensor exact = by_definition(attention, call);
+    const at::Tensor out = attention.run(call.q, call.k, call.v, site_at(0.1, 0));
+    EXPECT_EQ(out.scalar_type(), dtype);
+    // The result and the probabilities that multiply v are rounded to the dtype.
+    const double store = dtype == at::kBFloat16 ? 0x1p-8 : 0x1p-11;
+    EXPECT_LE(worst_difference(out, exact), 4 * store * exact.abs().max().item<double>());
+  }
+  EXPECT_EQ(attention.counts().sparse, 2);
+}
+
+}  // namespace
+}  // namespace twill::engine

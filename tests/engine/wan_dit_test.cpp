@@ -1,0 +1,271 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/engine/wan_dit.h"
+
+#include <ostream>
+
+#include "engine_support.h"
+
+namespace twill::engine {
+namespace {
+
+using testing::dit_metadata;
+using testing::random_dit;
+using testing::saved;
+using testing::SmallDit;
+using testing::TempDir;
+using testing::Tensors;
+using testing::worst_difference;
+
+struct SmallModel {
+  TempDir folder;
+  SmallDit shape;
+  Weights weights = saved(folder / "dit.safetensors", random_dit(shape, 1), dit_metadata(shape));
+  WanDit dit{weights, detect_wan_config(weights), at::kFloat};
+  at::Tensor x = at::randn({1, 16, 2, 4, 6});
+  at::Tensor context = at::randn({1, 3, 6});
+
+  at::Tensor run(SelfAttention& attention, const StepInfo& step = {}) const {
+    return dit.forward(x, at::full({1}, 300.0), context, attention, step);
+  }
+};
+
+TEST(WanConfig, IsReadFromTheTensors) {
+  const TempDir folder;
+  const SmallDit shape{.heads = 3, .head_dim = 8, .layers = 4, .ffn = 20, .text_dim = 7};
+  const WanConfig config = detect_wan_config(
+      saved(folder / "dit.safetensors", random_dit(shape, 1), dit_metadata(shape)));
+  EXPECT_EQ(config.dim, 24);
+  EXPECT_EQ(config.heads, 3);
+  EXPECT_EQ(config.head_dim(), 8);
+  EXPECT_EQ(config.layers, 4);
+  EXPECT_EQ(config.ffn_dim, 20);
+  EXPECT_EQ(config.text_dim, 7);
+  EXPECT_EQ(config.in_channels, 16);
+  EXPECT_EQ(config.out_channels, 16);
+  EXPECT_EQ(config.frequencies, 256);
+}
+
+struct BadModel {
+  const char* why;
+  const char* removed;
+  const char* added;
+  std::vector<std::int64_t> shape;
+  const char* metadata;
+  const char* part;
+};
+void PrintTo(const BadModel& bad, std::ostream* out) { *out << bad.why; }
+class WanConfigRefuses : public ::testing::TestWithParam<BadModel> {};
+TEST_P(WanConfigRefuses, OtherFiles) {
+  const BadModel& bad = GetParam();
+  const TempDir folder;
+  Tensors tensors = random_dit({}, 1);
+  tensors.erase(bad.removed);
+  if (*bad.added != 0) {
+    tensors[bad.added] = at::ones(bad.shape);
+  }
+  const Weights weights = saved(folder / "dit.safetensors", tensors, {{"config", bad.metadata}});
+  EXPECT_ERROR(WanDit(weights, detect_wan_config(weights), at::kFloat),
+               std::string("dit.safetensors: ") + bad.part);
+}
+constexpr const char* kTwoHeads = R"({"transformer": {"num_heads": 2}})";
+INSTANTIATE_TEST_SUITE_P(
+    Files, WanConfigRefuses,
+    ::testing::Values(
+        BadModel{
+            "image_to_video", "", "img_emb.proj.0.bias", {4}, kTwoHeads, "an image-to-video model"},
+        BadModel{"image_keys",
+                 "",
+                 "blocks.0.cross_attn.k_img.weight",
+                 {4},
+                 kTwoHeads,
+                 "an image-to-video model"},
+        BadModel{"vace", "", "vace_patch_embedding.weight", {4}, kTwoHeads, "a VACE model"},
+        BadModel{"another_model", "head.modulation", "", {}, kTwoHeads, "no Wan transformer"},
+        BadModel{"heads_do_not_divide",
+                 "",
+                 "",
+                 {},
+                 R"({"transformer": {"num_heads": 5}})",
+                 "5 heads do not divide a width of 16"},
+        BadModel{"heads_are_text",
+                 "",
+                 "",
+                 {},
+                 R"({"transformer": {"num_heads": "2"}})",
+                 "config.transformer.num_heads is \"2\""},
+        BadModel{"no_heads",
+                 "",
+                 "",
+                 {},
+                 R"({"transformer": {"num_heads": 0}})",
+                 "config.transformer.num_heads is 0"},
+        BadModel{
+            "config_is_no_json", "", "", {}, "heads", "the metadata's config is not a JSON object"},
+        BadModel{"a_tensor_is_missing",
+                 "blocks.1.ffn.2.bias",
+                 "",
+                 {},
+                 kTwoHeads,
+                 "tensor blocks.1.ffn.2.bias is missing"},
+        BadModel{"a_tensor_has_another_shape",
+                 "",
+                 "blocks.1.norm3.weight",
+                 {15},
+                 kTwoHeads,
+                 "tensor blocks.1.norm3.weight has shape [15], not [16]"}),
+    [](const auto& row) { return std::string(row.param.why); });
+
+TEST(WanDit, WrongInputsAreNamed) {
+  const SmallModel model;
+  DenseAttention attention;
+  const WanPrompt prompt = model.dit.prepare_prompt(model.context);
+  const at::Tensor t = at::full({1}, 1.0);
+  const auto run = [&](at::IntArrayRef sizes, const at::Tensor& timestep) {
+    model.dit.forward(at::randn(sizes), timestep, prompt, attention, {});
+  };
+  EXPECT_ERROR(run({1, 15, 1, 4, 4}, t),
+               "latents of shape [1, 15, 1, 4, 4] are not [batch, 16, frames, height, width]");
+  EXPECT_ERROR(run({1, 16, 1, 3, 4}, t), "latents of 3 rows and 4 columns: both must be even");
+  EXPECT_ERROR(run({1, 16, 1, 4, 0}, t), "latents of 4 rows and 0 columns");
+  EXPECT_ERROR(run({2, 16, 1, 4, 4}, t),
+               "timesteps of shape [1] are not one for each of 2 batch rows");
+  EXPECT_ERROR(model.dit.prepare_prompt(at::randn({1, 3, 5})),
+               "a context of shape [1, 3, 5] is not [batch, text_len, 6]");
+  const WanPrompt two = model.dit.prepare_prompt(at::randn({2, 3, 6}));
+  EXPECT_ERROR(model.dit.forward(at::randn({3, 16, 1, 2, 2}), at::ones(3), two, attention, {}),
+               "a prompt of 2 rows was given with 3 batch rows");
+}
+
+// Writes down where it is called.
+class Recorder final : public SelfAttention {
+ public:
+  at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                 const AttentionSite& site) override {
+    sites.push_back(site);
+    weights.push_back(*site.output_weight);
+    gates.push_back(site.gate == nullptr ? at::Tensor() : site.gate->clone());
+    residuals.push_back(site.residual->clone());
+    outs.push_back(dense.run(q, k, v, site));
+    return outs.back();
+  }
+  DenseAttention dense;
+  std::vector<AttentionSite> sites;
+  std::vector<at::Tensor> weights, gates, residuals, outs;
+};
+
+TEST(WanDit, SitesSayWhereACallStands) {
+  const SmallModel model;
+  Recorder recorder;
+  StepInfo step;
+  step.t = 0.3;
+  step.expert = 1;
+  model.run(recorder, step);
+  ASSERT_EQ(recorder.sites.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(recorder.sites[i].layer, static_cast<std::int32_t>(i));
+    EXPECT_EQ(recorder.sites[i].expert, 1);
+    EXPECT_EQ(recorder.sites[i].stack, 0);
+    EXPECT_EQ(recorder.sites[i].t, 0.3);
+    EXPECT_EQ(recorder.outs[i].sizes(), (at::IntArrayRef{1, 2, 12, 8}));
+    EXPECT_EQ(recorder.gates[i].sizes(), (at::IntArrayRef{16}));
+    EXPECT_EQ(recorder.gates[i].scalar_type(), at::kFloat);
+    EXPECT_EQ(recorder.residuals[i].sizes(), (at::IntArrayRef{1, 12, 16}));
+    EXPECT_TRUE(
+        recorder.weights[i].equal(model.weights.get(concat("blocks.", i, ".self_attn.o.weight"))));
+  }
+  EXPECT_GT(worst_difference(recorder.residuals[0], recorder.residuals[1]), 0.0);
+}
+
+// What a profiler relies on: the gated projection of a call's output is what the block adds.
+TEST(WanDit, GateAndWeightReproduceWhatAttentionAdds) {
+  const TempDir folder;
+  Tensors tensors = random_dit({.layers = 1}, 3);
+  // With the other two branches silenced, the block adds its attention alone.
+  for (const char* name :
+       {"blocks.0.cross_attn.o.weight", "blocks.0.cross_attn.o.bias", "blocks.0.ffn.2.weight",
+        "blocks.0.ffn.2.bias", "blocks.0.self_attn.o.bias"}) {
+    tensors[name].zero_();
+  }
+  // A second block shows the residual stream after the first.
+  for (const auto& [name, tensor] : Tensors(tensors)) {
+    if (name.starts_with("blocks.0.")) {
+      tensors["blocks.1." + name.substr(9)] = tensor;
+    }
+  }
+  const Weights weights = saved(folder / "dit.safetensors", tensors, dit_metadata({}));
+  const WanDit dit(weights, detect_wan_config(weights), at::kFloat);
+  Recorder recorder;
+  dit.forward(at::randn({1, 16, 1, 4, 4}), at::full({1}, 500.0), at::randn({1, 2, 6}), recorder,
+              {});
+  const at::Tensor joined = recorder.outs[0].transpose(1, 2).flatten(2);
+  const at::Tensor added = at::matmul(joined, recorder.weights[0].t()) * recorder.gates[0];
+  const at::Tensor seen = recorder.residuals[1] - recorder.residuals[0];
+  EXPECT_LE(worst_difference(added, seen),
+            32 * 0x1p-24 * recorder.residuals[1].abs().max().item<double>());
+  EXPECT_GT(seen.abs().max().item<double>(), 0.01);
+}
+
+TEST(WanDit, APreparedPromptGivesTheSameBits) {
+  const SmallModel model;
+  DenseAttention attention;
+  const WanPrompt prompt = model.dit.prepare_prompt(model.context);
+  const at::Tensor first = model.dit.forward(model.x, at::full({1}, 300.0), prompt, attention, {});
+  EXPECT_TRUE(first.equal(model.run(attention)));
+  EXPECT_TRUE(first.equal(model.dit.forward(model.x, at::full({1}, 300.0), prompt, attention, {})))
+      << "a forward changed the prompt";
+}
+
+TEST(WanDit, BatchRowsDoNotSeeEachOther) {
+  const SmallModel model;
+  Recorder recorder;
+  const at::Tensor x = at::cat({model.x, at::randn_like(model.x)});
+  const at::Tensor t = at::tensor({300.0, 20.0});
+  const WanPrompt prompt = model.dit.prepare_prompt(model.context);  // one row for both
+  const at::Tensor both = model.dit.forward(x, t, prompt, recorder, {});
+  EXPECT_FALSE(recorder.gates[0].defined()) << "one gate cannot stand for two rows";
+  for (std::int64_t row = 0; row < 2; ++row) {
+    const at::Tensor alone =
+        model.dit.forward(x.narrow(0, row, 1), t.narrow(0, row, 1), prompt, recorder, {});
+    EXPECT_LE(worst_difference(both.narrow(0, row, 1), alone),
+              1e-5 * alone.abs().max().item<double>());
+  }
+}
+
+TEST(WanDit, GridsMayChangeBetweenCalls) {
+  const SmallModel model;
+  DenseAttention attention;
+  const at::Tensor before = model.run(attention);
+  model.dit.forward(at::randn({1, 16, 3, 2, 2}), at::full({1}, 300.0), model.context, attention,
+                    {});
+  EXPECT_TRUE(before.equal(model.run(attention)));
+}
+
+TEST(WanDit, StopsWhenAsked) {
+  const SmallModel model;
+  DenseAttention attention;
+  std::stop_source source;
+  source.request_stop();
+  StepInfo step;
+  step.stop = source.get_token();
+  EXPECT_THROW(model.run(attention, step), Cancelled);
+}
+
+// bf16 keeps 8 bits: the result may differ by a few of its roundings for each layer, not more and
+// not by nothing.
+TEST(WanDit, Bf16StaysNearFp32) {
+  const SmallModel model;
+  DenseAttention attention;
+  const WanDit half(model.weights, detect_wan_config(model.weights), at::kBFloat16);
+  const at::Tensor exact = model.run(attention);
+  const at::Tensor rounded =
+      half.forward(model.x, at::full({1}, 300.0), model.context, attention, {});
+  EXPECT_EQ(rounded.scalar_type(), at::kFloat);
+  const double relative = ((rounded - exact).norm() / exact.norm()).item<double>();
+  EXPECT_LT(relative, 4 * 0x1p-8);
+  EXPECT_GT(relative, 0x1p-16);
+}
+
+}  // namespace
+}  // namespace twill::engine

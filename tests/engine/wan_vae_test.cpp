@@ -1,0 +1,118 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/engine/wan_vae.h"
+
+#include <utility>
+#include <vector>
+
+#include "engine_support.h"
+
+namespace twill::engine {
+namespace {
+
+using testing::random_vae;
+using testing::saved;
+using testing::TempDir;
+using testing::Tensors;
+using testing::worst_difference;
+
+struct SmallVae {
+  TempDir folder;
+  Weights weights = saved(folder / "vae.safetensors", random_vae(4, 1));
+  WanVae vae{weights, at::kFloat};
+};
+
+TEST(WanVae, ChunksGiveTheSameClip) {
+  const SmallVae small;
+  const at::Tensor latents = at::randn({1, 16, 5, 2, 3});
+  const at::Tensor whole = small.vae.decode(latents, {.chunk = 5});
+  ASSERT_EQ(whole.sizes(), (at::IntArrayRef{1, 3, 17, 16, 24}));
+  const at::Tensor coded = small.vae.encode(whole, {.chunk = 5});
+  ASSERT_EQ(coded.sizes(), latents.sizes());
+  for (const std::int64_t chunk : {1, 2, 3, 4, 9}) {
+    EXPECT_LE(worst_difference(small.vae.decode(latents, {.chunk = chunk}), whole), 1e-5) << chunk;
+    EXPECT_LE(worst_difference(small.vae.encode(whole, {.chunk = chunk}), coded), 1e-5) << chunk;
+  }
+}
+
+// Causal: what comes later in the clip does not change what came before.
+TEST(WanVae, LaterFramesDoNotChangeEarlierOnes) {
+  const SmallVae small;
+  const at::Tensor latents = at::randn({1, 16, 3, 2, 2});
+  const at::Tensor whole = small.vae.decode(latents);
+  const at::Tensor start = small.vae.decode(latents.narrow(2, 0, 2));
+  EXPECT_LE(worst_difference(whole.narrow(2, 0, 5), start), 1e-5);
+}
+
+TEST(WanVae, ValuesAreClamped) {
+  const SmallVae small;
+  const at::Tensor video = small.vae.decode(at::randn({1, 16, 1, 2, 2}) * 1000);
+  EXPECT_LE(video.abs().max().item<float>(), 1.0f);
+}
+
+TEST(WanVae, ProgressCountsLatentFramesOfTheWholeBatch) {
+  const SmallVae small;
+  std::vector<std::pair<std::int64_t, std::int64_t>> calls;
+  const VaeOptions options{
+      .progress = [&](std::int64_t done, std::int64_t total) { calls.emplace_back(done, total); },
+      .chunk = 2};
+  small.vae.decode(at::randn({2, 16, 3, 2, 2}), options);
+  EXPECT_EQ(calls,
+            (std::vector<std::pair<std::int64_t, std::int64_t>>{{2, 6}, {3, 6}, {5, 6}, {6, 6}}));
+}
+
+TEST(WanVae, StopsBetweenChunks) {
+  const SmallVae small;
+  std::stop_source source;
+  VaeOptions options{.stop = source.get_token(), .chunk = 1};
+  int chunks = 0;
+  options.progress = [&](std::int64_t, std::int64_t) {
+    ++chunks;
+    source.request_stop();
+  };
+  EXPECT_THROW(small.vae.decode(at::randn({1, 16, 3, 2, 2}), options), Cancelled);
+  EXPECT_EQ(chunks, 1);
+  EXPECT_THROW(small.vae.encode(at::randn({1, 3, 5, 16, 16}), options), Cancelled);
+}
+
+TEST(WanVae, WrongInputsAreNamed) {
+  const SmallVae small;
+  EXPECT_ERROR(small.vae.decode(at::randn({1, 4, 1, 2, 2})),
+               "latents of shape [1, 4, 1, 2, 2] are not [batch, 16,");
+  EXPECT_ERROR(small.vae.decode(at::randn({1, 16, 0, 2, 2})), "latents of shape [1, 16, 0, 2, 2]");
+  EXPECT_ERROR(small.vae.encode(at::randn({1, 4, 1, 16, 16})),
+               "a video of shape [1, 4, 1, 16, 16]");
+  EXPECT_ERROR(small.vae.encode(at::randn({1, 3, 4, 16, 16})),
+               "a video of 4 frames: they must be 4n+1");
+  EXPECT_ERROR(small.vae.encode(at::randn({1, 3, 5, 16, 12})),
+               "a video of 12x16: width and height must be multiples of 8");
+}
+
+TEST(WanVae, OtherFilesAreRefused) {
+  const TempDir folder;
+  Tensors tensors = random_vae(4, 1);
+  tensors.erase("decoder.head.0.gamma");
+  EXPECT_ERROR(WanVae(saved(folder / "a.safetensors", tensors), at::kFloat),
+               "a.safetensors: no Wan 2.1 VAE");
+  tensors = random_vae(4, 1);
+  tensors["decoder.upsamples.3.time_conv.bias"] = at::ones(9);
+  EXPECT_ERROR(WanVae(saved(folder / "b.safetensors", tensors), at::kFloat),
+               "tensor decoder.upsamples.3.time_conv.bias has shape [9], not [32]");
+}
+
+// bf16 keeps 8 bits, and some twenty layers follow each other.
+TEST(WanVae, Bf16StaysNearFp32) {
+  const SmallVae small;
+  const WanVae half(small.weights, at::kBFloat16);
+  const at::Tensor latents = at::randn({1, 16, 2, 2, 2});
+  const at::Tensor exact = small.vae.decode(latents);
+  const at::Tensor rounded = half.decode(latents);
+  EXPECT_EQ(rounded.scalar_type(), at::kFloat);
+  const double relative = ((rounded - exact).norm() / exact.norm()).item<double>();
+  EXPECT_LT(relative, 20 * 0x1p-8);
+  EXPECT_GT(relative, 0x1p-16);
+}
+
+}  // namespace
+}  // namespace twill::engine

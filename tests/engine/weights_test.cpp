@@ -1,0 +1,313 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/engine/weights.h"
+
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <ostream>
+#include <random>
+
+#include "engine_support.h"
+#include "safetensors_header.h"
+
+namespace twill::engine {
+namespace {
+
+using testing::TempDir;
+
+std::string file_bytes(const std::string& header, std::size_t data_bytes) {
+  std::string bytes;
+  for (int i = 0; i < 8; ++i) {
+    bytes += static_cast<char>(header.size() >> (8 * i) & 0xff);
+  }
+  return bytes + header + std::string(data_bytes, '\1');
+}
+
+void write_bytes(const std::filesystem::path& file, const std::string& bytes) {
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+TEST(Weights, AllStoredTypesComeBack) {
+  const TempDir folder;
+  const std::map<std::string, at::Tensor> tensors{
+      {"f32", at::randn({3, 4})},
+      {"f16", at::randn({5}).to(at::kHalf)},
+      {"bf16", at::randn({2, 2}).to(at::kBFloat16)},
+      {"f64", at::randn({1, 7}).to(at::kDouble)},
+      {"i64", at::arange(6).view({2, 3})},
+      {"u8", at::arange(11).to(at::kByte)},
+      {"bool", at::ones({3}, at::kBool)},
+      {"scalar", at::tensor(2.5f)},
+      {"empty", at::zeros({0, 4})},
+  };
+  write_safetensors(folder / "a.safetensors", tensors, {{"key", "value"}});
+  const Weights weights = Weights::open(folder / "a.safetensors");
+  EXPECT_EQ(weights.metadata().at("key"), "value");
+  EXPECT_EQ(weights.names().size(), tensors.size());
+  for (const auto& [name, tensor] : tensors) {
+    EXPECT_TRUE(weights.get(name).equal(tensor)) << name;
+    EXPECT_EQ(weights.dtype(name), tensor.scalar_type()) << name;
+  }
+  EXPECT_EQ(weights.get("f16", {5}, at::kFloat).scalar_type(), at::kFloat);
+}
+
+TEST(Weights, ATensorOutlivesItsReader) {
+  const TempDir folder;
+  const at::Tensor written = at::randn({1000});
+  at::Tensor read;
+  { read = testing::saved(folder / "a.safetensors", {{"x", written}}).get("x"); }
+  EXPECT_TRUE(read.equal(written));
+}
+
+TEST(Weights, DataAtAnOddAddressIsCopied) {
+  const TempDir folder;
+  const std::string header = R"({"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                             R"("x":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})";
+  std::string bytes = file_bytes(header, 1);
+  const float value = 2.5f;
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  write_bytes(folder / "a.safetensors", bytes);
+  EXPECT_EQ(Weights::open(folder / "a.safetensors").get("x").item<float>(), value);
+}
+
+TEST(Weights, KnownPrefixesAreDropped) {
+  const TempDir folder;
+  const Weights weights =
+      testing::saved(folder / "a.safetensors", {{"model.diffusion_model.a", at::ones(1)},
+                                                {"diffusion_model.b", at::ones(1)},
+                                                {"model.c", at::ones(1)}});
+  EXPECT_EQ(weights.names(), (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST(Weights, OneNameUnderTwoPrefixesIsRefused) {
+  const TempDir folder;
+  EXPECT_ERROR(
+      testing::saved(folder / "a.safetensors", {{"model.a", at::ones(1)}, {"a", at::ones(1)}}),
+      "tensor a is there twice");
+}
+
+TEST(Weights, WrongUseNamesTensorAndValue) {
+  const TempDir folder;
+  const Weights weights =
+      testing::saved(folder / "a.safetensors", {{"x", at::ones({2, 3})}, {"n", at::arange(3)}});
+  EXPECT_ERROR(weights.get("y"), "a.safetensors: tensor y is missing");
+  EXPECT_ERROR(weights.get("x", {3, 2}, at::kFloat), "tensor x has shape [2, 3], not [3, 2]");
+  EXPECT_ERROR(weights.get("n", {3}, at::kFloat),
+               "tensor n has dtype I64, not a floating-point one");
+}
+
+TEST(Weights, ShardsAreFoundThroughTheIndex) {
+  const TempDir folder;
+  write_safetensors(folder / "m-1.safetensors", {{"a", at::ones(1)}});
+  write_safetensors(folder / "m-2.safetensors", {{"b", at::zeros(2)}});
+  write_bytes(folder / "m.safetensors.index.json",
+              R"({"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors"}})");
+  const Weights weights = Weights::open(folder / "m.safetensors.index.json");
+  EXPECT_EQ(weights.names(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(Weights::open({folder / "m-1.safetensors", folder / "m-2.safetensors"}).names(),
+            weights.names());
+  EXPECT_ERROR(Weights::open({folder / "m-1.safetensors", folder / "m-1.safetensors"}),
+               "tensor a is there twice");
+}
+
+struct BadIndex {
+  const char* why;
+  const char* text;
+  const char* part;
+};
+void PrintTo(const BadIndex& bad, std::ostream* out) { *out << bad.why; }
+class WeightsBadIndex : public ::testing::TestWithParam<BadIndex> {};
+TEST_P(WeightsBadIndex, IsRefused) {
+  const TempDir folder;
+  write_bytes(folder / "m.safetensors.index.json", GetParam().text);
+  EXPECT_ERROR(Weights::open(folder / "m.safetensors.index.json"), GetParam().part);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Files, WeightsBadIndex,
+    ::testing::Values(BadIndex{"not_json", "{", "not an index with a weight_map"},
+                      BadIndex{"no_map", "{}", "not an index with a weight_map"},
+                      BadIndex{"empty_map", R"({"weight_map":{}})", "weight_map is empty"},
+                      BadIndex{"number", R"({"weight_map":{"a":1}})",
+                               "weight_map[\"a\"] is not text"},
+                      BadIndex{"another_folder", R"({"weight_map":{"a":"../x.safetensors"}})",
+                               "is not the name of a .safetensors file"},
+                      BadIndex{"missing_shard", R"({"weight_map":{"a":"x.safetensors"}})",
+                               "x.safetensors: No such file"}),
+    [](const auto& row) { return std::string(row.param.why); });
+
+TEST(Weights, MissingEmptyAndOtherFilesAreNamed) {
+  const TempDir folder;
+  EXPECT_ERROR(Weights::open(folder / "none.safetensors"),
+               "none.safetensors: No such file or directory");
+  write_bytes(folder / "empty.safetensors", "");
+  EXPECT_ERROR(Weights::open(folder / "empty.safetensors"), "empty.safetensors: the file is empty");
+  EXPECT_ERROR(Weights::open(folder.path()), "not a regular file");
+}
+
+TEST(Weights, ATruncatedFileIsNamed) {
+  const TempDir folder;
+  write_safetensors(folder / "a.safetensors", {{"first", at::ones(64)}, {"second", at::ones(64)}});
+  std::filesystem::resize_file(folder / "a.safetensors",
+                               std::filesystem::file_size(folder / "a.safetensors") - 1);
+  EXPECT_ERROR(Weights::open(folder / "a.safetensors"),
+               "tensor \"second\" ends at byte 512 of the data");
+}
+
+TEST(Weights, AFailedWriteSaysSoAndLeavesNothing) {
+  const TempDir folder;
+  EXPECT_ERROR(write_safetensors(folder / "none/a.safetensors", {{"x", at::ones(1)}}),
+               "a.safetensors: cannot be written: No such file or directory");
+  std::filesystem::create_directory(folder / "taken.safetensors");
+  EXPECT_ERROR(write_safetensors(folder / "taken.safetensors", {{"x", at::ones(1)}}),
+               "cannot be written");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+}
+
+TEST(SafetensorsHeader, ALengthOfTwoGigabytesTakesNoMemory) {
+  std::string bytes = file_bytes("{}", 0);
+  const std::uint64_t length = std::uint64_t{2} << 30;
+  std::memcpy(bytes.data(), &length, sizeof(length));
+  EXPECT_ERROR(read_safetensors_header(bytes, "a"),
+               "a: a header of 2147483648 bytes is over the limit of 100000000");
+}
+
+struct BadHeader {
+  const char* why;
+  std::string header;
+  const char* part;
+  std::size_t data_bytes = 8;
+};
+void PrintTo(const BadHeader& bad, std::ostream* out) { *out << bad.why; }
+class SafetensorsBadHeader : public ::testing::TestWithParam<BadHeader> {};
+TEST_P(SafetensorsBadHeader, IsRefused) {
+  EXPECT_ERROR(
+      read_safetensors_header(file_bytes(GetParam().header, GetParam().data_bytes), "file"),
+      std::string("file: ") + GetParam().part);
+}
+
+std::string tensor(const std::string& fields) { return "{\"x\":{" + fields + "}}"; }
+std::string with_offsets(const std::string& offsets) {
+  return tensor(R"("dtype":"F32","shape":[2],"data_offsets":)" + offsets);
+}
+std::string with_shape(const std::string& shape) {
+  return tensor(R"("dtype":"F32","data_offsets":[0,8],"shape":)" + shape);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Headers, SafetensorsBadHeader,
+    ::testing::Values(
+        BadHeader{"empty", "", "the header is not a JSON object"},
+        BadHeader{"list", "[]", "the header is not a JSON object"},
+        BadHeader{"cut", R"({"x":{)", "the header is not JSON at byte"},
+        BadHeader{"more_behind", "{}{}", "the header is not JSON at byte"},
+        BadHeader{"tensor_is_a_number", R"({"x":1})", "entry \"x\" is the number 1"},
+        BadHeader{"tensor_is_a_list", R"({"x":[]})", "entry \"x\" is an array"},
+        BadHeader{"deep", tensor(R"("shape":{"a":{"b":{}}})"),
+                  "tensor \"x\": \"shape\" is an object"},
+        BadHeader{"deep_list", with_shape("[[2]]"), "tensor \"x\": \"shape\" is an array"},
+        BadHeader{"unknown_dtype", tensor(R"("dtype":"F33")"),
+                  "tensor \"x\": unknown dtype \"F33\""},
+        BadHeader{"unknown_field", tensor(R"("colour":"red")"),
+                  "tensor \"x\": unknown field \"colour\""},
+        BadHeader{"no_shape", tensor(R"("dtype":"F32","data_offsets":[0,8])"),
+                  "tensor \"x\" has no shape"},
+        BadHeader{"one_offset", with_offsets("[0]"),
+                  "tensor \"x\": data_offsets has 1 numbers, not 2"},
+        BadHeader{"three_offsets", with_offsets("[0,8,9]"),
+                  "tensor \"x\": \"data_offsets\" has more than 2 numbers"},
+        BadHeader{"negative_offset", with_offsets("[-8,0]"),
+                  "tensor \"x\": \"data_offsets\" is -8"},
+        BadHeader{"broken_offset", with_offsets("[0,8.5]"),
+                  "tensor \"x\": \"data_offsets\" is 8.5"},
+        BadHeader{"reversed", with_offsets("[8,0]"), "tensor \"x\" begins at byte 8 and ends at 0"},
+        BadHeader{"beyond_the_file", with_offsets("[4,12]"),
+                  "tensor \"x\" ends at byte 12 of the data, but the file has 8"},
+        BadHeader{"wrong_size", with_offsets("[0,4]"),
+                  "tensor \"x\" of dtype F32 and shape [2] takes 4 bytes, not 8"},
+        BadHeader{"overflow", with_shape("[4294967296,4294967296]"),
+                  "tensor \"x\" of dtype F32 and shape [4294967296, 4294967296] takes 8 bytes, not "
+                  "more than 2^64"},
+        BadHeader{"size_over_63_bits", with_shape("[9223372036854775808]"),
+                  "tensor \"x\": \"shape\": 9223372036854775808 is too large"},
+        BadHeader{"nine_axes", with_shape("[1,1,1,1,1,1,1,1,2]"),
+                  "tensor \"x\": \"shape\" has more than 8 axes"},
+        BadHeader{"number_in_metadata", R"({"__metadata__":{"a":1}})",
+                  "\"__metadata__\": \"a\" is the number 1"},
+        BadHeader{
+            "same_tensor_twice",
+            R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"x":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+            "tensor \"x\" stands in the header twice"},
+        BadHeader{"same_field_twice", tensor(R"("dtype":"U8","dtype":"F32")"),
+                  "tensor \"x\": \"dtype\" stands there twice"},
+        BadHeader{
+            "overlap",
+            R"({"x":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"y":{"dtype":"U8","shape":[4],"data_offsets":[3,7]}})",
+            "tensors \"x\" and \"y\" overlap at byte 3"}),
+    [](const auto& row) { return std::string(row.param.why); });
+
+// Whatever the bytes, reading ends in tensors that lie inside the file or in one error that names
+// it.
+TEST(SafetensorsHeader, SurvivesMutations) {
+  const TempDir folder;
+  write_safetensors(folder / "a.safetensors",
+                    {{"a.weight", at::ones({2, 3})}, {"b", at::ones(4).to(at::kHalf)}},
+                    {{"config", R"({"heads": 4})"}});
+  std::ifstream stream(folder / "a.safetensors", std::ios::binary);
+  const std::string good((std::istreambuf_iterator<char>(stream)), {});
+  const std::string alphabet = "{}[]\",:0123456789-.eE\\ntufFIUB\x80\xff";
+  std::mt19937 random(20260601);
+  const auto below = [&](std::size_t limit) {
+    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
+  };
+  int read = 0;
+  int refused = 0;
+  for (int round = 0; round < 20000; ++round) {
+    std::string bytes = good;
+    for (std::size_t i = 1 + below(4); i > 0; --i) {
+      const std::size_t place = below(bytes.size());
+      switch (below(5)) {
+        case 0:
+          bytes[place] = alphabet[below(alphabet.size())];
+          break;
+        case 1:
+          bytes.erase(place, 1 + below(8));
+          break;
+        case 2:
+          bytes.insert(place, bytes.substr(below(bytes.size()), below(12)));
+          break;
+        case 3:
+          bytes[below(8)] = static_cast<char>(below(256));  // the length
+          break;
+        default:
+          bytes.resize(1 + below(bytes.size()));
+      }
+      if (bytes.empty()) {
+        break;
+      }
+    }
+    try {
+      const SafetensorsHeader header = read_safetensors_header(bytes, "mutated");
+      ++read;
+      for (const auto& [name, entry] : header.tensors) {
+        ASSERT_LE(entry.begin, entry.end);
+        ASSERT_LE(header.data_begin + entry.end, bytes.size());
+        std::uint64_t count = entry.end - entry.begin;
+        for (const std::int64_t size : entry.shape) {
+          ASSERT_TRUE(size > 0 || count == 0);
+          count = size > 0 ? count / static_cast<std::uint64_t>(size) : count;
+        }
+      }
+    } catch (const Error& error) {
+      ++refused;
+      ASSERT_TRUE(std::string_view(error.what()).starts_with("mutated: ")) << error.what();
+      ASSERT_LT(std::string_view(error.what()).size(), 600U) << error.what();
+    }
+  }
+  EXPECT_GT(read, 100);
+  EXPECT_GT(refused, 1000);
+}
+
+}  // namespace
+}  // namespace twill::engine
