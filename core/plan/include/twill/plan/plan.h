@@ -4,11 +4,14 @@
 // A plan: per segment of t, expert, stack, layer and head an index into one table of patterns.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "twill/plan/pattern.h"
@@ -38,6 +41,10 @@ std::int32_t head_index(const ModelShape& model, std::int32_t stack, std::int32_
 
 enum class Precision : std::uint8_t { kBf16 };  // kernels with quantised operands append here
 
+inline constexpr std::array<std::pair<Precision, std::string_view>, 1> kPrecisionNames{{
+    {Precision::kBf16, "bf16"},
+}};
+
 struct HeadPlan {
   std::int32_t pattern = 0;  // index into Plan::patterns
   Precision precision = Precision::kBf16;
@@ -62,9 +69,14 @@ struct Plan {
   std::vector<Segment> segments;                  // sorted by t_begin, covering (0, 1] without gaps
   std::map<std::string, std::string> provenance;  // free text by key: "source", "created", "device", "commit", ...
   std::shared_ptr<const Profile> profile;         // may be empty
+
+  // What a file of a newer minor version said that this version does not know, as JSON text by top-level field, so that
+  // writing the plan again keeps it; schema_minor is then that file's.
+  std::int32_t schema_minor = 0;
+  std::map<std::string, std::string> newer_fields;
 };
 
-// Throws Error(kModel or kFile) with a path such as "segments[1].heads.default[3]" and the value.
+// Throws Error(kFile) with a path such as "segments[1].heads.default.blocks[3][2]" (layer 3, head 2) and the value.
 void check_plan(const Plan& plan);
 // Throws Error(kModel) saying what differs.
 void check_plan_fits(const Plan& plan, const ModelShape& model);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,10 @@ struct Profile {
   CostTable cost;
   std::map<std::string, std::string> provenance;
 
+  // As in Plan: what a file of a newer minor version said that this version does not know.
+  std::int32_t schema_minor = 0;
+  std::map<std::string, std::string> newer_fields;
+
   std::size_t heads() const { return static_cast<std::size_t>(model.heads_total()); }
   float error_at(std::size_t t_index, std::size_t expert, std::size_t head, std::size_t candidate) const {
     return head_error[((t_index * model.experts.size() + expert) * heads() + head) * candidates.size() + candidate];
@@ -47,6 +52,8 @@ struct Profile {
   }
 };
 
+// Throws Error(kFile) with the field and the value: sizes that do not match, an error or gain that is negative or not
+// finite, times that do not descend within 1..0.
 void check_profile(const Profile& profile);
 
 }  // namespace twill

@@ -1,0 +1,156 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "key_regions.h"
+
+#include <algorithm>
+
+#include "rounding.h"
+
+namespace twill {
+namespace {
+
+std::int32_t floor_divide(std::int32_t value, std::int32_t by) {
+  return value >= 0 ? value / by : -((by - 1 - value) / by);
+}
+
+}  // namespace
+
+KeyRegions::KeyRegions(const Pattern& pattern, const TokenLayout& layout) : layout_(layout) {
+  for (const SimplePattern& part : pattern.parts) {
+    std::visit([this](const auto& simple) { add_part(simple); }, part);
+  }
+}
+
+// Lengths are cut at the size of the grid: longer ones keep the same keys, and sums stay inside 32
+// bits.
+void KeyRegions::add_part(const Diagonal& part) {
+  const std::int32_t reach = round_up(part.reach, layout_.frame_tokens());
+  bands_.push_back({.frames = 0, .half_width = std::min(reach, layout_.grid_tokens())});
+}
+
+void KeyRegions::add_part(const MultiDiagonal& part) {
+  bands_.push_back({.frames = std::min(part.frames, layout_.frames),
+                    .half_width = round_up(part.rows, layout_.rows) * layout_.cols +
+                                  round_up(part.cols, layout_.cols)});
+}
+
+void KeyRegions::add_part(const VerticalStripe& part) {
+  for (const KeyBox& box : part.boxes) {
+    const GridBox keys{
+        .begin = {std::min(box.frame_begin, layout_.frames),
+                  round_down(box.row_begin, layout_.rows), round_down(box.col_begin, layout_.cols)},
+        .end = {std::min(box.frame_end, layout_.frames), round_up(box.row_end, layout_.rows),
+                round_up(box.col_end, layout_.cols)}};
+    if (!keys.empty()) {
+      fixed_.push_back(keys);
+    }
+  }
+}
+
+void KeyRegions::add_part(const Window& part) {
+  const std::int32_t sizes[] = {layout_.frames, layout_.rows, layout_.cols};
+  const std::int64_t offsets[] = {part.offset_frames, round_away(part.offset_rows, layout_.rows),
+                                  round_away(part.offset_cols, layout_.cols)};
+  const std::int64_t radii[] = {part.frames, round_up(part.rows, layout_.rows),
+                                round_up(part.cols, layout_.cols)};
+  Sweep sweep{};
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const std::int64_t size = sizes[axis];
+    sweep.low[axis] =
+        static_cast<std::int32_t>(std::clamp(offsets[axis] - radii[axis], -size, size));
+    sweep.high[axis] =
+        static_cast<std::int32_t>(std::clamp(offsets[axis] + radii[axis], -size, size));
+  }
+  sweeps_.push_back(sweep);
+}
+
+void KeyRegions::add_fixed(const OrderGeometry& geometry, TileSet& tiles) const {
+  for (const GridBox& keys : fixed_) {
+    geometry.add_tiles(keys, tiles);
+  }
+}
+
+void KeyRegions::add_moving(const GridBox& queries, const OrderGeometry& geometry,
+                            TileSet& tiles) const {
+  const std::int32_t sizes[] = {layout_.frames, layout_.rows, layout_.cols};
+  for (const Sweep& sweep : sweeps_) {
+    GridBox keys;
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+      keys.begin[axis] = std::max(queries.begin[axis] + sweep.low[axis], 0);
+      keys.end[axis] = std::min(queries.end[axis] + sweep.high[axis], sizes[axis]);
+    }
+    if (!keys.empty()) {
+      geometry.add_tiles(keys, tiles);
+    }
+  }
+  for (const Bands& bands : bands_) {
+    add_bands(bands, queries, geometry, tiles);
+  }
+}
+
+void KeyRegions::add_bands(const Bands& bands, const GridBox& queries,
+                           const OrderGeometry& geometry, TileSet& tiles) const {
+  const std::int32_t frame_first = queries.begin[0] - bands.frames;
+  const std::int32_t frame_last = queries.end[0] - 1 + bands.frames;
+  const std::int32_t width = queries.end[2] - queries.begin[2];
+  // Where the bands of one row reach those of the next, a block of rows is one range.
+  const bool rows_join = width + 2 * bands.half_width >= layout_.cols;
+  const std::int32_t step = rows_join ? queries.end[1] - queries.begin[1] : 1;
+  for (std::int32_t row = queries.begin[1]; row < queries.end[1]; row += step) {
+    const std::int32_t first = row * layout_.cols + queries.begin[2] - bands.half_width;
+    const std::int32_t last =
+        (row + step - 1) * layout_.cols + queries.end[2] - 1 + bands.half_width;
+    add_comb(frame_first, frame_last, first, last, geometry, tiles);
+  }
+}
+
+// Raster ranges first..last of each frame in frame_first..frame_last; a range may reach over its
+// frame's ends, and all is cut at the grid's ends.
+void KeyRegions::add_comb(std::int32_t frame_first, std::int32_t frame_last, std::int32_t first,
+                          std::int32_t last, const OrderGeometry& geometry, TileSet& tiles) const {
+  const std::int32_t frame_tokens = layout_.frame_tokens();
+  const std::int32_t first_frame = floor_divide(first, frame_tokens);
+  const std::int32_t last_frame = floor_divide(last, frame_tokens);
+  const std::int32_t first_in_frame = first - first_frame * frame_tokens;
+  const std::int32_t last_in_frame = last - last_frame * frame_tokens;
+  if (first_frame == last_frame) {
+    add_in_frames(frame_first + first_frame, frame_last + first_frame, first_in_frame,
+                  last_in_frame, geometry, tiles);
+    return;
+  }
+  add_in_frames(frame_first + first_frame, frame_last + first_frame, first_in_frame,
+                frame_tokens - 1, geometry, tiles);
+  if (last_frame - first_frame >= 2) {
+    add_in_frames(frame_first + first_frame + 1, frame_last + last_frame - 1, 0, frame_tokens - 1,
+                  geometry, tiles);
+  }
+  add_in_frames(frame_first + last_frame, frame_last + last_frame, 0, last_in_frame, geometry,
+                tiles);
+}
+
+// Tokens first..last of a frame, the same in each frame: part of a row, rows, part of a row.
+void KeyRegions::add_in_frames(std::int32_t frame_first, std::int32_t frame_last,
+                               std::int32_t first, std::int32_t last, const OrderGeometry& geometry,
+                               TileSet& tiles) const {
+  GridBox keys;
+  keys.begin[0] = std::max(frame_first, 0);
+  keys.end[0] = std::min(frame_last + 1, layout_.frames);
+  if (keys.begin[0] >= keys.end[0]) {
+    return;
+  }
+  while (first <= last) {
+    const std::int32_t row = first / layout_.cols, col = first % layout_.cols;
+    const std::int32_t rows = col == 0 ? (last + 1 - first) / layout_.cols : 0;
+    const std::int32_t taken =
+        rows > 0 ? rows * layout_.cols : std::min(last + 1 - first, layout_.cols - col);
+    keys.begin[1] = row;
+    keys.end[1] = row + std::max(rows, 1);
+    keys.begin[2] = col;
+    keys.end[2] = rows > 0 ? layout_.cols : col + taken;
+    geometry.add_tiles(keys, tiles);
+    first += taken;
+  }
+}
+
+}  // namespace twill

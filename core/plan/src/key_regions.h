@@ -1,0 +1,56 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Patterns at a layout, for whole boxes of queries: which boxes of keys does any query of a box
+// keep. A box moved along every query of a box sweeps a box (the Minkowski sum of two boxes is
+// one), and a raster interval is a few boxes, so boxes are all there is.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "order_geometry.h"
+#include "twill/plan/pattern.h"
+
+namespace twill {
+
+class KeyRegions {
+ public:
+  KeyRegions(const Pattern& pattern, const TokenLayout& layout);
+
+  // Adds the key tiles that every query keeps: stripes.
+  void add_fixed(const OrderGeometry& geometry, TileSet& tiles) const;
+  // Adds the key tiles that any query of `queries` keeps, fixed ones left out.
+  void add_moving(const GridBox& queries, const OrderGeometry& geometry, TileSet& tiles) const;
+
+ private:
+  // Windows: key - query in [low, high] on each axis, in tokens.
+  struct Sweep {
+    std::array<std::int32_t, 3> low, high;
+  };
+  // Diagonals: raster bands `half_width` wide to both sides, `frames` frames out.
+  struct Bands {
+    std::int32_t frames, half_width;
+  };
+
+  void add_part(const Diagonal& part);
+  void add_part(const MultiDiagonal& part);
+  void add_part(const VerticalStripe& part);
+  void add_part(const Window& part);
+
+  void add_bands(const Bands& bands, const GridBox& queries, const OrderGeometry& geometry,
+                 TileSet& tiles) const;
+  void add_comb(std::int32_t frame_first, std::int32_t frame_last, std::int32_t first,
+                std::int32_t last, const OrderGeometry& geometry, TileSet& tiles) const;
+  void add_in_frames(std::int32_t frame_first, std::int32_t frame_last, std::int32_t first,
+                     std::int32_t last, const OrderGeometry& geometry, TileSet& tiles) const;
+
+  TokenLayout layout_;
+  std::vector<GridBox> fixed_;
+  std::vector<Sweep> sweeps_;
+  std::vector<Bands> bands_;
+};
+
+}  // namespace twill

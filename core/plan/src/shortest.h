@@ -1,0 +1,17 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <charconv>
+#include <string>
+
+namespace twill {
+
+// The shortest decimal that reads back as the same double: 0.1, 1e-06, 3.
+inline std::string shortest(double value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
+}  // namespace twill
