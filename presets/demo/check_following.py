@@ -14,9 +14,8 @@ import json
 import random
 from pathlib import Path
 
-import torch
-
 import captions
+import torch
 from data import DEFAULT_SIZE, FOLDER
 from scenes import render
 
@@ -108,7 +107,7 @@ def shuffled(prompts: list[str]) -> list[str]:
     """The prompts in another order, none in its place."""
     order = list(range(len(prompts)))
     random.Random(0).shuffle(order)
-    after = {a: b for a, b in zip(order, [*order[1:], order[0]], strict=True)}
+    after = dict(zip(order, [*order[1:], order[0]], strict=True))
     return [prompts[after[i]] for i in range(len(prompts))]
 
 

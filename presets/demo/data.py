@@ -5,9 +5,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 import captions
+import torch
 from scenes import render
 
 FOLDER = Path(__file__).resolve().parent
@@ -46,9 +45,7 @@ SIZES = tuple(
 )
 
 
-def draw_clips(
-    count: int, size: ClipSize, seed: int, device: torch.device | str, batch: int = 16
-):
+def draw_clips(count: int, size: ClipSize, seed: int, device: torch.device | str, batch: int = 16):
     """Yield (scenes, clip [batch, frames, 3, height, width] in -1..1) of training clips."""
     held_out = captions.held_out_scenes(FOLDER)
     scenes = captions.sample_training_scenes(count, seed, held_out)

@@ -6,10 +6,9 @@ import json
 import os
 from pathlib import Path
 
+import captions
 import torch
 from safetensors.torch import load_file, save_file
-
-import captions
 from wan_dit import TextTable, WanDit
 from wan_vae import WanVae
 

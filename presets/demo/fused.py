@@ -54,7 +54,7 @@ def _expression(node: fx.Node) -> str:
     if name == "float":
         return arguments[0]
     if name == "clamp":
-        low, high = (list(node.args[1:]) + [None, None])[:2]
+        low, high = [*node.args[1:], None, None][:2]
         low, high = node.kwargs.get("min", low), node.kwargs.get("max", high)
         text = arguments[0]
         if low is not None:
@@ -91,7 +91,10 @@ def emit_shade(track_count: int) -> str:
 @functools.cache
 def _kernel(track_count: int, rays: tuple[tuple[float, float], ...]):
     offsets = ", ".join(f"{{{du!r}f, {dv!r}f}}" for du, dv in rays)
-    source = "#define QUALIFIER __device__ __forceinline__\n" + emit_shade(track_count) + f"""
+    source = (
+        "#define QUALIFIER __device__ __forceinline__\n"
+        + emit_shade(track_count)
+        + f"""
 extern "C" __global__ void draw(const float* tracks, float* out, int clips, int height, int width,
                                 const float* scale) {{
   const float unit = *scale;
@@ -113,6 +116,7 @@ extern "C" __global__ void draw(const float* tracks, float* out, int clips, int 
     out[(clip * 3ll + c) * plane + index % plane] = sum[c] * (2.0f / count) - 1.0f;
 }}
 """
+    )
     return torch.cuda._compile_kernel(source, "draw")
 
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws clips from the trained model: Euler steps along the flow, dense attention."""
 
-import torch
+import itertools
 
+import torch
 from data import ClipSize
 from train_dit import pad_ids, shifted
 from train_vae import decode_normalised
@@ -28,7 +29,7 @@ def sample_latents(
     latent = torch.stack(noise).to(device)
     rows = text(pad_ids(prompts).to(device))
     times = shifted(torch.linspace(1, 0, steps + 1), shift).tolist()
-    for now, later in zip(times[:-1], times[1:], strict=True):
+    for now, later in itertools.pairwise(times):
         t = torch.full((len(prompts),), 1000 * now, device=device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             velocity = dit(latent, t, rows)

@@ -10,9 +10,8 @@ comes from the seed.
 
 import math
 
-import torch
-
 import fused
+import torch
 from captions import CAMERAS, COLOURS, FLOORS, MOTIONS, SHAPES, SKIES, Scene
 
 FPS = 16

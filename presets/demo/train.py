@@ -11,9 +11,8 @@ import json
 import time
 from pathlib import Path
 
-import torch
-
 import captions
+import torch
 from check_following import followed_share, ground_truth_clips, shuffled
 from data import DEFAULT_SIZE, FOLDER, SIZES, psnr
 from export import DIT_FILE, TEXT_FILE, VAE_FILE, load_model, load_vae, save_dit, save_vae
@@ -100,9 +99,7 @@ def stage_measure(options: argparse.Namespace, device: str, log) -> None:
 
     def clips_of(prompts: list[str], seed: int, size=DEFAULT_SIZE, shift=SHIFT) -> torch.Tensor:
         seeds = [seed + i for i in range(len(prompts))]
-        return sample_clips(
-            dit, text, vae, prompts, seeds, size, steps=STEPS, shift=shift, batch=8
-        )
+        return sample_clips(dit, text, vae, prompts, seeds, size, steps=STEPS, shift=shift, batch=8)
 
     first = clips_of(test, SAMPLE_SEED)
     write_sheet(first, options.out / "sheet.png")
@@ -131,7 +128,9 @@ def stage_measure(options: argparse.Namespace, device: str, log) -> None:
     write_model_json(options, metrics, device)
     sized = [clips_of(test[i : i + 1], SAMPLE_SEED + i, s) for i, s in enumerate(SIZES)]
     for shape in ((320, 192), (192, 320)):
-        rows = [c[:, :33] for c, s in zip(sized, SIZES, strict=True) if (s.width, s.height) == shape]
+        rows = [
+            c[:, :33] for c, s in zip(sized, SIZES, strict=True) if (s.width, s.height) == shape
+        ]
         write_sheet(torch.cat(rows), options.out / f"sheet_{shape[0]}x{shape[1]}.png")
 
 

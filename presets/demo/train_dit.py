@@ -5,11 +5,10 @@
 import random
 import time
 
-import torch
-import torch.nn.functional as F
-
 import captions
-from data import DEFAULT_SIZE, HELD_OUT_SEED, SEED_STRIDE, SIZES, ClipSize, draw_clips
+import torch
+import torch.nn.functional as F  # noqa: N812
+from data import DEFAULT_SIZE, HELD_OUT_SEED, SEED_STRIDE, ClipSize, draw_clips
 from optimizers import Optimizer, learning_rate
 from train_vae import encode_normalised
 from wan_dit import TextTable, WanDit
@@ -193,7 +192,9 @@ def train_dit(
         if step % 200 == 0 or step in (5, 50, 100):
             # Also keeps the host from running far ahead of the device and past its time.
             marks.append([step, round(time.perf_counter() - started, 1), round(running.item(), 5)])
-            log(f"dit: step {step}, {time.perf_counter() - started:.0f} s, loss {running.item():.5f}")
+            log(
+                f"dit: step {step}, {time.perf_counter() - started:.0f} s, loss {running.item():.5f}"
+            )
         elif step % 10 == 0:
             running.item()
         if save is not None and share > next_save:
@@ -203,12 +204,16 @@ def train_dit(
             optimizer.swap_average()
     optimizer.clear()
     optimizer.swap_average()
-    return dit, text, {
-        "steps": step,
-        "clips_seen": seen,
-        "seconds": round(time.perf_counter() - started, 1),
-        "loss": marks,
-    }
+    return (
+        dit,
+        text,
+        {
+            "steps": step,
+            "clips_seen": seen,
+            "seconds": round(time.perf_counter() - started, 1),
+            "loss": marks,
+        },
+    )
 
 
 def held_out_clips(vae: WanVae, device: str, size: ClipSize = DEFAULT_SIZE, count: int = 64):

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 
 import torch
-
 from data import HELD_OUT_SEED, SEED_STRIDE, SIZES, ClipSize, draw_clips, psnr
 from optimizers import Optimizer, learning_rate
 from wan_vae import LATENT_CHANNELS, WanVae, fold_statistics, latent_statistics

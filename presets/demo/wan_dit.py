@@ -9,7 +9,7 @@ normalisations stay in fp32; the products run in the autocast dtype.
 import math
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 HEAD_DIM = 64
@@ -58,9 +58,7 @@ class Attention(nn.Module):
         if rope is not None:
             q, k = _rotate(q, rope), _rotate(k, rope)
         q, k = q.to(v.dtype), k.to(v.dtype)
-        y = F.scaled_dot_product_attention(
-            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
-        )
+        y = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
         return self.o(y.transpose(1, 2).flatten(2))
 
 

@@ -10,7 +10,7 @@ Parameter names and shapes are upstream's.
 """
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 LATENT_CHANNELS = 16
@@ -123,7 +123,7 @@ class AttentionBlock(nn.Module):
         self.proj = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        batch, frames, height, width, channels = x.shape
+        batch, frames, *_, channels = x.shape
         y = _norm(x, self.norm.gamma).to(x.dtype).reshape(batch * frames, 1, -1, channels)
         qkv = F.linear(y, self.to_qkv.weight.flatten(1), self.to_qkv.bias)
         y = F.scaled_dot_product_attention(*qkv.chunk(3, -1))
@@ -213,9 +213,7 @@ class Decoder3d(nn.Module):
                 layers.append(Resample(out, up=True, temporal=level < 2))
                 channels = out // 2
         self.upsamples = nn.Sequential(*layers)
-        self.head = nn.Sequential(
-            RMSNorm(width, 3), nn.SiLU(), CausalConv3d(width, 3, (3, 3, 3))
-        )
+        self.head = nn.Sequential(RMSNorm(width, 3), nn.SiLU(), CausalConv3d(width, 3, (3, 3, 3)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.upsamples(self.middle(self.conv1(x)))
@@ -251,9 +249,7 @@ class WanVae(nn.Module):
 
 
 @torch.no_grad()
-def fold_statistics(
-    vae: WanVae, mean: torch.Tensor, std: torch.Tensor, noise: float
-) -> None:
+def fold_statistics(vae: WanVae, mean: torch.Tensor, std: torch.Tensor, noise: float) -> None:
     """Rescale conv1 and conv2 so that latents with `mean`, `std` [16] get Wan's statistics.
 
     The other half of conv1 becomes the constant log-variance of the training noise (`noise` in
