@@ -143,6 +143,27 @@ INSTANTIATE_TEST_SUITE_P(Shapes, DitOps,
                                            Case{"fp16", 1, 3, 1, 16, at::kHalf}),
                          name_of);
 
+TEST_P(DitOps, GeluIsItsDefinition) {
+  const auto [why, batch, tokens, heads, head_dim, dtype] = GetParam();
+  at::Tensor x = (at::randn({batch, tokens, heads * head_dim}) * 4).to(dtype);
+  x[0][0][0] = -100.0;
+  x[0][0][1] = 100.0;
+  x[0][0][2] = 0.0;
+  const at::Tensor wide = x.to(at::kDouble);
+  const at::Tensor inner = std::sqrt(2.0 / M_PI) * (wide + 0.044715 * wide.pow(3));
+  const at::Tensor exact = 0.5 * wide * (1 + inner.tanh());
+  gelu_tanh_(x);
+  expect_near(x, exact);
+  // Near 0 the error must shrink with the value: the bound above is that of the largest.
+  at::Tensor small = at::linspace(-0.01, 0.01, 17);
+  const at::Tensor small_wide = small.to(at::kDouble);
+  const at::Tensor small_exact =
+      0.5 * small_wide *
+      (1 + (std::sqrt(2.0 / M_PI) * (small_wide + 0.044715 * small_wide.pow(3))).tanh());
+  gelu_tanh_(small);
+  EXPECT_LE((small.to(at::kDouble) - small_exact).abs().max().item<double>(), 4 * 0x1p-24 * 0.01);
+}
+
 TEST(RopeTable, AxesTakeTheirSharesInOrder) {
   const RopeTable table = make_rope_table(2, 3, 4, 128, at::kCPU);
   ASSERT_EQ(table.cos.sizes(), (at::IntArrayRef{24, 64}));

@@ -110,6 +110,25 @@ TWILL_INLINE void gated_rows_body(const GatedRows<Scalar>& p, std::int64_t begin
 TWILL_DISPATCH(template <typename Scalar>, gated_rows,
                (const GatedRows<Scalar>& p, std::int64_t begin, std::int64_t end), (p, begin, end))
 
+template <typename Scalar>
+TWILL_INLINE void gelu_range_body(Scalar* x, std::int64_t begin, std::int64_t end) {
+  std::int64_t i = begin;
+  for (; i + kLanes <= end; i += kLanes) {
+    Lanes value;
+    load_lanes(x + i, value);
+    gelu_lanes(value);
+    store_lanes(value, x + i);
+  }
+  for (; i < end; ++i) {
+    Lanes value = {};
+    value[0] = static_cast<float>(x[i]);
+    gelu_lanes(value);
+    x[i] = static_cast<Scalar>(value[0]);
+  }
+}
+TWILL_DISPATCH(template <typename Scalar>, gelu_range,
+               (Scalar * x, std::int64_t begin, std::int64_t end), (x, begin, end))
+
 // Calls with float, at::BFloat16 or at::Half.
 template <typename Function>
 void with_scalar(at::ScalarType dtype, const Function& function) {
@@ -224,6 +243,19 @@ void add_gated_(at::Tensor& x, const at::Tensor& y, const at::Tensor& gate) {
       at::parallel_for(0, x.size(1), grain_rows(dim),
                        [&](std::int64_t begin, std::int64_t end) { gated_rows(rows, begin, end); });
     }
+  });
+}
+
+void gelu_tanh_(at::Tensor& x) {
+  if (!x.is_cpu() || !x.is_contiguous()) {
+    at::gelu_(x, "tanh");
+    return;
+  }
+  with_scalar(x.scalar_type(), [&](auto tag) {
+    using Scalar = decltype(tag);
+    Scalar* const data = x.mutable_data_ptr<Scalar>();
+    at::parallel_for(0, x.numel(), kGrainElements,
+                     [&](std::int64_t begin, std::int64_t end) { gelu_range(data, begin, end); });
   });
 }
 

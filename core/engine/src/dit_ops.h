@@ -35,4 +35,7 @@ void rms_norm_rope_(at::Tensor& x, const at::Tensor& weight, const RopeTable* ro
 // x += y * gate. x: [batch, tokens, dim] fp32; gate: [batch, dim] fp32.
 void add_gated_(at::Tensor& x, const at::Tensor& y, const at::Tensor& gate);
 
+// In place: GELU in its form with a hyperbolic tangent.
+void gelu_tanh_(at::Tensor& x);
+
 }  // namespace twill::engine

@@ -64,17 +64,17 @@ TWILL_INLINE void store_lanes(const Lanes& from, Scalar* to) {
   }
 }
 
-// x / (1 + e^-x). The exponential is exact to about one unit in the last place where it matters,
-// |x| <= 87.
-TWILL_INLINE void silu_lanes(Lanes& x) {
+// x / (1 + e^-s). The exponential is exact to about one unit in the last place where it matters,
+// |s| <= 87.
+TWILL_INLINE void times_logistic(Lanes& x, const Lanes& s) {
   constexpr float kLog2e = 1.44269504f;
-  constexpr float kLn2High =
-      0.693145752f;  // the two sum to ln 2; products of this one with small integers are exact
+  // The two sum to ln 2; products of the first with small integers are exact.
+  constexpr float kLn2High = 0.693145752f;
   constexpr float kLn2Low = 1.42860677e-6f;
   constexpr float kRound =
       12582912.0f;  // 1.5 * 2^23: adding and taking it away rounds to an integer
   constexpr float kMost = 87.0f;
-  Lanes u = -x;
+  Lanes u = -s;
   u = u < -kMost ? Lanes{} - kMost : u;
   u = u > kMost ? Lanes{} + kMost : u;
   const Lanes n = (u * kLog2e + kRound) - kRound;
@@ -90,6 +90,16 @@ TWILL_INLINE void silu_lanes(Lanes& x) {
   Lanes power;
   std::memcpy(&power, &bits, sizeof(power));
   x = x / (1.0f + sum * power);
+}
+
+TWILL_INLINE void silu_lanes(Lanes& x) { times_logistic(x, x); }
+
+// The form with a hyperbolic tangent: x (1 + tanh u) / 2 = x / (1 + e^-2u), u = sqrt(2 / pi) (x +
+// 0.044715 x^3).
+TWILL_INLINE void gelu_lanes(Lanes& x) {
+  constexpr float kTwiceRoot = 1.59576912f;  // 2 sqrt(2 / pi)
+  const Lanes s = kTwiceRoot * (x + 0.044715f * x * x * x);
+  times_logistic(x, s);
 }
 
 // Sums in kLanes partial sums: an order that vectorises and does not depend on the processor.

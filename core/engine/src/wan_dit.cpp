@@ -269,7 +269,7 @@ struct WanDit::Impl {
     const at::Tensor x =
         layer_norm_affine(stream, modulation.select(1, 4) + 1, modulation.select(1, 3), dtype);
     at::Tensor hidden = layer.up(x);
-    at::gelu_(hidden, "tanh");
+    gelu_tanh_(hidden);
     add_gated_(stream, layer.down(hidden), modulation.select(1, 5));
   }
 };
