@@ -167,7 +167,9 @@ at::Tensor Weights::get(std::string_view name) const {
         data, found.shape, [file = found.file](void*) {}, options);
   }
   at::Tensor copy = at::empty(found.shape, options);
-  std::memcpy(copy.mutable_data_ptr(), data, found.end - found.begin);
+  if (copy.numel() > 0) {
+    std::memcpy(copy.mutable_data_ptr(), data, found.end - found.begin);
+  }
   return copy;
 }
 
