@@ -18,6 +18,8 @@ namespace {
 constexpr std::int64_t kLatentChannels = 16;
 constexpr std::int64_t kSpatialStride = 8;
 constexpr std::int64_t kTemporalStride = 4;
+// glibc hands larger blocks back to the system each time, and faulting their pages in again cost a
+// third of a decode.
 constexpr std::int64_t kMostBufferBytes = 32 << 20;
 
 // Statistics of Wan 2.1's latents: https://github.com/Wan-Video/Wan2.1, wan/modules/vae.py.

@@ -20,7 +20,7 @@ struct VaeOptions {
   std::function<void(std::int64_t done, std::int64_t total)>
       progress;          // in latent frames; may be empty
   std::stop_token stop;  // looked at between chunks: Cancelled is thrown
-  // Latent frames worked on at once; 0: as many as keep the largest buffer within 256 MB. The
+  // Latent frames worked on at once; 0: as many as keep the largest buffer within 32 MB. The
   // result does not depend on it but for rounding.
   std::int64_t chunk = 0;
 };
