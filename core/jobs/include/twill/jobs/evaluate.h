@@ -1,0 +1,84 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Job: dense and sparse clips of a file of prompts from the same noise, compared and timed;
+// report.json.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "twill/jobs/clip_settings.h"
+#include "twill/jobs/generate.h"
+#include "twill/jobs/job.h"
+
+namespace twill::jobs {
+
+struct EvaluateOptions {
+  ClipSettings clip;
+  std::vector<std::string> prompts;
+  std::int64_t seed = 1000;  // of the first prompt; each next prompt takes the next seed
+  std::filesystem::path plan;
+  std::int64_t timed = -1;    // the first so many prompts are timed; negative: all
+  std::filesystem::path out;  // report.json
+  std::filesystem::path
+      clips;  // folder for dense.mp4, sparse.mp4, side_by_side.png, heads.png; empty: none
+  // Keeps rows of an unfinished evaluation and the dense clips of prompts that are not timed.
+  // Empty: beside `out`.
+  std::filesystem::path work;
+};
+
+// One prompt. Dense times are those of the same process, in turns with the sparse clip; empty when
+// not timed.
+struct EvaluateRow {
+  std::string prompt;
+  std::int64_t seed = 0;
+  ClipQuality quality;
+  bool timed = false;
+  ClipTimes dense;
+  ClipTimes sparse;
+  AttentionUse attention;  // of the sparse clip
+};
+
+struct EvaluateReport {
+  std::vector<EvaluateRow> rows;
+  double density = 1.0;
+  AttentionUse attention;                // over all sparse clips
+  std::optional<double> search_seconds;  // as the search left it beside the plan
+  std::string model;                     // folder name and fingerprint
+  std::string plan;
+  std::string device;
+  std::string dtype;
+  std::string dense_attention;  // what dense clips ran through
+  ClipSettings clip;            // with the model's defaults filled in
+  std::string twill_version;
+  std::string torch_version;
+};
+
+// Sums over the timed rows: dense over sparse, attention's part of the dense loop.
+struct EvaluateSummary {
+  double psnr_db = 0.0;
+  double psnr_db_worst = 0.0;
+  double ssim = 0.0;
+  std::size_t timed = 0;
+  // Means per clip over the timed rows; 0 when none was timed.
+  double dense_seconds = 0.0;
+  double sparse_seconds = 0.0;
+  double speedup = 0.0;
+  double attention_speedup = 0.0;
+  double attention_share = 0.0;
+  double vae_seconds = 0.0;
+  double text_seconds = 0.0;
+};
+EvaluateSummary summarise(const std::vector<EvaluateRow>& rows);
+
+// Throws Error or Cancelled. A stopped evaluation goes on where it was when it is called again with
+// the same options.
+EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& control);
+
+std::string to_json(const EvaluateReport& report);
+
+}  // namespace twill::jobs

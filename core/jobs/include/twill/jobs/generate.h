@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Job: clips from prompts, dense or by a plan.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "twill/jobs/clip_settings.h"
+#include "twill/jobs/job.h"
+
+namespace twill::jobs {
+
+struct GenerateOptions {
+  ClipSettings clip;
+  std::vector<std::string> prompts;
+  std::int64_t seed = 0;       // of the first prompt; each next prompt takes the next seed
+  std::filesystem::path plan;  // empty: dense
+  bool compare_dense = false;  // with a plan: the dense clip from the same noise too, timed in
+                               // turns with the sparse one
+  // A video file (its ending names the container) or an existing or new folder for PNG frames (a
+  // path without an ending). With several prompts "-1", "-2", ... stands before the ending. The
+  // dense clip of a comparison gets "-dense".
+  std::filesystem::path out;
+};
+
+// Wall clock of one clip's parts, in seconds.
+struct ClipTimes {
+  double text = 0.0;
+  double denoise = 0.0;    // the sampler's loop only
+  double attention = 0.0;  // self-attention's part of denoise
+  double vae = 0.0;
+};
+
+struct ClipQuality {
+  double psnr_db = 0.0;
+  double ssim = 0.0;
+};
+
+// What became of the attention calls of a clip.
+struct AttentionUse {
+  std::int64_t sparse_calls = 0;
+  std::int64_t planned_dense_calls = 0;
+  std::map<std::string, std::int64_t> fallbacks;  // dense against the plan, by reason
+};
+
+struct GeneratedClip {
+  std::string prompt;
+  std::int64_t seed = 0;
+  std::filesystem::path file;
+  ClipTimes times;
+  double density = 1.0;
+  AttentionUse attention;
+  // Of a comparison.
+  std::filesystem::path dense_file;
+  std::optional<ClipTimes> dense_times;
+  std::optional<ClipQuality> quality;
+};
+
+struct GenerateResult {
+  std::vector<GeneratedClip> clips;
+  std::string device;
+  std::string dtype;
+};
+
+// Throws Error or Cancelled; then no file of an unfinished clip is left.
+GenerateResult generate(const GenerateOptions& options, const JobControl& control);
+
+std::string to_json(const GenerateResult& result);
+
+}  // namespace twill::jobs

@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Looking at plans: what they hold, what differs between two, whether one fits a model.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "twill/plan/plan.h"
+#include "twill/plan/token_layout.h"
+
+namespace twill::jobs {
+
+struct SegmentSummary {
+  double t_begin = 0.0;
+  double t_end = 1.0;
+  bool dense = false;
+  std::map<std::string, std::int64_t> heads;  // by pattern name, over all experts
+  std::optional<double> density;              // of one forward, at the layout; mean over experts
+};
+
+struct PlanSummary {
+  std::string name;
+  ModelShape model;
+  std::size_t patterns = 0;
+  std::vector<SegmentSummary> segments;
+  std::optional<TokenLayout> layout;  // given, or the profile's
+  bool has_profile = false;
+  std::map<std::string, std::string> provenance;
+};
+
+PlanSummary summarise(const Plan& plan, const std::optional<TokenLayout>& layout);
+std::string describe(const PlanSummary& summary);
+std::string to_json(const PlanSummary& summary);
+
+// One head that two plans treat differently in (t_begin, t_end].
+struct HeadDifference {
+  double t_begin = 0.0;
+  double t_end = 1.0;
+  std::string head;  // "default blocks.3 head 1"
+  std::string before;
+  std::string after;
+};
+// Throws Error(kModel) when the plans are for different models.
+std::vector<HeadDifference> differences(const Plan& before, const Plan& after);
+std::string to_json(const std::vector<HeadDifference>& differences);
+
+// Throws Error(kModel) saying what differs; loads the model.
+void check_plan_for_model(const std::filesystem::path& plan, const std::filesystem::path& model);
+
+// "13x16x16": frames, rows and columns of tokens. Throws Error(kUsage).
+TokenLayout parse_layout(const std::string& text);
+
+}  // namespace twill::jobs

@@ -1,0 +1,156 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/jobs/clip_settings.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <system_error>
+
+#include "files.h"
+#include "twill/plan/error.h"
+
+namespace twill::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int32_t kMaxSide = 4096;
+constexpr std::int32_t kMaxFrames = 1025;
+constexpr std::int32_t kMaxSteps = 1000;
+constexpr std::uintmax_t kMaxPromptFileBytes = 1 << 20;
+constexpr std::array<std::string_view, 2> kSamplers{"euler", "unipc"};
+constexpr std::array<std::string_view, 3> kDtypes{"float32", "bfloat16", "float16"};
+
+void check_side(std::string_view name, const std::optional<std::int32_t>& value) {
+  require(!value || (*value > 0 && *value <= kMaxSide && *value % 16 == 0), ErrorCode::kUsage, name,
+          " ", value.value_or(0), " is not a multiple of 16 in 16..", kMaxSide);
+}
+
+template <std::size_t Count>
+void check_name(std::string_view setting, const std::optional<std::string>& value,
+                const std::array<std::string_view, Count>& names) {
+  if (!value || std::find(names.begin(), names.end(), *value) != names.end()) {
+    return;
+  }
+  std::string list;
+  for (const std::string_view name : names) {
+    list += concat(list.empty() ? "" : ", ", name);
+  }
+  throw Error(ErrorCode::kUsage, concat(setting, " \"", *value, "\" is not one of ", list));
+}
+
+}  // namespace
+
+void check_clip_settings(const ClipSettings& settings) {
+  check_side("width", settings.width);
+  check_side("height", settings.height);
+  const std::int32_t frames = settings.frames.value_or(1);
+  require(frames > 0 && frames <= kMaxFrames && frames % 4 == 1, ErrorCode::kUsage, "frames ",
+          frames, " is not 4 n + 1 in 1..", kMaxFrames);
+  const std::int32_t steps = settings.steps.value_or(1);
+  require(steps > 0 && steps <= kMaxSteps, ErrorCode::kUsage, "steps ", steps, " is not in 1..",
+          kMaxSteps);
+  const double fps = settings.fps.value_or(16);
+  require(fps > 0 && fps <= 240, ErrorCode::kUsage, "fps ", fps, " is not in (0, 240]");
+  const double shift = settings.shift.value_or(1);
+  require(shift > 0 && shift <= 100, ErrorCode::kUsage, "shift ", shift, " is not in (0, 100]");
+  const double cfg = settings.cfg.value_or(1);
+  require(cfg >= 1 && cfg <= 100, ErrorCode::kUsage, "cfg ", cfg, " is not in 1..100");
+  require(settings.threads >= 0 && settings.threads <= 1024, ErrorCode::kUsage, "threads ",
+          settings.threads, " is not in 0..1024");
+  check_name("sampler", settings.sampler, kSamplers);
+  check_name("dtype", settings.dtype, kDtypes);
+}
+
+void parse_size(std::string_view text, ClipSettings& settings) {
+  const std::size_t cross = text.find('x');
+  const auto number = [&](std::string_view part, std::int32_t& value) {
+    const auto [end, code] = std::from_chars(part.data(), part.data() + part.size(), value);
+    return code == std::errc() && end == part.data() + part.size() && !part.empty();
+  };
+  std::int32_t width = 0;
+  std::int32_t height = 0;
+  require(cross != std::string_view::npos && number(text.substr(0, cross), width) &&
+              number(text.substr(cross + 1), height),
+          ErrorCode::kUsage, "size \"", text, "\" is not WIDTHxHEIGHT in pixels, such as 256x256");
+  settings.width = width;
+  settings.height = height;
+}
+
+std::vector<std::string> read_prompts(const fs::path& file, std::int64_t count) {
+  std::error_code code;
+  require(fs::is_regular_file(file, code), ErrorCode::kFile, file.string(),
+          ": no such file of prompts");
+  const std::uintmax_t bytes = fs::file_size(file, code);
+  require(!code && bytes <= kMaxPromptFileBytes, ErrorCode::kFile, file.string(), ": ", bytes,
+          " bytes are more than the ", kMaxPromptFileBytes, " that a file of prompts may have");
+  std::ifstream stream(file);
+  require(stream.good(), ErrorCode::kFile, file.string(), ": cannot be read");
+  std::vector<std::string> prompts;
+  for (std::string line; std::getline(stream, line);) {
+    const std::size_t begin = line.find_first_not_of(" \t\r");
+    if (begin == std::string::npos || line[begin] == '#') {
+      continue;
+    }
+    prompts.push_back(line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1));
+  }
+  require(!prompts.empty(), ErrorCode::kFile, file.string(), ": holds no prompt");
+  if (count > 0) {
+    require(prompts.size() >= static_cast<std::size_t>(count), ErrorCode::kUsage, file.string(),
+            ": holds ", prompts.size(), " prompts, but ", count, " were asked for");
+    prompts.resize(static_cast<std::size_t>(count));
+  }
+  return prompts;
+}
+
+fs::path find_demo_model() {
+  if (const char* presets = std::getenv("TWILL_PRESETS"); presets != nullptr && *presets != '\0') {
+    return fs::path(presets) / "demo";
+  }
+  std::error_code code;
+  const fs::path program = fs::read_symlink("/proc/self/exe", code);
+  for (fs::path folder = program.parent_path(); !folder.empty(); folder = folder.parent_path()) {
+    for (const char* inside : {"presets/demo", "share/twill/presets/demo"}) {
+      if (fs::is_directory(folder / inside, code)) {
+        return folder / inside;
+      }
+    }
+    if (folder == folder.parent_path()) {
+      break;
+    }
+  }
+  throw Error(
+      ErrorCode::kFile,
+      concat("no demo model: neither presets/demo nor share/twill/presets/demo stands beside "
+             "or above ",
+             program.string(), "; name a model or set TWILL_PRESETS"));
+}
+
+void check_can_write(const fs::path& file) {
+  std::error_code code;
+  require(!file.empty() && file.has_filename(), ErrorCode::kUsage, "\"", file.string(),
+          "\" names no file to write");
+  require(!fs::is_directory(file, code), ErrorCode::kUsage, file.string(),
+          ": is a folder, not a file to write");
+  const fs::path parent = fs::absolute(file).parent_path();
+  fs::create_directories(parent, code);
+  require(!code, ErrorCode::kSystem, file.string(),
+          ": its folder cannot be made: ", code.message());
+  const fs::path probe = temporary_beside(file);
+  {
+    std::ofstream stream(probe, std::ios::binary);
+    stream << "x";
+    stream.flush();
+    const int error = errno;
+    require(stream.good(), ErrorCode::kSystem, file.string(),
+            ": cannot be written: ", std::generic_category().message(error));
+  }
+  fs::remove(probe, code);
+}
+
+}  // namespace twill::jobs

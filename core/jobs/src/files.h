@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Files that are whole or not there, and short names for what a file or a text holds.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace twill::jobs {
+
+// A name in the same folder that no other process uses; with the same ending, which some writers
+// look at.
+std::filesystem::path temporary_beside(const std::filesystem::path& file);
+
+// Writes beside `file`, then renames. Throws Error(kSystem) naming `file`.
+void write_text(const std::filesystem::path& file, std::string_view text);
+
+// Throws Error(kFile) when the file cannot be read or is over `max_bytes`.
+std::string read_text(const std::filesystem::path& file, std::uintmax_t max_bytes);
+
+// FNV-1a, 64 bit: names, not security.
+std::uint64_t hash_text(std::string_view text, std::uint64_t seed = 0xcbf29ce484222325u);
+std::string hex(std::uint64_t value);
+
+// Changes when the file does: its size and bytes; of files over 64 MB, of 256 blocks spread over
+// them.
+std::uint64_t hash_file(const std::filesystem::path& file);
+
+}  // namespace twill::jobs

@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "json.h"
+
+#include <cmath>
+#include <limits>
+
+namespace twill::jobs {
+
+json number(double value) { return std::isfinite(value) ? json(value) : json("inf"); }
+
+double number_from(const json& value) {
+  return value.is_number() ? value.get<double>() : std::numeric_limits<double>::infinity();
+}
+
+json to_json_value(const ClipTimes& times) {
+  return {{"text_seconds", times.text},
+          {"denoise_seconds", times.denoise},
+          {"attention_seconds", times.attention},
+          {"vae_seconds", times.vae}};
+}
+
+json to_json_value(const AttentionUse& use) {
+  json fallbacks = json::object();
+  for (const auto& [reason, calls] : use.fallbacks) {
+    fallbacks[reason] = calls;
+  }
+  return {{"sparse", use.sparse_calls},
+          {"planned_dense", use.planned_dense_calls},
+          {"fallbacks", fallbacks}};
+}
+
+json to_json_value(const EvaluateRow& row) {
+  json value{{"prompt", row.prompt},
+             {"seed", row.seed},
+             {"psnr_db", number(row.quality.psnr_db)},
+             {"ssim", row.quality.ssim},
+             {"timed", row.timed},
+             {"attention_calls", to_json_value(row.attention)}};
+  if (row.timed) {
+    value["dense"] = to_json_value(row.dense);
+    value["sparse"] = to_json_value(row.sparse);
+    value["speedup"] = row.dense.denoise / row.sparse.denoise;
+  }
+  return value;
+}
+
+ClipTimes clip_times_from(const json& value) {
+  return {.text = value.at("text_seconds").get<double>(),
+          .denoise = value.at("denoise_seconds").get<double>(),
+          .attention = value.at("attention_seconds").get<double>(),
+          .vae = value.at("vae_seconds").get<double>()};
+}
+
+AttentionUse attention_use_from(const json& value) {
+  AttentionUse use{.sparse_calls = value.at("sparse").get<std::int64_t>(),
+                   .planned_dense_calls = value.at("planned_dense").get<std::int64_t>()};
+  for (const auto& [reason, calls] : value.at("fallbacks").items()) {
+    use.fallbacks[reason] = calls.get<std::int64_t>();
+  }
+  return use;
+}
+
+EvaluateRow evaluate_row_from(const json& value) {
+  EvaluateRow row{.prompt = value.at("prompt").get<std::string>(),
+                  .seed = value.at("seed").get<std::int64_t>(),
+                  .quality = {.psnr_db = number_from(value.at("psnr_db")),
+                              .ssim = value.at("ssim").get<double>()},
+                  .timed = value.at("timed").get<bool>(),
+                  .attention = attention_use_from(value.at("attention_calls"))};
+  if (row.timed) {
+    row.dense = clip_times_from(value.at("dense"));
+    row.sparse = clip_times_from(value.at("sparse"));
+  }
+  return row;
+}
+
+}  // namespace twill::jobs

@@ -1,0 +1,28 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// JSON of what several jobs report.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "twill/jobs/evaluate.h"
+#include "twill/jobs/generate.h"
+
+namespace twill::jobs {
+
+using nlohmann::ordered_json;
+using json = ordered_json;
+
+// JSON has no infinity, and the PSNR of equal clips is one: "inf".
+json number(double value);
+double number_from(const json& value);
+
+json to_json_value(const ClipTimes& times);
+json to_json_value(const AttentionUse& use);
+json to_json_value(const EvaluateRow& row);
+ClipTimes clip_times_from(const json& value);
+AttentionUse attention_use_from(const json& value);
+EvaluateRow evaluate_row_from(const json& value);
+
+}  // namespace twill::jobs

@@ -1,0 +1,129 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "json.h"
+#include "statistics.h"
+#include "twill/jobs/evaluate.h"
+
+namespace twill::jobs {
+namespace {
+
+EvaluateRow timed_row(double psnr_db, double ssim, double dense, double dense_attention,
+                      double sparse, double sparse_attention) {
+  EvaluateRow row{.prompt = "a red ball", .seed = 7, .quality = {psnr_db, ssim}, .timed = true};
+  row.dense = {.text = 0.25, .denoise = dense, .attention = dense_attention, .vae = 2.0};
+  row.sparse = {.text = 0.25, .denoise = sparse, .attention = sparse_attention, .vae = 4.0};
+  return row;
+}
+
+EvaluateReport example() {
+  EvaluateReport report{.rows = {timed_row(30.0, 0.9, 10.0, 8.0, 4.0, 2.0),
+                                 timed_row(20.0, 0.7, 14.0, 8.0, 4.0, 2.0)}};
+  report.rows.push_back({.prompt = "a blue ball", .seed = 9, .quality = {25.0, 0.8}});
+  report.clip = {.width = 256,
+                 .height = 192,
+                 .frames = 49,
+                 .steps = 20,
+                 .shift = 3.0,
+                 .cfg = 1.0,
+                 .sampler = "euler"};
+  report.density = 0.375;
+  report.model = "demo 0123";
+  report.plan = "plan.json";
+  report.dtype = "float32";
+  report.device = "a CPU";
+  return report;
+}
+
+TEST(Summary, adds_up_the_timed_rows_and_averages_the_quality_of_all) {
+  const EvaluateSummary summary = summarise(example().rows);
+  EXPECT_DOUBLE_EQ(summary.psnr_db, 25.0);
+  EXPECT_DOUBLE_EQ(summary.psnr_db_worst, 20.0);
+  EXPECT_DOUBLE_EQ(summary.ssim, 0.8);
+  EXPECT_EQ(summary.timed, 2u);
+  EXPECT_DOUBLE_EQ(summary.dense_seconds, 12.0);
+  EXPECT_DOUBLE_EQ(summary.sparse_seconds, 4.0);
+  EXPECT_DOUBLE_EQ(summary.speedup, 24.0 / 8.0);
+  EXPECT_DOUBLE_EQ(summary.attention_speedup, 16.0 / 4.0);
+  EXPECT_DOUBLE_EQ(summary.attention_share, 16.0 / 24.0);
+  EXPECT_DOUBLE_EQ(summary.vae_seconds, 3.0);
+}
+
+TEST(Report, has_every_field_of_the_design) {
+  const nlohmann::json report = nlohmann::json::parse(to_json(example()));
+  for (const char* field :
+       {"density",         "psnr_db",        "psnr_db_worst",  "ssim",
+        "dense_seconds",   "sparse_seconds", "speedup",        "attention_speedup",
+        "attention_share", "vae_seconds",    "search_seconds", "dtype",
+        "device",          "sampler",        "shift",          "steps",
+        "seeds",           "prompts",        "model",          "metric"}) {
+    EXPECT_TRUE(report.contains(field)) << field;
+  }
+  EXPECT_EQ(report["seeds"], (std::vector<int>{7, 7, 9}));
+  EXPECT_EQ(report["rows"].size(), 3u);
+  EXPECT_DOUBLE_EQ(report["rows"][0]["speedup"].get<double>(), 2.5);
+  EXPECT_FALSE(report["rows"][2].contains("dense"));
+  EXPECT_TRUE(report["search_seconds"].is_null());
+}
+
+TEST(Report, times_that_were_not_measured_are_null) {
+  EvaluateReport report = example();
+  report.rows = {report.rows[2]};
+  const nlohmann::json value = nlohmann::json::parse(to_json(report));
+  EXPECT_TRUE(value["speedup"].is_null());
+  EXPECT_TRUE(value["dense_seconds"].is_null());
+  EXPECT_EQ(value["timed_prompts"], 0);
+}
+
+TEST(Report, rows_survive_being_stored) {
+  EvaluateRow row = timed_row(std::numeric_limits<double>::infinity(), 1.0, 10.0, 8.0, 4.0, 2.0);
+  row.attention = {.sparse_calls = 3, .planned_dense_calls = 4, .fallbacks = {{"masked", 5}}};
+  const EvaluateRow back = evaluate_row_from(to_json_value(row));
+  EXPECT_EQ(to_json_value(back).dump(), to_json_value(row).dump());
+  EXPECT_TRUE(std::isinf(back.quality.psnr_db));
+  EXPECT_EQ(back.attention.fallbacks.at("masked"), 5);
+  EXPECT_EQ(back.dense.attention, 8.0);
+}
+
+TEST(Bootstrap, interval_of_equal_differences_is_a_point) {
+  const std::array<double, 16> differences{1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5,
+                                           1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5};
+  const Interval interval = bootstrap_interval(differences);
+  EXPECT_DOUBLE_EQ(interval.low, 1.5);
+  EXPECT_DOUBLE_EQ(interval.high, 1.5);
+}
+
+// The mean of n draws has a standard error of deviation / sqrt(n); for n = 64 the percentile
+// interval is close to 1.96 of them. The bound is five standard errors of a 2.5 % quantile
+// estimated from 10,000 draws (density there 0.058 / error).
+TEST(Bootstrap, interval_is_that_of_the_normal_limit) {
+  std::vector<double> differences;
+  for (int i = 0; i < 64; ++i) {
+    differences.push_back(i % 2 == 0 ? 1.0 : 3.0);
+  }
+  const Interval interval = bootstrap_interval(differences);
+  const double error = 1.0 / std::sqrt(64.0);
+  const double bound = 5 * std::sqrt(0.025 * 0.975 / 10000.0) / (0.058 / error) +
+                       1.0 / 32;  // means come in steps of 1/32
+  EXPECT_NEAR(interval.low, 2.0 - 1.96 * error, bound);
+  EXPECT_NEAR(interval.high, 2.0 + 1.96 * error, bound);
+}
+
+TEST(Bootstrap, is_the_same_every_time) {
+  const std::array<double, 4> differences{0.0, 1.0, 5.0, -2.0};
+  const Interval first = bootstrap_interval(differences);
+  const Interval second = bootstrap_interval(differences);
+  EXPECT_EQ(first.low, second.low);
+  EXPECT_EQ(first.high, second.high);
+}
+
+}  // namespace
+}  // namespace twill::jobs
