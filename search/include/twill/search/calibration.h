@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Fits w(t) to whole clips.
+#pragma once
+
+#include <vector>
+
+#include "twill/search/error_model.h"
+
+namespace twill::search {
+
+// A plan that was tried out.
+struct Probe {
+  std::vector<double> error_by_time;  // [bins], error_by_time() of the plan
+  double clip_mse = 0.0;              // measured against the dense clip, > 0
+};
+
+struct Calibration {
+  TimeWeight weight;              // at the middles of the bins, in clip MSE
+  double rank_correlation = 0.0;  // of predicted and measured error over the probes
+};
+
+struct CalibrationOptions {
+  TimeWeight prior = default_time_weight();
+  // How many probes' worth the prior counts; the prior is scaled to the probes first. Keeps bins
+  // that no probe tells apart near it.
+  double prior_probes = 1.0;
+};
+
+// Non-negative least squares of relative errors, (predicted - measured) / measured. Throws
+// Error(kUsage) naming the probe and the value.
+Calibration calibrate(const std::vector<Probe>& probes, const std::vector<double>& edges,
+                      const CalibrationOptions& options = {});
+
+// Spearman's; equal values share their mean rank. 0 when one side is constant.
+double rank_correlation(const std::vector<double>& a, const std::vector<double>& b);
+
+// Least |Ax - b|^2 over x >= 0 (Lawson and Hanson 1974, chapter 23). a: [rows][columns] row-major.
+std::vector<double> non_negative_least_squares(const std::vector<double>& a,
+                                               const std::vector<double>& b, std::size_t columns);
+
+}  // namespace twill::search

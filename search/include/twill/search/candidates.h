@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The patterns that a search offers to every head.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "twill/plan/pattern.h"
+#include "twill/plan/token_layout.h"
+
+namespace twill::search {
+
+struct CandidateOptions {
+  std::int32_t most = 112;  // patterns in all, 8..512
+  // Of a pattern's cells over dense's; dense, skip and mean stand outside.
+  double least_density = 0.02;
+  double most_density = 0.90;
+  // Stripes measured on this model (stripe_candidates); all of them are offered, alone and in
+  // unions.
+  std::vector<VerticalStripe> stripes;
+};
+
+// dense, skip, mean, then the families from sparse to dense: diagonals, multi-diagonals, windows
+// (boxes, whole rows, whole frames, and pairs that look a few frames back and forth but not at
+// their own), stripes, and unions. Their units are the plan's, their sizes are picked so that
+// densities at `layout` are spread evenly over a logarithmic scale in each family. No two have the
+// same tiles. Token orders are left to the compiler. Deterministic. Throws Error(kUsage) naming the
+// option and its value.
+std::vector<Pattern> candidate_patterns(const TokenLayout& layout,
+                                        const CandidateOptions& options = {});
+
+// Boxes of the keys that all queries want, from block-averaged maps of `heads` heads, [heads][size]
+// [size], each row summing to 1 or scaled to its maximum (as in a profile). For each head the key
+// blocks with the highest (minimum over a tenth of the queries, so that a few strange ones do not
+// decide) mass, up to `shares` of the keys; heads that want the same boxes give one stripe; at most
+// `most` stripes, those first that hold most mass over the heads. Empty when no head has a block
+// that all want more than an even share.
+struct StripeOptions {
+  std::vector<double> shares{0.04, 0.08, 0.16, 0.30};  // of all keys
+  std::int32_t most = 12;
+};
+std::vector<VerticalStripe> stripe_candidates(std::span<const float> maps, std::int32_t heads,
+                                              std::int32_t size, const TokenLayout& layout,
+                                              const StripeOptions& options = {});
+
+}  // namespace twill::search

@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// From a head's error to the clip's: predicted error of a plan =
+//   sum over forwards and heads of  w(t) x gain(t, head) x head_error(t, head, pattern).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "twill/plan/profile.h"
+
+namespace twill::search {
+
+// w(t): a table over ascending t, straight lines between, constant outside.
+struct TimeWeight {
+  std::vector<double> t;
+  std::vector<double> weight;
+
+  double at(double time) const;
+  friend bool operator==(const TimeWeight&, const TimeWeight&) = default;
+};
+// What stands in where nothing was calibrated: an error made at t counts most in the first steps,
+// which settle what the clip shows.
+TimeWeight default_time_weight();
+// Throws Error(kUsage): no entry, times that do not ascend within 0..1, a weight that is negative
+// or not finite.
+void check_time_weight(const TimeWeight& weight);
+
+// One forward of a run.
+struct Forward {
+  double t = 0.0;  // timestep over its training range
+  std::int32_t expert = 0;
+  double weight = 1.0;  // times w(t)
+  friend bool operator==(const Forward&, const Forward&) = default;
+};
+std::vector<Forward> forwards_at(const std::vector<double>& t);
+
+// Between the profile's times gain x head_error goes in a straight line; outside it is constant.
+struct TimeBlend {
+  std::size_t first = 0, second = 0;  // indices into Profile::t
+  double second_share = 0.0;
+};
+TimeBlend blend_at(const std::vector<double>& times, double t);
+
+// Index of the candidate that computes every key. Throws Error(kModel) when there is none.
+std::size_t dense_candidate(const Profile& profile);
+
+// Predicted error of each bin of t alone, [bins] ascending in t, w(t) left out: what calibrate()
+// takes. Bin b is (edges[b], edges[b + 1]]. The plan's patterns must be candidates of the profile.
+std::vector<double> error_by_time(const Profile& profile, const Plan& plan,
+                                  const std::vector<Forward>& forwards,
+                                  const std::vector<double>& edges);
+double predicted_error(const Profile& profile, const Plan& plan,
+                       const std::vector<Forward>& forwards, const TimeWeight& weight);
+
+}  // namespace twill::search

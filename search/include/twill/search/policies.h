@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Rules of others as plan makers on the same candidates, at equal density over all forwards.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "twill/search/solver.h"
+
+namespace twill::search {
+
+enum class Policy : std::uint8_t { kSolver, kPaperGreedy, kSinglePattern };
+inline constexpr std::array<std::pair<Policy, std::string_view>, 3> kPolicyNames{{
+    {Policy::kSolver, "solver"},
+    {Policy::kPaperGreedy, "paper_greedy"},
+    {Policy::kSinglePattern, "single_pattern"},
+}};
+std::string_view policy_name(Policy policy);
+
+struct PolicyPlan {
+  SolveResult result;        // lower_bound is 0 but for the solver
+  double own_measure = 0.0;  // what the rule itself minimises; comparable within one policy
+  double lambda = 0.0;       // of the paper's rule
+  double epsilon = 0.0;
+  Pattern pattern;  // of the single pattern
+};
+
+// Sparse-vDiT's offline search (arXiv 2506.03065, equation 2 and algorithm 1): a head
+// takes the candidate with the least  L = MSE + lambda x (1 - S),  S the share of cells that it
+// saves, or dense when every L is above epsilon. MSE here is the profile's head error (the paper
+// leaves its scale open). Heads have one table for all sparse forwards, or one for each of
+// request.max_segments stretches with equally many (the paper has one for each step).
+// For each lambda of `lambdas` epsilon is the one that meets the budget; a change of epsilon moves
+// whole heads, so the last head takes the best candidate by L that fits in what is left. One plan
+// per lambda that can meet the budget; the first is the one with the least sum of head errors.
+// request.dense_first_steps and dense_last_steps: empty counts as 0.
+std::vector<PolicyPlan> paper_greedy_plans(std::shared_ptr<const Profile> profile,
+                                           const SolveRequest& request,
+                                           const std::vector<double>& lambdas = {});
+
+// All heads take one candidate on all sparse forwards. What it leaves of the budget makes heads
+// dense, from the first layer on. Candidates that leave more than a tenth of dense's cost are left
+// out unless none is nearer. The first is the one with the least sum of head errors.
+std::vector<PolicyPlan> single_pattern_plans(std::shared_ptr<const Profile> profile,
+                                             const SolveRequest& request);
+
+// The first plan of the policy. Throws Error(kUsage) when the budget cannot be met.
+PolicyPlan make_policy_plan(Policy policy, std::shared_ptr<const Profile> profile,
+                            const SolveRequest& request);
+
+}  // namespace twill::search

@@ -1,0 +1,106 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Measures head errors, gains and attention maps while somebody else runs the model.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "twill/kernels/attention.h"
+#include "twill/plan/profile.h"
+#include "twill/search/progress.h"
+
+namespace twill::search {
+
+struct ProfilerOptions {
+  ModelShape model;
+  TokenLayout layout;
+  std::vector<Pattern> candidates;   // one of them dense
+  std::vector<double> t;             // descending, in 0..1
+  std::vector<std::string> prompts;  // one or more; one seed each
+  std::vector<std::int64_t> seeds;
+  std::int32_t rows = 64;        // sampled query tokens
+  std::uint64_t row_seed = 0;    // which ones
+  std::int32_t map_size = 52;    // blocks a side of the attention maps; 0: none
+  std::int32_t map_queries = 8;  // queries that stand for a block of a map
+  std::int32_t threads = 0;      // 0: as many as the process may use
+  // Where finished units are kept; empty: in memory only. A folder of another profile is refused.
+  std::filesystem::path folder;
+  // Whatever else decides the numbers (weights, dtype, sampler, steps, shift): kept with the units,
+  // compared on resuming, and part of the profile.
+  std::map<std::string, std::string> provenance;
+};
+
+// Where in the profile an attention call stands. A unit of work is one forward of one prompt at one
+// t: all layers, both branches of the guidance.
+struct CallSite {
+  std::int32_t t_index = 0;
+  std::int32_t prompt = 0;
+  std::int32_t expert = 0;
+  std::int32_t stack = 0;
+  std::int32_t layer = 0;
+  std::int32_t branch = 0;  // of the guidance: 0 conditional, 1 unconditional
+};
+
+// q, k, v: [batch, heads, tokens, head_dim]; rows of the batch are summed up.
+struct AttentionCall {
+  const void* q = nullptr;
+  const void* k = nullptr;
+  const void* v = nullptr;
+  kernels::Strides q_strides, k_strides, v_strides;
+  std::int32_t batch = 1;
+  std::int32_t heads = 0;
+  std::int32_t tokens = 0;
+  std::int32_t head_dim = 0;
+  kernels::Dtype dtype = kernels::Dtype::kF32;
+  float scale = 0.0f;  // 0: 1/sqrt(head_dim)
+};
+
+// Tokens of the grid, ascending and distinct, spread evenly over frames, rows and columns.
+std::vector<std::int32_t> sampled_rows(const TokenLayout& layout, std::int32_t count,
+                                       std::uint64_t seed);
+
+class Profiler {
+ public:
+  // Reads the finished units of `options.folder`. Throws Error(kUsage) naming the option and its
+  // value, or Error(kFile) when the folder's units were measured otherwise (and says what differs)
+  // or are damaged.
+  explicit Profiler(ProfilerOptions options, std::stop_token stop = {});
+  ~Profiler();
+  Profiler(Profiler&&) noexcept;
+  Profiler& operator=(Profiler&&) noexcept;
+
+  // gain: [heads], mean squared norm of the head's gated share of the output projection over that
+  // of the residual stream it is added to. Throws Error(kModel) for a call that does not fit the
+  // model or layout, a site seen before, or a value that is not finite, naming stack, layer and
+  // head; Error(kUnsupported) with the kernel's reason; Cancelled when a stop was asked for.
+  void observe(const CallSite& site, const AttentionCall& call, std::span<const double> gain);
+
+  // The unit is kept, on disk when there is a folder. Throws Error(kModel) when a layer was not
+  // observed.
+  void finish_unit(std::int32_t t_index, std::int32_t prompt);
+  bool done(std::int32_t t_index, std::int32_t prompt) const;
+  // Of units.
+  Progress progress() const;
+
+  // The sums of all units, in one order whatever the order of the work: a profile stopped and
+  // resumed equals one that was not, bit for bit. Where no forward at a t ran an expert, the
+  // expert's nearest t stands in. Throws Error(kUsage) when a unit is missing.
+  Profile finish() const;
+  // Maps as measured, [expert][head_index][map_size][map_size], rows summing to 1, for
+  // stripe_candidates. Units that are not finished are left out.
+  std::vector<float> mean_maps() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace twill::search

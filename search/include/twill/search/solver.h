@@ -1,0 +1,111 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The plan with the least predicted error that a budget allows.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "twill/plan/plan.h"
+#include "twill/plan/profile.h"
+#include "twill/search/error_model.h"
+
+namespace twill::search {
+
+enum class BudgetKind : std::uint8_t {
+  kDensity,         // share of dense's cells over all forwards
+  kAttentionShare,  // share of dense attention's time; the profile must hold a cost table
+};
+inline constexpr std::array<std::pair<BudgetKind, std::string_view>, 2> kBudgetNames{{
+    {BudgetKind::kDensity, "density"},
+    {BudgetKind::kAttentionShare, "attention_share"},
+}};
+
+// Some heads that may have one pattern only. -1 stands for all.
+struct FixedHeads {
+  std::int32_t expert = -1;
+  std::int32_t stack = 0;
+  std::int32_t layer = -1;
+  std::int32_t head = -1;
+  Pattern pattern;  // a candidate of the profile
+};
+
+struct SolveRequest {
+  std::vector<Forward> forwards;  // of the whole run, in its order (t descending)
+  BudgetKind budget_kind = BudgetKind::kDensity;
+  double budget = 0.40;  // (0, 1]
+  // Where it will run; empty: where it was profiled.
+  std::optional<TokenLayout> layout;
+  TimeWeight weight = default_time_weight();
+
+  // Segments that are not all dense, at most. Dense ones at both ends come on top.
+  std::int32_t max_segments = 4;
+  // Inner edges told, ascending within (0, 1); max_segments then says nothing.
+  std::vector<double> edges;
+  // Forwards that are dense at the start and at the end. Empty: the solver's choice. Told, the
+  // solver may still find more of them dense.
+  std::optional<std::int32_t> dense_first_steps;
+  std::optional<std::int32_t> dense_last_steps;
+
+  std::vector<FixedHeads> fixed;         // the last that names a head holds
+  std::vector<PatternKind> forbidden;    // dense cannot be
+  std::optional<double> max_head_error;  // no head is given a candidate with a greater one
+
+  std::string name;             // of the plan
+  bool attach_profile = false;  // the plan holds the profile, for other budgets later
+};
+
+struct SolveResult {
+  Plan plan;
+  double predicted_error = 0.0;  // comparable between plans of one profile, forwards and weight
+  double lower_bound =
+      0.0;               // no plan within the budget has a smaller predicted error (Lagrange dual)
+  double density = 1.0;  // of the whole run
+  double attention_share = 1.0;  // of dense attention's time; equal to density without a cost table
+  std::int32_t dense_first_steps = 0;  // as it came out
+  std::int32_t dense_last_steps = 0;
+};
+
+struct FrontPoint {
+  double quality = 0.0;  // 0 the cheapest that was asked for, 1 dense
+  double budget = 0.0;
+  double density = 0.0;
+  double attention_share = 0.0;
+  double predicted_error = 0.0;
+};
+
+// Prepared for one profile and run; any number of budgets can then be solved. Not changed by
+// solving: several threads may solve at once.
+class Solver {
+ public:
+  // Throws Error(kUsage) naming the field of the request and its value.
+  Solver(std::shared_ptr<const Profile> profile, SolveRequest request);
+  ~Solver();
+  Solver(Solver&&) noexcept;
+  Solver& operator=(Solver&&) noexcept;
+
+  // The cheapest share that the request's constraints allow.
+  double least_budget() const;
+  // Throws Error(kUsage) when the budget is below least_budget().
+  SolveResult solve(double budget) const;
+  SolveResult solve() const;  // the request's budget
+  // The budget that a quality setting stands for: a straight line from least_budget() to 1.
+  double budget_for_quality(double quality) const;
+  std::vector<FrontPoint> pareto_front(std::int32_t points = 33) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<const Impl> impl_;
+};
+
+SolveResult solve(std::shared_ptr<const Profile> profile, const SolveRequest& request);
+
+}  // namespace twill::search
