@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <pybind11/numpy.h>
+
+#include "bindings.h"
+#include "tensor_argument.h"
+#include "twill/kernels/attention.h"
+#include "twill/kernels/profiling.h"
+#include "twill/plan/compile.h"
+#include "twill/plan/error.h"
+
+namespace py = pybind11;
+
+namespace twill::python {
+namespace {
+
+void run_attention(const CompiledPlan& compiled, std::int32_t segment, std::int32_t expert, std::int32_t stack,
+                   std::int32_t layer, const TensorTuple& q_tuple, const TensorTuple& k_tuple,
+                   const TensorTuple& v_tuple, const TensorTuple& out_tuple, float scale, std::int32_t threads) {
+  const TensorArgument q = read_tensor("q", q_tuple);
+  const TensorArgument k = read_tensor("k", k_tuple);
+  const TensorArgument v = read_tensor("v", v_tuple);
+  const TensorArgument out = read_tensor("out", out_tuple);
+  require_same_shape("q", q, "k", k);
+  require_same_shape("q", q, "v", v);
+  require_same_shape("q", q, "out", out);
+  require(q.tokens == compiled.layout().tokens(), ErrorCode::kUsage, "q: ", q.tokens,
+          " tokens, but the plan was compiled for ", compiled.layout().tokens());
+
+  kernels::AttentionParams params;
+  params.q = q.data;
+  params.k = k.data;
+  params.v = v.data;
+  params.out = out.data;
+  params.q_strides = q.strides;
+  params.k_strides = k.strides;
+  params.v_strides = v.strides;
+  params.out_strides = out.strides;
+  params.batch = q.batch;
+  params.heads = q.heads;
+  params.tokens = q.tokens;
+  params.head_dim = q.head_dim;
+  params.dtype = q.dtype;
+  params.scale = scale;
+  params.tasks = compiled.tasks(segment, expert, stack, layer);
+  params.lists = compiled.lists();
+  params.threads = threads;
+  require(params.tasks.size() == static_cast<std::size_t>(q.heads), ErrorCode::kModel, "q: ", q.heads,
+          " heads, but the plan has ", params.tasks.size(), " in stack ", stack, ", layer ", layer);
+  require_ok(kernels::can_run_attention_cpu(params));
+  kernels::Status status;
+  {
+    const py::gil_scoped_release release;
+    status = kernels::run_attention_cpu(params);
+  }
+  require_ok(status);
+}
+
+py::array_t<float> attention_map(const TensorTuple& q_tuple, const TensorTuple& k_tuple, float scale,
+                                 std::int32_t size, std::int32_t query_stride, std::int32_t threads) {
+  const TensorArgument q = read_tensor("q", q_tuple);
+  const TensorArgument k = read_tensor("k", k_tuple);
+  require_same_shape("q", q, "k", k);
+  require(size >= 1 && size <= q.tokens, ErrorCode::kUsage, "size: ", size, " is not one of 1..", q.tokens);
+  require(query_stride >= 1, ErrorCode::kUsage, "query_stride: ", query_stride, " is not positive");
+  py::array_t<float> map({q.batch, q.heads, size, size});
+  kernels::AttentionMapParams params;
+  params.q = q.data;
+  params.k = k.data;
+  params.q_strides = q.strides;
+  params.k_strides = k.strides;
+  params.batch = q.batch;
+  params.heads = q.heads;
+  params.tokens = q.tokens;
+  params.head_dim = q.head_dim;
+  params.dtype = q.dtype;
+  params.scale = scale;
+  params.size = size;
+  params.query_stride = query_stride;
+  params.map = map.mutable_data();
+  params.threads = threads;
+  kernels::Status status;
+  {
+    const py::gil_scoped_release release;
+    status = kernels::attention_map_cpu(params);
+  }
+  require_ok(status);
+  return map;
+}
+
+}  // namespace
+
+void bind_attention(py::module_& module) {
+  module.def("run_attention", &run_attention, py::arg("compiled"), py::arg("segment"), py::arg("expert"),
+             py::arg("stack"), py::arg("layer"), py::arg("q"), py::arg("k"), py::arg("v"), py::arg("out"),
+             py::arg("scale"), py::arg("threads") = 0,
+             "Attention of one layer by the plan's tile lists, on the CPU. Tensors: (pointer, shape, strides, dtype).");
+  module.def("attention_map", &attention_map, py::arg("q"), py::arg("k"), py::arg("scale"), py::arg("size"),
+             py::arg("query_stride") = 1, py::arg("threads") = 0,
+             "Block-averaged attention map [batch, heads, size, size] of fp32; each row sums to 1.");
+}
+
+}  // namespace twill::python

@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <exception>
+
+#include "bindings.h"
+#include "twill/plan/error.h"
+
+namespace py = pybind11;
+
+namespace {
+
+const char* code_name(twill::ErrorCode code) {
+  switch (code) {
+    case twill::ErrorCode::kUsage:
+      return "usage";
+    case twill::ErrorCode::kFile:
+      return "file";
+    case twill::ErrorCode::kModel:
+      return "model";
+    case twill::ErrorCode::kUnsupported:
+      return "unsupported";
+    case twill::ErrorCode::kSystem:
+      return "system";
+  }
+  return "unknown";
+}
+
+// The class lives in Python, where it also exists without this module.
+void translate_error(const std::exception_ptr& pointer) {
+  try {
+    if (pointer) {
+      std::rethrow_exception(pointer);
+    }
+  } catch (const twill::Error& error) {
+    const py::object type = py::module_::import("twill_vdit.errors").attr("Error");
+    py::set_error(type, type(error.what(), code_name(error.code())));
+  }
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_twill, module) {
+  module.doc() = "Twill's plans, kernels and search. Use the package twill_vdit around it.";
+  module.attr("__version__") = TWILL_VERSION;
+  py::register_exception_translator([](std::exception_ptr pointer) { translate_error(pointer); });
+  twill::python::bind_plan(module);
+  twill::python::bind_attention(module);
+}

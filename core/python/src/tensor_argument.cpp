@@ -1,0 +1,71 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tensor_argument.h"
+
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "twill/plan/error.h"
+
+namespace twill::python {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, kernels::Dtype>, 3> kDtypeNames{{
+    {"float32", kernels::Dtype::kF32},
+    {"bfloat16", kernels::Dtype::kBf16},
+    {"float16", kernels::Dtype::kF16},
+}};
+
+kernels::Dtype read_dtype(const char* name, const std::string& dtype) {
+  for (const auto& [text, value] : kDtypeNames) {
+    if (text == dtype) {
+      return value;
+    }
+  }
+  throw Error(ErrorCode::kUsage,
+              concat(name, ": dtype ", dtype, " is not one of float32, bfloat16, float16"));
+}
+
+std::int32_t read_size(const char* name, const char* axis, std::int64_t size) {
+  require(size >= 1 && size <= std::numeric_limits<std::int32_t>::max(), ErrorCode::kUsage, name,
+          ": ", axis, " ", size, " is not one of 1..", std::numeric_limits<std::int32_t>::max());
+  return static_cast<std::int32_t>(size);
+}
+
+}  // namespace
+
+TensorArgument read_tensor(const char* name, const TensorTuple& tensor) {
+  const auto& [pointer, shape, strides, dtype] = tensor;
+  TensorArgument argument;
+  argument.dtype = read_dtype(name, dtype);
+  argument.batch = read_size(name, "batch", shape[0]);
+  argument.heads = read_size(name, "heads", shape[1]);
+  argument.tokens = read_size(name, "tokens", shape[2]);
+  argument.head_dim = read_size(name, "head_dim", shape[3]);
+  require(pointer != 0, ErrorCode::kUsage, name, ": the data pointer is null");
+  require(strides[3] == 1 || shape[3] == 1, ErrorCode::kUsage, name, ": head_dim has stride ", strides[3],
+          ", it must be contiguous");
+  argument.data = reinterpret_cast<void*>(pointer);  // NOLINT(performance-no-int-to-ptr)
+  argument.strides = {strides[0], strides[1], strides[2]};
+  return argument;
+}
+
+void require_same_shape(const char* first_name, const TensorArgument& first, const char* other_name,
+                        const TensorArgument& other) {
+  require(first.batch == other.batch && first.heads == other.heads && first.tokens == other.tokens &&
+              first.head_dim == other.head_dim,
+          ErrorCode::kUsage, other_name, ": shape [", other.batch, ", ", other.heads, ", ", other.tokens, ", ",
+          other.head_dim, "] is not that of ", first_name, ", [", first.batch, ", ", first.heads, ", ",
+          first.tokens, ", ", first.head_dim, "]");
+  require(first.dtype == other.dtype, ErrorCode::kUsage, other_name, ": dtype is not that of ", first_name);
+}
+
+void require_ok(const kernels::Status& status) {
+  if (!status) {
+    throw Error(ErrorCode::kUnsupported, status.reason);
+  }
+}
+
+}  // namespace twill::python

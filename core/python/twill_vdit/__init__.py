@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sparse attention plans for video diffusion transformers.
+
+plan = twill_vdit.read_plan("plan.json")
+compiled = twill_vdit.compile_plan(plan, twill_vdit.TokenLayout(frames=13, rows=16, cols=16))
+out = twill_vdit.sparse_attention(q, k, v, compiled, layer=3, t=0.7)
+"""
+
+from twill_vdit.compiled_plan import CompiledPlan, compile_plan
+from twill_vdit.errors import Error
+from twill_vdit.layout import TokenLayout, TokenOrder
+from twill_vdit.patterns import (
+    PATTERN_NAMES,
+    Diagonal,
+    KeyBox,
+    MultiDiagonal,
+    Pattern,
+    VerticalStripe,
+    Window,
+)
+from twill_vdit.plan import Plan
+from twill_vdit.plan_io import parse_plan, read_plan, write_plan
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PATTERN_NAMES",
+    "CompiledPlan",
+    "Diagonal",
+    "Error",
+    "KeyBox",
+    "MultiDiagonal",
+    "Pattern",
+    "Plan",
+    "TokenLayout",
+    "TokenOrder",
+    "VerticalStripe",
+    "Window",
+    "compile_plan",
+    "parse_plan",
+    "read_plan",
+    "sparse_attention",
+    "write_plan",
+]
+
+
+def __getattr__(name: str) -> object:
+    # Plans can be read and looked at where torch is not installed.
+    if name == "sparse_attention":
+        from twill_vdit.attention import sparse_attention
+
+        return sparse_attention
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,172 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Plan <-> its JSON text, schema presets/plan.schema.json.
+
+Where the binary module has read a text before, every check here has passed already; its checks are the complete ones.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from twill_vdit.errors import Error
+from twill_vdit.layout import TokenOrder
+from twill_vdit.patterns import Diagonal, KeyBox, MultiDiagonal, Pattern, SimplePattern, VerticalStripe, Window
+from twill_vdit.plan import ModelShape, Plan, Segment, StackShape
+
+SCHEMA_MAJOR = 1
+
+
+class Value:
+    """A JSON value that knows its path, so that a refusal names file, path and value."""
+
+    def __init__(self, raw: Any, file: str, path: str = "") -> None:
+        self.raw, self.file, self.path = raw, file, path
+
+    def fail(self, text: str) -> Error:
+        where = f"{self.file}: {self.path}" if self.path else self.file
+        return Error(f"{where}: {text}", "file")
+
+    def of_type(self, kind: type | tuple[type, ...], word: str) -> Any:
+        if not isinstance(self.raw, kind) or (isinstance(self.raw, bool) and kind is not bool):
+            raise self.fail(f"{json.dumps(self.raw)[:80]} is not {word}")
+        return self.raw
+
+    def number(self) -> float:
+        return float(self.of_type((int, float), "a number"))
+
+    def integer(self) -> int:
+        return self.of_type(int, "a whole number")
+
+    def text(self) -> str:
+        return self.of_type(str, "a text")
+
+    def items(self) -> list["Value"]:
+        return [Value(item, self.file, f"{self.path}[{i}]") for i, item in enumerate(self.of_type(list, "a list"))]
+
+    def __contains__(self, field: str) -> bool:
+        return field in self.of_type(dict, "an object")
+
+    def __getitem__(self, field: str) -> "Value":
+        if field not in self:
+            raise self.fail(f'"{field}" is missing')
+        return Value(self.raw[field], self.file, f"{self.path}.{field}" if self.path else field)
+
+    def get(self, field: str, read: Callable[["Value"], Any], otherwise: Any) -> Any:
+        return read(self[field]) if field in self else otherwise
+
+
+def read_order(value: Value) -> TokenOrder:
+    name = value.text()
+    tiles = re.fullmatch(r"tiles ([1-9]\d{0,8})x([1-9]\d{0,8})x([1-9]\d{0,8})", name)
+    if tiles:
+        return TokenOrder("tiles", *map(int, tiles.groups()))
+    if name not in ("raster", "time_fastest"):
+        raise value.fail(f'unknown token order "{name}"')
+    return TokenOrder(name)
+
+
+def read_box(value: Value) -> KeyBox:
+    frames = value["frame_begin"].integer(), value["frame_end"].integer()
+    edges = {"row_begin": 0.0, "row_end": 1.0, "col_begin": 0.0, "col_end": 1.0}
+    return KeyBox(*frames, **{name: value.get(name, Value.number, usual) for name, usual in edges.items()})
+
+
+def read_part(value: Value) -> SimplePattern:
+    kind = value["kind"].text()
+    match kind:
+        case "diagonal":
+            return Diagonal(value["reach"].number())
+        case "multi_diagonal":
+            return MultiDiagonal(value["frames"].integer(), value["rows"].number(), value["cols"].number())
+        case "vertical_stripe":
+            return VerticalStripe(tuple(read_box(box) for box in value["boxes"].items()))
+        case "window":
+            return Window(
+                value["frames"].integer(),
+                value["rows"].number(),
+                value["cols"].number(),
+                value.get("offset_frames", Value.integer, 0),
+                value.get("offset_rows", Value.number, 0.0),
+                value.get("offset_cols", Value.number, 0.0),
+            )
+    raise value["kind"].fail(f'unknown pattern "{kind}"')
+
+
+def read_pattern(value: Value) -> Pattern:
+    kind = value["kind"].text()
+    if kind in ("dense", "skip", "mean"):
+        return Pattern(kind)
+    parts = value["parts"].items() if kind == "union" else [value]
+    return Pattern(kind, tuple(read_part(part) for part in parts), value.get("order", read_order, None))
+
+
+def read_model(value: Value) -> ModelShape:
+    stacks = [
+        StackShape(s["name"].text(), s["layers"].integer(), s["heads"].integer()) for s in value["stacks"].items()
+    ]
+    experts = tuple(expert.text() for expert in value["experts"].items())
+    return ModelShape(value["family"].text(), experts, tuple(stacks), value["head_dim"].integer())
+
+
+def read_heads(value: Value, model: ModelShape, patterns: int) -> tuple[tuple[int, ...], ...]:
+    def read_layer(layer: Value, heads: int) -> list[int]:
+        entries = layer.items()
+        if len(entries) != heads:
+            raise layer.fail(f"{len(entries)} heads, not the {heads} of the model")
+        indices = []
+        for entry in entries:
+            index = (entry["pattern"] if isinstance(entry.raw, dict) else entry).integer()
+            if not 0 <= index < patterns:
+                raise entry.fail(f"pattern {index} is not one of 0..{patterns - 1}")
+            indices.append(index)
+        return indices
+
+    experts = []
+    for expert in model.experts:
+        flat: list[int] = []
+        for stack in model.stacks:
+            layers = value[expert][stack.name].items()
+            if len(layers) != stack.layers:
+                raise value[expert][stack.name].fail(f"{len(layers)} layers, not the {stack.layers} of the model")
+            for layer in layers:
+                flat += read_layer(layer, stack.heads)
+        experts.append(tuple(flat))
+    return tuple(experts)
+
+
+def read_segments(value: Value, model: ModelShape, patterns: int) -> tuple[Segment, ...]:
+    segments: list[Segment] = []
+    for item in value.items():
+        begin, end = item["t_begin"].number(), item["t_end"].number()
+        expected = segments[-1].t_end if segments else 0.0
+        if begin != expected or end <= begin:
+            raise item.fail(f"t_begin {begin}, t_end {end}: segments must follow each other from 0 to 1 without gaps")
+        dense = item.get("dense", lambda v: v.of_type(bool, "true or false"), False)
+        segments.append(Segment(begin, end, dense, () if dense else read_heads(item["heads"], model, patterns)))
+    if not segments or segments[-1].t_end != 1.0:
+        raise value.fail("segments must follow each other from 0 to 1 without gaps")
+    return tuple(segments)
+
+
+def read(text: str, file_name: str, native: object = None) -> Plan:
+    """Throws Error naming file, path, field and value. `native`: the same plan as the binary module holds it."""
+    try:
+        root = Value(json.loads(text), file_name)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise Error(f"{file_name}: not JSON: {error}", "file") from None
+    version = root["schema_version"]
+    if not re.fullmatch(rf"{SCHEMA_MAJOR}\.\d{{1,6}}", version.text()):
+        raise version.fail(f'version "{version.raw}" is not readable here; this is for {SCHEMA_MAJOR}.x')
+    model = read_model(root["model"])
+    patterns = tuple(read_pattern(pattern) for pattern in root["patterns"].items())
+    return Plan(
+        name=root["name"].text(),
+        model=model,
+        patterns=patterns,
+        segments=read_segments(root["segments"], model, len(patterns)),
+        provenance=root.get("provenance", lambda value: dict(value.of_type(dict, "an object")), {}),
+        text=text,
+        native=native,
+    )

@@ -1,0 +1,40 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Layouts and patterns that the tests of this folder share; every name says why the case is there."""
+
+from twill_vdit import Diagonal, KeyBox, MultiDiagonal, Pattern, TokenLayout, TokenOrder, VerticalStripe, Window
+
+LAYOUTS = {
+    "one_token": TokenLayout(frames=1, rows=1, cols=1),
+    "one_frame": TokenLayout(frames=1, rows=5, cols=13),
+    "one_row": TokenLayout(frames=5, rows=1, cols=19),
+    "ragged_last_tile": TokenLayout(frames=4, rows=5, cols=7),
+    "text_behind": TokenLayout(frames=3, rows=4, cols=5, suffix=21),
+    "text_in_front_and_behind": TokenLayout(frames=5, rows=5, cols=6, prefix=3, suffix=37),
+}
+
+PATTERNS = {
+    "dense": Pattern("dense"),
+    "skip": Pattern("skip"),
+    "mean": Pattern("mean"),
+    "only_itself": Pattern("diagonal", (Diagonal(0.0),)),
+    "diagonal_of_half_a_frame": Pattern("diagonal", (Diagonal(0.5),)),
+    "diagonal_over_everything": Pattern("diagonal", (Diagonal(1000.0),)),
+    "bands_of_near_frames": Pattern("multi_diagonal", (MultiDiagonal(2, 0.1, 0.05),)),
+    "bands_of_all_frames": Pattern("multi_diagonal", (MultiDiagonal(1000, 0.0, 0.0),)),
+    "bands_wider_than_a_frame": Pattern("multi_diagonal", (MultiDiagonal(1, 1.0, 1.0),)),
+    "first_frame": Pattern("vertical_stripe", (VerticalStripe((KeyBox(0, 1),)),)),
+    "boxes_past_the_edge": Pattern(
+        "vertical_stripe",
+        (VerticalStripe((KeyBox(1, 1000, 0.3, 0.6, 0.1, 0.4), KeyBox(0, 2, 0.9, 1.0, 0.95, 1.0))),),
+    ),
+    "window": Pattern("window", (Window(1, 0.2, 0.3),)),
+    "window_elsewhere": Pattern("window", (Window(0, 0.25, 0.25, -2, 0.2, -0.15),)),
+    "union": Pattern("union", (Diagonal(0.25), VerticalStripe((KeyBox(0, 1),)), Window(3, 0.0, 0.0))),
+}
+
+ORDERS = {
+    "raster": TokenOrder(),
+    "time_fastest": TokenOrder("time_fastest"),
+    "tiles": TokenOrder("tiles", 2, 4, 4),
+}

@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+
+import numpy as np
+import pytest
+
+import pattern_oracle as oracle
+from attention_cases import LAYOUTS, ORDERS, PATTERNS
+from twill_vdit import Error, Pattern, TokenLayout
+from twill_vdit.patterns import keeps
+from twill_vdit.tile_lists import compile_pattern_in_order
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
+def test_keeps_is_the_definition(pattern, layout):
+    tokens = np.arange(layout.tokens)
+    assert np.array_equal(keeps(pattern, layout, tokens, tokens), oracle.keep_matrix(pattern, layout))
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_orders_are_the_definition(order, layout):
+    assert order.position_to_token(layout).tolist() == oracle.order_of(order, layout)
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+@pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
+def test_tile_lists_hold_the_touched_tiles(pattern, order):
+    layout = LAYOUTS["text_in_front_and_behind"]
+    kept = oracle.keep_matrix(pattern, layout)
+    expected = oracle.tile_matrix(kept, oracle.order_of(order, layout))
+    made = compile_pattern_in_order(pattern, order, layout)
+    assert np.array_equal(oracle.tiles_of_runs(made, layout), expected)
+    assert made.tiles == expected.sum()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("frames", 0), ("rows", -1), ("suffix", -2), ("cols", 2.5)], ids=lambda x: str(x)
+)
+def test_a_bad_layout_is_refused_by_name(field, value):
+    sizes = {"frames": 2, "rows": 3, "cols": 4, field: value}
+    with pytest.raises(Error, match=rf"layout: {field} {value} is not a whole number"):
+        TokenLayout(**sizes)
+
+
+def test_too_many_tokens_are_refused():
+    with pytest.raises(Error, match=r"layout: 1000000000 tokens are more than 16777216"):
+        TokenLayout(frames=1000, rows=1000, cols=1000)
+
+
+def test_an_unknown_pattern_is_refused():
+    with pytest.raises(Error, match="unknown kind 'zig', not one of dense, skip"):
+        Pattern("zig")
