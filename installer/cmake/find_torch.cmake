@@ -22,6 +22,15 @@ if(TWILL_TORCH_CPU_LIBRARY AND TWILL_C10_LIBRARY AND EXISTS "${TWILL_TORCH_ROOT}
   target_include_directories(torch INTERFACE "${TWILL_TORCH_ROOT}/include"
                                              "${TWILL_TORCH_ROOT}/include/torch/csrc/api/include")
   target_link_libraries(torch INTERFACE "${TWILL_TORCH_CPU_LIBRARY}" "${TWILL_C10_LIBRARY}" Threads::Threads)
+  # at::parallel_for is a serial loop without OpenMP. The wheel brings a libgomp of its own; linking the compiler's beside it
+  # would leave to chance which of the two is loaded.
+  if(EXISTS "${TWILL_TORCH_ROOT}/lib/libgomp.so.1")
+    target_compile_options(torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+    target_link_libraries(torch INTERFACE "${TWILL_TORCH_ROOT}/lib/libgomp.so.1")
+  else()
+    find_package(OpenMP COMPONENTS CXX QUIET)
+    target_link_libraries(torch INTERFACE $<TARGET_NAME_IF_EXISTS:OpenMP::OpenMP_CXX>)
+  endif()
   # The CUDA backend registers itself when its library is loaded; nothing refers to it, so the linker must not drop it.
   find_library(TWILL_TORCH_CUDA_LIBRARY torch_cuda PATHS "${TWILL_TORCH_ROOT}/lib" NO_DEFAULT_PATH)
   if(TWILL_TORCH_CUDA_LIBRARY)

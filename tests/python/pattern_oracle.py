@@ -104,6 +104,16 @@ def tile_mask(touched, positions):
     return touched[place[:, None] // QUERY_TILE, place[None, :] // KEY_TILE]
 
 
+@functools.cache
+def computed_mask(pattern, layout, order):
+    """bool [tokens, tokens]: the pairs that attention computes, whole tiles of what the pattern touches."""
+    kept = keep_matrix(pattern, layout)
+    if pattern.kind in ("dense", "skip"):
+        return kept
+    positions = order_of(order, layout)
+    return tile_mask(tile_matrix(kept, positions), positions)
+
+
 def tiles_of_runs(tiles, layout):
     """The matrix that a list's runs describe; runs must be sorted and neither overlap nor touch."""
     query_tiles, key_tiles = -(-layout.tokens // QUERY_TILE), -(-layout.tokens // KEY_TILE)

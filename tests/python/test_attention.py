@@ -38,15 +38,12 @@ def tensors(layout, dtype, batch=2, heads=HEADS):
 
 def expected(q, k, v, layout, order):
     """By the definition, in the dtype of the tensors."""
-    positions = oracle.order_of(order, layout)
     heads = []
     for head, pattern in enumerate(PATTERNS.values()):
         if pattern.kind == "mean":
             heads.append(v[:, head].mean(dim=1, keepdim=True).expand_as(v[:, head]))
             continue
-        mask = oracle.keep_matrix(pattern, layout)
-        if pattern.kind not in ("dense", "skip"):
-            mask = oracle.tile_mask(oracle.tile_matrix(mask, positions), positions)
+        mask = oracle.computed_mask(pattern, layout, order)
         heads.append(masked_attention(q[:, head], k[:, head], v[:, head], torch.from_numpy(mask), SCALE))
     return torch.stack(heads, dim=1)
 

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+
+# From a bare machine to a searched plan: installs what is missing, builds the command line, profiles the heads of the demo
+# model, solves for a plan, makes the same clips dense and sparse from the same noise, and measures both.
+# Writes out/demo/{dense,sparse}.mp4, side_by_side.png, heads.png, plan.json and report.json.
+# Safe to run again: finished work is kept in out/demo/work, and an interrupted run goes on where it stopped.
+set -euo pipefail
+# shellcheck source=installer/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+out=$TWILL_ROOT/out/demo
+model=$TWILL_ROOT/presets/demo
+twill=$TWILL_ROOT/build/release/core/cli/twill
+
+search_plan() {
+  "$twill" search --model "$model" --prompts "$model/prompts_search.txt" --count 2 \
+    --out "$out/plan.json" --work "$out/work"
+}
+
+# The first four prompts are timed, dense and sparse in turns; the others are compared only.
+evaluate_plan() {
+  "$twill" evaluate --model "$model" --prompts "$model/prompts_test.txt" --plan "$out/plan.json" --timed 4 \
+    --out "$out/report.json" --save-clips "$out" --work "$out/work" | tee "$out/work/table.txt"
+}
+
+stage "system packages" install_system_packages
+stage "Python packages" install_python_packages installer/requirements.txt
+stage "configure (release)" configure release >/dev/null
+stage "build (release)" build release --target twill
+mkdir -p "$out/work"
+stage "search: profile the heads, solve for a plan" search_plan
+stage "evaluate: dense and sparse clips from the same noise" evaluate_plan
+
+print_times
+say "Results in $out:"
+for file in dense.mp4 sparse.mp4 side_by_side.png heads.png plan.json report.json; do
+  [ -s "$out/$file" ] || die "$out/$file was not written."
+  say "  $file"
+done
