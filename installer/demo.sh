@@ -5,6 +5,7 @@
 # From a bare machine to a searched plan: installs what is missing, builds the command line, profiles the heads of the demo
 # model, solves for a plan, makes the same clips dense and sparse from the same noise, and measures both.
 # Writes out/demo/{dense,sparse}.mp4, side_by_side.png, heads.png, plan.json and report.json.
+# TWILL_DEMO_PROMPTS=16 measures all prompts of presets/demo/prompts_test.txt instead of the first four.
 # Safe to run again: finished work is kept in out/demo/work, and an interrupted run goes on where it stopped.
 set -euo pipefail
 # shellcheck source=installer/lib.sh
@@ -19,9 +20,10 @@ search_plan() {
     --out "$out/plan.json" --work "$out/work"
 }
 
-# The first four prompts are timed, dense and sparse in turns; the others are compared only.
+# The first two prompts are timed, dense and sparse in turns; the dense clips of the others are kept for the next run.
 evaluate_plan() {
-  "$twill" evaluate --model "$model" --prompts "$model/prompts_test.txt" --plan "$out/plan.json" --timed 4 \
+  "$twill" evaluate --model "$model" --prompts "$model/prompts_test.txt" --count "${TWILL_DEMO_PROMPTS:-4}" \
+    --plan "$out/plan.json" --timed 2 \
     --out "$out/report.json" --save-clips "$out" --work "$out/work" | tee "$out/work/table.txt"
 }
 

@@ -39,9 +39,7 @@ class ClipSize:
 
 DEFAULT_SIZE = ClipSize(256, 256, 49)
 SIZES = tuple(
-    ClipSize(width, height, frames)
-    for width, height in ((256, 256), (320, 192), (192, 320))
-    for frames in (33, 49, 81)
+    ClipSize(width, height, frames) for width, height in ((256, 256), (320, 192), (192, 320)) for frames in (33, 49, 81)
 )
 
 

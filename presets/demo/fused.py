@@ -74,10 +74,7 @@ def emit_shade(track_count: int) -> str:
     names = [f"track_{i}" for i in range(track_count)] + ["u", "v", "pixel"]
     proxies = [fx.Proxy(graph.placeholder(name), tracer) for name in names]
     graph.output([p.node for p in shade(proxies[:-3], *proxies[-3:])])
-    lines = [
-        "QUALIFIER void shade(const float* tracks, long long stride, float u, float v, float pixel,"
-        " float* out) {"
-    ]
+    lines = ["QUALIFIER void shade(const float* tracks, long long stride, float u, float v, float pixel, float* out) {"]
     for node in graph.nodes:
         if node.op == "placeholder" and node.name.startswith("track_"):
             lines.append(f"  const float {node.name} = tracks[{node.name[6:]} * stride];")

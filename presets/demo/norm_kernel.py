@@ -14,15 +14,11 @@ _ROWS = 128  # positions per program
 
 
 @triton.jit
-def _forward(
-    x_ptr, gamma_ptr, out_ptr, positions, frames, total, channels: tl.constexpr, rows: tl.constexpr
-):
+def _forward(x_ptr, gamma_ptr, out_ptr, positions, frames, total, channels: tl.constexpr, rows: tl.constexpr):
     row = tl.program_id(0).to(tl.int64) * rows + tl.arange(0, rows)
     column = tl.arange(0, channels)
     inside = (row < total)[:, None]
-    x = tl.load(x_ptr + row[:, None] * channels + column[None, :], mask=inside, other=0.0).to(
-        tl.float32
-    )
+    x = tl.load(x_ptr + row[:, None] * channels + column[None, :], mask=inside, other=0.0).to(tl.float32)
     gamma = tl.load(gamma_ptr + column)[None, :]
     root_c: tl.constexpr = channels**0.5
     scale = root_c / tl.sqrt(tl.maximum(tl.sum(x * x, 1), 1e-24))
@@ -32,9 +28,7 @@ def _forward(
     for tap in tl.static_range(3):
         # This frame is tap 2 of itself, tap 1 of the next frame, tap 0 of the one after.
         ahead = 2 - tap
-        target = (
-            (row + ahead * positions)[:, None] * (3 * channels) + tap * channels + column[None, :]
-        )
+        target = (row + ahead * positions)[:, None] * (3 * channels) + tap * channels + column[None, :]
         tl.store(out_ptr + target, y, mask=inside & (frame + ahead < frames)[:, None])
         # Frames before the first are zero.
         own = row[:, None] * (3 * channels) + tap * channels + column[None, :]
@@ -49,9 +43,7 @@ def _backward(
     row = tl.program_id(0).to(tl.int64) * rows + tl.arange(0, rows)
     column = tl.arange(0, channels)
     inside = (row < total)[:, None]
-    x = tl.load(x_ptr + row[:, None] * channels + column[None, :], mask=inside, other=0.0).to(
-        tl.float32
-    )
+    x = tl.load(x_ptr + row[:, None] * channels + column[None, :], mask=inside, other=0.0).to(tl.float32)
     gamma = tl.load(gamma_ptr + column)[None, :]
     root_c: tl.constexpr = channels**0.5
     scale = root_c / tl.sqrt(tl.maximum(tl.sum(x * x, 1), 1e-24))
@@ -62,9 +54,7 @@ def _backward(
     dy = tl.zeros_like(x)
     for tap in tl.static_range(3):
         ahead = 2 - tap
-        source = (
-            (row + ahead * positions)[:, None] * (3 * channels) + tap * channels + column[None, :]
-        )
+        source = (row + ahead * positions)[:, None] * (3 * channels) + tap * channels + column[None, :]
         keep = inside & (frame + ahead < frames)[:, None]
         dy += tl.load(dout_ptr + source, mask=keep, other=0.0).to(tl.float32)
     dn = dy * sigmoid * (1 + n * (1 - sigmoid))

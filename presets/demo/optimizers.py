@@ -36,8 +36,7 @@ class Muon:
             rows = weight.shape[0]
             self._groups.setdefault((rows, weight.numel() // rows), []).append(weight)
         self._momenta = {
-            shape: torch.zeros(len(group), *shape, device=group[0].device)
-            for shape, group in self._groups.items()
+            shape: torch.zeros(len(group), *shape, device=group[0].device) for shape, group in self._groups.items()
         }
 
     @torch.no_grad()
@@ -69,9 +68,7 @@ class Optimizer:
         self._parameters = matrices + others
         self._muon = Muon(matrices, weight_decay)
         fused = bool(others) and others[0].is_cuda
-        self._adam = torch.optim.AdamW(
-            others, lr=0.0, betas=(0.9, 0.98), weight_decay=weight_decay, fused=fused
-        )
+        self._adam = torch.optim.AdamW(others, lr=0.0, betas=(0.9, 0.98), weight_decay=weight_decay, fused=fused)
         self._clip, self._average_rate, self._steps = clip, average, 0
         self._average = [p.detach().clone() for p in self._parameters]
 

@@ -74,13 +74,9 @@ def _indices(scenes: list[Scene]) -> dict[str, torch.Tensor]:
     }
 
 
-def scene_tracks(
-    scenes: list[Scene], seeds: list[int], frames: int, height: int, width: int
-) -> torch.Tensor:
+def scene_tracks(scenes: list[Scene], seeds: list[int], frames: int, height: int, width: int) -> torch.Tensor:
     """Everything that `_shade` needs to know, per clip and frame: [track, batch, frames]."""
-    table = torch.stack(
-        [torch.rand(RANDOM_NUMBERS, generator=torch.Generator().manual_seed(s)) for s in seeds]
-    )
+    table = torch.stack([torch.rand(RANDOM_NUMBERS, generator=torch.Generator().manual_seed(s)) for s in seeds])
     draw = _Numbers(table)
     index = _indices(scenes)
     batch = len(scenes)

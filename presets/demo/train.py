@@ -53,9 +53,7 @@ def stage_vae(options: argparse.Namespace, device: str, log) -> None:
 
 def stage_dit(options: argparse.Namespace, device: str, log) -> None:
     vae = load_vae(options.out, device)
-    sets = encode_training_set(
-        vae, 60 * options.encode_minutes, options.dit_clips, options.seed, device, SIZES, log
-    )
+    sets = encode_training_set(vae, 60 * options.encode_minutes, options.dit_clips, options.seed, device, SIZES, log)
     held_out = held_out_clips(vae, device)
     latents = sets[DEFAULT_SIZE].latents[::8].float()
     report = {
@@ -69,9 +67,7 @@ def stage_dit(options: argparse.Namespace, device: str, log) -> None:
         save_dit(dit, text, options.out)
         log(f"dit: saved at step {step}, held out {held_out_loss(dit, text, held_out):.5f}")
 
-    dit, text, training = train_dit(
-        sets, 60 * options.dit_minutes, options.seed, device, save=save, log=log
-    )
+    dit, text, training = train_dit(sets, 60 * options.dit_minutes, options.seed, device, save=save, log=log)
     save_dit(dit, text, options.out)
     report |= training
     report["held_out_loss_before_fp16"] = round(held_out_loss(dit, text, held_out), 5)
@@ -93,9 +89,7 @@ def write_sheet(clips: torch.Tensor, path: Path, columns: int = 5) -> None:
 def stage_measure(options: argparse.Namespace, device: str, log) -> None:
     started = time.perf_counter()
     dit, text, vae = load_model(options.out, device)
-    follow, test = (
-        captions.read_prompts(FOLDER / name) for name in ("prompts_follow.txt", "prompts_test.txt")
-    )
+    follow, test = (captions.read_prompts(FOLDER / name) for name in ("prompts_follow.txt", "prompts_test.txt"))
 
     def clips_of(prompts: list[str], seed: int, size=DEFAULT_SIZE, shift=SHIFT) -> torch.Tensor:
         seeds = [seed + i for i in range(len(prompts))]
@@ -128,9 +122,7 @@ def stage_measure(options: argparse.Namespace, device: str, log) -> None:
     write_model_json(options, metrics, device)
     sized = [clips_of(test[i : i + 1], SAMPLE_SEED + i, s) for i, s in enumerate(SIZES)]
     for shape in ((320, 192), (192, 320)):
-        rows = [
-            c[:, :33] for c, s in zip(sized, SIZES, strict=True) if (s.width, s.height) == shape
-        ]
+        rows = [c[:, :33] for c, s in zip(sized, SIZES, strict=True) if (s.width, s.height) == shape]
         write_sheet(torch.cat(rows), options.out / f"sheet_{shape[0]}x{shape[1]}.png")
 
 

@@ -192,9 +192,7 @@ def train_dit(
         if step % 200 == 0 or step in (5, 50, 100):
             # Also keeps the host from running far ahead of the device and past its time.
             marks.append([step, round(time.perf_counter() - started, 1), round(running.item(), 5)])
-            log(
-                f"dit: step {step}, {time.perf_counter() - started:.0f} s, loss {running.item():.5f}"
-            )
+            log(f"dit: step {step}, {time.perf_counter() - started:.0f} s, loss {running.item():.5f}")
         elif step % 10 == 0:
             running.item()
         if save is not None and share > next_save:

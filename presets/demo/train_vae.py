@@ -114,8 +114,7 @@ def held_out_psnr(vae: WanVae, device: str, counts: dict[ClipSize, int]) -> dict
     for index, (size, count) in enumerate(counts.items()):
         start = HELD_OUT_SEED + index * 1000
         values = [
-            psnr(reconstruct(vae, clip), clip).cpu()
-            for _, clip in draw_clips(count, size, start, device, batch=4)
+            psnr(reconstruct(vae, clip), clip).cpu() for _, clip in draw_clips(count, size, start, device, batch=4)
         ]
         per_size[str(size)] = torch.cat(values)
     every = torch.cat(list(per_size.values()))

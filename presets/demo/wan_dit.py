@@ -48,9 +48,7 @@ class Attention(nn.Module):
         self.norm_q = nn.RMSNorm(dim, eps=EPSILON)
         self.norm_k = nn.RMSNorm(dim, eps=EPSILON)
 
-    def forward(
-        self, x: torch.Tensor, context: torch.Tensor, rope: torch.Tensor | None
-    ) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, context: torch.Tensor, rope: torch.Tensor | None) -> torch.Tensor:
         split = (-1, HEAD_DIM)
         q = self.norm_q(self.q(x).float()).unflatten(-1, split)
         k = self.norm_k(self.k(context).float()).unflatten(-1, split)
@@ -68,14 +66,10 @@ class Block(nn.Module):
         self.self_attn = Attention(dim)
         self.norm3 = nn.LayerNorm(dim, eps=EPSILON)
         self.cross_attn = Attention(dim)
-        self.ffn = nn.Sequential(
-            nn.Linear(dim, ffn_dim), nn.GELU(approximate="tanh"), nn.Linear(ffn_dim, dim)
-        )
+        self.ffn = nn.Sequential(nn.Linear(dim, ffn_dim), nn.GELU(approximate="tanh"), nn.Linear(ffn_dim, dim))
         self.modulation = nn.Parameter(torch.randn(1, 6, dim) / dim**0.5)
 
-    def forward(
-        self, x: torch.Tensor, e: torch.Tensor, context: torch.Tensor, rope: torch.Tensor
-    ) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, e: torch.Tensor, context: torch.Tensor, rope: torch.Tensor) -> torch.Tensor:
         """x: [batch, tokens, dim] fp32; e: [batch, 6, dim] fp32; context: [batch, words, dim]."""
         shift1, scale1, gate1, shift2, scale2, gate2 = (self.modulation + e).split(1, 1)
         y = F.layer_norm(x, x.shape[-1:], eps=EPSILON) * (1 + scale1) + shift1
@@ -109,12 +103,8 @@ class WanDit(nn.Module):
     ):
         super().__init__()
         self.patch_embedding = nn.Conv3d(channels, dim, PATCH, PATCH)
-        self.text_embedding = nn.Sequential(
-            nn.Linear(text_dim, dim), nn.GELU(approximate="tanh"), nn.Linear(dim, dim)
-        )
-        self.time_embedding = nn.Sequential(
-            nn.Linear(FREQUENCIES, dim), nn.SiLU(), nn.Linear(dim, dim)
-        )
+        self.text_embedding = nn.Sequential(nn.Linear(text_dim, dim), nn.GELU(approximate="tanh"), nn.Linear(dim, dim))
+        self.time_embedding = nn.Sequential(nn.Linear(FREQUENCIES, dim), nn.SiLU(), nn.Linear(dim, dim))
         self.time_projection = nn.Sequential(nn.SiLU(), nn.Linear(dim, 6 * dim))
         self.blocks = nn.ModuleList([Block(dim, ffn_dim) for _ in range(layers)])
         self.head = Head(dim, channels * math.prod(PATCH))

@@ -143,9 +143,7 @@ class Resample(nn.Module):
                 nn.Conv2d(channels, channels // 2, 3, padding=1),
             )
         else:
-            self.resample = nn.Sequential(
-                nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(channels, channels, 3, stride=2)
-            )
+            self.resample = nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(channels, channels, 3, stride=2))
         if temporal:
             out = channels * 2 if up else channels
             self.time_conv = CausalConv3d(channels, out, (3, 1, 1))
@@ -183,12 +181,8 @@ class Encoder3d(nn.Module):
                 layers.append(Resample(dims[level + 1], up=False, temporal=level > 0))
         self.downsamples = nn.Sequential(*layers)
         top = dims[-1]
-        self.middle = nn.Sequential(
-            ResidualBlock(top, top), AttentionBlock(top), ResidualBlock(top, top)
-        )
-        self.head = nn.Sequential(
-            RMSNorm(top, 3), nn.SiLU(), CausalConv3d(top, 2 * LATENT_CHANNELS, (3, 3, 3))
-        )
+        self.middle = nn.Sequential(ResidualBlock(top, top), AttentionBlock(top), ResidualBlock(top, top))
+        self.head = nn.Sequential(RMSNorm(top, 3), nn.SiLU(), CausalConv3d(top, 2 * LATENT_CHANNELS, (3, 3, 3)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.middle(self.downsamples(self.conv1(x)))
@@ -200,9 +194,7 @@ class Decoder3d(nn.Module):
         super().__init__()
         top = width * 4
         self.conv1 = CausalConv3d(LATENT_CHANNELS, top, (3, 3, 3))
-        self.middle = nn.Sequential(
-            ResidualBlock(top, top), AttentionBlock(top), ResidualBlock(top, top)
-        )
+        self.middle = nn.Sequential(ResidualBlock(top, top), AttentionBlock(top), ResidualBlock(top, top))
         layers: list[nn.Module] = []
         channels = top
         for level, out in enumerate((width * 4, width * 4, width * 2, width)):

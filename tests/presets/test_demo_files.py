@@ -22,9 +22,7 @@ def read(name: str) -> tuple[dict, dict]:
         return file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
 
 
-@pytest.mark.parametrize(
-    ("name", "model"), [("dit.safetensors", WanDit), ("vae.safetensors", WanVae)]
-)
+@pytest.mark.parametrize(("name", "model"), [("dit.safetensors", WanDit), ("vae.safetensors", WanVae)])
 def test_keys_shapes_and_dtype(name: str, model: type) -> None:
     _, tensors = read(name)
     expected = model().state_dict()

@@ -74,11 +74,6 @@ def test_following_is_right_about_drawn_clips_and_wrong_when_shuffled() -> None:
     """Six prompts, small pictures: near 100 % as asked, near none when prompts are exchanged."""
     prompts = captions.read_prompts(DEMO / "prompts_follow.txt")[::4]
     size = ClipSize(64, 64, 25)
-    clips = torch.cat(
-        [
-            check_following.ground_truth_clips([p], 50 + i, "cpu", size)
-            for i, p in enumerate(prompts)
-        ]
-    )
+    clips = torch.cat([check_following.ground_truth_clips([p], 50 + i, "cpu", size) for i, p in enumerate(prompts)])
     assert check_following.followed_share(clips, prompts) >= 0.8
     assert check_following.followed_share(clips, check_following.shuffled(prompts)) <= 0.2
