@@ -6,6 +6,10 @@ add_library(twill_build_flags INTERFACE)
 add_library(twill::build_flags ALIAS twill_build_flags)
 target_compile_options(twill_build_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wno-missing-field-initializers>)
+# GCC 12 sees overlapping copies in "literal" + std::string where there are none: https://gcc.gnu.org/PR105651
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(twill_build_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+endif()
 if(TWILL_WARNINGS_AS_ERRORS)
   target_compile_options(twill_build_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()

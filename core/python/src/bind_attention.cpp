@@ -15,9 +15,10 @@ namespace py = pybind11;
 namespace twill::python {
 namespace {
 
-void run_attention(const CompiledPlan& compiled, std::int32_t segment, std::int32_t expert, std::int32_t stack,
-                   std::int32_t layer, const TensorTuple& q_tuple, const TensorTuple& k_tuple,
-                   const TensorTuple& v_tuple, const TensorTuple& out_tuple, float scale, std::int32_t threads) {
+void run_attention(const CompiledPlan& compiled, std::int32_t segment, std::int32_t expert,
+                   std::int32_t stack, std::int32_t layer, const TensorTuple& q_tuple,
+                   const TensorTuple& k_tuple, const TensorTuple& v_tuple,
+                   const TensorTuple& out_tuple, float scale, std::int32_t threads) {
   const TensorArgument q = read_tensor("q", q_tuple);
   const TensorArgument k = read_tensor("k", k_tuple);
   const TensorArgument v = read_tensor("v", v_tuple);
@@ -46,8 +47,9 @@ void run_attention(const CompiledPlan& compiled, std::int32_t segment, std::int3
   params.tasks = compiled.tasks(segment, expert, stack, layer);
   params.lists = compiled.lists();
   params.threads = threads;
-  require(params.tasks.size() == static_cast<std::size_t>(q.heads), ErrorCode::kModel, "q: ", q.heads,
-          " heads, but the plan has ", params.tasks.size(), " in stack ", stack, ", layer ", layer);
+  require(params.tasks.size() == static_cast<std::size_t>(q.heads), ErrorCode::kModel,
+          "q: ", q.heads, " heads, but the plan has ", params.tasks.size(), " in stack ", stack,
+          ", layer ", layer);
   require_ok(kernels::can_run_attention_cpu(params));
   kernels::Status status;
   {
@@ -57,12 +59,14 @@ void run_attention(const CompiledPlan& compiled, std::int32_t segment, std::int3
   require_ok(status);
 }
 
-py::array_t<float> attention_map(const TensorTuple& q_tuple, const TensorTuple& k_tuple, float scale,
-                                 std::int32_t size, std::int32_t query_stride, std::int32_t threads) {
+py::array_t<float> attention_map(const TensorTuple& q_tuple, const TensorTuple& k_tuple,
+                                 float scale, std::int32_t size, std::int32_t query_stride,
+                                 std::int32_t threads) {
   const TensorArgument q = read_tensor("q", q_tuple);
   const TensorArgument k = read_tensor("k", k_tuple);
   require_same_shape("q", q, "k", k);
-  require(size >= 1 && size <= q.tokens, ErrorCode::kUsage, "size: ", size, " is not one of 1..", q.tokens);
+  require(size >= 1 && size <= q.tokens, ErrorCode::kUsage, "size: ", size, " is not one of 1..",
+          q.tokens);
   require(query_stride >= 1, ErrorCode::kUsage, "query_stride: ", query_stride, " is not positive");
   py::array_t<float> map({q.batch, q.heads, size, size});
   kernels::AttentionMapParams params;
@@ -92,13 +96,15 @@ py::array_t<float> attention_map(const TensorTuple& q_tuple, const TensorTuple& 
 }  // namespace
 
 void bind_attention(py::module_& module) {
-  module.def("run_attention", &run_attention, py::arg("compiled"), py::arg("segment"), py::arg("expert"),
-             py::arg("stack"), py::arg("layer"), py::arg("q"), py::arg("k"), py::arg("v"), py::arg("out"),
-             py::arg("scale"), py::arg("threads") = 0,
-             "Attention of one layer by the plan's tile lists, on the CPU. Tensors: (pointer, shape, strides, dtype).");
-  module.def("attention_map", &attention_map, py::arg("q"), py::arg("k"), py::arg("scale"), py::arg("size"),
-             py::arg("query_stride") = 1, py::arg("threads") = 0,
-             "Block-averaged attention map [batch, heads, size, size] of fp32; each row sums to 1.");
+  module.def("run_attention", &run_attention, py::arg("compiled"), py::arg("segment"),
+             py::arg("expert"), py::arg("stack"), py::arg("layer"), py::arg("q"), py::arg("k"),
+             py::arg("v"), py::arg("out"), py::arg("scale"), py::arg("threads") = 0,
+             "Attention of one layer by the plan's tile lists, on the CPU. Tensors: (pointer, "
+             "shape, strides, dtype).");
+  module.def(
+      "attention_map", &attention_map, py::arg("q"), py::arg("k"), py::arg("scale"),
+      py::arg("size"), py::arg("query_stride") = 1, py::arg("threads") = 0,
+      "Block-averaged attention map [batch, heads, size, size] of fp32; each row sums to 1.");
 }
 
 }  // namespace twill::python

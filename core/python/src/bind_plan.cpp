@@ -21,14 +21,6 @@ namespace py = pybind11;
 namespace twill::python {
 namespace {
 
-using LayoutTuple = std::array<std::int32_t, 5>;  // prefix, frames, rows, cols, suffix
-
-TokenLayout read_layout(const LayoutTuple& values) {
-  const TokenLayout layout{values[0], values[1], values[2], values[3], values[4]};
-  check_layout(layout);
-  return layout;
-}
-
 const char* mode_name(kernels::HeadMode mode) {
   switch (mode) {
     case kernels::HeadMode::kDense:
@@ -51,12 +43,15 @@ py::array_t<T> copy_to_array(const T* values, std::size_t count) {
   return array;
 }
 
-// (runs [runs, 2]: first key tile and count, run_begin [query_tiles + 1], position_to_token [tokens] or None)
+// (runs [runs, 2]: first key tile and count, run_begin [query_tiles + 1], position_to_token
+// [tokens] or None)
 py::tuple tile_list_arrays(const CompiledPlan& compiled, std::size_t index) {
   const auto lists = compiled.lists();
-  require(index < lists.size(), ErrorCode::kUsage, "tile list ", index, " is not one of the plan's ", lists.size());
+  require(index < lists.size(), ErrorCode::kUsage, "tile list ", index,
+          " is not one of the plan's ", lists.size());
   const kernels::TileListView& list = lists[index];
-  py::array_t<std::int32_t> runs({static_cast<py::ssize_t>(list.runs.size()), static_cast<py::ssize_t>(2)});
+  py::array_t<std::int32_t> runs(
+      {static_cast<py::ssize_t>(list.runs.size()), static_cast<py::ssize_t>(2)});
   auto cells = runs.mutable_unchecked<2>();
   for (std::size_t i = 0; i < list.runs.size(); ++i) {
     cells(static_cast<py::ssize_t>(i), 0) = list.runs[i].first;
@@ -69,7 +64,8 @@ py::tuple tile_list_arrays(const CompiledPlan& compiled, std::size_t index) {
   return py::make_tuple(runs, copy_to_array(list.run_begin.data(), list.run_begin.size()), order);
 }
 
-std::vector<std::pair<std::string, std::int32_t>> task_list(const CompiledPlan& compiled, std::int32_t segment,
+std::vector<std::pair<std::string, std::int32_t>> task_list(const CompiledPlan& compiled,
+                                                            std::int32_t segment,
                                                             std::int32_t expert, std::int32_t stack,
                                                             std::int32_t layer) {
   std::vector<std::pair<std::string, std::int32_t>> tasks;
@@ -81,6 +77,12 @@ std::vector<std::pair<std::string, std::int32_t>> task_list(const CompiledPlan& 
 
 }  // namespace
 
+TokenLayout read_layout(const LayoutTuple& values) {
+  const TokenLayout layout{values[0], values[1], values[2], values[3], values[4]};
+  check_layout(layout);
+  return layout;
+}
+
 void bind_plan(py::module_& module) {
   std::vector<std::string> names;
   names.reserve(kPatternNames.size());
@@ -91,7 +93,8 @@ void bind_plan(py::module_& module) {
   module.attr("QUERY_TILE") = kernels::kQueryTile;
   module.attr("KEY_TILE") = kernels::kKeyTile;
 
-  py::class_<Plan, std::shared_ptr<Plan>>(module, "Plan", "A checked plan; made from its JSON text.")
+  py::class_<Plan, std::shared_ptr<Plan>>(module, "Plan",
+                                          "A checked plan; made from its JSON text.")
       .def(py::init([](const std::string& text, const std::string& file_name) {
              return std::make_shared<Plan>(parse_plan(text, file_name));
            }),
@@ -99,8 +102,8 @@ void bind_plan(py::module_& module) {
       .def("to_json", &plan_to_json, "The plan as JSON text, as a file would hold it.")
       .def("segment_at", &segment_at, py::arg("t"));
 
-  py::class_<CompiledPlan, std::shared_ptr<CompiledPlan>>(module, "CompiledPlan",
-                                                          "A plan's tile lists at one token layout.")
+  py::class_<CompiledPlan, std::shared_ptr<CompiledPlan>>(
+      module, "CompiledPlan", "A plan's tile lists at one token layout.")
       .def(py::init([](const Plan& plan, const LayoutTuple& layout, int threads) {
              const TokenLayout checked = read_layout(layout);
              const py::gil_scoped_release release;
@@ -109,15 +112,19 @@ void bind_plan(py::module_& module) {
            py::arg("plan"), py::arg("layout"), py::arg("threads") = 0)
       .def_property_readonly("bytes", &CompiledPlan::bytes)
       .def_property_readonly("segment_count", &CompiledPlan::segment_count)
-      .def_property_readonly("list_count", [](const CompiledPlan& compiled) { return compiled.lists().size(); })
+      .def_property_readonly("list_count",
+                             [](const CompiledPlan& compiled) { return compiled.lists().size(); })
       .def("segment_is_dense", &CompiledPlan::segment_is_dense, py::arg("segment"))
       .def("density", &CompiledPlan::density, py::arg("segment"), py::arg("expert") = 0)
       .def(
           "run_density",
           [](const CompiledPlan& compiled, const Plan& plan, const std::vector<double>& t,
-             const std::vector<std::int32_t>& expert_at) { return run_density(compiled, plan, t, expert_at); },
+             const std::vector<std::int32_t>& expert_at) {
+            return run_density(compiled, plan, t, expert_at);
+          },
           py::arg("plan"), py::arg("t"), py::arg("expert_at") = std::vector<std::int32_t>{})
-      .def("tasks", &task_list, py::arg("segment"), py::arg("expert"), py::arg("stack"), py::arg("layer"),
+      .def("tasks", &task_list, py::arg("segment"), py::arg("expert"), py::arg("stack"),
+           py::arg("layer"),
            "[(mode, list)] of one layer's heads; list is -1 unless the mode is sparse.")
       .def("tile_list", &tile_list_arrays, py::arg("index"),
            "(runs [runs, 2], run_begin [query_tiles + 1], position_to_token [tokens] or None)");

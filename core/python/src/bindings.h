@@ -6,9 +6,19 @@
 
 #include <pybind11/pybind11.h>
 
+#include <array>
+#include <cstdint>
+
+#include "twill/plan/token_layout.h"
+
 namespace twill::python {
+
+using LayoutTuple = std::array<std::int32_t, 5>;  // prefix, frames, rows, cols, suffix
+// Throws Error(kUsage) naming the field.
+TokenLayout read_layout(const LayoutTuple& values);
 
 void bind_plan(pybind11::module_& module);       // Plan, CompiledPlan
 void bind_attention(pybind11::module_& module);  // attention and profiling kernels
+void bind_search(pybind11::module_& module);     // Profiler, Profile, solve
 
 }  // namespace twill::python

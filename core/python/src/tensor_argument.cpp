@@ -45,8 +45,8 @@ TensorArgument read_tensor(const char* name, const TensorTuple& tensor) {
   argument.tokens = read_size(name, "tokens", shape[2]);
   argument.head_dim = read_size(name, "head_dim", shape[3]);
   require(pointer != 0, ErrorCode::kUsage, name, ": the data pointer is null");
-  require(strides[3] == 1 || shape[3] == 1, ErrorCode::kUsage, name, ": head_dim has stride ", strides[3],
-          ", it must be contiguous");
+  require(strides[3] == 1 || shape[3] == 1, ErrorCode::kUsage, name, ": head_dim has stride ",
+          strides[3], ", it must be contiguous");
   argument.data = reinterpret_cast<void*>(pointer);  // NOLINT(performance-no-int-to-ptr)
   argument.strides = {strides[0], strides[1], strides[2]};
   return argument;
@@ -54,12 +54,13 @@ TensorArgument read_tensor(const char* name, const TensorTuple& tensor) {
 
 void require_same_shape(const char* first_name, const TensorArgument& first, const char* other_name,
                         const TensorArgument& other) {
-  require(first.batch == other.batch && first.heads == other.heads && first.tokens == other.tokens &&
-              first.head_dim == other.head_dim,
-          ErrorCode::kUsage, other_name, ": shape [", other.batch, ", ", other.heads, ", ", other.tokens, ", ",
-          other.head_dim, "] is not that of ", first_name, ", [", first.batch, ", ", first.heads, ", ",
-          first.tokens, ", ", first.head_dim, "]");
-  require(first.dtype == other.dtype, ErrorCode::kUsage, other_name, ": dtype is not that of ", first_name);
+  require(first.batch == other.batch && first.heads == other.heads &&
+              first.tokens == other.tokens && first.head_dim == other.head_dim,
+          ErrorCode::kUsage, other_name, ": shape [", other.batch, ", ", other.heads, ", ",
+          other.tokens, ", ", other.head_dim, "] is not that of ", first_name, ", [", first.batch,
+          ", ", first.heads, ", ", first.tokens, ", ", first.head_dim, "]");
+  require(first.dtype == other.dtype, ErrorCode::kUsage, other_name, ": dtype is not that of ",
+          first_name);
 }
 
 void require_ok(const kernels::Status& status) {

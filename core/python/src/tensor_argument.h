@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A tensor as Python hands it over: (data pointer, shape, strides in elements, dtype name). No tensor library is needed to
-// read it, so one binary serves every version of torch. Whoever calls keeps the memory alive for the time of the call.
+// A tensor as Python hands it over: (data pointer, shape, strides in elements, dtype name). No
+// tensor library is needed to read it, so one binary serves every version of torch. Whoever calls
+// keeps the memory alive for the time of the call.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -17,8 +18,8 @@
 
 namespace twill::python {
 
-using TensorTuple =
-    std::tuple<std::uintptr_t, std::array<std::int64_t, 4>, std::array<std::int64_t, 4>, std::string>;
+using TensorTuple = std::tuple<std::uintptr_t, std::array<std::int64_t, 4>,
+                               std::array<std::int64_t, 4>, std::string>;
 
 // [batch, heads, tokens, head_dim], head_dim contiguous.
 struct TensorArgument {
@@ -31,7 +32,8 @@ struct TensorArgument {
   kernels::Dtype dtype = kernels::Dtype::kF32;
 };
 
-// Throws Error(kUsage) naming the tensor when its dtype, a size or the stride of head_dim does not do.
+// Throws Error(kUsage) naming the tensor when its dtype, a size or the stride of head_dim does not
+// do.
 TensorArgument read_tensor(const char* name, const TensorTuple& tensor);
 // Throws Error(kUsage) when the shape or dtype of `other` is not that of `first`.
 void require_same_shape(const char* first_name, const TensorArgument& first, const char* other_name,

@@ -1,0 +1,148 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "bindings.h"
+#include "tensor_argument.h"
+#include "twill/plan/plan_io.h"
+#include "twill/search/candidates.h"
+#include "twill/search/profiler.h"
+#include "twill/search/solver.h"
+
+namespace py = pybind11;
+
+namespace twill::python {
+namespace {
+
+using StackTuple = std::tuple<std::string, std::int32_t, std::int32_t>;  // name, layers, heads
+
+ModelShape read_model(const std::string& family, const std::vector<std::string>& experts,
+                      const std::vector<StackTuple>& stacks, std::int32_t head_dim) {
+  ModelShape model{.family = family, .experts = experts, .stacks = {}, .head_dim = head_dim};
+  for (const auto& [name, layers, heads] : stacks) {
+    model.stacks.push_back({.name = name, .layers = layers, .heads = heads});
+  }
+  return model;
+}
+
+std::unique_ptr<search::Profiler> make_profiler(
+    const std::string& family, const std::vector<std::string>& experts,
+    const std::vector<StackTuple>& stacks, std::int32_t head_dim, const LayoutTuple& layout,
+    std::int32_t candidates, const std::vector<double>& t, const std::vector<std::string>& prompts,
+    const std::vector<std::int64_t>& seeds, std::int32_t rows, std::int32_t map_size,
+    const std::filesystem::path& folder, std::int32_t threads) {
+  search::ProfilerOptions options;
+  options.model = read_model(family, experts, stacks, head_dim);
+  options.layout = read_layout(layout);
+  options.candidates = search::candidate_patterns(options.layout, {.most = candidates});
+  options.t = t;
+  options.prompts = prompts;
+  options.seeds = seeds;
+  options.rows = rows;
+  options.map_size = map_size;
+  options.folder = folder;
+  options.threads = threads;
+  return std::make_unique<search::Profiler>(std::move(options));
+}
+
+void observe(search::Profiler& profiler, std::int32_t t_index, std::int32_t prompt,
+             std::int32_t expert, std::int32_t stack, std::int32_t layer, std::int32_t branch,
+             const TensorTuple& q_tuple, const TensorTuple& k_tuple, const TensorTuple& v_tuple,
+             float scale, const std::vector<double>& gain) {
+  const TensorArgument q = read_tensor("q", q_tuple);
+  const TensorArgument k = read_tensor("k", k_tuple);
+  const TensorArgument v = read_tensor("v", v_tuple);
+  require_same_shape("q", q, "k", k);
+  require_same_shape("q", q, "v", v);
+  const search::AttentionCall call{.q = q.data,
+                                   .k = k.data,
+                                   .v = v.data,
+                                   .q_strides = q.strides,
+                                   .k_strides = k.strides,
+                                   .v_strides = v.strides,
+                                   .batch = q.batch,
+                                   .heads = q.heads,
+                                   .tokens = q.tokens,
+                                   .head_dim = q.head_dim,
+                                   .dtype = q.dtype,
+                                   .scale = scale};
+  const py::gil_scoped_release release;
+  profiler.observe({.t_index = t_index,
+                    .prompt = prompt,
+                    .expert = expert,
+                    .stack = stack,
+                    .layer = layer,
+                    .branch = branch},
+                   call, gain);
+}
+
+// (the plan, its density over the run, its predicted error)
+std::tuple<std::shared_ptr<Plan>, double, double> solve(
+    const std::shared_ptr<Profile>& profile, const std::vector<double>& t, double density,
+    std::int32_t max_segments, std::optional<std::int32_t> dense_first_steps,
+    std::optional<std::int32_t> dense_last_steps, const std::string& name, bool attach_profile) {
+  search::SolveRequest request;
+  request.forwards = search::forwards_at(t);
+  request.budget = density;
+  request.max_segments = max_segments;
+  request.dense_first_steps = dense_first_steps;
+  request.dense_last_steps = dense_last_steps;
+  request.name = name;
+  request.attach_profile = attach_profile;
+  search::SolveResult result;
+  {
+    const py::gil_scoped_release release;
+    result = search::solve(profile, request);
+  }
+  return {std::make_shared<Plan>(std::move(result.plan)), result.density, result.predicted_error};
+}
+
+}  // namespace
+
+void bind_search(py::module_& module) {
+  py::class_<Profile, std::shared_ptr<Profile>>(module, "Profile", "What a search measured.")
+      .def(py::init([](const std::filesystem::path& file) {
+             return std::make_shared<Profile>(read_profile(file));
+           }),
+           py::arg("file"))
+      .def(
+          "write",
+          [](const Profile& profile, const std::filesystem::path& file) {
+            write_profile(file, profile);
+          },
+          py::arg("file"))
+      .def_property_readonly("candidate_count",
+                             [](const Profile& profile) { return profile.candidates.size(); })
+      .def_property_readonly("t", [](const Profile& profile) { return profile.t; });
+
+  py::class_<search::Profiler>(module, "Profiler",
+                               "Measures head errors while somebody else runs the model.")
+      .def(py::init(&make_profiler), py::arg("family"), py::arg("experts"), py::arg("stacks"),
+           py::arg("head_dim"), py::arg("layout"), py::arg("candidates"), py::arg("t"),
+           py::arg("prompts"), py::arg("seeds"), py::arg("rows"), py::arg("map_size"),
+           py::arg("folder"), py::arg("threads"))
+      .def("observe", &observe, py::arg("t_index"), py::arg("prompt"), py::arg("expert"),
+           py::arg("stack"), py::arg("layer"), py::arg("branch"), py::arg("q"), py::arg("k"),
+           py::arg("v"), py::arg("scale"), py::arg("gain"))
+      .def("finish_unit", &search::Profiler::finish_unit, py::arg("t_index"), py::arg("prompt"))
+      .def("done", &search::Profiler::done, py::arg("t_index"), py::arg("prompt"))
+      .def("finish", [](const search::Profiler& profiler) {
+        return std::make_shared<Profile>(profiler.finish());
+      });
+
+  module.def("solve", &solve, py::arg("profile"), py::arg("t"), py::arg("density"),
+             py::arg("max_segments"), py::arg("dense_first_steps"), py::arg("dense_last_steps"),
+             py::arg("name"), py::arg("attach_profile"),
+             "The plan with the least predicted error at a density over the forwards at `t`.");
+}
+
+}  // namespace twill::python

@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Finding a plan: a profiler that looks at the q, k and v of whoever runs the model, and the solver.
+
+profiler = Profiler(model, layout, t=[0.9, 0.5], prompts=["a red ball rolls left"])
+for each forward at profiler.t[i] and each layer of it:
+    profiler.observe(q, k, v, gain, t_index=i, layer=layer)
+profiler.finish_unit(i)
+plan = solve(profiler.finish(), t=times_of_all_forwards, density=0.4)
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from twill_vdit import native
+from twill_vdit.errors import Error, require
+from twill_vdit.layout import TokenLayout
+from twill_vdit.plan import ModelShape, Plan
+from twill_vdit.plan_io import parse_plan
+
+if TYPE_CHECKING:
+    import torch
+
+
+def _binary() -> ModuleType:
+    if native.binary is None:
+        raise Error(f"searching needs the binary module of twill_vdit: {native.why_not}", "unsupported")
+    return native.binary
+
+
+class Profiler:
+    """Head errors of all candidates against dense attention, from sampled queries.
+
+    t: descending, in 0..1. A unit of work is one forward of one prompt at one t. With a folder finished units are kept
+    there, and a profiler with the same arguments goes on with them.
+    """
+
+    def __init__(
+        self,
+        model: ModelShape,
+        layout: TokenLayout,
+        *,
+        t: Sequence[float],
+        prompts: Sequence[str],
+        seeds: Sequence[int] | None = None,
+        candidates: int = 112,
+        rows: int = 64,
+        map_size: int = 0,
+        folder: str | os.PathLike = "",
+        threads: int = 0,
+    ) -> None:
+        self.t = list(t)
+        self._native = _binary().Profiler(
+            family=model.family,
+            experts=list(model.experts),
+            stacks=[(stack.name, stack.layers, stack.heads) for stack in model.stacks],
+            head_dim=model.head_dim,
+            layout=layout.as_tuple(),
+            candidates=candidates,
+            t=self.t,
+            prompts=list(prompts),
+            seeds=list(range(len(prompts)) if seeds is None else seeds),
+            rows=rows,
+            map_size=map_size,
+            folder=os.fspath(folder),
+            threads=threads,
+        )
+
+    def observe(
+        self,
+        q: "torch.Tensor",
+        k: "torch.Tensor",
+        v: "torch.Tensor",
+        gain: Sequence[float],
+        *,
+        t_index: int,
+        layer: int,
+        prompt: int = 0,
+        expert: int = 0,
+        stack: int = 0,
+        branch: int = 0,
+        scale: float | None = None,
+    ) -> None:
+        """q, k, v: [batch, heads, tokens, head_dim] on the CPU.
+
+        gain: [heads], the mean squared norm of the head's gated share of the output projection over that of the
+        residual stream. branch: of the guidance, 0 conditional, 1 unconditional.
+        """
+        from twill_vdit.attention import tensor_argument
+
+        q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v))
+        scale = 1.0 / math.sqrt(q.shape[3]) if scale is None else scale
+        tensors = map(tensor_argument, (q, k, v))
+        self._native.observe(t_index, prompt, expert, stack, layer, branch, *tensors, scale, [float(x) for x in gain])
+
+    def finish_unit(self, t_index: int, prompt: int = 0) -> None:
+        self._native.finish_unit(t_index, prompt)
+
+    def done(self, t_index: int, prompt: int = 0) -> bool:
+        return self._native.done(t_index, prompt)
+
+    def finish(self) -> "Profile":
+        """Throws Error when a unit is missing."""
+        return Profile(self._native.finish())
+
+
+class Profile:
+    """What a search measured: enough to solve for any density again without the model."""
+
+    def __init__(self, native_profile: object) -> None:
+        self.native = native_profile
+
+    @classmethod
+    def read(cls, file: str | os.PathLike) -> "Profile":
+        return cls(_binary().Profile(os.fspath(file)))
+
+    def write(self, file: str | os.PathLike) -> None:
+        self.native.write(os.fspath(file))
+
+
+@dataclass(frozen=True)
+class Solution:
+    plan: Plan
+    density: float  # over the forwards that it was solved for
+    predicted_error: float  # comparable between plans of one profile
+
+
+def solve(
+    profile: Profile,
+    t: Sequence[float],
+    *,
+    density: float = 0.4,
+    max_segments: int = 4,
+    dense_first_steps: int | None = None,
+    dense_last_steps: int | None = None,
+    name: str = "plan",
+    attach_profile: bool = False,
+) -> Solution:
+    """The plan with the least predicted error at `density` over the forwards at `t`, descending.
+
+    Dense steps at both ends are the solver's choice if not told.
+    """
+    require(len(t) > 0, "solve: t holds no forward")
+    plan, found_density, error = _binary().solve(
+        profile.native, list(t), density, max_segments, dense_first_steps, dense_last_steps, name, attach_profile
+    )
+    return Solution(parse_plan(plan.to_json(), name), found_density, error)
