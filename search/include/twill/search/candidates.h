@@ -33,11 +33,11 @@ std::vector<Pattern> candidate_patterns(const TokenLayout& layout,
                                         const CandidateOptions& options = {});
 
 // Boxes of the keys that all queries want, from block-averaged maps of `heads` heads, [heads][size]
-// [size], each row summing to 1 or scaled to its maximum (as in a profile). For each head the key
-// blocks with the highest (minimum over a tenth of the queries, so that a few strange ones do not
-// decide) mass, up to `shares` of the keys; heads that want the same boxes give one stripe; at most
-// `most` stripes, those first that hold most mass over the heads. Empty when no head has a block
-// that all want more than an even share.
+// [size], rows of any scale (a profile's 8-bit ones serve). A key block counts by the share of
+// attention that nine tenths of the queries at least give it; a head's stripes are its best blocks,
+// up to each of `shares` of the keys, as far as they get more than an even share. Heads that want
+// nearly the same blocks give one stripe; at most `most`, those first that hold most attention over
+// all heads.
 struct StripeOptions {
   std::vector<double> shares{0.04, 0.08, 0.16, 0.30};  // of all keys
   std::int32_t most = 12;

@@ -1,0 +1,209 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "profile_units.h"
+
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
+
+#include "exact_text.h"
+#include "twill/plan/error.h"
+
+namespace twill::search {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kOptionsFile = "options.json";
+constexpr std::uintmax_t kMostOptionsBytes = 64u << 20;
+constexpr std::string_view kUnitMagic = "twill profile unit 1\n";
+
+json options_json(const ProfilerOptions& options) {
+  json candidates = json::array();
+  for (const Pattern& pattern : options.candidates) {
+    candidates.push_back(exact_text(pattern));
+  }
+  json t = json::array();
+  for (const double time : options.t) {
+    t.push_back(exact_text(time));
+  }
+  return {{"model", exact_text(options.model)},
+          {"layout", exact_text(options.layout)},
+          {"candidates", candidates},
+          {"t", t},
+          {"prompts", options.prompts},
+          {"seeds", options.seeds},
+          {"rows", options.rows},
+          {"row_seed", options.row_seed},
+          {"map_size", options.map_size},
+          {"map_queries", options.map_queries},
+          {"provenance", options.provenance}};
+}
+
+// Where two values differ, for people: the first entry of a list, the first field of an object.
+std::string difference(const std::string& name, const json& was, const json& is) {
+  if (was.is_array() && is.is_array()) {
+    for (std::size_t i = 0; i < std::min(was.size(), is.size()); ++i) {
+      if (was[i] != is[i]) {
+        return difference(concat(name, "[", i, "]"), was[i], is[i]);
+      }
+    }
+    return concat(name, " has ", was.size(), " entries and now ", is.size());
+  }
+  if (was.is_object() && is.is_object()) {
+    for (const auto& [key, value] : is.items()) {
+      if (!was.contains(key)) {
+        return concat(name, ".", key, " was not there and now is ", value.dump());
+      }
+      if (was[key] != value) {
+        return difference(concat(name, ".", key), was[key], value);
+      }
+    }
+  }
+  return concat(name, " was ", was.dump(), " and now is ", is.dump());
+}
+
+void write_whole(const fs::path& file, const std::vector<std::span<const std::byte>>& parts) {
+  const fs::path temporary = file.string() + ".part";
+  std::error_code code;
+  {
+    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+    for (const std::span<const std::byte> part : parts) {
+      out.write(reinterpret_cast<const char*>(part.data()),
+                static_cast<std::streamsize>(part.size()));
+    }
+    out.close();
+    if (!out) {
+      fs::remove(temporary, code);
+      throw Error(ErrorCode::kSystem, concat(file.string(), ": cannot be written"));
+    }
+  }
+  fs::rename(temporary, file, code);
+  require(!code, ErrorCode::kSystem, file.string(), ": cannot be written: ", code.message());
+}
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+// The arrays of a unit in the order of its file.
+template <typename Sums>
+auto arrays_of(Sums& sums) {
+  return std::array{std::as_bytes(std::span(sums.error)), std::as_bytes(std::span(sums.norm)),
+                    std::as_bytes(std::span(sums.gain)), std::as_bytes(std::span(sums.branches)),
+                    std::as_bytes(std::span(sums.map))};
+}
+
+std::string checksum_of(const UnitSums& sums) {
+  Hash hash;
+  for (const std::span<const std::byte> array : arrays_of(sums)) {
+    hash.add(array);
+  }
+  return hash.hex();
+}
+
+UnitSums read_unit(const fs::path& file, UnitSums sums) {
+  const auto damaged = [&](std::string_view why) {
+    return Error(ErrorCode::kFile,
+                 concat(file.string(), ": ", why, "; delete it to measure this unit again"));
+  };
+  std::uintmax_t expected = kUnitMagic.size() + checksum_of(sums).size();
+  for (const std::span<const std::byte> array : arrays_of(sums)) {
+    expected += array.size();
+  }
+  std::error_code code;
+  const std::uintmax_t size = fs::file_size(file, code);
+  if (code || size != expected) {
+    throw damaged(concat(code ? 0 : size, " bytes, not the ", expected, " of a unit"));
+  }
+  std::ifstream in(file, std::ios::binary);
+  std::string magic(kUnitMagic.size(), ' '), checksum(checksum_of(sums).size(), ' ');
+  in.read(magic.data(), static_cast<std::streamsize>(magic.size()));
+  in.read(checksum.data(), static_cast<std::streamsize>(checksum.size()));
+  const auto read = [&](auto& values) {
+    in.read(reinterpret_cast<char*>(values.data()),
+            static_cast<std::streamsize>(values.size() * sizeof(values[0])));
+  };
+  read(sums.error);
+  read(sums.norm);
+  read(sums.gain);
+  read(sums.branches);
+  read(sums.map);
+  if (!in || magic != kUnitMagic) {
+    throw damaged("no unit of a profile");
+  }
+  if (checksum != checksum_of(sums)) {
+    throw damaged("its checksum does not match its values");
+  }
+  return sums;
+}
+
+}  // namespace
+
+UnitSums::UnitSums(std::size_t heads, std::size_t candidates, std::size_t map_cells)
+    : error(heads * candidates),
+      norm(heads),
+      gain(heads),
+      branches(heads),
+      map(heads * map_cells) {}
+
+UnitFolder::UnitFolder(fs::path folder, const ProfilerOptions& options)
+    : folder_(std::move(folder)),
+      times_(static_cast<std::int32_t>(options.t.size())),
+      prompts_(static_cast<std::int32_t>(options.prompts.size())) {
+  std::error_code code;
+  fs::create_directories(folder_, code);
+  require(!code, ErrorCode::kSystem, folder_.string(), ": cannot be made: ", code.message());
+  const fs::path file = folder_ / kOptionsFile;
+  const json now = options_json(options);
+  if (!fs::exists(file, code)) {
+    const std::string text = now.dump(1) + "\n";
+    write_whole(file, {bytes_of(text)});
+    return;
+  }
+  const std::uintmax_t size = fs::file_size(file, code);
+  require(!code && size <= kMostOptionsBytes, ErrorCode::kFile, file.string(), ": ",
+          code ? 0 : size, " bytes are no profile's options");
+  std::ifstream in(file, std::ios::binary);
+  const json was = json::parse(in, nullptr, false);
+  require(was.is_object(), ErrorCode::kFile, file.string(), ": is not JSON");
+  if (was != now) {
+    throw Error(ErrorCode::kFile,
+                concat(file.string(), ": the kept profile was measured otherwise: ",
+                       difference("options", was, now)));
+  }
+}
+
+fs::path UnitFolder::file_of(const UnitKey& unit) const {
+  return folder_ / concat("unit-", unit.first, "-", unit.second, ".bin");
+}
+
+std::map<UnitKey, UnitSums> UnitFolder::read_all(std::size_t heads, std::size_t candidates,
+                                                 std::size_t map_cells) const {
+  std::map<UnitKey, UnitSums> units;
+  for (std::int32_t time = 0; time < times_; ++time) {
+    for (std::int32_t prompt = 0; prompt < prompts_; ++prompt) {
+      const UnitKey unit{time, prompt};
+      std::error_code code;
+      if (fs::exists(file_of(unit), code)) {
+        units.emplace(unit, read_unit(file_of(unit), UnitSums(heads, candidates, map_cells)));
+      }
+    }
+  }
+  return units;
+}
+
+void UnitFolder::write(const UnitKey& unit, const UnitSums& sums) const {
+  const std::string checksum = checksum_of(sums);
+  std::vector<std::span<const std::byte>> parts{bytes_of(kUnitMagic), bytes_of(checksum)};
+  for (const std::span<const std::byte> array : arrays_of(sums)) {
+    parts.push_back(array);
+  }
+  write_whole(file_of(unit), parts);
+}
+
+}  // namespace twill::search

@@ -1,0 +1,504 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/search/profiler.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <set>
+#include <tuple>
+
+#include "profile_units.h"
+#include "twill/kernels/profiling.h"
+#include "twill/plan/compile.h"
+#include "twill/plan/error.h"
+#include "twill/search/error_model.h"
+
+namespace twill::search {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int32_t kMostMapSize = 1024;
+
+kernels::HeadMode mode_of(PatternKind kind) {
+  switch (kind) {
+    case PatternKind::kDense:
+      return kernels::HeadMode::kDense;
+    case PatternKind::kSkip:
+      return kernels::HeadMode::kSkip;
+    case PatternKind::kMean:
+      return kernels::HeadMode::kMean;
+    default:
+      return kernels::HeadMode::kSparse;
+  }
+}
+
+// All exponent bits set: infinity or not a number.
+template <typename Bits, Bits kExponent>
+bool all_finite(const void* data, std::int64_t offset, std::int64_t token_stride,
+                std::int32_t tokens, std::int32_t head_dim) {
+  const Bits* const begin = static_cast<const Bits*>(data) + offset;
+  for (std::int32_t token = 0; token < tokens; ++token) {
+    const Bits* const row = begin + token * token_stride;
+    bool finite = true;
+    for (std::int32_t i = 0; i < head_dim; ++i) {
+      finite &= (row[i] & kExponent) != kExponent;
+    }
+    if (!finite) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool head_is_finite(const void* data, const kernels::Strides& strides, const AttentionCall& call,
+                    std::int32_t row, std::int32_t head) {
+  const std::int64_t offset = row * strides.batch + head * strides.head;
+  switch (call.dtype) {
+    case kernels::Dtype::kF32:
+      return all_finite<std::uint32_t, 0x7f800000u>(data, offset, strides.token, call.tokens,
+                                                    call.head_dim);
+    case kernels::Dtype::kBf16:
+      return all_finite<std::uint16_t, 0x7f80u>(data, offset, strides.token, call.tokens,
+                                                call.head_dim);
+    default:
+      return all_finite<std::uint16_t, 0x7c00u>(data, offset, strides.token, call.tokens,
+                                                call.head_dim);
+  }
+}
+
+void check_options(const ProfilerOptions& options) {
+  check_layout(options.layout);
+  require(!options.prompts.empty(), ErrorCode::kUsage, "prompts: there are none");
+  require(options.seeds.size() == options.prompts.size(), ErrorCode::kUsage,
+          "seeds: ", options.seeds.size(), " for ", options.prompts.size(), " prompts");
+  require(!options.t.empty(), ErrorCode::kUsage, "t: there are none");
+  require(options.rows >= 1 && options.rows <= options.layout.grid_tokens(), ErrorCode::kUsage,
+          "rows: ", options.rows, " is outside 1..", options.layout.grid_tokens(),
+          ", the tokens of the grid");
+  require(
+      options.map_size >= 0 && options.map_size <= std::min(kMostMapSize, options.layout.tokens()),
+      ErrorCode::kUsage, "map_size: ", options.map_size, " is outside 0..",
+      std::min(kMostMapSize, options.layout.tokens()));
+  require(options.map_queries >= 1, ErrorCode::kUsage, "map_queries: ", options.map_queries,
+          " is not above 0");
+  require(options.threads >= 0, ErrorCode::kUsage, "threads: ", options.threads, " is negative");
+}
+
+}  // namespace
+
+std::vector<std::int32_t> sampled_rows(const TokenLayout& layout, std::int32_t count,
+                                       std::uint64_t seed) {
+  check_layout(layout);
+  require(count >= 1 && count <= layout.grid_tokens(), ErrorCode::kUsage, "rows: ", count,
+          " is outside 1..", layout.grid_tokens());
+  // Additive recurrence with the powers of the inverse of the root of x^4 = x + 1: the generalised
+  // golden ratio, which spreads points evenly over a cube however many there are.
+  constexpr double kRoot = 1.2207440846057596;
+  const std::array step{1.0 / kRoot, 1.0 / (kRoot * kRoot), 1.0 / (kRoot * kRoot * kRoot)};
+  std::array<double, 3> at{};
+  std::uint64_t state = seed;
+  for (double& start : at) {  // splitmix64
+    std::uint64_t mixed = (state += 0x9e3779b97f4a7c15ull);
+    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9ull;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebull;
+    start = static_cast<double>((mixed ^ (mixed >> 31)) >> 11) * 0x1.0p-53;
+  }
+  const auto place = [](double share, std::int32_t length) {
+    return std::min(length - 1, static_cast<std::int32_t>(share * length));
+  };
+  std::set<std::int32_t> rows;
+  // Points may fall on one token; on a grid of which most tokens are asked for, the rest is filled.
+  for (std::int64_t tries = 0;
+       static_cast<std::int32_t>(rows.size()) < count && tries < 16l * count; ++tries) {
+    for (std::size_t axis = 0; axis < at.size(); ++axis) {
+      at[axis] += step[axis];
+      at[axis] -= std::floor(at[axis]);
+    }
+    rows.insert(layout.prefix +
+                (place(at[0], layout.frames) * layout.rows + place(at[1], layout.rows)) *
+                    layout.cols +
+                place(at[2], layout.cols));
+  }
+  for (std::int32_t token = layout.prefix; static_cast<std::int32_t>(rows.size()) < count;
+       ++token) {
+    rows.insert(token);
+  }
+  return {rows.begin(), rows.end()};
+}
+
+struct Profiler::Impl {
+  struct OpenUnit {
+    UnitSums sums;
+    std::set<std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t>>
+        seen;  // expert, stack, layer, branch
+  };
+
+  ProfilerOptions options;
+  std::stop_token stop;
+  std::vector<std::int32_t> rows;
+  std::vector<TileList> lists;
+  std::vector<kernels::TileListView> views;
+  std::vector<kernels::HeadTask> tasks;  // [candidates]
+  std::unique_ptr<UnitFolder> folder;
+  std::map<UnitKey, UnitSums> finished;
+  std::map<UnitKey, OpenUnit> open;
+  std::int64_t resumed = 0;
+  Clock::time_point begin = Clock::now();
+
+  std::size_t heads_all() const {
+    return options.model.experts.size() * static_cast<std::size_t>(options.model.heads_total());
+  }
+  std::size_t map_cells() const {
+    return static_cast<std::size_t>(options.map_size) * static_cast<std::size_t>(options.map_size);
+  }
+  UnitSums new_sums() const { return {heads_all(), options.candidates.size(), map_cells()}; }
+
+  void check_unit(std::int32_t t_index, std::int32_t prompt) const {
+    require(t_index >= 0 && t_index < static_cast<std::int32_t>(options.t.size()),
+            ErrorCode::kUsage, "t_index ", t_index, " is not one of 0..", options.t.size() - 1);
+    require(prompt >= 0 && prompt < static_cast<std::int32_t>(options.prompts.size()),
+            ErrorCode::kUsage, "prompt ", prompt, " is not one of 0..", options.prompts.size() - 1);
+  }
+
+  // "blocks layer 3 at t 0.98, prompt 1"
+  std::string describe(const CallSite& site) const {
+    return concat(options.model.stacks[static_cast<std::size_t>(site.stack)].name, " layer ",
+                  site.layer, " at t ", options.t[static_cast<std::size_t>(site.t_index)],
+                  ", prompt ", site.prompt);
+  }
+
+  void check_call(const CallSite& site, const AttentionCall& call,
+                  std::span<const double> gain) const {
+    check_unit(site.t_index, site.prompt);
+    require(
+        site.expert >= 0 && site.expert < static_cast<std::int32_t>(options.model.experts.size()),
+        ErrorCode::kModel, "expert ", site.expert, " is not one of 0..",
+        options.model.experts.size() - 1);
+    head_index(options.model, site.stack, site.layer, 0);  // throws when there is no such layer
+    const StackShape& stack = options.model.stacks[static_cast<std::size_t>(site.stack)];
+    require(call.heads == stack.heads, ErrorCode::kModel, describe(site), ": ", call.heads,
+            " heads, not ", stack.heads);
+    require(call.head_dim == options.model.head_dim, ErrorCode::kModel, describe(site),
+            ": head_dim ", call.head_dim, ", not ", options.model.head_dim);
+    require(call.tokens == options.layout.tokens(), ErrorCode::kModel, describe(site), ": ",
+            call.tokens, " tokens, not ", options.layout.tokens());
+    require(call.batch >= 1, ErrorCode::kModel, describe(site), ": a batch of ", call.batch);
+    require(static_cast<std::int32_t>(gain.size()) == stack.heads, ErrorCode::kModel,
+            describe(site), ": ", gain.size(), " gains, not ", stack.heads);
+    for (std::int32_t head = 0; head < call.heads; ++head) {
+      const double value = gain[static_cast<std::size_t>(head)];
+      require(std::isfinite(value) && value >= 0.0, ErrorCode::kModel, describe(site), ", head ",
+              head, ": gain ", value, " is not a finite number of at least 0");
+    }
+    for (std::int32_t row = 0; row < call.batch; ++row) {
+      for (std::int32_t head = 0; head < call.heads; ++head) {
+        const auto check = [&](const char* name, const void* data,
+                               const kernels::Strides& strides) {
+          require(head_is_finite(data, strides, call, row, head), ErrorCode::kModel, describe(site),
+                  ", head ", head, ": ", name, " holds a value that is not finite");
+        };
+        check("q", call.q, call.q_strides);
+        check("k", call.k, call.k_strides);
+        check("v", call.v, call.v_strides);
+      }
+    }
+  }
+
+  void add_errors(const CallSite& site, const AttentionCall& call, std::size_t first_head,
+                  UnitSums& sums) const {
+    const auto heads = static_cast<std::size_t>(call.heads);
+    const auto batch = static_cast<std::size_t>(call.batch);
+    const std::size_t candidates = tasks.size();
+    std::vector<double> error(batch * heads * candidates), norm(batch * heads);
+    const kernels::HeadErrorParams params{.q = call.q,
+                                          .k = call.k,
+                                          .v = call.v,
+                                          .q_strides = call.q_strides,
+                                          .k_strides = call.k_strides,
+                                          .v_strides = call.v_strides,
+                                          .batch = call.batch,
+                                          .heads = call.heads,
+                                          .tokens = call.tokens,
+                                          .head_dim = call.head_dim,
+                                          .dtype = call.dtype,
+                                          .scale = scale_of(call),
+                                          .rows = rows,
+                                          .candidates = tasks,
+                                          .lists = views,
+                                          .error = error.data(),
+                                          .norm = norm.data(),
+                                          .threads = options.threads};
+    const kernels::Status status = kernels::sampled_head_errors_cpu(params);
+    require(status.ok, ErrorCode::kUnsupported, describe(site), ": ", status.reason);
+    for (std::size_t row = 0; row < batch; ++row) {
+      for (std::size_t head = 0; head < heads; ++head) {
+        const std::size_t from = row * heads + head;
+        require(std::isfinite(norm[from]), ErrorCode::kModel, describe(site), ", head ", head,
+                ": attention overflows");
+        sums.norm[first_head + head] += norm[from];
+        for (std::size_t candidate = 0; candidate < candidates; ++candidate) {
+          const double value = error[from * candidates + candidate];
+          require(std::isfinite(value), ErrorCode::kModel, describe(site), ", head ", head,
+                  ": the error of candidate ", candidate, " is not finite");
+          sums.error[(first_head + head) * candidates + candidate] += value;
+        }
+      }
+    }
+  }
+
+  void add_map(const CallSite& site, const AttentionCall& call, std::size_t first_head,
+               UnitSums& sums) const {
+    if (options.map_size == 0) {
+      return;
+    }
+    const auto heads = static_cast<std::size_t>(call.heads);
+    const auto batch = static_cast<std::size_t>(call.batch);
+    std::vector<float> map(batch * heads * map_cells());
+    const kernels::AttentionMapParams params{
+        .q = call.q,
+        .k = call.k,
+        .q_strides = call.q_strides,
+        .k_strides = call.k_strides,
+        .batch = call.batch,
+        .heads = call.heads,
+        .tokens = call.tokens,
+        .head_dim = call.head_dim,
+        .dtype = call.dtype,
+        .scale = scale_of(call),
+        .size = options.map_size,
+        .query_stride = std::max(1, call.tokens / (options.map_size * options.map_queries)),
+        .map = map.data(),
+        .threads = options.threads};
+    const kernels::Status status = kernels::attention_map_cpu(params);
+    require(status.ok, ErrorCode::kUnsupported, describe(site), ": ", status.reason);
+    const float share = 1.0f / static_cast<float>(call.batch);
+    for (std::size_t row = 0; row < batch; ++row) {
+      for (std::size_t i = 0; i < heads * map_cells(); ++i) {
+        sums.map[first_head * map_cells() + i] += share * map[row * heads * map_cells() + i];
+      }
+    }
+  }
+
+  static float scale_of(const AttentionCall& call) {
+    return call.scale != 0.0f ? call.scale : 1.0f / std::sqrt(static_cast<float>(call.head_dim));
+  }
+
+  // Sums of one t over prompts, in their order.
+  UnitSums sums_at(std::int32_t t_index) const {
+    UnitSums all(heads_all(), options.candidates.size(), 0);
+    for (std::size_t prompt = 0; prompt < options.prompts.size(); ++prompt) {
+      const auto unit = finished.find({t_index, static_cast<std::int32_t>(prompt)});
+      require(unit != finished.end(), ErrorCode::kUsage, "the profile lacks t ",
+              options.t[static_cast<std::size_t>(t_index)], " of prompt ", prompt);
+      const auto add = [](std::vector<double>& sum, const std::vector<double>& values) {
+        std::transform(sum.begin(), sum.end(), values.begin(), sum.begin(), std::plus<>());
+      };
+      add(all.error, unit->second.error);
+      add(all.norm, unit->second.norm);
+      add(all.gain, unit->second.gain);
+      add(all.branches, unit->second.branches);
+    }
+    return all;
+  }
+};
+
+Profiler::Profiler(ProfilerOptions options, std::stop_token stop)
+    : impl_(std::make_unique<Impl>()) {
+  check_options(options);
+  Impl& self = *impl_;
+  self.options = std::move(options);
+  self.stop = std::move(stop);
+  Profile shape;  // the profile's own checks, before any work
+  shape.model = self.options.model;
+  shape.layout = self.options.layout;
+  shape.candidates = self.options.candidates;
+  shape.t = self.options.t;
+  shape.head_error.resize(shape.t.size() * self.heads_all() * shape.candidates.size());
+  shape.gain.resize(shape.t.size() * self.heads_all());
+  check_profile(shape);
+  dense_candidate(shape);
+
+  self.rows = sampled_rows(self.options.layout, self.options.rows, self.options.row_seed);
+  self.lists.reserve(self.options.candidates.size());  // views point into them
+  for (const Pattern& pattern : self.options.candidates) {
+    kernels::HeadTask task{.mode = mode_of(pattern.kind)};
+    if (task.mode == kernels::HeadMode::kSparse) {
+      task.list = static_cast<std::int32_t>(self.lists.size());
+      self.lists.push_back(compile_pattern(pattern, self.options.layout));
+      self.views.push_back(self.lists.back().view());
+    }
+    self.tasks.push_back(task);
+  }
+  if (!self.options.folder.empty()) {
+    self.folder = std::make_unique<UnitFolder>(self.options.folder, self.options);
+    self.finished =
+        self.folder->read_all(self.heads_all(), self.options.candidates.size(), self.map_cells());
+    self.resumed = static_cast<std::int64_t>(self.finished.size());
+  }
+  self.begin = Clock::now();
+}
+
+Profiler::~Profiler() = default;
+Profiler::Profiler(Profiler&&) noexcept = default;
+Profiler& Profiler::operator=(Profiler&&) noexcept = default;
+
+void Profiler::observe(const CallSite& site, const AttentionCall& call,
+                       std::span<const double> gain) {
+  if (impl_->stop.stop_requested()) {
+    throw Cancelled();
+  }
+  impl_->check_call(site, call, gain);
+  const UnitKey key{site.t_index, site.prompt};
+  require(!impl_->finished.contains(key), ErrorCode::kUsage, impl_->describe(site),
+          ": this unit is finished");
+  auto [unit, is_new] = impl_->open.try_emplace(key);
+  if (is_new) {
+    unit->second.sums = impl_->new_sums();
+  }
+  require(unit->second.seen.emplace(site.expert, site.stack, site.layer, site.branch).second,
+          ErrorCode::kUsage, impl_->describe(site), ": branch ", site.branch, " was seen before");
+  UnitSums& sums = unit->second.sums;
+  const std::size_t first_head =
+      static_cast<std::size_t>(site.expert) *
+          static_cast<std::size_t>(impl_->options.model.heads_total()) +
+      static_cast<std::size_t>(head_index(impl_->options.model, site.stack, site.layer, 0));
+  impl_->add_errors(site, call, first_head, sums);
+  impl_->add_map(site, call, first_head, sums);
+  for (std::size_t head = 0; head < gain.size(); ++head) {
+    sums.gain[first_head + head] += gain[head];
+    sums.branches[first_head + head] += 1.0;
+  }
+}
+
+void Profiler::finish_unit(std::int32_t t_index, std::int32_t prompt) {
+  impl_->check_unit(t_index, prompt);
+  const UnitKey key{t_index, prompt};
+  const auto unit = impl_->open.find(key);
+  const std::string where =
+      concat("t ", impl_->options.t[static_cast<std::size_t>(t_index)], ", prompt ", prompt, ": ");
+  require(unit != impl_->open.end(), ErrorCode::kModel, where, "no layer was observed");
+  const ModelShape& model = impl_->options.model;
+  const auto& seen = unit->second.seen;
+  std::set<std::pair<std::int32_t, std::int32_t>> forwards;  // expert, branch
+  for (const auto& [expert, stack, layer, branch] : seen) {
+    forwards.emplace(expert, branch);
+  }
+  for (const auto& [expert, branch] : forwards) {
+    for (std::int32_t stack = 0; stack < static_cast<std::int32_t>(model.stacks.size()); ++stack) {
+      const StackShape& shape = model.stacks[static_cast<std::size_t>(stack)];
+      for (std::int32_t layer = 0; layer < shape.layers; ++layer) {
+        require(seen.contains({expert, stack, layer, branch}), ErrorCode::kModel, where, shape.name,
+                " layer ", layer, " of branch ", branch, " was not observed");
+      }
+    }
+  }
+  if (impl_->folder) {
+    impl_->folder->write(key, unit->second.sums);
+  }
+  impl_->finished.emplace(key, std::move(unit->second.sums));
+  impl_->open.erase(unit);
+}
+
+bool Profiler::done(std::int32_t t_index, std::int32_t prompt) const {
+  return impl_->finished.contains({t_index, prompt});
+}
+
+Progress Profiler::progress() const {
+  const std::chrono::duration<double> seconds = Clock::now() - impl_->begin;
+  return progress_at(
+      static_cast<std::int64_t>(impl_->finished.size()),
+      static_cast<std::int64_t>(impl_->options.t.size() * impl_->options.prompts.size()),
+      seconds.count(), impl_->resumed);
+}
+
+Profile Profiler::finish() const {
+  const ProfilerOptions& options = impl_->options;
+  const std::size_t heads = static_cast<std::size_t>(options.model.heads_total());
+  const std::size_t candidates = options.candidates.size();
+  std::vector<UnitSums> sums;
+  for (std::size_t time = 0; time < options.t.size(); ++time) {
+    sums.push_back(impl_->sums_at(static_cast<std::int32_t>(time)));
+  }
+  // [expert] -> for each t the one that stands for it.
+  const auto observed = [&](std::size_t time, std::size_t expert) {
+    return sums[time].branches[expert * heads] > 0.0;
+  };
+  const auto stand_in = [&](std::size_t time, std::size_t expert) {
+    std::size_t best = options.t.size();
+    for (std::size_t other = 0; other < options.t.size(); ++other) {
+      if (observed(other, expert) &&
+          (best == options.t.size() || std::abs(options.t[other] - options.t[time]) <
+                                           std::abs(options.t[best] - options.t[time]))) {
+        best = other;
+      }
+    }
+    require(best < options.t.size(), ErrorCode::kUsage, "expert \"", options.model.experts[expert],
+            "\" was never observed");
+    return best;
+  };
+
+  Profile profile;
+  profile.model = options.model;
+  profile.layout = options.layout;
+  profile.candidates = options.candidates;
+  profile.t = options.t;
+  profile.prompts = options.prompts;
+  profile.seeds = options.seeds;
+  profile.provenance = options.provenance;
+  profile.provenance["rows"] = std::to_string(options.rows);
+  profile.provenance["row_seed"] = std::to_string(options.row_seed);
+  for (std::size_t time = 0; time < options.t.size(); ++time) {
+    for (std::size_t expert = 0; expert < options.model.experts.size(); ++expert) {
+      const UnitSums& of = sums[stand_in(time, expert)];
+      for (std::size_t head = expert * heads; head < (expert + 1) * heads; ++head) {
+        for (std::size_t candidate = 0; candidate < candidates; ++candidate) {
+          // A head that puts out nothing has nothing to lose.
+          const double error =
+              of.norm[head] > 0.0 ? of.error[head * candidates + candidate] / of.norm[head] : 0.0;
+          profile.head_error.push_back(static_cast<float>(error));
+        }
+        profile.gain.push_back(static_cast<float>(of.gain[head] / of.branches[head]));
+      }
+    }
+  }
+  if (options.map_size > 0) {
+    profile.map_size = options.map_size;
+    const std::vector<float> maps = mean_maps();
+    const auto size = static_cast<std::size_t>(options.map_size);
+    profile.maps.resize(maps.size());
+    for (std::size_t row = 0; row < maps.size(); row += size) {
+      const float most = *std::max_element(maps.begin() + static_cast<std::ptrdiff_t>(row),
+                                           maps.begin() + static_cast<std::ptrdiff_t>(row + size));
+      for (std::size_t i = row; i < row + size && most > 0.0f; ++i) {
+        profile.maps[i] = static_cast<std::uint8_t>(std::lround(255.0f * maps[i] / most));
+      }
+    }
+  }
+  check_profile(profile);
+  return profile;
+}
+
+std::vector<float> Profiler::mean_maps() const {
+  const std::size_t heads = impl_->heads_all();
+  const std::size_t cells = impl_->map_cells();
+  std::vector<double> sum(heads * cells), branches(heads);
+  for (const auto& [key, unit] : impl_->finished) {
+    for (std::size_t head = 0; head < heads; ++head) {
+      branches[head] += unit.branches[head];
+      for (std::size_t i = head * cells; i < (head + 1) * cells; ++i) {
+        sum[i] += static_cast<double>(unit.map[i]);
+      }
+    }
+  }
+  std::vector<float> maps(heads * cells);
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    const double count = branches[i / cells];
+    maps[i] = static_cast<float>(count > 0.0 ? sum[i] / count : 0.0);
+  }
+  return maps;
+}
+
+}  // namespace twill::search

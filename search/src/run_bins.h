@@ -1,0 +1,99 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A run's forwards, grouped into the bins of t that segments are made of, and what each candidate
+// would do in each bin.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "twill/search/cost.h"
+#include "twill/search/solver.h"
+
+namespace twill::search {
+
+// Steps that follow each other. Forwards of one t are one step.
+struct Bin {
+  double t_first = 0.0;  // the highest
+  double t_last = 0.0;
+  double edge_below = 0.0;  // the t where the next bin begins; 0 for the last bin
+  std::int32_t steps = 0;
+  std::vector<Forward> forwards;
+  std::vector<double> forwards_of;  // [experts] how many of them
+};
+
+struct Run {
+  std::vector<Bin> bins;  // in the run's order, t descending
+  std::int32_t steps = 0;
+  std::size_t forwards = 0;
+  // Bins that were told to be dense; empty where the solver may choose.
+  std::optional<std::size_t> dense_first_bins, dense_last_bins;
+};
+
+// Throws Error(kUsage) naming the field of the request and its value. Without told edges every step
+// has its own bin up to `most_bins`; more steps share bins evenly.
+Run make_run(const Profile& profile, const SolveRequest& request, std::size_t most_bins);
+
+// Heads of all experts in one line: expert * heads + head_index.
+struct Heads {
+  std::size_t experts = 0;
+  std::size_t per_expert = 0;
+  std::size_t count() const { return experts * per_expert; }
+  std::size_t expert_of(std::size_t item) const { return item / per_expert; }
+};
+Heads heads_of(const Profile& profile);
+
+inline constexpr double kForbidden = std::numeric_limits<double>::infinity();
+
+// [bin][item][candidate].
+class ErrorTable {
+ public:
+  enum class Measure {
+    kPredicted,   // w(t) x gain x head error, summed over the bin's forwards
+    kHeadErrors,  // head errors alone, summed over the bin's forwards
+  };
+  ErrorTable(const Profile& profile, const Run& run, const TimeWeight& weight, Measure measure);
+
+  std::span<const double> at(std::size_t bin, std::size_t item) const {
+    return {values_.data() + (bin * items_ + item) * candidates_, candidates_};
+  }
+  std::span<double> at(std::size_t bin, std::size_t item) {
+    return {values_.data() + (bin * items_ + item) * candidates_, candidates_};
+  }
+  // Sum over bins [begin, end).
+  double sum(std::size_t begin, std::size_t end, std::size_t item, std::size_t candidate) const;
+
+ private:
+  std::size_t items_ = 0, candidates_ = 0;
+  std::vector<double> values_;
+};
+
+// What a budget counts: the cost of a head of one forward over dense's, [candidates].
+struct Prices {
+  std::vector<double> cost;
+  CandidateCosts costs;
+};
+Prices prices_of(const Profile& profile, const SolveRequest& request);
+
+// [item][candidate], not 0 where the request's fixed heads and forbidden patterns allow it.
+std::vector<std::uint8_t> allowed_candidates(const Profile& profile, const SolveRequest& request);
+
+// One table for some bins that follow each other.
+struct ChosenSegment {
+  std::size_t begin = 0, end = 0;       // bins
+  std::vector<std::int32_t> candidate;  // [items]
+};
+
+// The plan of a choice that covers all bins in order, with density, error and provenance. hash: of
+// the profile.
+SolveResult result_of(std::shared_ptr<const Profile> profile, const SolveRequest& request,
+                      const Run& run, const Prices& prices, const ErrorTable& errors,
+                      std::vector<ChosenSegment> segments, const std::string& strategy,
+                      const std::string& hash);
+
+}  // namespace twill::search
