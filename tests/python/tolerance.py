@@ -3,6 +3,9 @@
 
 import torch
 
+# The tensors here are tiny: handing them to several threads costs more than it saves on a busy machine.
+torch.set_num_threads(1)
+
 
 def assert_as_exact_as_torch(out, exact, torch_same_dtype, factor=2.0):
     """At most `factor` times the error of plain torch in the same dtype, plus the rounding floor of that dtype."""

@@ -37,8 +37,9 @@ def attention(
 def sparse_heads(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, tiles: TileList, scale: float) -> torch.Tensor:
     """Heads that share a tile list: one dense attention per query tile over the keys of its runs."""
     tokens = q.shape[2]
-    order = None if tiles.position_to_token is None else torch.as_tensor(tiles.position_to_token, device=q.device)
-    if order is not None:
+    order = None
+    if tiles.position_to_token is not None:
+        order = torch.as_tensor(tiles.position_to_token, dtype=torch.int64, device=q.device)
         q, k, v = (x.index_select(2, order) for x in (q, k, v))
     out = torch.zeros_like(q, memory_format=torch.contiguous_format)
     inside_tile = torch.arange(KEY_TILE, device=q.device)

@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""From q, k and v to a plan, on heads whose shape is planted."""
+
+import pytest
+import torch
+
+import twill_vdit
+from twill_vdit import Error, native, search
+from twill_vdit.plan import ModelShape, StackShape
+
+pytestmark = pytest.mark.skipif(native.binary is None, reason=f"no binary module: {native.why_not}")
+
+LAYOUT = twill_vdit.TokenLayout(frames=6, rows=8, cols=16)
+MODEL = ModelShape("made", ("default",), (StackShape("blocks", 2, 3),), 64)
+OWN_FRAME, NOTHING, EVERYTHING = range(3)  # heads of each layer
+GAIN = [1.0, 0.0, 1.0]
+TIMES = [0.9, 0.4]
+
+
+def planted(seed):
+    """Head 0 looks at its own frame only, head 1 adds nothing to the stream, head 2 looks everywhere."""
+    generator = torch.Generator().manual_seed(seed)
+    q, k, v = (torch.randn(1, 3, LAYOUT.tokens, 64, generator=generator) for _ in range(3))
+    frame = torch.arange(LAYOUT.tokens) // LAYOUT.frame_tokens
+    mark = torch.nn.functional.one_hot(frame, 64).float()
+    q[:, OWN_FRAME] = k[:, OWN_FRAME] = 20.0 * mark
+    return q, k, v
+
+
+def make_profiler(**more):
+    return search.Profiler(MODEL, LAYOUT, t=TIMES, prompts=["made"], rows=32, **more)
+
+
+def run_unit(profiler, t_index):
+    for layer in range(2):
+        profiler.observe(*planted(10 * t_index + layer), GAIN, t_index=t_index, layer=layer)
+    profiler.finish_unit(t_index)
+
+
+@pytest.fixture(scope="module")
+def profile():
+    profiler = make_profiler()
+    for t_index in range(len(TIMES)):
+        run_unit(profiler, t_index)
+    return profiler.finish()
+
+
+def test_the_solver_finds_the_planted_heads(profile):
+    solution = search.solve(profile, [1.0, 0.7, 0.4], density=0.5, dense_first_steps=0, dense_last_steps=0)
+    assert solution.density <= 0.5
+    compiled = twill_vdit.compile_plan(solution.plan, LAYOUT)
+    assert compiled.run_density([1.0, 0.7, 0.4]) == pytest.approx(solution.density)
+    q, k, v = planted(99)
+    exact = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+    for layer in range(2):
+        out = twill_vdit.sparse_attention(q, k, v, compiled, layer=layer, t=0.4)
+        errors = ((out - exact) ** 2).sum((0, 2, 3)) / (exact**2).sum((0, 2, 3))
+        assert errors[OWN_FRAME] < 1e-6
+        modes = [mode for mode, _ in compiled.tasks(0, 0, 0, layer)]
+        assert modes[NOTHING] == "skip"
+        assert modes[EVERYTHING] == "dense", "two of three heads cost next to nothing, so the third may stay dense"
+
+
+def test_a_profile_is_written_and_read_again(profile, tmp_path):
+    profile.write(tmp_path / "profile.json")
+    again = search.Profile.read(tmp_path / "profile.json")
+    assert search.solve(again, [0.9, 0.4]).plan == search.solve(profile, [0.9, 0.4]).plan
+
+
+def test_a_stopped_search_goes_on(profile, tmp_path):
+    run_unit(make_profiler(folder=tmp_path), 0)
+    resumed = make_profiler(folder=tmp_path)
+    assert resumed.done(0)
+    assert not resumed.done(1)
+    run_unit(resumed, 1)
+    assert search.solve(resumed.finish(), [0.9, 0.4]).plan == search.solve(profile, [0.9, 0.4]).plan
+
+
+def test_an_unfinished_profile_is_refused():
+    with pytest.raises(Error, match=r"t"):
+        make_profiler().finish()
+
+
+def test_a_call_that_does_not_fit_is_refused():
+    q, k, v = planted(0)
+    with pytest.raises(Error, match=r"layer 7"):
+        make_profiler().observe(q, k, v, GAIN, t_index=0, layer=7)
+
+
+def test_a_density_out_of_range_is_refused(profile):
+    with pytest.raises(Error, match=r"1\.5"):
+        search.solve(profile, [0.9], density=1.5)
