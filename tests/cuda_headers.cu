@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The public headers of kernels/ must compile under nvcc as C++20: CUDA launchers share the params structs with the CPU.
+// The public headers of kernels/ must compile under nvcc as C++20: CUDA launchers share the params
+// structs with the CPU.
 #include "twill/kernels/attention.h"
 #include "twill/kernels/profiling.h"
 
