@@ -21,8 +21,9 @@ struct Strides {
   std::int64_t token = 0;
 };
 
-// out = softmax(scale * q k^T over the keys of each head's task) v, per head.
-// q, k, v, out: [batch, heads, tokens, head_dim] of `dtype`. out may not overlap the inputs.
+// out = softmax(scale * q k^T over the keys of each head's task) v, per head; 0 for a query that
+// keeps no key. q, k, v, out: [batch, heads, tokens, head_dim] of `dtype`. out may not overlap the
+// inputs.
 struct AttentionParams {
   const void* q = nullptr;
   const void* k = nullptr;
@@ -34,10 +35,10 @@ struct AttentionParams {
   std::int32_t tokens = 0;
   std::int32_t head_dim = 0;
   Dtype dtype = Dtype::kF32;
-  float scale = 0.0f;                  // 1/sqrt(head_dim) as a rule
-  std::span<const HeadTask> tasks;     // [heads]; the same for every batch row
+  float scale = 0.0f;               // 1/sqrt(head_dim) as a rule
+  std::span<const HeadTask> tasks;  // [heads]; the same for every batch row
   std::span<const TileListView> lists;
-  std::int32_t threads = 0;            // 0: as many as the process may use
+  std::int32_t threads = 0;  // 0: as many as the process may use
 };
 
 // Host only: can this build and machine run it, and if not, why.

@@ -13,7 +13,8 @@ namespace twill::kernels {
 
 // Head errors of many candidates against dense attention, for sampled query rows.
 // With o the candidate's output row and o0 the dense one, both in fp32 from the same q, k, v:
-//   error[batch, head, candidate] = sum over rows |o - o0|^2,   norm[batch, head] = sum over rows |o0|^2
+//   error[batch, head, candidate] = sum over rows |o - o0|^2,   norm[batch, head] = sum over rows
+//   |o0|^2
 struct HeadErrorParams {
   const void* q = nullptr;
   const void* k = nullptr;
@@ -25,18 +26,19 @@ struct HeadErrorParams {
   std::int32_t head_dim = 0;
   Dtype dtype = Dtype::kF32;
   float scale = 0.0f;
-  std::span<const std::int32_t> rows;            // sampled query tokens (raster), the same for all heads
-  std::span<const HeadTask> candidates;          // a candidate is a task; kSparse ones name a list
+  std::span<const std::int32_t> rows;    // sampled query tokens (raster), the same for all heads
+  std::span<const HeadTask> candidates;  // a candidate is a task; kSparse ones name a list
   std::span<const TileListView> lists;
-  double* error = nullptr;                       // [batch, heads, candidates], written
-  double* norm = nullptr;                        // [batch, heads], written
+  double* error = nullptr;  // [batch, heads, candidates], written
+  double* norm = nullptr;   // [batch, heads], written
   std::int32_t threads = 0;
 };
 Status sampled_head_errors_cpu(const HeadErrorParams& params);
 
-// Block-averaged attention map: map[batch, head, i, j] is the share of attention that the mean query of raster block i
-// gives to raster key block j (each row sums to 1), over `size` x `size` equal blocks (the last may be ragged). When
-// `query_stride` > 1 only every query_stride-th query stands for its block. Never stores tokens x tokens.
+// Block-averaged attention map: map[batch, head, i, j] is the share of attention that the mean
+// query of raster block i gives to raster key block j (each row sums to 1), over `size` x `size`
+// equal blocks (the last may be ragged). When `query_stride` > 1 only every query_stride-th query
+// stands for its block. Never stores tokens x tokens.
 struct AttentionMapParams {
   const void* q = nullptr;
   const void* k = nullptr;

@@ -7,7 +7,8 @@
 
 namespace twill::kernels {
 
-// The answer of every call in this folder: no exception leaves it. `reason` is empty when ok, else one clear sentence.
+// The answer of every call in this folder: no exception leaves it. `reason` is empty when ok, else
+// one clear sentence.
 struct Status {
   bool ok = true;
   std::string reason;

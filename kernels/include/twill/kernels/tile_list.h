@@ -17,7 +17,8 @@ constexpr std::int32_t tile_count(std::int64_t tokens, std::int32_t tile) {
   return static_cast<std::int32_t>((tokens + tile - 1) / tile);
 }
 
-// `count` consecutive key tiles from `first`. Runs of one query tile are sorted and neither overlap nor touch.
+// `count` consecutive key tiles from `first`. Runs of one query tile are sorted and neither overlap
+// nor touch.
 struct KeyRun {
   std::int32_t first = 0;
   std::int32_t count = 0;
@@ -25,7 +26,8 @@ struct KeyRun {
   friend bool operator==(const KeyRun&, const KeyRun&) = default;
 };
 
-// One compiled pattern: the key tiles of every query tile, both counted in positions of a token order.
+// One compiled pattern: the key tiles of every query tile, both counted in positions of a token
+// order.
 struct TileListView {
   std::span<const KeyRun> runs;
   std::span<const std::int32_t> run_begin;  // [query_tiles + 1] offsets into runs

@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What every kernel demands of its parameters before it touches memory.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "twill/kernels/attention.h"
+#include "twill/kernels/status.h"
+
+namespace twill::kernels {
+
+template <typename... Parts>
+Status refuse(const Parts&... parts) {
+  const auto text = [](const auto& part) -> std::string {
+    if constexpr (std::is_arithmetic_v<std::decay_t<decltype(part)>>) {
+      return std::to_string(part);
+    } else {
+      return std::string(part);
+    }
+  };
+  return Status::failure((text(parts) + ...));
+}
+
+struct CallShape {
+  std::int32_t batch = 0;
+  std::int32_t heads = 0;
+  std::int32_t tokens = 0;
+  std::int32_t head_dim = 0;
+  float scale = 0.0f;
+};
+
+// Sizes that the CPU kernels run: head_dim a multiple of 16 up to 256.
+Status check_shape(const CallShape& shape);
+// Every task names a list that exists and whose tables are whole: sorted runs inside the token
+// range, positions that are tokens.
+Status check_tasks(std::span<const HeadTask> tasks, std::span<const TileListView> lists,
+                   std::int32_t tokens);
+
+}  // namespace twill::kernels

@@ -1,0 +1,281 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <optional>
+#include <vector>
+
+#include "../checks.h"
+#include "../elements.h"
+#include "pack_tile.h"
+#include "thread_pool.h"
+#include "tile_ops.h"
+#include "twill/kernels/profiling.h"
+
+namespace twill::kernels {
+namespace {
+
+// Candidates whose lists share a token order: their key tiles are the same, so each tile's part of
+// the softmax is computed once for all of them.
+struct OrderGroup {
+  const std::int32_t* position_to_token = nullptr;  // null: raster
+  std::vector<std::int32_t> row_query_tile;         // [rows]
+  std::vector<std::int32_t> candidates;
+};
+
+std::vector<OrderGroup> group_by_order(const HeadErrorParams& p) {
+  std::vector<OrderGroup> groups(1);  // raster first: the dense row comes from it
+  for (std::int32_t c = 0; c < std::ssize(p.candidates); ++c) {
+    const HeadTask& task = p.candidates[c];
+    if (task.mode != HeadMode::kSparse) {
+      continue;
+    }
+    const TileListView& list = p.lists[task.list];
+    const std::int32_t* order =
+        list.position_to_token.empty() ? nullptr : list.position_to_token.data();
+    auto group = std::ranges::find(groups, order, &OrderGroup::position_to_token);
+    if (group == groups.end()) {
+      group = groups.insert(groups.end(), {.position_to_token = order});
+    }
+    group->candidates.push_back(c);
+  }
+  for (OrderGroup& group : groups) {
+    std::vector<std::int32_t> position(p.tokens);
+    for (std::int32_t i = 0; i < p.tokens; ++i) {
+      position[group.position_to_token != nullptr ? group.position_to_token[i] : i] = i;
+    }
+    for (const std::int32_t row : p.rows) {
+      group.row_query_tile.push_back(position[row] / kQueryTile);
+    }
+  }
+  return groups;
+}
+
+// What each key tile adds to the softmax of each row: maximum score (base 2), sum of weights and
+// weighted values, both relative to that maximum.
+class TileParts {
+ public:
+  TileParts(std::int32_t tiles, std::int32_t rows, std::int32_t head_dim)
+      : rows_(rows),
+        head_dim_(head_dim),
+        maximum_(static_cast<std::size_t>(tiles) * rows),
+        sum_(maximum_.size()),
+        values_(make_buffer(std::int64_t{tiles} * rows * head_dim)) {}
+
+  float* maximum(std::int32_t tile) { return maximum_.data() + std::int64_t{tile} * rows_; }
+  float* sum(std::int32_t tile) { return sum_.data() + std::int64_t{tile} * rows_; }
+  float* values(std::int32_t tile) {
+    return values_.get() + std::int64_t{tile} * rows_ * head_dim_;
+  }
+
+  // The attention row over the tiles of `runs`; 0 without any.
+  void join(std::span<const KeyRun> runs, std::int32_t row, std::vector<double>& out) {
+    std::fill(out.begin(), out.end(), 0.0);
+    float most = -std::numeric_limits<float>::infinity();
+    for_each_tile(runs, [&](std::int32_t tile) { most = std::max(most, maximum(tile)[row]); });
+    double total = 0.0;
+    for_each_tile(runs, [&](std::int32_t tile) {
+      const double weight = std::exp2(static_cast<double>(maximum(tile)[row] - most));
+      total += weight * static_cast<double>(sum(tile)[row]);
+      const float* from = values(tile) + std::int64_t{row} * head_dim_;
+      for (std::int32_t channel = 0; channel < head_dim_; ++channel) {
+        out[channel] += weight * static_cast<double>(from[channel]);
+      }
+    });
+    if (total > 0.0) {
+      for (double& value : out) {
+        value /= total;
+      }
+    }
+  }
+
+ private:
+  template <typename Call>
+  static void for_each_tile(std::span<const KeyRun> runs, const Call& call) {
+    for (const KeyRun& run : runs) {
+      for (std::int32_t tile = run.first; tile < run.first + run.count; ++tile) {
+        call(tile);
+      }
+    }
+  }
+
+  std::int32_t rows_;
+  std::int32_t head_dim_;
+  std::vector<float> maximum_;
+  std::vector<float> sum_;
+  FloatBuffer values_;
+};
+
+class HeadErrors {
+ public:
+  explicit HeadErrors(const HeadErrorParams& params)
+      : p_(params),
+        ops_(tile_ops()),
+        rows_(static_cast<std::int32_t>(params.rows.size())),
+        key_tiles_(tile_count(params.tokens, kKeyTile)),
+        groups_(group_by_order(params)) {}
+
+  void run() {
+    parallel_for(std::int64_t{p_.batch} * p_.heads, p_.threads,
+                 [&](std::int64_t item, std::int32_t) {
+                   measure(static_cast<std::int32_t>(item / p_.heads),
+                           static_cast<std::int32_t>(item % p_.heads));
+                 });
+  }
+
+ private:
+  HeadRows rows_of(const void* base, const Strides& strides, std::int32_t batch,
+                   std::int32_t head) const {
+    return {element_at(base, batch * strides.batch + head * strides.head, p_.dtype), strides.token};
+  }
+
+  void measure(std::int32_t batch, std::int32_t head) const {
+    const std::int64_t index = std::int64_t{batch} * p_.heads + head;
+    double* error = p_.error + index * std::ssize(p_.candidates);
+    const FloatBuffer queries = make_buffer(std::int64_t{rows_} * p_.head_dim);
+    const HeadRows query_rows = rows_of(p_.q, p_.q_strides, batch, head);
+    ops_.gather_rows({.base = query_rows.base,
+                      .token_stride = query_rows.token_stride,
+                      .dtype = p_.dtype,
+                      .tokens = p_.rows.data(),
+                      .count = rows_},
+                     p_.head_dim, p_.scale * std::numbers::log2e_v<float>, queries.get());
+    TileParts parts(key_tiles_, rows_, p_.head_dim);
+    const KeyRun all{.first = 0, .count = key_tiles_};
+    std::vector<double> dense(static_cast<std::size_t>(rows_) * p_.head_dim);
+    std::vector<double> row_values(p_.head_dim);
+    for (const OrderGroup& group : groups_) {
+      compute_parts(batch, head, group, queries.get(), parts);
+      if (group.position_to_token == nullptr) {
+        for (std::int32_t row = 0; row < rows_; ++row) {
+          parts.join({&all, 1}, row, row_values);
+          std::ranges::copy(row_values, dense.begin() + std::int64_t{row} * p_.head_dim);
+        }
+      }
+      for (const std::int32_t c : group.candidates) {
+        const TileListView& list = p_.lists[p_.candidates[c].list];
+        error[c] = 0.0;
+        for (std::int32_t row = 0; row < rows_; ++row) {
+          const std::int32_t tile = group.row_query_tile[row];
+          const std::int32_t begin = list.run_begin[tile];
+          parts.join(list.runs.subspan(begin, list.run_begin[tile + 1] - begin), row, row_values);
+          error[c] += squared_distance(row_values, dense, row);
+        }
+      }
+    }
+    p_.norm[index] = 0.0;
+    const std::vector<double> zeros(p_.head_dim, 0.0);
+    for (std::int32_t row = 0; row < rows_; ++row) {
+      p_.norm[index] += squared_distance(zeros, dense, row);
+    }
+    write_constant_errors(batch, head, dense, error);
+  }
+
+  void write_constant_errors(std::int32_t batch, std::int32_t head,
+                             const std::vector<double>& dense, double* error) const {
+    std::optional<std::vector<double>> mean;
+    const std::vector<double> zeros(p_.head_dim, 0.0);
+    for (std::int32_t c = 0; c < std::ssize(p_.candidates); ++c) {
+      const HeadMode mode = p_.candidates[c].mode;
+      if (mode == HeadMode::kSparse) {
+        continue;
+      }
+      error[c] = 0.0;
+      if (mode == HeadMode::kDense) {
+        continue;
+      }
+      if (mode == HeadMode::kMean && !mean) {
+        mean = mean_value(batch, head);
+      }
+      for (std::int32_t row = 0; row < rows_; ++row) {
+        error[c] += squared_distance(mode == HeadMode::kMean ? *mean : zeros, dense, row);
+      }
+    }
+  }
+
+  std::vector<double> mean_value(std::int32_t batch, std::int32_t head) const {
+    const HeadRows values = rows_of(p_.v, p_.v_strides, batch, head);
+    std::vector<double> mean(p_.head_dim, 0.0);
+    std::vector<float> row(p_.head_dim);
+    for (std::int32_t token = 0; token < p_.tokens; ++token) {
+      ops_.gather_rows({.base = values.base,
+                        .token_stride = values.token_stride,
+                        .dtype = p_.dtype,
+                        .first = token,
+                        .count = 1},
+                       p_.head_dim, 1.0f, row.data());
+      for (std::int32_t channel = 0; channel < p_.head_dim; ++channel) {
+        mean[channel] += static_cast<double>(row[channel]) / p_.tokens;
+      }
+    }
+    return mean;
+  }
+
+  void compute_parts(std::int32_t batch, std::int32_t head, const OrderGroup& group,
+                     const float* queries, TileParts& parts) const {
+    const std::int64_t tile_floats = std::int64_t{kKeyTile} * p_.head_dim;
+    const FloatBuffer scratch = make_buffer(tile_floats);
+    const FloatBuffer keys = make_buffer(tile_floats);
+    const FloatBuffer values = make_buffer(tile_floats);
+    const FloatBuffer scores = make_buffer(std::int64_t{rows_} * kKeyTile);
+    for (std::int32_t tile = 0; tile < key_tiles_; ++tile) {
+      pack_tile(ops_, rows_of(p_.k, p_.k_strides, batch, head),
+                rows_of(p_.v, p_.v_strides, batch, head), p_.dtype, group.position_to_token, tile,
+                p_.tokens, p_.head_dim, scratch.get(), keys.get(), values.get());
+      std::fill_n(parts.maximum(tile), rows_, -std::numeric_limits<float>::infinity());
+      std::fill_n(parts.sum(tile), rows_, 0.0f);
+      std::fill_n(parts.values(tile), std::int64_t{rows_} * p_.head_dim, 0.0f);
+      ops_.scores(queries, rows_, keys.get(), p_.head_dim, scores.get());
+      ops_.softmax_step(scores.get(), rows_, std::min(kKeyTile, p_.tokens - tile * kKeyTile),
+                        p_.head_dim, parts.maximum(tile), parts.sum(tile), parts.values(tile));
+      ops_.add_values(scores.get(), rows_, values.get(), p_.head_dim, parts.values(tile));
+    }
+  }
+
+  double squared_distance(const std::vector<double>& row_values, const std::vector<double>& dense,
+                          std::int32_t row) const {
+    const double* exact = dense.data() + std::int64_t{row} * p_.head_dim;
+    double sum = 0.0;
+    for (std::int32_t channel = 0; channel < p_.head_dim; ++channel) {
+      const double difference = row_values[channel] - exact[channel];
+      sum += difference * difference;
+    }
+    return sum;
+  }
+
+  const HeadErrorParams& p_;
+  const TileOps& ops_;
+  std::int32_t rows_;
+  std::int32_t key_tiles_;
+  std::vector<OrderGroup> groups_;
+};
+
+}  // namespace
+
+Status sampled_head_errors_cpu(const HeadErrorParams& p) {
+  if (p.q == nullptr || p.k == nullptr || p.v == nullptr || p.error == nullptr ||
+      p.norm == nullptr) {
+    return refuse("q, k, v, error or norm is null");
+  }
+  if (Status status = check_shape({p.batch, p.heads, p.tokens, p.head_dim, p.scale}); !status) {
+    return status;
+  }
+  if (p.rows.empty()) {
+    return refuse("no query rows");
+  }
+  for (const std::int32_t row : p.rows) {
+    if (row < 0 || row >= p.tokens) {
+      return refuse("row ", row, " is not one of the ", p.tokens, " tokens");
+    }
+  }
+  if (Status status = check_tasks(p.candidates, p.lists, p.tokens); !status) {
+    return status;
+  }
+  HeadErrors(p).run();
+  return {};
+}
+
+}  // namespace twill::kernels

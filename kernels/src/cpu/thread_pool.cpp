@@ -1,0 +1,137 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "thread_pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#include <unistd.h>
+#endif
+
+namespace twill::kernels {
+namespace {
+
+using Body = std::function<void(std::int64_t, std::int32_t)>;
+
+class ThreadPool {
+ public:
+  // False when another call has the workers.
+  bool run(std::int64_t items, std::int32_t threads, const Body& body) {
+    const std::unique_lock<std::mutex> turn(turn_, std::try_to_lock);
+    if (!turn.owns_lock()) {
+      return false;
+    }
+    const auto helpers = static_cast<std::size_t>(threads - 1);
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      while (workers_.size() < helpers) {
+        const auto worker = static_cast<std::int32_t>(workers_.size()) + 1;
+        workers_.emplace_back([this, worker, seen = generation_] { serve(worker, seen); });
+      }
+      body_ = &body;
+      items_ = items;
+      next_.store(0, std::memory_order_relaxed);
+      helpers_ = static_cast<std::int32_t>(helpers);
+      running_ = helpers_;
+      ++generation_;
+    }
+    wake_.notify_all();
+    take_items(0);
+    std::unique_lock<std::mutex> lock(mutex_);
+    done_.wait(lock, [this] { return running_ == 0; });
+    return true;
+  }
+
+ private:
+  void serve(std::int32_t worker, std::uint64_t seen) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [&] { return generation_ != seen; });
+      seen = generation_;
+      if (worker > helpers_) {
+        continue;
+      }
+      lock.unlock();
+      take_items(worker);
+      lock.lock();
+      if (--running_ == 0) {
+        done_.notify_one();
+      }
+    }
+  }
+
+  void take_items(std::int32_t worker) {
+    for (;;) {
+      const std::int64_t item = next_.fetch_add(1, std::memory_order_relaxed);
+      if (item >= items_) {
+        return;
+      }
+      (*body_)(item, worker);
+    }
+  }
+
+  std::mutex turn_;  // held by the call that has the workers
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable done_;
+  std::vector<std::thread> workers_;
+  const Body* body_ = nullptr;
+  std::int64_t items_ = 0;
+  std::int32_t helpers_ = 0;
+  std::int32_t running_ = 0;
+  std::uint64_t generation_ = 0;
+  std::atomic<std::int64_t> next_ = 0;
+};
+
+// Never destroyed: its threads may outlive static objects. A forked child has no threads and gets a
+// pool of its own.
+ThreadPool& pool() {
+#if defined(__linux__)
+  static std::mutex mutex;
+  static ThreadPool* made = nullptr;
+  static pid_t owner = 0;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (made == nullptr || owner != getpid()) {
+    made = new ThreadPool;
+    owner = getpid();
+  }
+#else
+  static ThreadPool* made = new ThreadPool;
+#endif
+  return *made;
+}
+
+}  // namespace
+
+std::int32_t available_threads() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+    return std::max(1, CPU_COUNT(&set));
+  }
+#endif
+  return std::max(1, static_cast<std::int32_t>(std::thread::hardware_concurrency()));
+}
+
+std::int32_t threads_for(std::int32_t threads) {
+  return threads > 0 ? threads : available_threads();
+}
+
+void parallel_for(std::int64_t items, std::int32_t threads, const Body& body) {
+  const auto count = static_cast<std::int32_t>(std::min<std::int64_t>(items, threads_for(threads)));
+  if (count > 1 && pool().run(items, count, body)) {
+    return;
+  }
+  for (std::int64_t item = 0; item < items; ++item) {
+    body(item, 0);
+  }
+}
+
+}  // namespace twill::kernels

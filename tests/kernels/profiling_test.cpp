@@ -1,0 +1,144 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/kernels/profiling.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "attention_inputs.h"
+
+namespace twill::kernels {
+namespace {
+
+using testing::Case;
+using testing::Inputs;
+
+class Profiling : public ::testing::TestWithParam<Case> {};
+
+struct Errors {
+  std::vector<double> error;  // [batch, heads, candidates]
+  std::vector<double> norm;   // [batch, heads]
+};
+
+Errors measure(const AttentionParams& p, const std::vector<std::int32_t>& rows,
+               std::span<const HeadTask> candidates, std::int32_t threads = 0) {
+  Errors out;
+  out.norm.assign(static_cast<std::size_t>(p.batch) * p.heads, -1.0);
+  out.error.assign(out.norm.size() * candidates.size(), -1.0);
+  const Status status = sampled_head_errors_cpu({.q = p.q,
+                                                 .k = p.k,
+                                                 .v = p.v,
+                                                 .q_strides = p.q_strides,
+                                                 .k_strides = p.k_strides,
+                                                 .v_strides = p.v_strides,
+                                                 .batch = p.batch,
+                                                 .heads = p.heads,
+                                                 .tokens = p.tokens,
+                                                 .head_dim = p.head_dim,
+                                                 .dtype = p.dtype,
+                                                 .scale = p.scale,
+                                                 .rows = rows,
+                                                 .candidates = candidates,
+                                                 .lists = p.lists,
+                                                 .error = out.error.data(),
+                                                 .norm = out.norm.data(),
+                                                 .threads = threads});
+  EXPECT_TRUE(status.ok) << status.reason;
+  return out;
+}
+
+std::vector<std::int32_t> some_rows(std::int32_t tokens) {
+  std::vector<std::int32_t> rows;
+  for (std::int32_t row = tokens - 1; row >= 0; row -= 23) {
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+TEST_P(Profiling, HeadErrorsAreThoseOfTheDefinition) {
+  Inputs inputs(GetParam());
+  AttentionParams p = inputs.params();
+  const std::vector<std::int32_t> rows = some_rows(p.tokens);
+  const std::vector<HeadTask> candidates(p.tasks.begin(), p.tasks.end());
+  const Errors measured = measure(p, rows, candidates);
+  EXPECT_EQ(measure(p, rows, candidates, 1).error, measured.error) << "threads change the result";
+  // Every head with every candidate, one launch of the oracle for each.
+  const std::vector<HeadTask> dense(p.heads);
+  inputs.set_tasks(dense);
+  const std::vector<double> exact = inputs.by_definition<double>();
+  for (std::size_t c = 0; c < candidates.size(); ++c) {
+    inputs.set_tasks(std::vector<HeadTask>(p.heads, candidates[c]));
+    const std::vector<double> sparse = inputs.by_definition<double>();
+    for (std::size_t head = 0; head < measured.norm.size(); ++head) {
+      double error = 0.0;
+      double norm = 0.0;
+      for (const std::int32_t row : rows) {
+        for (std::int32_t d = 0; d < p.head_dim; ++d) {
+          const std::size_t at = (head * static_cast<std::size_t>(p.tokens) + row) * p.head_dim + d;
+          error += (sparse[at] - exact[at]) * (sparse[at] - exact[at]);
+          norm += exact[at] * exact[at];
+        }
+      }
+      // Rows are fp32: their error of some 100 roundings enters squared and through the cross term.
+      const double rounding = 200 * 0x1p-24 * (1.0 + GetParam().spread);
+      const double got = measured.error[head * candidates.size() + c];
+      EXPECT_NEAR(std::sqrt(got), std::sqrt(error), rounding * std::sqrt(norm))
+          << "head " << head << ", candidate " << c;
+      EXPECT_NEAR(measured.norm[head], norm, 2 * rounding * norm);
+      if (candidates[c].mode == HeadMode::kDense) {
+        EXPECT_EQ(got, 0.0);
+      }
+    }
+  }
+}
+
+TEST_P(Profiling, MapsAreTheBlockMeansOfTheSoftmax) {
+  Inputs inputs(GetParam());
+  const AttentionParams p = inputs.params();
+  for (const std::int32_t stride : {1, 3}) {
+    const std::int32_t size = std::min(p.tokens, 9);
+    std::vector<float> map(static_cast<std::size_t>(p.batch) * p.heads * size * size, -1.0f);
+    const Status status = attention_map_cpu({.q = p.q,
+                                             .k = p.k,
+                                             .q_strides = p.q_strides,
+                                             .k_strides = p.k_strides,
+                                             .batch = p.batch,
+                                             .heads = p.heads,
+                                             .tokens = p.tokens,
+                                             .head_dim = p.head_dim,
+                                             .dtype = p.dtype,
+                                             .scale = p.scale,
+                                             .size = size,
+                                             .query_stride = stride,
+                                             .map = map.data()});
+    ASSERT_TRUE(status.ok) << status.reason;
+    const std::int32_t block = (p.tokens + size - 1) / size;
+    for (std::int32_t item = 0; item < p.batch * p.heads; ++item) {
+      const std::vector<double> weights = inputs.dense_weights(item / p.heads, item % p.heads);
+      for (std::int32_t i = 0; i < size; ++i) {
+        for (std::int32_t j = 0; j < size; ++j) {
+          double sum = 0.0;
+          int queries = 0;
+          for (std::int32_t q = i * block; q < std::min(p.tokens, (i + 1) * block); q += stride) {
+            ++queries;
+            for (std::int32_t k = j * block; k < std::min(p.tokens, (j + 1) * block); ++k) {
+              sum += weights[static_cast<std::size_t>(q) * p.tokens + k];
+            }
+          }
+          ASSERT_NEAR(map[(static_cast<std::size_t>(item) * size + i) * size + j],
+                      queries == 0 ? 0.0 : sum / queries, 200 * 0x1p-24 * (1.0 + GetParam().spread))
+              << "head " << item << ", block " << i << ", " << j;
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Profiling, ::testing::ValuesIn(testing::attention_cases()),
+                         [](const auto& test) { return test.param.why; });
+
+}  // namespace
+}  // namespace twill::kernels
