@@ -2,16 +2,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Runs one network on tensors from a file, for comparisons written in Python.
-//   engine_probe dit|vae_decode|vae_encode WEIGHTS INPUTS OUTPUTS   safetensors files; the weights
-//   may be an index engine_probe text TABLE OUTPUTS PROMPT
-// Inputs: dit: x, timestep, context; vae_decode: latents; vae_encode: video; both may hold `chunk`.
-// Output: `out`.
+//   engine_probe dit|denoise|vae_decode|vae_encode WEIGHTS INPUTS OUTPUTS   safetensors files; the
+//   weights may be an index
+//   engine_probe text TABLE OUTPUTS PROMPT
+//   engine_probe sampler NAME INPUTS OUTPUTS
+//   engine_probe noise SEED INPUTS OUTPUTS
+// Inputs: dit: x, timestep, context; denoise (all steps of "euler"): x, context, steps, shift;
+// vae_decode: latents; vae_encode: video; both may hold `chunk`; sampler: x, velocity [steps, ...],
+// shift; noise: shape. Output: `out`; sampler: also `t`, and `out` is x after each step.
 #include <ATen/ATen.h>
 
 #include <cstdio>
 #include <exception>
+#include <map>
 #include <string>
+#include <vector>
 
+#include "twill/engine/noise.h"
+#include "twill/engine/sampler.h"
 #include "twill/engine/text_table.h"
 #include "twill/engine/wan_dit.h"
 #include "twill/engine/wan_vae.h"
@@ -22,9 +30,26 @@ namespace {
 
 using twill::engine::Weights;
 
+at::Tensor denoise(const twill::engine::WanDit& dit, const Weights& inputs) {
+  const auto sampler = twill::engine::make_sampler(
+      "euler", inputs.get("steps").item<std::int32_t>(), inputs.get("shift").item<double>());
+  const twill::engine::WanPrompt prompt = dit.prepare_prompt(inputs.get("context"));
+  twill::engine::DenseAttention attention;
+  at::Tensor x = inputs.get("x");
+  const std::vector<double> times = sampler->t();
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    const at::Tensor timestep = at::full({1}, 1000.0 * times[i], at::kFloat);
+    x = sampler->step(i, x, dit.forward(x, timestep, prompt, attention, {.t = times[i]}));
+  }
+  return x;
+}
+
 at::Tensor run_network(const std::string& what, const Weights& weights, const Weights& inputs) {
-  if (what == "dit") {
+  if (what == "dit" || what == "denoise") {
     const twill::engine::WanDit dit(weights, detect_wan_config(weights), at::kFloat);
+    if (what == "denoise") {
+      return denoise(dit, inputs);
+    }
     twill::engine::DenseAttention attention;
     return dit.forward(inputs.get("x"), inputs.get("timestep"), inputs.get("context"), attention,
                        {});
@@ -39,12 +64,40 @@ at::Tensor run_network(const std::string& what, const Weights& weights, const We
   return vae.encode(inputs.get("video"), options);
 }
 
+std::map<std::string, at::Tensor> run_sampler(const std::string& name, const Weights& inputs) {
+  const at::Tensor velocity = inputs.get("velocity");
+  const auto sampler = twill::engine::make_sampler(
+      name, static_cast<std::int32_t>(velocity.size(0)), inputs.get("shift").item<double>());
+  std::vector<at::Tensor> steps{inputs.get("x")};
+  for (std::int64_t i = 0; i < velocity.size(0); ++i) {
+    steps.push_back(sampler->step(static_cast<std::size_t>(i), steps.back(), velocity[i]));
+  }
+  steps.erase(steps.begin());
+  return {{"out", at::stack(steps)}, {"t", at::tensor(sampler->t(), at::kDouble)}};
+}
+
+at::Tensor run_noise(const std::string& seed, const Weights& inputs) {
+  const at::Tensor shape = inputs.get("shape");
+  const std::vector<std::int64_t> sizes(shape.const_data_ptr<std::int64_t>(),
+                                        shape.const_data_ptr<std::int64_t>() + shape.numel());
+  return twill::engine::make_noise(sizes, std::stoull(seed));
+}
+
 int run(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
   twill::require(argc == 5, twill::ErrorCode::kUsage, "four arguments are needed");
   if (what == "text") {
     const auto table = twill::engine::TextTable::load(argv[2]);
     twill::engine::write_safetensors(argv[3], {{"out", table.encode(argv[4])}});
+    return 0;
+  }
+  if (what == "sampler") {
+    twill::engine::write_safetensors(argv[4], run_sampler(argv[2], Weights::open(argv[3])));
+    return 0;
+  }
+  if (what == "noise") {
+    twill::engine::write_safetensors(argv[4],
+                                     {{"out", run_noise(argv[2], Weights::open(argv[3]))}});
     return 0;
   }
   twill::engine::write_safetensors(

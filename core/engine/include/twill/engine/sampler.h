@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Walks from noise to a clip along the flow x = (1 - t) * clip + t * noise, whose velocity
+// (noise - clip) the network gives.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace twill::engine {
+
+enum class SamplerKind : std::uint8_t { kEuler, kUniPc };
+
+// The one list of names; model.json, the command line and the app use it.
+inline constexpr std::array<std::pair<SamplerKind, std::string_view>, 2> kSamplerNames{{
+    {SamplerKind::kEuler, "euler"},
+    {SamplerKind::kUniPc, "unipc"},
+}};
+
+// The steps of one clip: a sampler may remember earlier velocities, so each clip needs its own.
+class Sampler {
+ public:
+  virtual ~Sampler() = default;
+  // t before each step, descending: [steps], 1 = noise. The network's timestep is 1000 * t.
+  virtual std::vector<double> t() const = 0;
+  // x and velocity at t()[i], of one shape, device and floating dtype: x at t()[i + 1], at 0 after
+  // the last step. i counts 0, 1, 2, ...; anything else is a bug of the caller.
+  virtual at::Tensor step(std::size_t i, const at::Tensor& x, const at::Tensor& velocity) = 0;
+};
+
+// t is shift * u / (1 + (shift - 1) * u) for u evenly spaced over steps + 1 points.
+// "euler": u from 1 to 0. ComfyUI's ModelSamplingSD3 with the scheduler "simple" rounds u up to
+// thousandths, which changes nothing when steps divides 1000.
+// "unipc": the predictor and corrector of order 2 with B(h) = exp(h) - 1 of
+// https://arxiv.org/abs/2302.04867, predicting the clip; u from 1 to 0.001, then 0, and the first t
+// lowered by 1e-6 to keep log((1 - t) / t) finite, as in diffusers' UniPCMultistepScheduler with
+// use_flow_sigmas, which Wan uses. (diffusers also cuts the timestep that the network sees to a
+// whole number; here it is exact.) Throws Error(kUsage): a name not in kSamplerNames, steps < 1, or
+// a shift that is not above 0.
+std::unique_ptr<Sampler> make_sampler(std::string_view name, std::int32_t steps, double shift);
+
+}  // namespace twill::engine

@@ -1,0 +1,155 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/engine/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "twill/plan/error.h"
+
+namespace twill::engine {
+namespace {
+
+// steps + 1 values: u evenly spaced from 1 towards `last`, shifted, then 0.
+std::vector<double> shifted_times(std::int32_t steps, double shift, double last) {
+  std::vector<double> times;
+  for (std::int32_t i = 0; i < steps; ++i) {
+    const double u = 1.0 + (last - 1.0) * i / steps;
+    times.push_back(shift * u / (1.0 + (shift - 1.0) * u));
+  }
+  times.push_back(0.0);
+  return times;
+}
+
+class OrderedSampler : public Sampler {
+ public:
+  explicit OrderedSampler(std::vector<double> times) : times_(std::move(times)) {}
+
+  std::vector<double> t() const final { return {times_.begin(), times_.end() - 1}; }
+
+  at::Tensor step(std::size_t i, const at::Tensor& x, const at::Tensor& velocity) final {
+    TWILL_ASSERT(i == next_ && i < steps());
+    TWILL_ASSERT(x.sizes() == velocity.sizes() && x.scalar_type() == velocity.scalar_type());
+    ++next_;
+    return advance(i, x, velocity);
+  }
+
+ protected:
+  virtual at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& velocity) = 0;
+  double time(std::size_t i) const { return times_[i]; }
+  std::size_t steps() const { return times_.size() - 1; }
+
+ private:
+  std::vector<double> times_;
+  std::size_t next_ = 0;
+};
+
+class Euler final : public OrderedSampler {
+ public:
+  Euler(std::int32_t steps, double shift) : OrderedSampler(shifted_times(steps, shift, 0.0)) {}
+
+ private:
+  at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& velocity) override {
+    return at::add(x, velocity, time(i + 1) - time(i));
+  }
+};
+
+std::vector<double> unipc_times(std::int32_t steps, double shift) {
+  std::vector<double> times = shifted_times(steps, shift, 0.001);
+  times[0] -= 1e-6;
+  return times;
+}
+
+// Names follow the paper: m is the predicted clip, lambda = log(alpha / sigma) with alpha = 1 - t
+// and sigma = t, h the step in lambda, r an earlier lambda's distance in units of h.
+class UniPc final : public OrderedSampler {
+ public:
+  UniPc(std::int32_t steps, double shift) : OrderedSampler(unipc_times(steps, shift)) {}
+
+ private:
+  double lambda(std::size_t i) const { return std::log1p(-time(i)) - std::log(time(i)); }
+
+  // What the predictor and the corrector of the step from `from` to from + 1 share.
+  struct Step {
+    double keep;  // of x
+    double b;     // -alpha * B(h), of the other terms; of m at `from`, too
+    double h;
+  };
+  Step step_from(std::size_t from) const {
+    const double h = lambda(from + 1) - lambda(from);
+    return {
+        .keep = time(from + 1) / time(from), .b = -(1.0 - time(from + 1)) * std::expm1(-h), .h = h};
+  }
+  double r(std::size_t from) const {
+    return (lambda(from - 1) - lambda(from)) / (lambda(from + 1) - lambda(from));
+  }
+  // The first step knows one m; the last, to t = 0 where lambda is infinite, uses one.
+  int order_from(std::size_t from) const { return from == 0 || from + 1 == steps() ? 1 : 2; }
+
+  // x at i once more, now that the network has been asked there.
+  at::Tensor correct(std::size_t i, const at::Tensor& m) const {
+    const Step step = step_from(i - 1);
+    at::Tensor x = at::add(last_x_ * step.keep, last_m_, step.b);
+    const at::Tensor change = m - last_m_;
+    if (order_from(i - 1) == 1) {
+      return x.add_(change, 0.5 * step.b);
+    }
+    // rho solves rho_0 r^k + rho_1 = k! (k + 1) phi_(k+2)(-h) h / B(h), k = 0, 1.
+    const double phi_1 = std::expm1(-step.h);
+    const double phi_2 = phi_1 / -step.h - 1.0;
+    const double phi_3 = phi_2 / -step.h - 0.5;
+    const double r_0 = r(i - 1);
+    const double rho_0 = (phi_2 - 2.0 * phi_3) / phi_1 / (1.0 - r_0);
+    const double rho_1 = phi_2 / phi_1 - rho_0;
+    x.add_(before_last_m_ - last_m_, step.b * rho_0 / r_0);
+    return x.add_(change, step.b * rho_1);
+  }
+
+  at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& velocity) override {
+    const at::Tensor m = at::sub(x, velocity, time(i));
+    last_x_ = i == 0 ? x : correct(i, m);
+    before_last_m_ = last_m_;
+    last_m_ = m;
+    const Step step = step_from(i);
+    at::Tensor next = at::add(last_x_ * step.keep, m, step.b);
+    if (order_from(i) == 2) {
+      next.add_(before_last_m_ - m, 0.5 * step.b / r(i));
+    }
+    return next;
+  }
+
+  at::Tensor last_x_;  // corrected
+  at::Tensor last_m_;
+  at::Tensor before_last_m_;
+};
+
+std::string known_names() {
+  std::string names;
+  for (const auto& [kind, name] : kSamplerNames) {
+    names += concat(names.empty() ? "" : ", ", name);
+  }
+  return names;
+}
+
+}  // namespace
+
+std::unique_ptr<Sampler> make_sampler(std::string_view name, std::int32_t steps, double shift) {
+  const auto* found = std::find_if(kSamplerNames.begin(), kSamplerNames.end(),
+                                   [&](const auto& entry) { return entry.second == name; });
+  require(found != kSamplerNames.end(), ErrorCode::kUsage, "unknown sampler \"", name,
+          "\"; known are: ", known_names());
+  require(steps >= 1, ErrorCode::kUsage, "steps ", steps, " is below 1");
+  require(shift > 0.0 && std::isfinite(shift), ErrorCode::kUsage, "shift ", shift,
+          " is not a number above 0");
+  switch (found->first) {
+    case SamplerKind::kEuler:
+      return std::make_unique<Euler>(steps, shift);
+    case SamplerKind::kUniPc:
+      return std::make_unique<UniPc>(steps, shift);
+  }
+  TWILL_ASSERT(false);
+  return nullptr;
+}
+
+}  // namespace twill::engine

@@ -1,0 +1,132 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/engine/sampler.h"
+
+#include <cmath>
+#include <limits>
+#include <ostream>
+#include <stdexcept>
+#include <string>
+
+#include "engine_support.h"
+
+namespace twill::engine {
+namespace {
+
+struct Case {
+  const char* why;
+  std::string_view name;
+  std::int32_t steps;
+  double shift;
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << c.why; }
+
+class EverySampler : public ::testing::TestWithParam<Case> {};
+
+TEST_P(EverySampler, TimesFallFromNoiseTowardsTheClip) {
+  const Case& c = GetParam();
+  const std::vector<double> t = make_sampler(c.name, c.steps, c.shift)->t();
+  ASSERT_EQ(t.size(), static_cast<std::size_t>(c.steps));
+  // unipc keeps 1e-6 from 1.
+  EXPECT_DOUBLE_EQ(t[0], c.name == "unipc" ? 1.0 - 1e-6 : 1.0);
+  for (std::size_t i = 1; i < t.size(); ++i) {
+    EXPECT_LT(t[i], t[i - 1]);
+    EXPECT_GT(t[i], 0.0);
+  }
+}
+
+// Where the network knows the clip, every step stays on the straight flow and the last ends there:
+// true of any consistent sampler, whatever its order.
+TEST_P(EverySampler, KnownClipIsReachedAlongTheFlow) {
+  const Case& c = GetParam();
+  const at::Tensor clip = at::linspace(-2.0, 2.0, 24, at::kDouble).view({1, 2, 3, 4});
+  const at::Tensor noise = at::cos(at::arange(24, at::kDouble) * 5.0).view_as(clip);
+  const auto sampler = make_sampler(c.name, c.steps, c.shift);
+  std::vector<double> t = sampler->t();
+  t.push_back(0.0);
+  at::Tensor x = (1.0 - t[0]) * clip + t[0] * noise;
+  for (std::size_t i = 0; i + 1 < t.size(); ++i) {
+    x = sampler->step(i, x, noise - clip);
+    // alpha = 1 - t of the first t has no more than 1e-16 / 1e-6 of its digits.
+    const double allowed = 1e-9 * static_cast<double>(i + 1);
+    EXPECT_LE(((1.0 - t[i + 1]) * clip + t[i + 1] * noise - x).abs().max().item<double>(), allowed)
+        << "step " << i;
+  }
+}
+
+TEST_P(EverySampler, StepsOutOfOrderAreABug) {
+  const Case& c = GetParam();
+  const auto sampler = make_sampler(c.name, c.steps, c.shift);
+  const at::Tensor x = at::ones({2});
+  EXPECT_THROW(sampler->step(1, x, x), std::logic_error);
+  sampler->step(0, x, x);
+  EXPECT_THROW(sampler->step(0, x, x), std::logic_error);
+  for (std::size_t i = 1; i < static_cast<std::size_t>(c.steps); ++i) {
+    sampler->step(i, x, x);
+  }
+  EXPECT_THROW(sampler->step(static_cast<std::size_t>(c.steps), x, x), std::logic_error);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Samplers, EverySampler,
+    ::testing::Values(Case{"euler_one_step", "euler", 1, 3.0}, Case{"euler_demo", "euler", 20, 3.0},
+                      Case{"euler_no_shift", "euler", 7, 1.0},
+                      Case{"unipc_one_step_is_first_and_last", "unipc", 1, 3.0},
+                      Case{"unipc_two_steps_never_order_two", "unipc", 2, 3.0},
+                      Case{"unipc_three_steps", "unipc", 3, 5.0},
+                      Case{"unipc_wan", "unipc", 50, 5.0},
+                      Case{"unipc_shift_below_one", "unipc", 10, 0.5}),
+    [](const auto& test) { return std::string(test.param.why); });
+
+// dx/dt = g x from t = 1 to 0 has the solution exp(-g).
+double growth_error(std::string_view name, std::int32_t steps) {
+  constexpr double kGrowth = -2.0;
+  const auto sampler = make_sampler(name, steps, 1.0);
+  at::Tensor x = at::ones({1}, at::kDouble);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(steps); ++i) {
+    x = sampler->step(i, x, kGrowth * x);
+  }
+  return std::abs(x.item<double>() - std::exp(-kGrowth));
+}
+
+TEST(Sampler, ErrorFallsWithStepsAndUniPcsIsATenthOfEulers) {
+  // Euler is of order one: half the step, half the error.
+  EXPECT_NEAR(growth_error("euler", 64) / growth_error("euler", 128), 2.0, 0.1);
+  for (const std::int32_t steps : {16, 32, 64}) {
+    EXPECT_LT(growth_error("unipc", steps), 0.1 * growth_error("euler", steps)) << steps;
+  }
+}
+
+TEST(Sampler, EulerTimesAreThoseOfTheDemo) {
+  // shift 3, 4 steps: u = 1, 3/4, 1/2, 1/4 and t = 3u / (1 + 2u).
+  const std::vector<double> t = make_sampler("euler", 4, 3.0)->t();
+  const double wanted[4] = {1.0, 2.25 / 2.5, 1.5 / 2.0, 0.75 / 1.5};
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_DOUBLE_EQ(t[i], wanted[i]);
+  }
+}
+
+TEST(Sampler, ResultsKeepTheDtype) {
+  for (const auto& [kind, name] : kSamplerNames) {
+    const auto sampler = make_sampler(name, 3, 3.0);
+    at::Tensor x = at::ones({2}, at::kFloat);
+    for (std::size_t i = 0; i < 3; ++i) {
+      x = sampler->step(i, x, at::ones({2}, at::kFloat));
+      EXPECT_EQ(x.scalar_type(), at::kFloat) << name;
+    }
+    EXPECT_THROW(make_sampler(name, 3, 3.0)->step(0, x, x.to(at::kDouble)), std::logic_error);
+    EXPECT_THROW(make_sampler(name, 3, 3.0)->step(0, x, at::ones({1})), std::logic_error);
+  }
+}
+
+TEST(Sampler, RefusalsNameTheValue) {
+  EXPECT_ERROR(make_sampler("heun", 20, 3.0), "unknown sampler \"heun\"; known are: euler, unipc");
+  EXPECT_ERROR(make_sampler("euler", 0, 3.0), "steps 0 is below 1");
+  EXPECT_ERROR(make_sampler("unipc", 20, 0.0), "shift 0 is not a number above 0");
+  EXPECT_ERROR(make_sampler("unipc", 20, std::numeric_limits<double>::infinity()), "shift inf");
+  EXPECT_ERROR(make_sampler("euler", 20, std::nan("")), "shift nan");
+}
+
+}  // namespace
+}  // namespace twill::engine
