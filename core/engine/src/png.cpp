@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <span>
+
+#include "twill/engine/video_io.h"
+#include "twill/plan/error.h"
+#include "video_io_formats.h"
+
+namespace twill::engine {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+void append_number(Bytes& bytes, std::uint32_t value) {
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    bytes.push_back(static_cast<std::uint8_t>(value >> shift));
+  }
+}
+
+std::uint32_t crc32(std::span<const std::uint8_t> bytes) {
+  static const std::array<std::uint32_t, 256> kTable = [] {
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t i = 0; i < 256; ++i) {
+      std::uint32_t value = i;
+      for (int bit = 0; bit < 8; ++bit) {
+        value = (value >> 1) ^ ((value & 1) != 0 ? 0xedb88320u : 0u);
+      }
+      table[i] = value;
+    }
+    return table;
+  }();
+  std::uint32_t crc = ~0u;
+  for (const std::uint8_t byte : bytes) {
+    crc = (crc >> 8) ^ kTable[(crc ^ byte) & 0xff];
+  }
+  return ~crc;
+}
+
+std::uint32_t adler32(std::span<const std::uint8_t> bytes) {
+  std::uint32_t a = 1;
+  std::uint32_t b = 0;
+  for (const std::uint8_t byte : bytes) {
+    a = (a + byte) % 65521;
+    b = (b + a) % 65521;
+  }
+  return (b << 16) | a;
+}
+
+void append_chunk(Bytes& png, const char* name, const Bytes& data) {
+  append_number(png, static_cast<std::uint32_t>(data.size()));
+  const std::size_t checked = png.size();
+  png.insert(png.end(), name, name + 4);
+  png.insert(png.end(), data.begin(), data.end());
+  append_number(png, crc32(std::span(png).subspan(checked)));
+}
+
+// A zlib stream (RFC 1950) of stored blocks (RFC 1951, 3.2.4).
+Bytes stored(const Bytes& data) {
+  constexpr std::size_t kBlock = 65535;
+  Bytes stream{0x78, 0x01};
+  for (std::size_t begin = 0; begin < data.size(); begin += kBlock) {
+    const std::size_t size = std::min(kBlock, data.size() - begin);
+    const auto low = static_cast<std::uint8_t>(size & 0xff);
+    const auto high = static_cast<std::uint8_t>(size >> 8);
+    stream.push_back(begin + size == data.size() ? 1 : 0);
+    for (const int byte : {+low, +high, ~low, ~high}) {
+      stream.push_back(static_cast<std::uint8_t>(byte));
+    }
+    stream.insert(stream.end(), data.begin() + static_cast<std::ptrdiff_t>(begin),
+                  data.begin() + static_cast<std::ptrdiff_t>(begin + size));
+  }
+  append_number(stream, adler32(data));
+  return stream;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> encode_plain_png(const at::Tensor& picture) {
+  const std::int64_t height = picture.size(0);
+  const std::int64_t row_bytes = picture.size(1) * 3;
+  const std::uint8_t* pixels = picture.const_data_ptr<std::uint8_t>();
+  Bytes rows;
+  for (std::int64_t y = 0; y < height; ++y) {
+    rows.push_back(0);  // no filter
+    rows.insert(rows.end(), pixels + y * row_bytes, pixels + (y + 1) * row_bytes);
+  }
+  Bytes header;
+  append_number(header, static_cast<std::uint32_t>(picture.size(1)));
+  append_number(header, static_cast<std::uint32_t>(height));
+  for (const std::uint8_t byte : {8, 2, 0, 0, 0}) {  // 8 bits, RGB, no interlacing
+    header.push_back(byte);
+  }
+  Bytes png{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  append_chunk(png, "IHDR", header);
+  append_chunk(png, "IDAT", stored(rows));
+  append_chunk(png, "IEND", {});
+  return png;
+}
+
+void write_png(const std::filesystem::path& file, const at::Tensor& picture) {
+  require(picture.scalar_type() == at::kByte && picture.dim() == 3 && picture.size(2) == 3 &&
+              picture.numel() > 0,
+          ErrorCode::kUsage, file.string(), ": a picture of shape ", picture.sizes(), " and dtype ",
+          c10::toString(picture.scalar_type()), " is not [height, width, 3] of bytes");
+  constexpr std::int64_t kMaxSide = 65535;
+  constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;  // a chunk holds less than 2 GiB
+  require(
+      picture.size(0) <= kMaxSide && picture.size(1) <= kMaxSide && picture.numel() <= kMaxBytes,
+      ErrorCode::kUsage, file.string(), ": a picture of ", picture.size(1), "x", picture.size(0),
+      " is too large");
+#ifdef TWILL_HAS_VIDEO
+  const Bytes bytes = encode_png(picture.contiguous());
+#else
+  const Bytes bytes = encode_plain_png(picture.contiguous());
+#endif
+  write_then_rename(file, [&](const std::filesystem::path& temporary) {
+    std::ofstream stream(temporary, std::ios::binary | std::ios::trunc);
+    stream.write(reinterpret_cast<const char*>(bytes.data()),
+                 static_cast<std::streamsize>(bytes.size()));
+    stream.close();
+    require(stream.good(), ErrorCode::kSystem, file.string(),
+            ": cannot be written: ", std::strerror(errno));
+  });
+}
+
+}  // namespace twill::engine

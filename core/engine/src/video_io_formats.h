@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What the writers of clips and pictures share.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace twill::engine {
+
+struct VideoFormat {
+  std::string_view ending;
+  std::string_view muxer;    // in libav, as is
+  std::string_view encoder;  // this
+  bool even_size;            // colour is stored per 2x2 pixels
+  double max_fps;            // gif counts hundredths of a second, and players slow 1 of them down
+};
+inline constexpr std::array<VideoFormat, 4> kVideoFormats{{
+    {".mp4", "mp4", "libx264", true, 1000.0},
+    {".webm", "webm", "libvpx-vp9", true, 1000.0},
+    {".gif", "gif", "gif", false, 50.0},
+    {".webp", "webp", "libwebp_anim", false, 1000.0},
+}};
+
+// Calls `write` with a new name in the folder of `file`, then renames; removes what is left when
+// either fails. Throws Error(kSystem) when the renaming does.
+void write_then_rename(const std::filesystem::path& file,
+                       const std::function<void(const std::filesystem::path&)>& write);
+
+// Only in builds with libav. frames, picture: contiguous uint8. Errors name `file`, not
+// `temporary`.
+bool can_encode(const VideoFormat& format);
+void encode_video(const VideoFormat& format, const std::filesystem::path& temporary,
+                  const std::filesystem::path& file, const at::Tensor& frames, double fps,
+                  const std::map<std::string, std::string>& metadata);
+std::vector<std::uint8_t> encode_png(const at::Tensor& picture);
+
+// In every build: the bytes of a PNG without compression.
+std::vector<std::uint8_t> encode_plain_png(const at::Tensor& picture);
+
+}  // namespace twill::engine

@@ -1,0 +1,158 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "twill/engine/video_io.h"
+#include "twill/plan/error.h"
+#include "video_io_libav.h"
+
+namespace twill::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kMaxBytes = std::int64_t{16} << 30;
+
+class Decoder {
+ public:
+  explicit Decoder(const fs::path& file) : file_(file.string()) {
+    std::error_code error;
+    require(fs::is_regular_file(file, error), ErrorCode::kFile, file_, ": no such file");
+    // A file from outside can neither name other files nor reach a little-tested demuxer.
+    libav::Options options;
+    options.set("protocol_whitelist", "file");
+    options.set("format_whitelist", "mov,matroska,gif,png_pipe");
+    check(avformat_open_input(&container_, libav::url(file_).c_str(), nullptr, &options.entries));
+    try {
+      open_decoder();
+    } catch (...) {
+      avformat_close_input(&container_);
+      throw;
+    }
+  }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+  ~Decoder() { avformat_close_input(&container_); }
+
+  Video read() {
+    Video video;
+    const AVStream& stream = *container_->streams[stream_];
+    const AVRational rate =
+        stream.avg_frame_rate.num > 0 ? stream.avg_frame_rate : stream.r_frame_rate;
+    video.fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0.0;
+    const AVDictionaryEntry* entry = nullptr;
+    while ((entry = av_dict_get(container_->metadata, "", entry, AV_DICT_IGNORE_SUFFIX)) !=
+           nullptr) {
+      std::string key = entry->key;
+      std::transform(key.begin(), key.end(), key.begin(),
+                     [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+      video.metadata[key] = entry->value;
+    }
+    decode_all();
+    require(!frames_.empty(), ErrorCode::kFile, file_, ": holds no frame");
+    video.frames = at::stack(frames_);
+    return video;
+  }
+
+ private:
+  void check(int code) const {
+    require(code >= 0, ErrorCode::kFile, file_, ": cannot be read: ", libav::reason(code));
+  }
+
+  void open_decoder() {
+    check(avformat_find_stream_info(container_, nullptr));
+    const AVCodec* decoder = nullptr;
+    stream_ = av_find_best_stream(container_, AVMEDIA_TYPE_VIDEO, -1, -1, &decoder, 0);
+    check(stream_);
+    codec_.reset(avcodec_alloc_context3(decoder));
+    TWILL_ASSERT(codec_ != nullptr && packet_ != nullptr && frame_ != nullptr);
+    check(avcodec_parameters_to_context(codec_.get(), container_->streams[stream_]->codecpar));
+    codec_->max_pixels = kMaxBytes / 3;
+    codec_->thread_count = 0;
+    check(avcodec_open2(codec_.get(), decoder, nullptr));
+  }
+
+  void decode_all() {
+    int code = 0;
+    while ((code = av_read_frame(container_, packet_.get())) >= 0) {
+      if (packet_->stream_index == stream_) {
+        decode(packet_.get());
+      }
+      av_packet_unref(packet_.get());
+    }
+    require(code == AVERROR_EOF, ErrorCode::kFile, file_,
+            ": cannot be read: ", libav::reason(code));
+    decode(nullptr);
+  }
+
+  void decode(const AVPacket* packet) {
+    check(avcodec_send_packet(codec_.get(), packet));
+    for (;;) {
+      const int code = avcodec_receive_frame(codec_.get(), frame_.get());
+      if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) {
+        return;
+      }
+      check(code);
+      append(*frame_);
+    }
+  }
+
+  void append(const AVFrame& frame) {
+    require((frame.decode_error_flags | (frame.flags & AV_FRAME_FLAG_CORRUPT)) == 0,
+            ErrorCode::kFile, file_, ": frame ", frames_.size(), " is damaged");
+    if (!scaler_) {
+      make_scaler(frame);
+    }
+    require(frame.width == picture_->width && frame.height == picture_->height &&
+                frame.format == format_,
+            ErrorCode::kFile, file_, ": frame ", frames_.size(), " has another size or format");
+    const std::int64_t frame_bytes = std::int64_t{3} * frame.width * frame.height;
+    require(frame_bytes * (static_cast<std::int64_t>(frames_.size()) + 1) <= kMaxBytes,
+            ErrorCode::kFile, file_, ": holds over 16 GiB of frames");
+    sws_scale(scaler_.get(), frame.data, frame.linesize, 0, frame.height, picture_->data,
+              picture_->linesize);
+    frames_.push_back(at::empty({frame.height, frame.width, 3}, at::kByte));
+    av_image_copy_plane(frames_.back().mutable_data_ptr<std::uint8_t>(), 3 * frame.width,
+                        picture_->data[0], picture_->linesize[0], 3 * frame.width, frame.height);
+  }
+
+  void make_scaler(const AVFrame& frame) {
+    format_ = frame.format;
+    picture_ = libav::new_frame(AV_PIX_FMT_RGB24, frame.width, frame.height);
+    scaler_.reset(sws_getContext(frame.width, frame.height, static_cast<AVPixelFormat>(format_),
+                                 frame.width, frame.height, AV_PIX_FMT_RGB24,
+                                 SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, nullptr,
+                                 nullptr, nullptr));
+    require(scaler_ != nullptr, ErrorCode::kFile, file_, ": its pixels cannot be read as RGB");
+    // AVColorSpace and the SWS_CS_ numbers agree; what no one stated is taken as swscale does.
+    const int* coefficients = sws_getCoefficients(
+        frame.colorspace == AVCOL_SPC_UNSPECIFIED ? SWS_CS_DEFAULT : frame.colorspace);
+    constexpr int kOne = 1 << 16;
+    sws_setColorspaceDetails(scaler_.get(), coefficients, frame.color_range == AVCOL_RANGE_JPEG,
+                             coefficients, 1, 0, kOne, kOne);
+  }
+
+  std::string file_;
+  AVFormatContext* container_ = nullptr;
+  int stream_ = 0;
+  libav::Codec codec_;
+  libav::Packet packet_{av_packet_alloc()};
+  libav::Frame frame_{av_frame_alloc()};
+  libav::Scaler scaler_;
+  libav::Frame picture_;  // RGB24
+  int format_ = 0;        // of the decoded frames
+  std::vector<at::Tensor> frames_;
+};
+
+}  // namespace
+
+Video read_video(const fs::path& file) {
+  libav::be_quiet();
+  return Decoder(file).read();
+}
+
+}  // namespace twill::engine

@@ -1,0 +1,222 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/engine/video_io.h"
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <limits>
+#include <ostream>
+#include <vector>
+
+#include "engine_support.h"
+#include "twill/engine/noise.h"
+#include "twill/engine/video_metrics.h"
+#include "video_io_formats.h"
+
+namespace twill::engine {
+namespace {
+
+using testing::TempDir;
+
+std::int64_t entries_in(const TempDir& folder) {
+  return std::distance(std::filesystem::directory_iterator(folder.path()), {});
+}
+
+#ifndef TWILL_HAS_VIDEO
+
+TEST(VideoIo, BuildsWithoutLibavSaySo) {
+  const TempDir folder;
+  const at::Tensor clip = at::zeros({2, 16, 16, 3}, at::kByte);
+  EXPECT_TRUE(writable_video_endings().empty());
+  EXPECT_ERROR(check_video_file("a.mp4"), "a.mp4: this build was made without libav");
+  EXPECT_ERROR(write_video(folder / "a.mp4", clip, 16), "this build was made without libav");
+  EXPECT_ERROR(read_video(folder / "a.mp4"), "this build was made without libav");
+  EXPECT_ERROR(check_video_file("a.avi"), "the ending \".avi\" is not one of a video");
+  EXPECT_EQ(entries_in(folder), 0);
+}
+
+#else
+
+// Waves of colour that move: what a codec keeps well.
+at::Tensor smooth_clip(std::int64_t frames, std::int64_t height, std::int64_t width) {
+  const auto axis = [](std::int64_t size, std::int64_t dim) {
+    std::vector<std::int64_t> shape(4, 1);
+    shape[static_cast<std::size_t>(dim)] = size;
+    return at::arange(size, at::kFloat).view(shape);
+  };
+  const at::Tensor phase = axis(frames, 0) * 0.2 + axis(3, 3) * 1.1;
+  const at::Tensor wave = at::sin(axis(height, 1) * 0.05 + phase) + at::cos(axis(width, 2) * 0.04);
+  return (wave * 55 + 128).round().to(at::kByte);
+}
+
+struct Case {
+  const char* why;
+  const char* file;
+  std::int64_t frames;
+  std::int64_t height;
+  std::int64_t width;
+  double fps;
+  double least_db;
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << c.why; }
+
+class RoundTrip : public ::testing::TestWithParam<Case> {};
+
+TEST_P(RoundTrip, KeepsFramesSizeAndRate) {
+  const Case& c = GetParam();
+  try {
+    check_video_file(c.file);
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  const TempDir folder;
+  const at::Tensor clip = smooth_clip(c.frames, c.height, c.width);
+  write_video(folder / c.file, clip, c.fps);
+  EXPECT_EQ(entries_in(folder), 1);
+  const Video video = read_video(folder / c.file);
+  ASSERT_EQ(video.frames.sizes(), clip.sizes());
+  EXPECT_EQ(video.frames.scalar_type(), at::kByte);
+  // .webm counts milliseconds, .gif hundredths.
+  EXPECT_NEAR(video.fps, c.fps, 0.02 * c.fps);
+  const double db = psnr(video.frames, clip);
+  std::cout << c.why << ": " << db << " dB\n";
+  EXPECT_GE(db, c.least_db);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Formats, RoundTrip,
+    ::testing::Values(Case{"mp4", "a.mp4", 17, 96, 160, 16, 38},
+                      Case{"mp4_film_rate", "a.mp4", 5, 64, 64, 24000.0 / 1001.0, 38},
+                      Case{"mp4_one_frame", "a.mp4", 1, 64, 64, 16, 38},
+                      Case{"mp4_no_multiple_of_16", "a.mp4", 3, 50, 38, 16, 38},
+                      Case{"capital_ending", "A.MP4", 2, 32, 32, 16, 38},
+                      Case{"colon_is_no_protocol", "a:b.mp4", 2, 32, 32, 16, 38},
+                      Case{"webm", "a.webm", 9, 96, 160, 16, 38},
+                      Case{"gif", "a.gif", 9, 96, 160, 16, 30},
+                      Case{"gif_odd_size", "a.gif", 3, 33, 47, 20, 30}),
+    [](const auto& test) { return std::string(test.param.why); });
+
+TEST(VideoIo, MetadataIsKept) {
+  const TempDir folder;
+  const std::map<std::string, std::string> metadata = {
+      {"prompt", "a red ball, \"Grüße\" = 100 %; 球\nnext line"},
+      {"negative_prompt", ""},
+      {"seed", "42"},
+      {"a key of our own", "{\"steps\": 20}"}};
+  const at::Tensor clip = smooth_clip(2, 32, 32);
+  write_video(folder / "a.mp4", clip, 16, metadata);
+  const Video mp4 = read_video(folder / "a.mp4");
+  for (const auto& [key, value] : metadata) {
+    const auto found = mp4.metadata.find(key);
+    // A key with an empty value is as good as none.
+    EXPECT_EQ(found == mp4.metadata.end() ? "" : found->second, value) << key;
+  }
+  write_video(folder / "a.webm", clip, 16, metadata);
+  const Video webm = read_video(folder / "a.webm");
+  EXPECT_EQ(webm.metadata.at("prompt"), metadata.at("prompt"));
+  EXPECT_EQ(webm.metadata.at("seed"), "42");
+}
+
+TEST(VideoIo, GifKeepsFewColoursExactly) {
+  const TempDir folder;
+  at::Tensor clip = at::zeros({3, 24, 24, 3}, at::kByte);
+  clip.narrow(1, 0, 12).select(3, 0).fill_(201);
+  clip.narrow(2, 5, 9).select(3, 2).fill_(77);
+  clip[2].narrow(0, 3, 4).fill_(250);
+  write_video(folder / "a.gif", clip, 10);
+  EXPECT_TRUE(read_video(folder / "a.gif").frames.equal(clip));
+}
+
+TEST(VideoIo, ViewsAreWrittenAsTheyLook) {
+  const TempDir folder;
+  const at::Tensor wide = smooth_clip(3, 32, 64);
+  write_video(folder / "a.gif", wide.narrow(2, 8, 32), 10);
+  write_video(folder / "b.gif", wide.narrow(2, 8, 32).contiguous(), 10);
+  EXPECT_TRUE(read_video(folder / "a.gif").frames.equal(read_video(folder / "b.gif").frames));
+}
+
+TEST(VideoIo, AnOlderFileIsReplaced) {
+  const TempDir folder;
+  write_video(folder / "a.mp4", smooth_clip(2, 32, 32), 16);
+  write_video(folder / "a.mp4", smooth_clip(3, 32, 32), 16);
+  EXPECT_EQ(read_video(folder / "a.mp4").frames.size(0), 3);
+  EXPECT_EQ(entries_in(folder), 1);
+}
+
+TEST(VideoIo, EndingsAreAskedBeforeTheWork) {
+  for (const std::string& ending : writable_video_endings()) {
+    EXPECT_NO_THROW(check_video_file("a" + ending));
+  }
+  EXPECT_ERROR(check_video_file("out/a.avi"),
+               "out/a.avi: the ending \".avi\" is not one of a video: .mp4, .webm, .gif, .webp");
+  EXPECT_ERROR(check_video_file("clip"), "clip: the ending \"\" is not one of a video");
+  EXPECT_FALSE(can_encode({".x", "mp4", "no such encoder", false, 1.0}));
+}
+
+TEST(VideoIo, RefusalsNameTheValueAndLeaveNothingBehind) {
+  const TempDir folder;
+  const at::Tensor clip = smooth_clip(2, 32, 32);
+  const auto file = folder / "a.mp4";
+  EXPECT_ERROR(write_video(file, smooth_clip(1, 32, 31), 16),
+               "a.mp4: .mp4 holds even sizes only, not 31x32");
+  EXPECT_ERROR(write_video(folder / "a.webm", smooth_clip(1, 31, 32), 16), "not 32x31");
+  EXPECT_ERROR(write_video(file, clip, 0), "a.mp4: 0 fps is not in 0.01..1000");
+  EXPECT_ERROR(write_video(file, clip, std::numeric_limits<double>::quiet_NaN()), "nan fps");
+  EXPECT_ERROR(write_video(folder / "a.gif", clip, 60), "60 fps is not in 0.01..50");
+  EXPECT_ERROR(write_video(file, clip.to(at::kFloat), 16), "dtype Float");
+  EXPECT_ERROR(write_video(file, clip[0], 16), "a clip of shape [32, 32, 3]");
+  EXPECT_ERROR(write_video(file, clip.narrow(0, 0, 0), 16), "a clip of shape [0, 32, 32, 3]");
+  EXPECT_ERROR(
+      write_video(file, clip.narrow(1, 0, 2).expand({2, 2, 32, 3}).repeat({1, 1, 600, 1}), 16),
+      "a.mp4: 19200x2 is larger than 16383x16383");
+  EXPECT_ERROR(write_video(folder / "none/a.mp4", clip, 16),
+               "none/a.mp4: cannot be written: No such file or directory");
+  EXPECT_EQ(entries_in(folder), 0);
+  std::filesystem::create_directories(folder / "taken.mp4" / "x");
+  EXPECT_ERROR(write_video(folder / "taken.mp4", clip, 16), "taken.mp4: cannot be written: ");
+  EXPECT_EQ(entries_in(folder), 1);
+}
+
+TEST(VideoIo, FilesThatAreNoVideosAreRefused) {
+  const TempDir folder;
+  EXPECT_ERROR(read_video(folder / "none.mp4"), "none.mp4: no such file");
+  EXPECT_ERROR(read_video(folder.path()), "no such file");
+  std::ofstream(folder / "text.mp4") << "no video";
+  EXPECT_ERROR(read_video(folder / "text.mp4"), "text.mp4: cannot be read: ");
+  // A list of other files: what a reader that trusts its input would follow.
+  write_video(folder / "a.mp4", smooth_clip(2, 32, 32), 16);
+  std::ofstream(folder / "list.mp4") << "ffconcat version 1.0\nfile a.mp4\n";
+  EXPECT_ERROR(read_video(folder / "list.mp4"), "list.mp4: cannot be read: ");
+}
+
+// Whatever bytes are lost or changed, the answer is a clip or an Error.
+TEST(VideoIo, DamagedFilesNeverCrash) {
+  const TempDir folder;
+  for (const char* name : {"a.mp4", "a.webm", "a.gif"}) {
+    write_video(folder / name, smooth_clip(4, 32, 32), 16);
+    std::ifstream stream(folder / name, std::ios::binary);
+    const std::string whole(std::istreambuf_iterator<char>(stream), {});
+    for (std::size_t i = 0; i < 40; ++i) {
+      std::string damaged = whole;
+      if (i % 2 == 0) {
+        damaged.resize(whole.size() * i / 40);
+      } else {
+        damaged[(i * 7919) % whole.size()] ^= 0x55;
+      }
+      const auto file = folder / concat("damaged-", name);
+      std::ofstream(file, std::ios::binary) << damaged;
+      try {
+        EXPECT_EQ(read_video(file).frames.size(3), 3);
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kFile) << error.what();
+      }
+    }
+  }
+}
+
+#endif
+
+}  // namespace
+}  // namespace twill::engine
