@@ -7,13 +7,16 @@
 //   engine_probe text TABLE OUTPUTS PROMPT
 //   engine_probe sampler NAME INPUTS OUTPUTS
 //   engine_probe noise SEED INPUTS OUTPUTS
+//   engine_probe video FILE INPUTS OUTPUTS
 // Inputs: dit: x, timestep, context; denoise (all steps of "euler"): x, context, steps, shift;
 // vae_decode: latents; vae_encode: video; both may hold `chunk`; sampler: x, velocity [steps, ...],
-// shift; noise: shape. Output: `out`; sampler: also `t`, and `out` is x after each step.
+// shift; noise: shape; video: frames, fps. Output: `out`; sampler: also `t`, and `out` is x after
+// each step; video: `out` is the size of FILE in bytes.
 #include <ATen/ATen.h>
 
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,6 +24,7 @@
 #include "twill/engine/noise.h"
 #include "twill/engine/sampler.h"
 #include "twill/engine/text_table.h"
+#include "twill/engine/video_io.h"
 #include "twill/engine/wan_dit.h"
 #include "twill/engine/wan_vae.h"
 #include "twill/engine/weights.h"
@@ -83,6 +87,17 @@ at::Tensor run_noise(const std::string& seed, const Weights& inputs) {
   return twill::engine::make_noise(sizes, std::stoull(seed));
 }
 
+at::Tensor write_clip(const std::filesystem::path& file, const Weights& inputs) {
+  const at::Tensor frames = inputs.get("frames");
+  if (file.extension() == ".png") {
+    twill::engine::write_png(file, frames[0]);
+  } else {
+    twill::engine::write_video(file, frames, inputs.get("fps").item<double>(),
+                               {{"prompt", "a red ball"}, {"seed", "42"}});
+  }
+  return at::scalar_tensor(static_cast<std::int64_t>(std::filesystem::file_size(file)), at::kLong);
+}
+
 int run(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
   twill::require(argc == 5, twill::ErrorCode::kUsage, "four arguments are needed");
@@ -98,6 +113,11 @@ int run(int argc, char** argv) {
   if (what == "noise") {
     twill::engine::write_safetensors(argv[4],
                                      {{"out", run_noise(argv[2], Weights::open(argv[3]))}});
+    return 0;
+  }
+  if (what == "video") {
+    twill::engine::write_safetensors(argv[4],
+                                     {{"out", write_clip(argv[2], Weights::open(argv[3]))}});
     return 0;
   }
   twill::engine::write_safetensors(
