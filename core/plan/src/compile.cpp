@@ -68,10 +68,7 @@ std::optional<TileList> compile_in_order(const KeyRegions& regions, const OrderG
       list.tiles += key_tiles;
     } else {
       kept.words() = always.words();
-      for (const GridBox* box = geometry.boxes_begin(query_tile);
-           box != geometry.boxes_end(query_tile); ++box) {
-        regions.add_moving(*box, geometry, kept);
-      }
+      regions.add_moving(geometry.boxes(query_tile), geometry, kept);
       list.tiles += append_runs(kept, list.runs);
     }
     if (list.tiles > most) {

@@ -4,6 +4,7 @@
 #include "key_regions.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "rounding.h"
 
@@ -71,17 +72,11 @@ void KeyRegions::add_fixed(const OrderGeometry& geometry, TileSet& tiles) const 
   }
 }
 
-void KeyRegions::add_moving(const GridBox& queries, const OrderGeometry& geometry,
+void KeyRegions::add_moving(std::span<const GridBox> queries, const OrderGeometry& geometry,
                             TileSet& tiles) const {
-  const std::int32_t sizes[] = {layout_.frames, layout_.rows, layout_.cols};
   for (const Sweep& sweep : sweeps_) {
-    GridBox keys;
-    for (std::size_t axis = 0; axis < 3; ++axis) {
-      keys.begin[axis] = std::max(queries.begin[axis] + sweep.low[axis], 0);
-      keys.end[axis] = std::min(queries.end[axis] + sweep.high[axis], sizes[axis]);
-    }
-    if (!keys.empty()) {
-      geometry.add_tiles(keys, tiles);
+    for (const GridBox& box : queries) {
+      add_sweep(sweep, box, geometry, tiles);
     }
   }
   for (const Bands& bands : bands_) {
@@ -89,44 +84,67 @@ void KeyRegions::add_moving(const GridBox& queries, const OrderGeometry& geometr
   }
 }
 
-void KeyRegions::add_bands(const Bands& bands, const GridBox& queries,
+void KeyRegions::add_sweep(const Sweep& sweep, const GridBox& queries,
                            const OrderGeometry& geometry, TileSet& tiles) const {
-  const std::int32_t frame_first = queries.begin[0] - bands.frames;
-  const std::int32_t frame_last = queries.end[0] - 1 + bands.frames;
-  const std::int32_t width = queries.end[2] - queries.begin[2];
-  // Where the bands of one row reach those of the next, a block of rows is one range.
-  const bool rows_join = width + 2 * bands.half_width >= layout_.cols;
-  const std::int32_t step = rows_join ? queries.end[1] - queries.begin[1] : 1;
-  for (std::int32_t row = queries.begin[1]; row < queries.end[1]; row += step) {
-    const std::int32_t first = row * layout_.cols + queries.begin[2] - bands.half_width;
-    const std::int32_t last =
-        (row + step - 1) * layout_.cols + queries.end[2] - 1 + bands.half_width;
-    add_comb(frame_first, frame_last, first, last, geometry, tiles);
+  const std::int32_t sizes[] = {layout_.frames, layout_.rows, layout_.cols};
+  GridBox keys;
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    keys.begin[axis] = std::max(queries.begin[axis] + sweep.low[axis], 0);
+    keys.end[axis] = std::min(queries.end[axis] + sweep.high[axis], sizes[axis]);
+  }
+  if (!keys.empty()) {
+    geometry.add_tiles(keys, tiles);
   }
 }
 
-// Raster ranges first..last of each frame in frame_first..frame_last; a range may reach over its
-// frame's ends, and all is cut at the grid's ends.
-void KeyRegions::add_comb(std::int32_t frame_first, std::int32_t frame_last, std::int32_t first,
-                          std::int32_t last, const OrderGeometry& geometry, TileSet& tiles) const {
+void KeyRegions::add_bands(const Bands& bands, std::span<const GridBox> queries,
+                           const OrderGeometry& geometry, TileSet& tiles) const {
+  std::optional<Comb> open;  // grows while the ranges of the next queries touch it
+  for (const GridBox& box : queries) {
+    const std::int32_t width = box.end[2] - box.begin[2];
+    // Where the bands of one row reach those of the next, a block of rows is one range.
+    const bool rows_join = width + 2 * bands.half_width >= layout_.cols;
+    const std::int32_t step = rows_join ? box.end[1] - box.begin[1] : 1;
+    for (std::int32_t row = box.begin[1]; row < box.end[1]; row += step) {
+      const Comb comb{.frame_first = box.begin[0] - bands.frames,
+                      .frame_last = box.end[0] - 1 + bands.frames,
+                      .first = row * layout_.cols + box.begin[2] - bands.half_width,
+                      .last = (row + step - 1) * layout_.cols + box.end[2] - 1 + bands.half_width};
+      if (open && open->frame_first == comb.frame_first && open->frame_last == comb.frame_last &&
+          comb.first >= open->first && comb.first <= open->last + 1) {
+        open->last = std::max(open->last, comb.last);
+        continue;
+      }
+      if (open) {
+        add_comb(*open, geometry, tiles);
+      }
+      open = comb;
+    }
+  }
+  if (open) {
+    add_comb(*open, geometry, tiles);
+  }
+}
+
+void KeyRegions::add_comb(const Comb& comb, const OrderGeometry& geometry, TileSet& tiles) const {
   const std::int32_t frame_tokens = layout_.frame_tokens();
-  const std::int32_t first_frame = floor_divide(first, frame_tokens);
-  const std::int32_t last_frame = floor_divide(last, frame_tokens);
-  const std::int32_t first_in_frame = first - first_frame * frame_tokens;
-  const std::int32_t last_in_frame = last - last_frame * frame_tokens;
+  const std::int32_t first_frame = floor_divide(comb.first, frame_tokens);
+  const std::int32_t last_frame = floor_divide(comb.last, frame_tokens);
+  const std::int32_t first_in_frame = comb.first - first_frame * frame_tokens;
+  const std::int32_t last_in_frame = comb.last - last_frame * frame_tokens;
   if (first_frame == last_frame) {
-    add_in_frames(frame_first + first_frame, frame_last + first_frame, first_in_frame,
+    add_in_frames(comb.frame_first + first_frame, comb.frame_last + first_frame, first_in_frame,
                   last_in_frame, geometry, tiles);
     return;
   }
-  add_in_frames(frame_first + first_frame, frame_last + first_frame, first_in_frame,
+  add_in_frames(comb.frame_first + first_frame, comb.frame_last + first_frame, first_in_frame,
                 frame_tokens - 1, geometry, tiles);
   if (last_frame - first_frame >= 2) {
-    add_in_frames(frame_first + first_frame + 1, frame_last + last_frame - 1, 0, frame_tokens - 1,
-                  geometry, tiles);
+    add_in_frames(comb.frame_first + first_frame + 1, comb.frame_last + last_frame - 1, 0,
+                  frame_tokens - 1, geometry, tiles);
   }
-  add_in_frames(frame_first + last_frame, frame_last + last_frame, 0, last_in_frame, geometry,
-                tiles);
+  add_in_frames(comb.frame_first + last_frame, comb.frame_last + last_frame, 0, last_in_frame,
+                geometry, tiles);
 }
 
 // Tokens first..last of a frame, the same in each frame: part of a row, rows, part of a row.

@@ -8,7 +8,7 @@
 
 #include <array>
 #include <cstdint>
-#include <variant>
+#include <span>
 #include <vector>
 
 #include "order_geometry.h"
@@ -23,7 +23,8 @@ class KeyRegions {
   // Adds the key tiles that every query keeps: stripes.
   void add_fixed(const OrderGeometry& geometry, TileSet& tiles) const;
   // Adds the key tiles that any query of `queries` keeps, fixed ones left out.
-  void add_moving(const GridBox& queries, const OrderGeometry& geometry, TileSet& tiles) const;
+  void add_moving(std::span<const GridBox> queries, const OrderGeometry& geometry,
+                  TileSet& tiles) const;
 
  private:
   // Windows: key - query in [low, high] on each axis, in tokens.
@@ -40,10 +41,17 @@ class KeyRegions {
   void add_part(const VerticalStripe& part);
   void add_part(const Window& part);
 
-  void add_bands(const Bands& bands, const GridBox& queries, const OrderGeometry& geometry,
+  // Raster ranges first..last of each frame in frame_first..frame_last; a range may reach over its
+  // frame's ends, and all is cut at the grid's ends.
+  struct Comb {
+    std::int32_t frame_first, frame_last, first, last;
+  };
+
+  void add_sweep(const Sweep& sweep, const GridBox& queries, const OrderGeometry& geometry,
                  TileSet& tiles) const;
-  void add_comb(std::int32_t frame_first, std::int32_t frame_last, std::int32_t first,
-                std::int32_t last, const OrderGeometry& geometry, TileSet& tiles) const;
+  void add_bands(const Bands& bands, std::span<const GridBox> queries,
+                 const OrderGeometry& geometry, TileSet& tiles) const;
+  void add_comb(const Comb& comb, const OrderGeometry& geometry, TileSet& tiles) const;
   void add_in_frames(std::int32_t frame_first, std::int32_t frame_last, std::int32_t first,
                      std::int32_t last, const OrderGeometry& geometry, TileSet& tiles) const;
 

@@ -32,11 +32,16 @@ class RangeJoiner {
 
   void flush() {
     if (last_ >= 0) {
-      tiles_.add((offset_ + first_) / kKeyTile, (offset_ + last_) / kKeyTile);
+      tiles_.add(tile_of(first_), tile_of(last_));
     }
   }
 
  private:
+  // Unsigned division by a constant is one shift, and this runs millions of times.
+  std::int32_t tile_of(std::int32_t position) const {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(offset_ + position) / kKeyTile);
+  }
+
   TileSet& tiles_;
   std::int32_t offset_;
   std::int32_t first_ = 0;
@@ -46,6 +51,8 @@ class RangeJoiner {
 // Part of an axis inside one tile, counted from the tile's edge.
 struct Piece {
   std::int32_t size, first, last;
+
+  std::int32_t missing() const { return size - (last - first + 1); }
 };
 
 Piece piece_of(std::int32_t begin, std::int32_t end, std::int32_t tile_begin,
@@ -189,43 +196,50 @@ void OrderGeometry::append_boxes_in_tile(const GridBox& tile, std::int32_t first
 }
 
 void OrderGeometry::add_tiles(const GridBox& box, TileSet& tiles) const {
-  std::array<std::int32_t, 3> begin{}, end{};
+  std::array<std::int32_t, 3> begin{};
+  std::array<std::int32_t, 3> end{};
   for (std::size_t level = 0; level < 3; ++level) {
     begin[level] = box.begin[axes_[level]];
     end[level] = box.end[axes_[level]];
   }
   const auto [outer_size, middle_size, inner_size] = sizes_;
   const auto [outer_side, middle_side, inner_side] = sides_;
+  const std::int32_t outer_begin = begin[0] / outer_side * outer_side;
+  const std::int32_t middle_begin = begin[1] / middle_side * middle_side;
+  // The first and last tile of a row of tiles may be cut by the box; those between look alike.
+  const std::int32_t left_begin = begin[2] / inner_side * inner_side;
+  const std::int32_t right_begin = (end[2] - 1) / inner_side * inner_side;
+  const Piece left = piece_of(begin[2], end[2], left_begin, inner_size, inner_side);
+  const Piece right = piece_of(begin[2], end[2], right_begin, inner_size, inner_side);
+  const Piece between{inner_side, 0, inner_side - 1};
+  const std::int32_t missing = std::max(left.missing(), right.missing());
   RangeJoiner ranges(tiles, layout_.prefix);
-  for (std::int32_t i = begin[0] / outer_side * outer_side; i < end[0]; i += outer_side) {
+  for (std::int32_t i = outer_begin; i < end[0]; i += outer_side) {
     const Piece outer = piece_of(begin[0], end[0], i, outer_size, outer_side);
-    for (std::int32_t j = begin[1] / middle_side * middle_side; j < end[1]; j += middle_side) {
+    for (std::int32_t j = middle_begin; j < end[1]; j += middle_side) {
       const Piece middle = piece_of(begin[1], end[1], j, middle_size, middle_side);
       const std::int32_t row_base = i * middle_size * inner_size + j * inner_size * outer.size;
       const std::int32_t slice = outer.size * middle.size;
-      // Tiles that the box crosses from side to side look alike; where their ranges join, the row
-      // of them is one range.
-      const std::int32_t whole_begin = (begin[2] + inner_side - 1) / inner_side * inner_side;
-      const std::int32_t whole_end =
-          end[2] == inner_size ? end[2] : end[2] / inner_side * inner_side;
-      const std::int32_t kept = (outer.last - outer.first) * middle.size * inner_side +
-                                (middle.last - middle.first + 1) * inner_side;
-      const bool joins = slice * inner_side - kept < kKeyTile;
-      for (std::int32_t k = begin[2] / inner_side * inner_side; k < end[2]; k += inner_side) {
-        if (joins && k == whole_begin && whole_end - whole_begin > inner_side) {
-          const Piece first{inner_side, 0, inner_side - 1};
-          const std::int32_t last_begin = (whole_end - 1) / inner_side * inner_side;
-          const Piece last = piece_of(begin[2], end[2], last_begin, inner_size, inner_side);
-          const std::int32_t low =
-              (outer.first * middle.size + middle.first) * first.size + row_base + k * slice;
-          const std::int32_t high =
-              (outer.last * middle.size + middle.last) * last.size + last.size - 1;
-          ranges.add(low, row_base + last_begin * slice + high);
-          k = last_begin;
-          continue;
+      // The longest gaps: between two tiles, and between two planes or rows of one tile (at most).
+      const std::int32_t plane_gap = middle.missing() * inner_side;
+      const std::int32_t tile_gap = outer.missing() * middle.size * inner_side + plane_gap;
+      if (std::max(tile_gap, plane_gap + missing) < kKeyTile) {
+        ranges.add(row_base + left_begin * slice +
+                       (outer.first * middle.size + middle.first) * left.size + left.first,
+                   row_base + right_begin * slice +
+                       (outer.last * middle.size + middle.last) * right.size + right.last);
+        continue;
+      }
+      const std::int32_t low = outer.first * middle.size + middle.first;
+      const std::int32_t high = outer.last * middle.size + middle.last;
+      for (std::int32_t k = left_begin; k <= right_begin; k += inner_side) {
+        const Piece& inner = k == left_begin ? left : k == right_begin ? right : between;
+        const std::int32_t base = row_base + k * slice;
+        if (plane_gap + missing < kKeyTile) {
+          ranges.add(base + low * inner.size + inner.first, base + high * inner.size + inner.last);
+        } else {
+          add_in_tile(base, outer, middle, inner, ranges);
         }
-        add_in_tile(row_base + k * slice, outer, middle,
-                    piece_of(begin[2], end[2], k, inner_size, inner_side), ranges);
       }
     }
   }

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "twill/plan/token_layout.h"
@@ -29,15 +30,16 @@ class TileSet {
 
   // Tiles first..last, both included.
   void add(std::int32_t first, std::int32_t last) {
-    const std::int32_t first_word = first / 64, last_word = last / 64;
-    const std::uint64_t low = ~std::uint64_t{0} << (first % 64);
-    const std::uint64_t high = ~std::uint64_t{0} >> (63 - last % 64);
+    const auto first_word = static_cast<std::uint32_t>(first) / 64;
+    const auto last_word = static_cast<std::uint32_t>(last) / 64;
+    const std::uint64_t low = ~std::uint64_t{0} << (static_cast<std::uint32_t>(first) % 64);
+    const std::uint64_t high = ~std::uint64_t{0} >> (63 - static_cast<std::uint32_t>(last) % 64);
     if (first_word == last_word) {
       words_[first_word] |= low & high;
       return;
     }
     words_[first_word] |= low;
-    for (std::int32_t word = first_word + 1; word < last_word; ++word) {
+    for (std::uint32_t word = first_word + 1; word < last_word; ++word) {
       words_[word] = ~std::uint64_t{0};
     }
     words_[last_word] |= high;
@@ -62,11 +64,9 @@ class OrderGeometry {
   // True where a query tile holds a prefix or suffix token: it keeps all keys.
   bool keeps_all(std::int32_t query_tile) const { return keeps_all_[query_tile] != 0; }
   // Boxes that together hold exactly the grid tokens of a query tile.
-  const GridBox* boxes_begin(std::int32_t query_tile) const {
-    return boxes_.data() + box_begin_[query_tile];
-  }
-  const GridBox* boxes_end(std::int32_t query_tile) const {
-    return boxes_.data() + box_begin_[query_tile + 1];
+  std::span<const GridBox> boxes(std::int32_t query_tile) const {
+    const std::int32_t first = box_begin_[query_tile];
+    return std::span(boxes_).subspan(first, box_begin_[query_tile + 1] - first);
   }
 
   // Adds the key tiles that hold a token of `box`, which lies inside the grid.

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Three kinds of trouble: the user's or the machine's (Error), ours (TWILL_ASSERT), and a kernel's (kernels::Status).
+// Three kinds of trouble: the user's or the machine's (Error), ours (TWILL_ASSERT), and a kernel's
+// (kernels::Status).
 #pragma once
 
 #include <sstream>
@@ -52,6 +53,7 @@ void require(bool condition, ErrorCode code, const Parts&... parts) {
 
 }  // namespace twill
 
-// A broken promise of our own code: always on outside hot loops; throws std::logic_error (a library never aborts).
+// A broken promise of our own code: always on outside hot loops; throws std::logic_error (a library
+// never aborts).
 #define TWILL_ASSERT(expression) \
   ((expression) ? static_cast<void>(0) : ::twill::assertion_failed(#expression, __FILE__, __LINE__))

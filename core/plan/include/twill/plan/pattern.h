@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Which keys a query keeps. Units: frames absolute; rows and columns as fractions of their axis, rounded up to whole
-// tokens; radii inclusive and clamped (not shifted) at the borders. So a pattern fits every size of its model.
-// Prefix and suffix tokens are always kept, both ways (skip and mean excepted: they treat all queries alike).
+// Which keys a query keeps. Units: frames absolute; rows and columns as fractions of their axis,
+// rounded up to whole tokens; radii inclusive and clamped (not shifted) at the borders. So a
+// pattern fits every size of its model. Prefix and suffix tokens are always kept, both ways (skip
+// and mean excepted: they treat all queries alike).
 #pragma once
 
 #include <array>
@@ -19,7 +20,16 @@
 
 namespace twill {
 
-enum class PatternKind : std::uint8_t { kDense, kSkip, kMean, kDiagonal, kMultiDiagonal, kVerticalStripe, kWindow, kUnion };
+enum class PatternKind : std::uint8_t {
+  kDense,
+  kSkip,
+  kMean,
+  kDiagonal,
+  kMultiDiagonal,
+  kVerticalStripe,
+  kWindow,
+  kUnion
+};
 
 // The one list of names; JSON, Python, the command line and the app loop over it.
 inline constexpr std::array<std::pair<PatternKind, std::string_view>, 8> kPatternNames{{
@@ -39,9 +49,10 @@ struct Diagonal {
   friend auto operator<=>(const Diagonal&, const Diagonal&) = default;
 };
 
-// Bands parallel to the diagonal, one for each frame distance d in [-frames, frames]: j keeps i's place in frame f_i + d
-// to within a raster distance of ceil(rows * R) * C + ceil(cols * C) tokens, |j - (i + d * R * C)| <= that, R x C the
-// frame's rows and columns (Sparse-vDiT's multi-diagonal; the bands wrap at row ends as raster bands do).
+// Bands parallel to the diagonal, one for each frame distance d in [-frames, frames]: j keeps i's
+// place in frame f_i + d to within a raster distance of ceil(rows * R) * C + ceil(cols * C) tokens,
+// |j - (i + d * R * C)| <= that, R x C the frame's rows and columns (Sparse-vDiT's multi-diagonal;
+// the bands wrap at row ends as raster bands do).
 struct MultiDiagonal {
   std::int32_t frames = 0;  // >= 0; a large number means all
   double rows = 0.0;        // fraction of the rows, 0..1
@@ -49,7 +60,8 @@ struct MultiDiagonal {
   friend auto operator<=>(const MultiDiagonal&, const MultiDiagonal&) = default;
 };
 
-// Half-open key boxes that every query keeps. Row and column fractions are rounded outwards: [floor(a R), ceil(b R)).
+// Half-open key boxes that every query keeps. Row and column fractions are rounded outwards:
+// [floor(a R), ceil(b R)).
 struct KeyBox {
   std::int32_t frame_begin = 0, frame_end = 0;  // absolute; clamped to the layout
   double row_begin = 0.0, row_end = 1.0;
@@ -61,8 +73,8 @@ struct VerticalStripe {
   friend auto operator<=>(const VerticalStripe&, const VerticalStripe&) = default;
 };
 
-// |f_j - (f_i + offset_frames)| <= frames and likewise ceil(rows * R), ceil(cols * C); an offset's fraction is rounded
-// away from zero.
+// |f_j - (f_i + offset_frames)| <= frames and likewise ceil(rows * R), ceil(cols * C); an offset's
+// fraction is rounded away from zero.
 struct Window {
   std::int32_t frames = 0;
   double rows = 0.0, cols = 0.0;
@@ -95,7 +107,8 @@ std::string describe(const Pattern& pattern);
 // Throws Error naming `where` (a JSON path or an argument), the field and the value.
 void check_pattern(const Pattern& pattern, std::string_view where);
 
-// The definition: does query token keep key token (both raster, prefix and suffix counted). Slow; for tests and pictures.
+// The definition: does query token keep key token (both raster, prefix and suffix counted). Slow;
+// for tests and pictures.
 bool keeps(const Pattern& pattern, const TokenLayout& layout, std::int32_t query, std::int32_t key);
 
 }  // namespace twill

@@ -27,8 +27,8 @@ struct StackShape {
 
 // What a plan must know of its model; a plan runs only on a model with the same shape.
 struct ModelShape {
-  std::string family;                              // "wan2.1-t2v"
-  std::vector<std::string> experts{"default"};     // Wan 2.2: "high_noise", "low_noise"
+  std::string family;                           // "wan2.1-t2v"
+  std::vector<std::string> experts{"default"};  // Wan 2.2: "high_noise", "low_noise"
   std::vector<StackShape> stacks;
   std::int32_t head_dim = 0;
   friend auto operator<=>(const ModelShape&, const ModelShape&) = default;
@@ -36,8 +36,10 @@ struct ModelShape {
   std::int32_t heads_total() const;  // layers x heads over all stacks, of one expert
 };
 
-// Flat index of (stack, layer, head) inside one expert: stacks in order, layer-major. Throws Error(kModel) if outside.
-std::int32_t head_index(const ModelShape& model, std::int32_t stack, std::int32_t layer, std::int32_t head);
+// Flat index of (stack, layer, head) inside one expert: stacks in order, layer-major. Throws
+// Error(kModel) if outside.
+std::int32_t head_index(const ModelShape& model, std::int32_t stack, std::int32_t layer,
+                        std::int32_t head);
 
 enum class Precision : std::uint8_t { kBf16 };  // kernels with quantised operands append here
 
@@ -55,8 +57,8 @@ struct HeadPlan {
 struct Segment {
   double t_begin = 0.0;
   double t_end = 1.0;
-  bool dense = false;                         // all heads dense; heads then empty
-  std::vector<std::vector<HeadPlan>> heads;   // [expert][head_index]
+  bool dense = false;                        // all heads dense; heads then empty
+  std::vector<std::vector<HeadPlan>> heads;  // [expert][head_index]
   friend auto operator<=>(const Segment&, const Segment&) = default;
 };
 
@@ -66,17 +68,19 @@ struct Plan {
   std::string name;
   ModelShape model;
   std::vector<Pattern> patterns;
-  std::vector<Segment> segments;                  // sorted by t_begin, covering (0, 1] without gaps
-  std::map<std::string, std::string> provenance;  // free text by key: "source", "created", "device", "commit", ...
-  std::shared_ptr<const Profile> profile;         // may be empty
+  std::vector<Segment> segments;  // sorted by t_begin, covering (0, 1] without gaps
+  std::map<std::string, std::string>
+      provenance;  // free text by key: "source", "created", "device", "commit", ...
+  std::shared_ptr<const Profile> profile;  // may be empty
 
-  // What a file of a newer minor version said that this version does not know, as JSON text by top-level field, so that
-  // writing the plan again keeps it; schema_minor is then that file's.
+  // What a file of a newer minor version said that this version does not know, as JSON text by
+  // top-level field, so that writing the plan again keeps it; schema_minor is then that file's.
   std::int32_t schema_minor = 0;
   std::map<std::string, std::string> newer_fields;
 };
 
-// Throws Error(kFile) with a path such as "segments[1].heads.default.blocks[3][2]" (layer 3, head 2) and the value.
+// Throws Error(kFile) with a path such as "segments[1].heads.default.blocks[3][2]" (layer 3, head
+// 2) and the value.
 void check_plan(const Plan& plan);
 // Throws Error(kModel) saying what differs.
 void check_plan_fits(const Plan& plan, const ModelShape& model);

@@ -13,27 +13,32 @@
 
 namespace twill {
 
-// Measured milliseconds of one candidate for one head on one device (dense is candidate 0's line when present).
+// Measured milliseconds of one candidate for one head on one device (dense is candidate 0's line
+// when present).
 struct CostTable {
-  std::string device;                 // "AMD EPYC, 2 threads, fp32"
-  std::string kernel;                 // name and version
+  std::string device;  // "AMD EPYC, 2 threads, fp32"
+  std::string kernel;  // name and version
   TokenLayout layout;
-  std::vector<double> milliseconds;   // [candidates]; empty when nothing was measured: then cells stand for cost
+  std::vector<double>
+      milliseconds;  // [candidates]; empty when nothing was measured: then cells stand for cost
 };
 
 struct Profile {
   ModelShape model;
-  TokenLayout layout;                    // where it was measured
+  TokenLayout layout;  // where it was measured
   std::vector<Pattern> candidates;
-  std::vector<double> t;                 // descending
+  std::vector<double> t;  // descending
   std::vector<std::string> prompts;
   std::vector<std::int64_t> seeds;
-  // Head error (design: sum |o - o0|^2 / sum |o0|^2), [t][expert][head_index][candidate], candidate fastest.
+  // Head error (design: sum |o - o0|^2 / sum |o0|^2), [t][expert][head_index][candidate], candidate
+  // fastest.
   std::vector<float> head_error;
-  // What the head adds to the residual stream, as the driver supplies it: mean squared norm of the head's share of the
-  // gated output projection over that of the residual stream, [t][expert][head_index].
+  // What the head adds to the residual stream, as the driver supplies it: mean squared norm of the
+  // head's share of the gated output projection over that of the residual stream,
+  // [t][expert][head_index].
   std::vector<float> gain;
-  // Block-averaged attention map per head, [expert][head_index][map_size][map_size], 8-bit, each row scaled to its maximum.
+  // Block-averaged attention map per head, [expert][head_index][map_size][map_size], 8-bit, each
+  // row scaled to its maximum.
   std::int32_t map_size = 0;
   std::vector<std::uint8_t> maps;
   CostTable cost;
@@ -44,16 +49,19 @@ struct Profile {
   std::map<std::string, std::string> newer_fields;
 
   std::size_t heads() const { return static_cast<std::size_t>(model.heads_total()); }
-  float error_at(std::size_t t_index, std::size_t expert, std::size_t head, std::size_t candidate) const {
-    return head_error[((t_index * model.experts.size() + expert) * heads() + head) * candidates.size() + candidate];
+  float error_at(std::size_t t_index, std::size_t expert, std::size_t head,
+                 std::size_t candidate) const {
+    return head_error[((t_index * model.experts.size() + expert) * heads() + head) *
+                          candidates.size() +
+                      candidate];
   }
   float gain_at(std::size_t t_index, std::size_t expert, std::size_t head) const {
     return gain[(t_index * model.experts.size() + expert) * heads() + head];
   }
 };
 
-// Throws Error(kFile) with the field and the value: sizes that do not match, an error or gain that is negative or not
-// finite, times that do not descend within 1..0.
+// Throws Error(kFile) with the field and the value: sizes that do not match, an error or gain that
+// is negative or not finite, times that do not descend within 1..0.
 void check_profile(const Profile& profile);
 
 }  // namespace twill

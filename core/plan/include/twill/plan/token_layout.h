@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Where tokens stand: prefix tokens, a frames x rows x cols grid in raster order (t, h, w), suffix tokens.
+// Where tokens stand: prefix tokens, a frames x rows x cols grid in raster order (t, h, w), suffix
+// tokens.
 #pragma once
 
 #include <compare>
@@ -24,16 +25,19 @@ struct TokenLayout {
   friend auto operator<=>(const TokenLayout&, const TokenLayout&) = default;
 };
 
-// Throws Error(kUsage) naming the field when an axis is < 1, prefix or suffix < 0, or the token count is over 2^24.
+// Throws Error(kUsage) naming the field when an axis is < 1, prefix or suffix < 0, or the token
+// count is over 2^24.
 void check_layout(const TokenLayout& layout);
 
 enum class OrderKind : std::uint8_t {
   kRaster,       // (t, h, w)
   kTimeFastest,  // (h, w, t)
-  kTiles,        // 3-D tiles of frames x rows x cols, tiles in raster order, raster inside a tile; edge tiles are smaller
+  kTiles,  // 3-D tiles of frames x rows x cols, tiles in raster order, raster inside a tile; edge
+           // tiles are smaller
 };
 
-// A permutation of the grid tokens; prefix tokens stay in front and suffix tokens behind. Packed: nothing is padded.
+// A permutation of the grid tokens; prefix tokens stay in front and suffix tokens behind. Packed:
+// nothing is padded.
 struct TokenOrder {
   OrderKind kind = OrderKind::kRaster;
   std::int32_t frames = 1;  // of a tile; 1 unless kTiles

@@ -1,0 +1,166 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/search/policies.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "search/synthetic_profile.h"
+#include "twill/plan/compile.h"
+#include "twill/plan/error.h"
+
+namespace twill::search {
+namespace {
+
+std::shared_ptr<Profile> demo_like_profile() {
+  const test::ProfileShape shape{.layers = 12,
+                                 .heads = 4,
+                                 .layout = {.frames = 13, .rows = 16, .cols = 16},
+                                 .t = {1.0, 0.9, 0.7, 0.4, 0.1}};
+  return test::synthetic_profile(shape, test::some_candidates(shape.layout, 60), 2);
+}
+
+SolveRequest request_for(double budget, std::int32_t dense_first, std::int32_t segments) {
+  std::vector<double> t;
+  for (int i = 0; i < 20; ++i) {
+    t.push_back(1.0 - i / 20.0);
+  }
+  SolveRequest request;
+  request.forwards = forwards_at(t);
+  request.budget = budget;
+  request.dense_first_steps = dense_first;
+  request.dense_last_steps = 0;
+  request.max_segments = segments;
+  return request;
+}
+
+double measured_density(const SolveRequest& request, const TokenLayout& layout, const Plan& plan) {
+  std::vector<double> t;
+  for (const Forward& forward : request.forwards) {
+    t.push_back(forward.t);
+  }
+  return run_density(CompiledPlan(plan, layout), plan, t);
+}
+
+TEST(Policies, SpendTheSameDensity) {
+  const auto profile = demo_like_profile();
+  for (const double budget : {0.25, 0.4, 0.5}) {
+    for (const std::int32_t dense_first : {0, 2, 4}) {
+      for (const auto& [policy, name] : kPolicyNames) {
+        const SolveRequest request = request_for(budget, dense_first, 1);
+        const PolicyPlan made = make_policy_plan(policy, profile, request);
+        const double density = measured_density(request, profile->layout, made.result.plan);
+        EXPECT_NEAR(density, made.result.density, 1e-9) << name;
+        EXPECT_LE(density, budget + 1e-8) << name << " " << dense_first;
+        EXPECT_GE(density, budget - 0.002) << name << " " << dense_first;
+        EXPECT_GE(made.result.dense_first_steps, dense_first) << name;
+      }
+    }
+  }
+}
+
+TEST(Policies, TheSolverPredictsTheLeastError) {
+  const auto profile = demo_like_profile();
+  const SolveRequest request = request_for(0.4, 2, 1);
+  const double solver = make_policy_plan(Policy::kSolver, profile, request).result.predicted_error;
+  for (const Policy policy : {Policy::kPaperGreedy, Policy::kSinglePattern}) {
+    EXPECT_LT(solver, make_policy_plan(policy, profile, request).result.predicted_error)
+        << policy_name(policy);
+  }
+}
+
+// Equation 2 by hand: two heads, two candidates beside dense.
+TEST(PaperGreedy, TakesTheLeastLossAndDenseAboveEpsilon) {
+  const TokenLayout layout{.frames = 4, .rows = 16, .cols = 16};
+  const Pattern narrow = make_pattern(Window{.frames = 0, .rows = 1.0, .cols = 1.0});
+  const test::ProfileShape shape{.layers = 1, .heads = 2, .layout = layout, .t = {0.5}};
+  auto profile = test::synthetic_profile(shape, {dense(), skip(), narrow}, 1);
+  const double s =
+      static_cast<double>(pattern_tiles(narrow, layout)) / static_cast<double>(dense_tiles(layout));
+  ASSERT_NEAR(s, 0.25, 1e-12);
+  // Head 0 loses little either way, head 1 much.
+  profile->head_error = {0.0f, 0.10f, 0.02f, 0.0f, 0.9f, 0.5f};
+  SolveRequest request;
+  request.forwards = forwards_at({0.5});
+  request.max_segments = 1;
+  // lambda 0.2: head 0 has L = 0.10 (skip) and 0.07 (narrow); head 1 has 0.9 and 0.55.
+  request.budget = 0.625;
+  const std::vector<PolicyPlan> plans = paper_greedy_plans(profile, request, {0.2});
+  ASSERT_EQ(plans.size(), 1u);
+  const Plan& plan = plans[0].result.plan;
+  ASSERT_EQ(plan.segments.size(), 1u);
+  const auto pattern = [&](std::size_t head) {
+    return plan.patterns[static_cast<std::size_t>(plan.segments[0].heads[0][head].pattern)];
+  };
+  EXPECT_EQ(pattern(0), narrow);
+  EXPECT_EQ(pattern(1), dense());
+  EXPECT_NEAR(plans[0].epsilon, 0.02 + 0.2 * s, 1e-7);
+  EXPECT_NEAR(plans[0].own_measure, 0.02, 1e-7);
+  // A great lambda prefers what saves most.
+  request.budget = 0.5;
+  const std::vector<PolicyPlan> greedy = paper_greedy_plans(profile, request, {5.0});
+  EXPECT_EQ(greedy[0].result.plan.patterns[1], skip());
+}
+
+TEST(PaperGreedy, OnePlanPerLambdaBestByItsOwnMeasureFirst) {
+  const std::vector<PolicyPlan> plans =
+      paper_greedy_plans(demo_like_profile(), request_for(0.7, 2, 1));
+  ASSERT_GE(plans.size(), 4u);
+  for (std::size_t i = 1; i < plans.size(); ++i) {
+    EXPECT_GE(plans[i].own_measure, plans[i - 1].own_measure);
+    EXPECT_NE(plans[i].lambda, plans[i - 1].lambda);
+  }
+}
+
+TEST(PaperGreedy, StretchesHaveTheirOwnTables) {
+  const PolicyPlan made =
+      make_policy_plan(Policy::kPaperGreedy, demo_like_profile(), request_for(0.4, 2, 3));
+  std::size_t sparse = 0;
+  for (const Segment& segment : made.result.plan.segments) {
+    sparse += segment.dense ? 0 : 1;
+  }
+  EXPECT_EQ(sparse, 3u);
+}
+
+TEST(SinglePattern, IsTheSameForAllHeadsButTheFirstLayers) {
+  const auto profile = demo_like_profile();
+  const std::vector<PolicyPlan> plans = single_pattern_plans(profile, request_for(0.4, 3, 1));
+  ASSERT_FALSE(plans.empty());
+  for (const PolicyPlan& made : plans) {
+    const Plan& plan = made.result.plan;
+    const Segment& sparse = plan.segments.front();
+    ASSERT_FALSE(sparse.dense);
+    std::size_t head = 0;
+    const auto pattern = [&] {
+      return plan.patterns[static_cast<std::size_t>(sparse.heads[0][head].pattern)];
+    };
+    while (head < 48 && pattern() == dense()) {
+      ++head;
+    }
+    EXPECT_LE(head, 12u) << describe(made.pattern);  // a tenth of the cost, at a density under 0.3
+    if (head < 48 && pattern() != made.pattern) {
+      ++head;  // the one head that fills the budget
+    }
+    for (; head < 48; ++head) {
+      EXPECT_EQ(pattern(), made.pattern);
+    }
+  }
+}
+
+TEST(Policies, BudgetsThatCannotBeMetAreNamed) {
+  const auto profile = demo_like_profile();
+  for (const auto& [policy, name] : kPolicyNames) {
+    try {
+      make_policy_plan(policy, profile, request_for(0.2, 10, 1));
+      ADD_FAILURE() << name << ": no error";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("budget: 0.2 is below 0.5"), std::string::npos)
+          << error.what();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace twill::search
