@@ -1,0 +1,73 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "command.h"
+#include "twill/jobs/policies.h"
+
+namespace twill::cli {
+namespace {
+
+struct Settings {
+  jobs::PoliciesOptions options;
+  PromptOptions prompts;
+  std::filesystem::path tuning_file;
+  std::int64_t tuning_count = 0;
+};
+
+void add_policies(CLI::App& bench, Context& context) {
+  CLI::App* verb = bench.add_subcommand(
+      "policies",
+      "the solver, the paper's greedy rule and the best single pattern at equal density");
+  const auto settings = std::make_shared<Settings>();
+  jobs::PoliciesOptions& options = settings->options;
+  add_prompt_options(*verb, settings->prompts);
+  verb->add_option("--profile", options.profile, "plan with a profile, or a profile")->required();
+  verb->add_option("--tuning-prompts", settings->tuning_file,
+                   "file of prompts on which each policy's number of dense first steps is chosen")
+      ->required();
+  verb->add_option("--tuning-count", settings->tuning_count,
+                   "the first so many of them (default: all)")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--dense-first", options.dense_first_steps,
+                   "numbers of dense first steps to try")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb->add_option("--density", options.density,
+                   "executed share of dense attention over the whole run, for all")
+      ->capture_default_str();
+  verb->add_option("--segments", options.segments, "at most so many tables of patterns over t")
+      ->capture_default_str();
+  verb->add_option("--variants", options.variants,
+                   "plans of a policy that are tried at its best number of dense first steps")
+      ->capture_default_str();
+  verb->add_option("--seed", options.seed,
+                   "seed of the first prompt; each further prompt takes the next")
+      ->capture_default_str();
+  verb->add_option("--tuning-seed", options.tuning_seed, "seed of the first tuning prompt")
+      ->capture_default_str();
+  verb->add_option("--out", options.out, "report to write (JSON)")->required();
+  verb->add_option("--work", options.work,
+                   "folder for kept clips and measurements (default: beside --out)");
+  add_clip_options(*verb, options.clip);
+  verb->callback([settings, &context] {
+    context.run = [settings](Context& at_run) {
+      settings->options.prompts = settings->prompts.read();
+      settings->options.tuning_prompts =
+          jobs::read_prompts(settings->tuning_file, settings->tuning_count);
+      complete(settings->options.clip);
+      const jobs::PoliciesReport report = jobs::compare_policies(settings->options, at_run.control);
+      at_run.print(jobs::describe(report), jobs::to_json(report));
+    };
+  });
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Context& context) {
+  CLI::App* bench = app.add_subcommand("bench", "measurements that take long");
+  bench->require_subcommand(1);
+  bench->fallthrough();
+  add_policies(*bench, context);
+}
+
+}  // namespace twill::cli

@@ -1,0 +1,70 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "command.h"
+
+#include <cstdio>
+#include <iomanip>
+
+namespace twill::cli {
+
+void Context::print(const std::string& text, const std::string& json_text) const {
+  const std::string& chosen = json ? json_text : text;
+  std::fputs(chosen.c_str(), stdout);
+  if (chosen.empty() || chosen.back() != '\n') {
+    std::fputc('\n', stdout);
+  }
+}
+
+void add_clip_options(CLI::App& verb, jobs::ClipSettings& clip) {
+  verb.add_option("--model", clip.model, "folder of the model (default: the demo model)");
+  verb.add_option_function<std::string>(
+          "--size", [&clip](const std::string& text) { jobs::parse_size(text, clip); },
+          "size in pixels, multiples of 16 (default: the model's)")
+      ->type_name("WIDTHxHEIGHT");
+  verb.add_option("--frames", clip.frames, "frames, 4 n + 1 (default: the model's)");
+  verb.add_option("--fps", clip.fps, "frames a second of the file (default: the model's)");
+  verb.add_option("--steps", clip.steps, "sampler steps (default: the model's)");
+  verb.add_option("--shift", clip.shift, "shift of the timesteps (default: the model's)");
+  verb.add_option("--cfg", clip.cfg, "guidance scale; 1 is none (default: the model's)");
+  verb.add_option("--negative", clip.negative_prompt, "what the guidance leads away from");
+  verb.add_option("--sampler", clip.sampler, "euler or unipc (default: the model's)");
+  verb.add_option("--dtype", clip.dtype,
+                  "float32, bfloat16 or float16 (default: what is fastest here)");
+  verb.add_option("--threads", clip.threads, "threads; 0 is all that the process may use");
+}
+
+void complete(jobs::ClipSettings& clip) {
+  jobs::check_clip_settings(clip);
+  if (clip.model.empty()) {
+    clip.model = jobs::find_demo_model();
+  }
+}
+
+void add_prompt_options(CLI::App& verb, PromptOptions& prompts) {
+  CLI::Option* text =
+      verb.add_option("--prompt", prompts.texts, "a prompt; may be given several times")
+          ->allow_extra_args(false);
+  CLI::Option* file =
+      verb.add_option("--prompts", prompts.file, "file of prompts, one a line, '#' for comments");
+  verb.add_option("--count", prompts.count, "the first so many prompts of the file (default: all)")
+      ->check(CLI::PositiveNumber)
+      ->needs(file);
+  text->excludes(file);
+}
+
+std::vector<std::string> PromptOptions::read() const {
+  require(!texts.empty() || !file.empty(), ErrorCode::kUsage,
+          "no prompt: give --prompt TEXT or --prompts FILE");
+  return file.empty() ? texts : jobs::read_prompts(file, count);
+}
+
+std::string fixed(double value, int digits) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(digits) << value;
+  return text.str();
+}
+
+std::string percent(double share) { return fixed(100 * share, 1) + " %"; }
+
+}  // namespace twill::cli

@@ -1,0 +1,58 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What the verbs share: each adds itself to the parser and leaves behind what is to be run.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "progress_display.h"
+#include "twill/jobs/clip_settings.h"
+#include "twill/jobs/job.h"
+#include "twill/jobs/search.h"
+
+namespace twill::cli {
+
+struct Context {
+  bool json = false;                  // one JSON object on stdout instead of text
+  bool quiet = false;                 // no progress on stderr
+  std::function<void(Context&)> run;  // of the verb that was named
+  jobs::JobControl control;
+
+  // `text` for people, `json` for machines, whichever was asked for, on stdout.
+  void print(const std::string& text, const std::string& json_text) const;
+};
+
+void add_generate(CLI::App& app, Context& context);
+void add_search(CLI::App& app, Context& context);
+void add_evaluate(CLI::App& app, Context& context);
+void add_plan(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
+
+// --model, --size, --frames, --steps, --shift, --cfg, --negative, --sampler, --dtype, --threads.
+void add_clip_options(CLI::App& verb, jobs::ClipSettings& clip);
+// Fills in the demo model when none was named.
+void complete(jobs::ClipSettings& clip);
+
+// Prompts from --prompt (any number) or --prompts FILE with --count.
+struct PromptOptions {
+  std::vector<std::string> texts;
+  std::filesystem::path file;
+  std::int64_t count = 0;
+
+  std::vector<std::string> read() const;
+};
+void add_prompt_options(CLI::App& verb, PromptOptions& prompts);
+
+// --density, --strategy, --segments, --dense-first, --dense-last.
+void add_solve_options(CLI::App& verb, jobs::SolveOptions& options);
+
+// "63 %", "1.58x", "28.31 dB".
+std::string percent(double share);
+std::string fixed(double value, int digits);
+
+}  // namespace twill::cli

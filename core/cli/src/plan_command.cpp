@@ -1,0 +1,108 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "command.h"
+#include "twill/jobs/plan_tools.h"
+#include "twill/jobs/search.h"
+#include "twill/plan/plan_io.h"
+
+namespace twill::cli {
+namespace {
+
+void add_show(CLI::App& plan, Context& context) {
+  CLI::App* verb =
+      plan.add_subcommand("show", "what a plan holds: patterns by segment, densities, provenance");
+  const auto file = std::make_shared<std::string>();
+  const auto layout = std::make_shared<std::string>();
+  verb->add_option("plan", *file, "plan file")->required();
+  verb->add_option("--layout", *layout,
+                   "tokens for the densities, such as 13x16x16 (default: the profile's)");
+  verb->callback([=, &context] {
+    context.run = [=](Context& at_run) {
+      std::optional<TokenLayout> tokens;
+      if (!layout->empty()) {
+        tokens = jobs::parse_layout(*layout);
+      }
+      const jobs::PlanSummary summary = jobs::summarise(read_plan(*file), tokens);
+      at_run.print(jobs::describe(summary), jobs::to_json(summary));
+    };
+  });
+}
+
+void add_check(CLI::App& plan, Context& context) {
+  CLI::App* verb = plan.add_subcommand(
+      "check", "read a plan as strictly as can be, and say whether it fits a model");
+  const auto file = std::make_shared<std::string>();
+  const auto model = std::make_shared<std::string>();
+  verb->add_option("plan", *file, "plan file")->required();
+  verb->add_option("--model", *model, "folder of the model that the plan is to fit");
+  verb->callback([=, &context] {
+    context.run = [=](Context& at_run) {
+      const Plan read = read_plan(*file);
+      if (!model->empty()) {
+        jobs::check_plan_for_model(*file, *model);
+      }
+      at_run.print(
+          concat(*file, ": good, ", read.segments.size(), " segments, ", read.patterns.size(),
+                 " patterns", model->empty() ? "" : ", fits " + *model),
+          R"({"ok": true})");
+    };
+  });
+}
+
+void add_solve(CLI::App& plan, Context& context) {
+  CLI::App* verb = plan.add_subcommand(
+      "solve", "another plan from the profile inside a plan, without a new search");
+  const auto file = std::make_shared<std::string>();
+  const auto out = std::make_shared<std::string>();
+  const auto options = std::make_shared<jobs::SolveOptions>();
+  const auto clip = std::make_shared<jobs::ClipSettings>();
+  verb->add_option("plan", *file, "plan file with a profile, or a profile")->required();
+  verb->add_option("--out", *out, "plan file to write")->required();
+  add_solve_options(*verb, *options);
+  verb->add_option("--steps", clip->steps,
+                   "sampler steps that the density is for (default: as searched)");
+  verb->add_option("--shift", clip->shift,
+                   "shift of the timesteps that the density is for (default: as searched)");
+  verb->callback([=, &context] {
+    context.run = [=](Context& at_run) {
+      const jobs::SearchResult result = jobs::solve_file(*file, *options, *clip, *out);
+      at_run.print(describe(result), to_json(result));
+    };
+  });
+}
+
+void add_diff(CLI::App& plan, Context& context) {
+  CLI::App* verb = plan.add_subcommand("diff", "heads that two plans treat differently");
+  const auto before = std::make_shared<std::string>();
+  const auto after = std::make_shared<std::string>();
+  verb->add_option("before", *before, "plan file")->required();
+  verb->add_option("after", *after, "plan file")->required();
+  verb->callback([=, &context] {
+    context.run = [=](Context& at_run) {
+      const std::vector<jobs::HeadDifference> found =
+          jobs::differences(read_plan(*before), read_plan(*after));
+      std::string text;
+      for (const jobs::HeadDifference& head : found) {
+        text += concat("t (", head.t_begin, ", ", head.t_end, "]  ", head.head, ": ", head.before,
+                       " -> ", head.after, "\n");
+      }
+      text += concat(found.size(), found.size() == 1 ? " difference" : " differences");
+      at_run.print(text, jobs::to_json(found));
+    };
+  });
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, Context& context) {
+  CLI::App* plan = app.add_subcommand("plan", "show, check, solve or compare plans");
+  plan->require_subcommand(1);
+  plan->fallthrough();
+  add_show(*plan, context);
+  add_check(*plan, context);
+  add_solve(*plan, context);
+  add_diff(*plan, context);
+}
+
+}  // namespace twill::cli

@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Job: the default solver against the paper's greedy rule and the best single pattern, at equal
+// density.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "twill/jobs/clip_settings.h"
+#include "twill/jobs/generate.h"
+#include "twill/jobs/job.h"
+#include "twill/jobs/search.h"
+
+namespace twill::jobs {
+
+struct PoliciesOptions {
+  ClipSettings clip;
+  std::filesystem::path
+      profile;  // a plan with a profile, or a profile: the same candidates for all
+  std::vector<std::string>
+      tuning_prompts;  // the number of dense first steps of each policy is chosen on these
+  std::vector<std::string> prompts;  // measured on these
+  std::int64_t tuning_seed = 0;
+  std::int64_t seed = 1000;   // as evaluate's: of the first prompt
+  double density = 0.40;      // of the whole run, dense first steps counted: the same for all
+  std::int32_t segments = 3;  // of the solver and the greedy rule
+  std::vector<std::int32_t> dense_first_steps{0, 1, 2, 3, 4};  // that are tried
+  // Plans of a policy that are tried on the tuning prompts at its best number of dense first steps:
+  // lambdas of the paper's rule, single patterns.
+  std::int32_t variants = 4;
+  std::filesystem::path out;   // JSON
+  std::filesystem::path work;  // kept clips and measurements; empty: beside `out`
+};
+
+struct PolicyResult {
+  search::Policy policy = search::Policy::kSolver;
+  std::int32_t dense_first_steps = 0;  // the best on the tuning prompts
+  double density = 1.0;
+  std::vector<ClipQuality>
+      tuning;  // mean over the tuning prompts, for each number of dense first steps
+  std::vector<double> variants;      // mean PSNR of each variant on the tuning prompts
+  std::string choice;                // name of the plan
+  std::vector<ClipQuality> quality;  // for each prompt
+  double psnr_db = 0.0;
+  double psnr_db_worst = 0.0;
+  double ssim = 0.0;
+  // The solver's PSNR minus this policy's, mean over prompts, with its 95 % interval (paired
+  // bootstrap). 0 for the solver.
+  double behind_db = 0.0;
+  double behind_db_low = 0.0;
+  double behind_db_high = 0.0;
+};
+
+struct PoliciesReport {
+  std::vector<PolicyResult> policies;
+  PoliciesOptions options;  // with the model's defaults filled in
+  std::string model;
+  std::string device;
+  std::string dtype;
+};
+
+// Every clip's quality is kept: a stopped run goes on where it was. Throws Error or Cancelled.
+PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl& control);
+
+std::string describe(const PoliciesReport& report);
+std::string to_json(const PoliciesReport& report);
+
+}  // namespace twill::jobs

@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Job: profile a model's heads while it makes dense clips, then solve for a plan.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "twill/jobs/clip_settings.h"
+#include "twill/jobs/job.h"
+#include "twill/search/policies.h"
+#include "twill/search/solver.h"
+
+namespace twill::jobs {
+
+// Throws Error(kUsage) listing the names.
+search::Policy policy_from(std::string_view name);
+
+// What a plan is solved for.
+struct SolveOptions {
+  search::Policy policy = search::Policy::kSolver;
+  // Share of dense's cells over the whole run, dense first and last steps counted; or share of
+  // dense attention's time, for which the candidates are timed on this machine.
+  search::BudgetKind budget_kind = search::BudgetKind::kDensity;
+  double budget = 0.40;       // (0, 1]
+  std::int32_t segments = 4;  // at most; those of dense steps not counted
+  std::optional<std::int32_t>
+      dense_first_steps;  // empty: the solver's choice, 0 for other policies
+  std::optional<std::int32_t> dense_last_steps;
+};
+void check_solve_options(const SolveOptions& options);
+
+struct SearchOptions {
+  ClipSettings clip;
+  std::vector<std::string> prompts;
+  std::int64_t seed = 0;    // of the first prompt; each next prompt takes the next seed
+  std::int32_t points = 8;  // values of t that are profiled, spread over the steps
+  // Clips that the weight of t is fitted to, each sparse in one stretch of the run; 0: the default
+  // weight. More say more, at the price of a clip each.
+  std::int32_t probes = 0;
+  std::int32_t map_size = 52;  // blocks a side of the attention maps
+  SolveOptions solve;
+  std::filesystem::path out;   // plan to write; the profile is inside
+  std::filesystem::path work;  // what an interrupted search keeps; empty: beside `out`
+};
+
+struct SearchResult {
+  std::filesystem::path plan;
+  double density = 1.0;  // of the whole run at the searched layout
+  double attention_share =
+      1.0;  // of dense attention's time; equal to density when nothing was timed
+  double predicted_error = 0.0;  // the solver's objective; comparable between plans of one profile
+  std::map<std::string, std::int64_t> heads;  // by pattern name, in the widest sparse segment
+  std::int32_t dense_first_steps = 0;
+  std::int32_t dense_last_steps = 0;
+  std::int32_t segments = 0;
+  double search_seconds = 0.0;  // with those of interrupted runs
+  double clips_seconds = 0.0;   // of it, making clips with the profiling in them
+};
+
+// Throws Error or Cancelled. The same options give the same plan, byte for byte, however often the
+// search was stopped on the way. Times are left in "<plan>.search.json" beside the plan.
+SearchResult search(const SearchOptions& options, const JobControl& control);
+
+// Another plan from the profile in `file` (a plan with one, or a profile), for the steps and shift
+// of `clip` (default: as searched).
+SearchResult solve_file(const std::filesystem::path& file, const SolveOptions& options,
+                        const ClipSettings& clip, const std::filesystem::path& out);
+
+std::string describe(const SearchResult& result);
+std::string to_json(const SearchResult& result);
+
+}  // namespace twill::jobs

@@ -1,0 +1,132 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "clip_files.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "files.h"
+#include "session.h"
+#include "twill/engine/video_io.h"
+#include "twill/engine/video_metrics.h"
+#include "twill/engine/weights.h"
+
+namespace twill::jobs {
+namespace fs = std::filesystem;
+
+void check_clip_file(const fs::path& file) {
+  if (file.has_extension()) {
+    check_can_write(file);
+    return;
+  }
+  std::error_code code;
+  require(!fs::exists(file, code) || fs::is_directory(file, code), ErrorCode::kUsage, file.string(),
+          ": has no ending and is no folder; name a video such as ", file.filename().string(),
+          ".mp4");
+  check_can_write(fs::path(file).concat(".png"));
+}
+
+void write_clip(const fs::path& file, const at::Tensor& frames, double fps,
+                const std::map<std::string, std::string>& metadata) {
+  if (file.has_extension()) {
+    engine::write_video(file, frames, fps, metadata);
+    return;
+  }
+  // The folder appears when all its frames are there.
+  std::error_code code;
+  const fs::path temporary = temporary_beside(file);
+  fs::create_directories(temporary);
+  for (std::int64_t i = 0; i < frames.size(0); ++i) {
+    engine::write_png(temporary / concat("frame-",
+                                         std::string(i < 10    ? 2
+                                                     : i < 100 ? 1
+                                                               : 0,
+                                                     '0'),
+                                         i, ".png"),
+                      frames[i]);
+  }
+  fs::remove_all(file, code);
+  fs::rename(temporary, file);
+}
+
+void write_picture(const fs::path& file, const Picture& picture) {
+  engine::write_png(file, at::from_blob(const_cast<std::uint8_t*>(picture.rgb.data()),
+                                        {picture.height, picture.width, 3}, at::kByte));
+}
+
+std::map<std::string, std::string> clip_metadata(const Session& session, const std::string& prompt,
+                                                 std::int64_t seed, const fs::path& plan) {
+  const ClipSettings& clip = session.clip();
+  return {{"prompt", prompt},
+          {"negative_prompt", clip.negative_prompt},
+          {"seed", std::to_string(seed)},
+          {"model", concat(clip.model.filename().string(), " ", session.fingerprint())},
+          {"plan", plan.empty() ? "dense" : plan.filename().string()},
+          {"size", concat(*clip.width, "x", *clip.height, "x", *clip.frames)},
+          {"sampler", *clip.sampler},
+          {"steps", std::to_string(*clip.steps)},
+          {"shift", concat(*clip.shift)},
+          {"cfg", concat(*clip.cfg)},
+          {"dtype", session.dtype()},
+          {"software", "twill " TWILL_VERSION}};
+}
+
+ClipQuality compare(const at::Tensor& dense, const at::Tensor& sparse) {
+  return {.psnr_db = engine::psnr(dense, sparse), .ssim = engine::ssim(dense, sparse)};
+}
+
+Picture side_by_side(const at::Tensor& dense, const at::Tensor& sparse, int count) {
+  TWILL_ASSERT(dense.sizes() == sparse.sizes() && dense.dim() == 4);
+  constexpr std::int64_t kGap = 4;
+  const std::int64_t frames = dense.size(0);
+  const std::int64_t height = dense.size(1);
+  const std::int64_t width = dense.size(2);
+  const std::int64_t shown = std::min<std::int64_t>(count, frames);
+  at::Tensor canvas =
+      at::full({2 * height + 3 * kGap, shown * (width + kGap) + kGap, 3}, 255, dense.options());
+  for (std::int64_t i = 0; i < shown; ++i) {
+    const std::int64_t frame = shown == 1 ? 0 : i * (frames - 1) / (shown - 1);
+    const std::int64_t left = kGap + i * (width + kGap);
+    canvas.narrow(0, kGap, height).narrow(1, left, width).copy_(dense[frame]);
+    canvas.narrow(0, 2 * kGap + height, height).narrow(1, left, width).copy_(sparse[frame]);
+  }
+  const std::uint8_t* data = canvas.const_data_ptr<std::uint8_t>();
+  return {.width = static_cast<std::int32_t>(canvas.size(1)),
+          .height = static_cast<std::int32_t>(canvas.size(0)),
+          .rgb = {data, data + canvas.numel()}};
+}
+
+DenseClips::DenseClips(fs::path folder, const Session& session)
+    : folder_(std::move(folder)),
+      key_(session.dense_key()),
+      shape_{*session.clip().frames, *session.clip().height, *session.clip().width, 3} {}
+
+fs::path DenseClips::file_for(const std::string& prompt, std::int64_t seed) const {
+  return folder_ / concat("dense-", hex(hash_text(concat(key_, " seed ", seed, " ", prompt))),
+                          ".safetensors");
+}
+
+std::optional<at::Tensor> DenseClips::find(const std::string& prompt, std::int64_t seed) const {
+  const fs::path file = file_for(prompt, seed);
+  std::error_code code;
+  if (!fs::exists(file, code)) {
+    return std::nullopt;
+  }
+  try {
+    const at::Tensor frames = engine::Weights::open(file).get("frames").clone();
+    const bool fits =
+        frames.scalar_type() == at::kByte && frames.sizes() == at::IntArrayRef(shape_);
+    return fits ? std::optional(frames) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+void DenseClips::keep(const std::string& prompt, std::int64_t seed,
+                      const at::Tensor& frames) const {
+  engine::write_safetensors(file_for(prompt, seed), {{"frames", frames}}, {{"prompt", prompt}});
+}
+
+}  // namespace twill::jobs

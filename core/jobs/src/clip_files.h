@@ -1,0 +1,60 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Clips on disk: videos, PNG frames, pictures, and dense clips kept for comparisons.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "twill/jobs/generate.h"
+#include "twill/jobs/heads_picture.h"
+
+namespace twill::jobs {
+
+class Session;
+
+// Throws Error(kUsage) when this build cannot write such a file; called before long work.
+void check_clip_file(const std::filesystem::path& file);
+// frames: [frames, height, width, 3] uint8. `file` is a video, or a folder (no ending) for PNG
+// frames.
+void write_clip(const std::filesystem::path& file, const at::Tensor& frames, double fps,
+                const std::map<std::string, std::string>& metadata);
+void write_picture(const std::filesystem::path& file, const Picture& picture);
+
+// Settings of a clip as a file's metadata.
+std::map<std::string, std::string> clip_metadata(const Session& session, const std::string& prompt,
+                                                 std::int64_t seed,
+                                                 const std::filesystem::path& plan);
+
+// `count` frames spread over the clip, dense above sparse.
+Picture side_by_side(const at::Tensor& dense, const at::Tensor& sparse, int count = 5);
+
+ClipQuality compare(const at::Tensor& dense, const at::Tensor& sparse);
+
+// Dense clips by what made them (model, prompt, seed, size, steps, sampler, dtype, device).
+class DenseClips {
+ public:
+  DenseClips(std::filesystem::path folder, const Session& session);
+
+  // Frames [frames, height, width, 3] uint8, or nothing when none is kept. A damaged file counts as
+  // none.
+  std::optional<at::Tensor> find(const std::string& prompt, std::int64_t seed) const;
+  void keep(const std::string& prompt, std::int64_t seed, const at::Tensor& frames) const;
+
+ private:
+  std::filesystem::path file_for(const std::string& prompt, std::int64_t seed) const;
+
+  std::filesystem::path folder_;
+  std::string key_;
+  std::array<std::int64_t, 4> shape_;
+};
+
+}  // namespace twill::jobs

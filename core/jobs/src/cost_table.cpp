@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "meter.h"
+#include "solving.h"
+#include "twill/kernels/attention.h"
+#include "twill/plan/compile.h"
+#include "twill/plan/error.h"
+
+namespace twill::jobs {
+namespace {
+
+constexpr int kRepeats = 3;
+
+}  // namespace
+
+CostTable measure_costs(const Profile& profile, const std::string& device, const std::string& dtype,
+                        int threads, const JobControl& control) {
+  const bool narrow = dtype == "bfloat16";
+  require(narrow || dtype == "float32", ErrorCode::kUnsupported, "timing candidates in ", dtype,
+          ": float32 and bfloat16 are timed");
+  const std::int32_t heads = profile.model.stacks.front().heads;
+  const std::int32_t tokens = profile.layout.tokens();
+  const std::int32_t head_dim = profile.model.head_dim;
+  const auto random = [&] {
+    return at::randn({1, heads, tokens, head_dim}, at::make_generator<at::CPUGeneratorImpl>(1),
+                     at::kFloat)
+        .to(narrow ? at::kBFloat16 : at::kFloat);
+  };
+  const at::Tensor q = random();
+  const at::Tensor k = random();
+  const at::Tensor v = random();
+  at::Tensor out = at::empty_like(q);
+  const kernels::Strides strides{q.stride(0), q.stride(1), q.stride(2)};
+
+  CostTable table{
+      .device = concat(device, ", ", dtype), .kernel = "twill cpu", .layout = profile.layout};
+  Meter meter(control, "time the candidates", static_cast<std::int64_t>(profile.candidates.size()));
+  for (const Pattern& pattern : profile.candidates) {
+    meter.check_stop();
+    const TileList list = compile_pattern(pattern, profile.layout);
+    const kernels::TileListView view = list.view();
+    const kernels::HeadMode mode = pattern.kind == PatternKind::kDense  ? kernels::HeadMode::kDense
+                                   : pattern.kind == PatternKind::kSkip ? kernels::HeadMode::kSkip
+                                   : pattern.kind == PatternKind::kMean
+                                       ? kernels::HeadMode::kMean
+                                       : kernels::HeadMode::kSparse;
+    const std::vector<kernels::HeadTask> tasks(static_cast<std::size_t>(heads),
+                                               {.mode = mode, .list = 0});
+    const kernels::AttentionParams params{
+        .q = q.const_data_ptr(),
+        .k = k.const_data_ptr(),
+        .v = v.const_data_ptr(),
+        .out = out.mutable_data_ptr(),
+        .q_strides = strides,
+        .k_strides = strides,
+        .v_strides = strides,
+        .out_strides = strides,
+        .batch = 1,
+        .heads = heads,
+        .tokens = tokens,
+        .head_dim = head_dim,
+        .dtype = narrow ? kernels::Dtype::kBf16 : kernels::Dtype::kF32,
+        .scale = 1.0f / std::sqrt(static_cast<float>(head_dim)),
+        .tasks = tasks,
+        .lists = {&view, 1},
+        .threads = threads};
+    std::array<double, kRepeats> seconds{};
+    for (double& time : seconds) {
+      const Clock::time_point begin = Clock::now();
+      const kernels::Status status = kernels::run_attention_cpu(params);
+      require(status.ok, ErrorCode::kUnsupported, "timing a candidate: ", status.reason);
+      time = seconds_since(begin);
+    }
+    std::sort(seconds.begin(), seconds.end());
+    table.milliseconds.push_back(1e3 * seconds[kRepeats / 2] / heads);
+    meter.advance();
+  }
+  return table;
+}
+
+}  // namespace twill::jobs

@@ -1,0 +1,217 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/jobs/evaluate.h"
+
+#include "clip_files.h"
+#include "files.h"
+#include "json.h"
+#include "search_record.h"
+#include "session.h"
+#include "twill/plan/compile.h"
+#include "twill/plan/plan_io.h"
+
+namespace twill::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uintmax_t kMaxRowsBytes = 16u << 20;
+
+// Rows of an evaluation that has not ended; gone when it has, so that a new run measures anew.
+class UnfinishedRows {
+ public:
+  UnfinishedRows(const fs::path& folder, const std::string& key)
+      : file_(folder / concat("evaluate-", hex(hash_text(key)), ".json")) {}
+
+  std::vector<EvaluateRow> read() const {
+    std::error_code code;
+    if (!fs::exists(file_, code)) {
+      return {};
+    }
+    const json stored = json::parse(read_text(file_, kMaxRowsBytes), nullptr, false);
+    std::vector<EvaluateRow> rows;
+    try {
+      for (const json& row : stored) {
+        rows.push_back(evaluate_row_from(row));
+      }
+    } catch (const json::exception&) {
+      rows.clear();  // not ours, or damaged: measure again
+    }
+    return rows;
+  }
+  void write(const std::vector<EvaluateRow>& rows) const {
+    json stored = json::array();
+    for (const EvaluateRow& row : rows) {
+      stored.push_back(to_json_value(row));
+    }
+    write_text(file_, stored.dump(1));
+  }
+  void remove() const {
+    std::error_code code;
+    fs::remove(file_, code);
+  }
+
+ private:
+  fs::path file_;
+};
+
+struct Pair {
+  EvaluateRow row;
+  at::Tensor dense;
+  at::Tensor sparse;
+};
+
+class Evaluation {
+ public:
+  Evaluation(const Session& session, std::shared_ptr<const Plan> plan, DenseClips kept)
+      : session_(session),
+        sparse_(std::move(plan), session.layout(), session.clip().threads),
+        kept_(std::move(kept)) {}
+
+  double density() const {
+    return run_density(sparse_.compiled(), sparse_.plan(), session_.forward_t());
+  }
+
+  // The first forward of each kind pays for what later ones find ready.
+  void warm_up(const EncodedPrompt& prompt) {
+    session_.warm_up(prompt, dense_, 0.0);
+    session_.warm_up(prompt, sparse_, 0.0);
+  }
+
+  // Dense and sparse take turns in being first.
+  Pair run(const EncodedPrompt& prompt, std::int64_t seed, bool timed, bool dense_first,
+           const std::string& number) {
+    Pair pair;
+    pair.row = {.prompt = prompt.text, .seed = seed, .timed = timed};
+    if (!timed) {
+      if (const std::optional<at::Tensor> kept = kept_.find(prompt.text, seed)) {
+        pair.dense = *kept;
+      }
+    }
+    if (dense_first && !pair.dense.defined()) {
+      make_dense(pair, prompt, number);
+    }
+    sparse_.reset_counts();
+    pair.sparse = make(prompt, seed, sparse_, "sparse" + number, pair.row.sparse);
+    pair.row.attention = attention_use(sparse_.counts());
+    if (!pair.dense.defined()) {
+      make_dense(pair, prompt, number);
+    }
+    pair.row.quality = compare(pair.dense, pair.sparse);
+    return pair;
+  }
+
+ private:
+  at::Tensor make(const EncodedPrompt& prompt, std::int64_t seed, engine::SelfAttention& attention,
+                  const std::string& name, ClipTimes& times) {
+    const Denoised denoised = session_.denoise(prompt, seed, attention, "denoise " + name);
+    times = {.text = prompt.seconds,
+             .denoise = denoised.seconds,
+             .attention = denoised.attention_seconds};
+    return session_.decode(denoised.latents, "decode " + name, &times.vae);
+  }
+  void make_dense(Pair& pair, const EncodedPrompt& prompt, const std::string& number) {
+    pair.dense = make(prompt, pair.row.seed, dense_, "dense" + number, pair.row.dense);
+    kept_.keep(prompt.text, pair.row.seed, pair.dense);
+  }
+
+  const Session& session_;
+  engine::DenseAttention dense_;
+  engine::PlanAttention sparse_;
+  DenseClips kept_;
+};
+
+void save_clips(const fs::path& folder, const Session& session, const Pair& pair,
+                const fs::path& plan) {
+  const double fps = *session.clip().fps;
+  const auto metadata = [&](const fs::path& of_plan) {
+    return clip_metadata(session, pair.row.prompt, pair.row.seed, of_plan);
+  };
+  write_clip(folder / "dense.mp4", pair.dense, fps, metadata({}));
+  write_clip(folder / "sparse.mp4", pair.sparse, fps, metadata(plan));
+  write_picture(folder / "side_by_side.png", side_by_side(pair.dense, pair.sparse));
+}
+
+void save_heads(const fs::path& folder, const Plan& plan, const JobControl& control) {
+  if (plan.profile != nullptr && plan.profile->map_size > 0) {
+    write_picture(folder / "heads.png", draw_heads(*plan.profile, &plan, shown_segment(plan)));
+  } else if (control.note) {
+    control.note("no heads.png: the plan holds no attention maps");
+  }
+}
+
+}  // namespace
+
+EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& control) {
+  require(!options.prompts.empty(), ErrorCode::kUsage, "no prompt");
+  check_can_write(options.out);
+  if (!options.clips.empty()) {
+    check_can_write(options.clips / "side_by_side.png");
+    check_clip_file(options.clips / "dense.mp4");
+  }
+  const fs::path work = options.work.empty() ? options.out.parent_path() /
+                                                   concat(options.out.stem().string(), ".work")
+                                             : options.work;
+  check_can_write(work / "rows");
+
+  const Session session(options.clip, control);
+  const std::shared_ptr<const Plan> plan = session.read_plan_for_model(options.plan);
+  Evaluation evaluation(session, plan, DenseClips(work, session));
+  std::vector<EncodedPrompt> prompts;
+  std::string key = session.dense_key() + plan_to_json(*plan) + options.clips.string();
+  for (const std::string& text : options.prompts) {
+    prompts.push_back(session.encode(text));
+    key += "\n" + text;
+  }
+  key += concat("\n", options.seed, " ", options.timed);
+  const std::size_t timed = options.timed < 0
+                                ? prompts.size()
+                                : std::min(prompts.size(), static_cast<std::size_t>(options.timed));
+
+  const UnfinishedRows unfinished(work, key);
+  EvaluateReport report{
+      .rows = unfinished.read(),
+      .density = evaluation.density(),
+      .search_seconds = read_search_seconds(options.plan),
+      .model = concat(session.model().folder.filename().string(), " ", session.fingerprint()),
+      .plan = options.plan.string(),
+      .device = session.device(),
+      .dtype = session.dtype(),
+      .dense_attention = "ATen scaled_dot_product_attention",
+      .clip = session.clip(),
+      .twill_version = TWILL_VERSION,
+      .torch_version = torch_version()};
+  if (!report.rows.empty() && control.note) {
+    control.note(concat("going on after ", report.rows.size(), " of ", prompts.size(), " prompts"));
+  }
+  if (report.rows.size() < timed) {
+    evaluation.warm_up(prompts[report.rows.size()]);
+  }
+  for (std::size_t i = report.rows.size(); i < prompts.size(); ++i) {
+    const Pair pair =
+        evaluation.run(prompts[i], options.seed + static_cast<std::int64_t>(i), i < timed,
+                       i % 2 == 0, concat(" ", i + 1, " of ", prompts.size()));
+    if (i == 0 && !options.clips.empty()) {
+      save_clips(options.clips, session, pair, options.plan);
+    }
+    report.rows.push_back(pair.row);
+    unfinished.write(report.rows);
+  }
+  if (!options.clips.empty()) {
+    save_heads(options.clips, *plan, control);
+  }
+  for (const EvaluateRow& row : report.rows) {
+    add(report.attention, row.attention);
+  }
+  for (const auto& [reason, calls] : report.attention.fallbacks) {
+    if (control.note) {
+      control.note(concat(calls, " attention calls ran dense against the plan: ", reason));
+    }
+  }
+  write_text(options.out, to_json(report));
+  unfinished.remove();
+  return report;
+}
+
+}  // namespace twill::jobs

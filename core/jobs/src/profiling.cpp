@@ -1,0 +1,83 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "profiling.h"
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+#include "head_gain.h"
+#include "twill/plan/error.h"
+
+namespace twill::jobs {
+namespace {
+
+kernels::Strides strides_of(const at::Tensor& x) { return {x.stride(0), x.stride(1), x.stride(2)}; }
+
+at::Tensor with_contiguous_rows(const at::Tensor& x) {
+  const at::Tensor on_cpu = x.to(at::kCPU);
+  return on_cpu.stride(3) == 1 ? on_cpu : on_cpu.contiguous();
+}
+
+}  // namespace
+
+kernels::Dtype kernel_dtype(c10::ScalarType dtype) {
+  switch (dtype) {
+    case at::kFloat:
+      return kernels::Dtype::kF32;
+    case at::kBFloat16:
+      return kernels::Dtype::kBf16;
+    case at::kHalf:
+      return kernels::Dtype::kF16;
+    default:
+      throw Error(ErrorCode::kUnsupported, concat("no kernel for dtype ", c10::toString(dtype)));
+  }
+}
+
+void ProfilingAttention::watch(std::int32_t t_index, std::int32_t prompt) {
+  unit_ = {.t_index = t_index, .prompt = prompt};
+}
+
+void ProfilingAttention::finish() {
+  TWILL_ASSERT(unit_.has_value());
+  profiler_.finish_unit(unit_->t_index, unit_->prompt);
+  unit_.reset();
+}
+
+at::Tensor ProfilingAttention::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                   const engine::AttentionSite& site) {
+  at::Tensor out = dense_.run(q, k, v, site);
+  if (!unit_) {
+    return out;
+  }
+  const GainSums sums = head_gains(out, site);
+  std::vector<double> gain;
+  for (const double head : sums.head) {
+    gain.push_back(head / sums.residual);
+  }
+  const at::Tensor queries = with_contiguous_rows(q);
+  const at::Tensor keys = with_contiguous_rows(k);
+  const at::Tensor values = with_contiguous_rows(v);
+  const search::AttentionCall call{.q = queries.const_data_ptr(),
+                                   .k = keys.const_data_ptr(),
+                                   .v = values.const_data_ptr(),
+                                   .q_strides = strides_of(queries),
+                                   .k_strides = strides_of(keys),
+                                   .v_strides = strides_of(values),
+                                   .batch = static_cast<std::int32_t>(q.size(0)),
+                                   .heads = static_cast<std::int32_t>(q.size(1)),
+                                   .tokens = static_cast<std::int32_t>(q.size(2)),
+                                   .head_dim = static_cast<std::int32_t>(q.size(3)),
+                                   .dtype = kernel_dtype(q.scalar_type())};
+  profiler_.observe({.t_index = unit_->t_index,
+                     .prompt = unit_->prompt,
+                     .expert = site.expert,
+                     .stack = site.stack,
+                     .layer = site.layer,
+                     .branch = unit_->visits[{site.stack, site.layer}]++},
+                    call, gain);
+  return out;
+}
+
+}  // namespace twill::jobs

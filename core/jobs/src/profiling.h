@@ -1,0 +1,45 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Profiles the attention calls of a dense run.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "twill/engine/attention_hook.h"
+#include "twill/kernels/attention.h"
+#include "twill/search/profiler.h"
+
+namespace twill::jobs {
+
+// Throws Error(kUnsupported) for a dtype that no kernel takes.
+kernels::Dtype kernel_dtype(c10::ScalarType dtype);
+
+// Runs dense; while a unit is watched, its calls go to the profiler with their gains.
+class ProfilingAttention final : public engine::SelfAttention {
+ public:
+  explicit ProfilingAttention(search::Profiler& profiler) : profiler_(profiler) {}
+
+  // The forwards until finish() are those of this unit: one a branch of the guidance.
+  void watch(std::int32_t t_index, std::int32_t prompt);
+  void finish();
+
+  at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                 const engine::AttentionSite& site) override;
+
+ private:
+  struct Unit {
+    std::int32_t t_index = 0;
+    std::int32_t prompt = 0;
+    std::map<std::pair<std::int32_t, std::int32_t>, std::int32_t> visits;  // by stack and layer
+  };
+
+  search::Profiler& profiler_;
+  engine::DenseAttention dense_;
+  std::optional<Unit> unit_;
+};
+
+}  // namespace twill::jobs

@@ -1,0 +1,184 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/jobs/search.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "files.h"
+#include "json.h"
+#include "kept_quality.h"
+#include "meter.h"
+#include "probing.h"
+#include "profile_files.h"
+#include "profile_run.h"
+#include "search_record.h"
+#include "session.h"
+#include "solving.h"
+#include "twill/plan/plan_io.h"
+
+namespace twill::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+SearchResult finish(search::SolveResult solved, const fs::path& out) {
+  write_plan(out, solved.plan);
+  SearchResult result{.plan = out,
+                      .density = solved.density,
+                      .attention_share = solved.attention_share,
+                      .predicted_error = solved.predicted_error,
+                      .dense_first_steps = solved.dense_first_steps,
+                      .dense_last_steps = solved.dense_last_steps,
+                      .segments = static_cast<std::int32_t>(solved.plan.segments.size())};
+  const Segment& shown = solved.plan.segments[static_cast<std::size_t>(shown_segment(solved.plan))];
+  for (const std::vector<HeadPlan>& expert : shown.heads) {
+    for (const HeadPlan& head : expert) {
+      ++result.heads[std::string(
+          pattern_name(solved.plan.patterns[static_cast<std::size_t>(head.pattern)].kind))];
+    }
+  }
+  return result;
+}
+
+double provenance_number(const Profile& profile, const char* key, const fs::path& file) {
+  const auto found = profile.provenance.find(key);
+  const json value =
+      found == profile.provenance.end() ? json() : json::parse(found->second, nullptr, false);
+  require(value.is_number(), ErrorCode::kFile, file.string(),
+          ": the profile does not say for which ", key, " it was measured; give it");
+  return value.get<double>();
+}
+
+}  // namespace
+
+search::Policy policy_from(std::string_view name) {
+  std::string names;
+  for (const auto& [policy, known] : search::kPolicyNames) {
+    if (known == name) {
+      return policy;
+    }
+    names += concat(names.empty() ? "" : ", ", known);
+  }
+  throw Error(ErrorCode::kUsage, concat("strategy \"", name, "\" is not one of ", names));
+}
+
+void check_solve_options(const SolveOptions& options) {
+  const bool cells = options.budget_kind == search::BudgetKind::kDensity;
+  require(options.budget > 0.0 && options.budget <= 1.0, ErrorCode::kUsage,
+          cells ? "density " : "attention share ", options.budget, " is not in (0, 1]");
+  require(options.segments >= 1 && options.segments <= 64, ErrorCode::kUsage, "segments ",
+          options.segments, " is not in 1..64");
+  for (const auto& [name, steps] : {std::pair("dense first steps", options.dense_first_steps),
+                                    std::pair("dense last steps", options.dense_last_steps)}) {
+    require(!steps || *steps >= 0, ErrorCode::kUsage, name, " ", steps.value_or(0), " is negative");
+  }
+}
+
+SearchResult search(const SearchOptions& options, const JobControl& control) {
+  check_solve_options(options.solve);
+  require(!options.prompts.empty(), ErrorCode::kUsage, "no prompt");
+  require(options.points >= 1 && options.points <= 64, ErrorCode::kUsage, "points ", options.points,
+          " is not in 1..64");
+  require(options.map_size >= 0 && options.map_size <= 256, ErrorCode::kUsage, "map size ",
+          options.map_size, " is not in 0..256");
+  require(options.probes >= 0 && options.probes <= 64, ErrorCode::kUsage, "probes ", options.probes,
+          " is not in 0..64");
+  check_can_write(options.out);
+  const fs::path work = options.work.empty() ? options.out.parent_path() /
+                                                   concat(options.out.stem().string(), ".work")
+                                             : options.work;
+  check_can_write(work / "profile");
+
+  const Clock::time_point begin = Clock::now();
+  const Session session(options.clip, control);
+  const std::int64_t dense_steps = std::int64_t{options.solve.dense_first_steps.value_or(0)} +
+                                   options.solve.dense_last_steps.value_or(0);
+  require(dense_steps <= session.steps(), ErrorCode::kUsage, dense_steps,
+          " dense steps are more than the ", session.steps(), " of the run");
+  std::vector<EncodedPrompt> prompts;
+  for (const std::string& text : options.prompts) {
+    prompts.push_back(session.encode(text));
+  }
+  ProfileRun run(session, options, work);
+  const double loaded_seconds = seconds_since(begin);
+  auto profile = std::make_shared<Profile>(run.run(prompts));
+
+  const Clock::time_point after_clips = Clock::now();
+  if (options.probes > 0) {
+    KeptQuality quality(session, work);
+    const search::Calibration calibration = calibrate_time_weight(
+        session, profile, prompts.front(), options.seed, options.probes, quality);
+    profile->provenance[kTimeWeightKey] = time_weight_text(calibration.weight);
+  }
+  if (options.solve.budget_kind == search::BudgetKind::kAttentionShare) {
+    profile->cost =
+        measure_costs(*profile, session.device(), session.dtype(), session.clip().threads, control);
+  }
+  Meter meter(control, "solve", 1);
+  meter.check_stop();
+  SearchResult result = finish(solve_plan(profile, session.step_t(), options.solve), options.out);
+  meter.advance();
+  result.clips_seconds = run.seconds();
+  result.search_seconds = loaded_seconds + result.clips_seconds + seconds_since(after_clips);
+  write_text(search_record_file(options.out), to_json(result));
+  return result;
+}
+
+SearchResult solve_file(const fs::path& file, const SolveOptions& options, const ClipSettings& clip,
+                        const fs::path& out) {
+  check_solve_options(options);
+  check_clip_settings(clip);
+  check_can_write(out);
+  const std::shared_ptr<const Profile> profile = read_profile_of(file);
+  const double steps = clip.steps ? *clip.steps : provenance_number(*profile, kStepsKey, file);
+  const double shift = clip.shift ? *clip.shift : provenance_number(*profile, kShiftKey, file);
+  ClipSettings asked{.steps = static_cast<std::int32_t>(std::clamp(steps, -1.0, 1e6)),
+                     .shift = shift};
+  check_clip_settings(asked);
+  const auto found = profile->provenance.find(kSamplerKey);
+  const std::vector<double> t =
+      sampler_t(found == profile->provenance.end() ? std::string("euler") : found->second,
+                *asked.steps, shift);
+  const Clock::time_point begin = Clock::now();
+  SearchResult result = finish(solve_plan(profile, t, options), out);
+  result.search_seconds = seconds_since(begin);
+  return result;
+}
+
+std::string describe(const SearchResult& result) {
+  std::string kinds;
+  for (const auto& [name, count] : result.heads) {
+    kinds += concat(kinds.empty() ? "" : ", ", count, " ", name);
+  }
+  char density[16];
+  std::snprintf(density, sizeof density, "%.3f", result.density);
+  char seconds[32];
+  std::snprintf(seconds, sizeof seconds, "%.1f", result.search_seconds);
+  return concat(result.plan.string(), ": density ", density, ", ", result.segments, " segments, ",
+                result.dense_first_steps, " dense first and ", result.dense_last_steps,
+                " dense last steps\nheads of the widest sparse segment: ",
+                kinds.empty() ? "all dense" : kinds, "\n", seconds, " s\n");
+}
+
+std::string to_json(const SearchResult& result) {
+  json heads = json::object();
+  for (const auto& [name, count] : result.heads) {
+    heads[name] = count;
+  }
+  return json{{"plan", result.plan.string()},
+              {"density", result.density},
+              {"attention_share", result.attention_share},
+              {"predicted_error", result.predicted_error},
+              {"heads", heads},
+              {"segments", result.segments},
+              {"dense_first_steps", result.dense_first_steps},
+              {"dense_last_steps", result.dense_last_steps},
+              {"search_seconds", result.search_seconds},
+              {"clips_seconds", result.clips_seconds}}
+             .dump(2) +
+         "\n";
+}
+
+}  // namespace twill::jobs

@@ -1,0 +1,99 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A loaded model with its settings filled in: what all jobs make clips with.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "twill/engine/attention.h"
+#include "twill/engine/model.h"
+#include "twill/jobs/clip_settings.h"
+#include "twill/jobs/generate.h"
+#include "twill/jobs/job.h"
+
+namespace twill::jobs {
+
+struct EncodedPrompt {
+  std::string text;
+  engine::WanPrompt positive;
+  std::optional<engine::WanPrompt> negative;  // when cfg is not 1
+  double seconds = 0.0;
+};
+
+struct Denoised {
+  at::Tensor latents;
+  double seconds = 0.0;            // the loop's wall clock
+  double attention_seconds = 0.0;  // its self-attention
+};
+
+struct LoopOptions {
+  std::int64_t steps = 0;       // 0: the clip's
+  std::int64_t stop_after = 0;  // leave the loop after so many steps; 0: all
+  // Called around every step, outside the loop's clock.
+  std::function<void(std::int64_t step)> before;
+  std::function<void(std::int64_t step)> after;
+};
+
+class Session {
+ public:
+  // Loads the model. Throws Error(kFile, kUsage).
+  Session(const ClipSettings& settings, const JobControl& control);
+
+  const engine::VideoModel& model() const { return model_; }
+  const ClipSettings& clip() const { return clip_; }  // every optional is filled in
+  engine::ClipSize size() const { return {*clip_.width, *clip_.height, *clip_.frames}; }
+  const TokenLayout& layout() const { return layout_; }
+  // t of every step in the order of the loop.
+  const std::vector<double>& step_t() const { return step_t_; }
+  // t of every forward: with guidance each step has two.
+  const std::vector<double>& forward_t() const { return forward_t_; }
+  bool guided() const { return *clip_.cfg != 1.0; }
+  std::int64_t steps() const { return *clip_.steps; }
+  const std::string& dtype() const { return *clip_.dtype; }
+  std::string device() const;
+  // Of the weights, the text table and model.json.
+  const std::string& fingerprint() const;
+  // All that decides a dense clip but its prompt and seed, as text.
+  std::string dense_key() const;
+
+  // Throws Error(kUsage) for a prompt that the model cannot read.
+  EncodedPrompt encode(const std::string& prompt) const;
+  // One forward on noise at `t`, its result thrown away.
+  void warm_up(const EncodedPrompt& prompt, engine::SelfAttention& attention, double t) const;
+  // The sampler's loop from the seed's noise.
+  Denoised denoise(const EncodedPrompt& prompt, std::int64_t seed, engine::SelfAttention& attention,
+                   const std::string& stage, const LoopOptions& loop = {}) const;
+  // [frames, height, width, 3] uint8.
+  at::Tensor decode(const at::Tensor& latents, const std::string& stage,
+                    double* seconds = nullptr) const;
+
+  // Throws Error(kModel, kFile) when the plan is not for this model.
+  std::shared_ptr<const Plan> read_plan_for_model(const std::filesystem::path& file) const;
+
+  const JobControl& control() const { return control_; }
+
+ private:
+  const JobControl& control_;
+  ClipSettings clip_;
+  engine::VideoModel model_;
+  TokenLayout layout_;
+  std::vector<double> step_t_;
+  std::vector<double> forward_t_;
+  mutable std::string fingerprint_;  // read when first asked for
+};
+
+// t of every step of a sampler.
+std::vector<double> sampler_t(const std::string& sampler, std::int32_t steps, double shift);
+
+AttentionUse attention_use(const engine::AttentionCounts& counts);
+void add(AttentionUse& sum, const AttentionUse& use);
+std::string torch_version();
+
+}  // namespace twill::jobs

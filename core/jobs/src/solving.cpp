@@ -1,0 +1,123 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "solving.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "twill/plan/error.h"
+
+namespace twill::jobs {
+namespace {
+
+using nlohmann::json;
+
+std::string_view budget_name(search::BudgetKind kind) {
+  for (const auto& [known, name] : search::kBudgetNames) {
+    if (known == kind) {
+      return name;
+    }
+  }
+  throw Error(ErrorCode::kUsage, concat("budget ", static_cast<int>(kind), " has no name"));
+}
+
+std::string steps_text(const std::optional<std::int32_t>& steps) {
+  return steps ? std::to_string(*steps) : "free";
+}
+
+search::SolveRequest request_for(const Profile& profile, const std::vector<double>& step_t,
+                                 const SolveOptions& options) {
+  check_solve_options(options);
+  const auto ends = [&](const std::optional<std::int32_t>& steps) {
+    return steps || options.policy == search::Policy::kSolver ? steps : std::optional(0);
+  };
+  return {.forwards = search::forwards_at(step_t),
+          .budget_kind = options.budget_kind,
+          .budget = options.budget,
+          .weight = time_weight_of(profile),
+          .max_segments = options.segments,
+          .dense_first_steps = ends(options.dense_first_steps),
+          .dense_last_steps = ends(options.dense_last_steps),
+          .name = concat(search::policy_name(options.policy), ", ",
+                         budget_name(options.budget_kind), " ", options.budget),
+          .attach_profile = true};
+}
+
+std::map<std::string, std::string> provenance_for(const Profile& profile,
+                                                  const search::SolveRequest& request,
+                                                  const SolveOptions& options) {
+  std::map<std::string, std::string> provenance = profile.provenance;
+  provenance["source"] = "a search of our own (twill search)";
+  provenance["policy"] = search::policy_name(options.policy);
+  provenance["budget"] = concat(budget_name(options.budget_kind), " ", options.budget);
+  provenance["dense_first_steps"] = steps_text(request.dense_first_steps);
+  provenance["dense_last_steps"] = steps_text(request.dense_last_steps);
+  return provenance;
+}
+
+}  // namespace
+
+search::TimeWeight time_weight_of(const Profile& profile) {
+  const auto found = profile.provenance.find(kTimeWeightKey);
+  if (found == profile.provenance.end()) {
+    return search::default_time_weight();
+  }
+  search::TimeWeight weight;
+  try {
+    const json stored = json::parse(found->second);
+    weight = {.t = stored.at("t").get<std::vector<double>>(),
+              .weight = stored.at("weight").get<std::vector<double>>()};
+  } catch (const json::exception&) {
+    throw Error(ErrorCode::kFile,
+                concat("the profile's ", kTimeWeightKey, " is no table of t and weight"));
+  }
+  search::check_time_weight(weight);
+  return weight;
+}
+
+std::string time_weight_text(const search::TimeWeight& weight) {
+  return json{{"t", weight.t}, {"weight", weight.weight}}.dump();
+}
+
+std::vector<search::SolveResult> solve_plans(std::shared_ptr<const Profile> profile,
+                                             const std::vector<double>& step_t,
+                                             const SolveOptions& options, std::size_t most) {
+  const search::SolveRequest request = request_for(*profile, step_t, options);
+  std::vector<search::PolicyPlan> plans;
+  switch (options.policy) {
+    case search::Policy::kSolver:
+      plans.push_back(search::make_policy_plan(options.policy, profile, request));
+      break;
+    case search::Policy::kPaperGreedy:
+      plans = search::paper_greedy_plans(profile, request);
+      break;
+    case search::Policy::kSinglePattern:
+      plans = search::single_pattern_plans(profile, request);
+      break;
+  }
+  require(!plans.empty(), ErrorCode::kUsage, search::policy_name(options.policy),
+          ": no plan within ", budget_name(options.budget_kind), " ", options.budget);
+  std::vector<search::SolveResult> results;
+  for (search::PolicyPlan& plan : plans) {
+    const auto same = [&](const search::SolveResult& other) {
+      return other.plan.patterns == plan.result.plan.patterns &&
+             other.plan.segments == plan.result.plan.segments;
+    };
+    if (results.size() < most && std::none_of(results.begin(), results.end(), same)) {
+      results.push_back(std::move(plan.result));
+    }
+  }
+  for (search::SolveResult& result : results) {
+    result.plan.profile = profile;
+    result.plan.provenance = provenance_for(*profile, request, options);
+  }
+  return results;
+}
+
+search::SolveResult solve_plan(std::shared_ptr<const Profile> profile,
+                               const std::vector<double>& step_t, const SolveOptions& options) {
+  return solve_plans(std::move(profile), step_t, options, 1).front();
+}
+
+}  // namespace twill::jobs

@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the built `twill` on a tiny model with random weights."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Twill:
+    program: Path
+
+    def __call__(self, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.program, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def refuses(self, code: int, *arguments: object) -> str:
+        """Runs a command that must fail with `code`; returns its one line."""
+        result = self(*arguments)
+        assert result.returncode == code, result.stderr + result.stdout
+        lines = [line for line in result.stderr.splitlines() if not line.startswith("load ")]
+        assert len(lines) == 1, result.stderr
+        assert lines[0].startswith("twill: ")
+        return lines[0].removeprefix("twill: ")
+
+
+def built(name: str) -> Path:
+    build = os.environ.get("TWILL_BUILD_DIR")
+    if not build:
+        pytest.skip("TWILL_BUILD_DIR names no build")
+    program = Path(build) / name
+    if not program.is_file():
+        pytest.skip(f"{program} was not built")
+    return program
+
+
+@pytest.fixture(scope="session")
+def twill() -> Twill:
+    return Twill(built("core/cli/twill"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny")
+    subprocess.run([built("tests/jobs/write_tiny_model"), folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def deeper_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As tiny_model, with one layer more."""
+    folder = tmp_path_factory.mktemp("deeper")
+    subprocess.run([built("tests/jobs/write_tiny_model"), folder, "3"], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plan(twill: Twill, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plan found for tiny_model."""
+    out = tmp_path_factory.mktemp("plan") / "plan.json"
+    result = twill(
+        "search", "--model", tiny_model, "--prompt", "a red ball", "--points", 2, "--density", 0.6, "--out", out
+    )
+    assert result.returncode == 0, result.stderr
+    return out

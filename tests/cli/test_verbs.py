@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every verb does its work, says how it is used, and speaks JSON when asked."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+VERBS = [
+    ("generate",), ("search",), ("evaluate",), ("plan",), ("plan", "show"), ("plan", "check"), ("plan", "solve"),
+    ("plan", "diff"), ("bench",), ("bench", "policies"), ("doctor",),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", [(), *VERBS], ids=lambda verb: "-".join(verb) or "all")
+def test_help(twill, verb):
+    result = twill(*verb, "--help")
+    assert result.returncode == 0
+    assert result.stdout.startswith(("Sparse attention plans", *([] if not verb else [""])))
+    assert "--help" in result.stdout
+
+
+def test_top_level_help_lists_every_verb_and_exit_code(twill):
+    text = twill("--help").stdout
+    for verb in ("generate", "search", "evaluate", "plan", "bench", "doctor"):
+        assert f"\n  {verb} " in text
+    assert "0 done, 1 failed, 2 wrong usage, 130 stopped" in text
+
+
+def test_version(twill):
+    assert twill("--version").stdout.strip().count(".") == 2
+
+
+def test_doctor_names_device_and_dtype(twill):
+    facts = json.loads(twill("doctor", "--json").stdout)["facts"]
+    assert facts["dtype"] in ("float32", "bfloat16")
+    assert "threads" in facts["device"]
+    assert "threads" in twill("doctor").stdout
+
+
+def test_generate_writes_a_video_and_says_how_long_it_took(twill, tiny_model, tmp_path):
+    out = tmp_path / "new/clip.mp4"
+    result = twill("generate", "--model", tiny_model, "--prompt", "a red ball", "--seed", 5, "--out", out, "--json")
+    assert result.returncode == 0, result.stderr
+    clip = json.loads(result.stdout)["clips"][0]
+    assert clip["file"] == str(out)
+    assert clip["seed"] == 5
+    assert clip["times"]["denoise_seconds"] > 0
+    assert [path.name for path in out.parent.iterdir()] == ["clip.mp4"]
+
+
+def test_generate_compares_with_the_dense_clip(twill, tiny_model, plan, tmp_path):
+    result = twill(
+        "generate", "--model", tiny_model, "--prompt", "a red ball", "--prompt", "a blue ball", "--plan", plan,
+        "--compare", "--out", tmp_path / "clip.mp4", "--json",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    clips = json.loads(result.stdout)["clips"]
+    assert [clip["seed"] for clip in clips] == [0, 1]
+    assert all(clip["density"] <= 0.6 and clip["psnr_db"] != "inf" for clip in clips)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"clip-1.mp4", "clip-1-dense.mp4", "clip-2.mp4", "clip-2-dense.mp4"}
+
+
+def test_same_seed_same_clip(twill, tiny_model, tmp_path):
+    for name in ("a", "b"):
+        run = twill("generate", "--model", tiny_model, "--prompt", "a red ball", "--out", tmp_path / name)
+        assert run.returncode == 0, run.stderr
+    frames = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert len(frames) == 33
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in frames)
+
+
+def test_evaluate_writes_report_and_pictures(twill, tiny_model, plan, tmp_path):
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("# two\na red ball\na blue ball rolls\n")
+    out = tmp_path / "out"
+    result = twill(
+        "evaluate", "--model", tiny_model, "--plan", plan, "--prompts", prompts, "--out", out / "report.json",
+        "--save-clips", out, "--timed", 1,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    report = json.loads((out / "report.json").read_text())
+    assert report["prompts"] == ["a red ball", "a blue ball rolls"]
+    assert report["timed_prompts"] == 1
+    assert report["speedup"] == pytest.approx(report["dense_seconds"] / report["sparse_seconds"])
+    assert report["search_seconds"] > 0
+    for name in ("dense.mp4", "sparse.mp4", "side_by_side.png", "heads.png"):
+        assert (out / name).stat().st_size > 100, name
+    assert f"{report['psnr_db']:.2f} dB" in result.stdout
+
+
+def test_plan_verbs_agree(twill, tiny_model, plan, tmp_path):
+    shown = json.loads(twill("plan", "show", plan, "--json").stdout)
+    assert shown["has_profile"]
+    assert shown["layout"] == {"frames": 9, "rows": 8, "cols": 8}
+    for segment in shown["segments"]:
+        assert sum(segment["heads"].values()) == 4
+    assert twill("plan", "check", plan, "--model", tiny_model).returncode == 0
+    assert "0 differences" in twill("plan", "diff", plan, plan).stdout
+    again = tmp_path / "again.json"
+    assert twill("plan", "solve", plan, "--density", 0.6, "--out", again).returncode == 0
+    assert "0 differences" in twill("plan", "diff", plan, again).stdout
+    sparser = tmp_path / "sparser.json"
+    assert twill("plan", "solve", plan, "--density", 0.3, "--out", sparser).returncode == 0
+    assert json.loads(twill("plan", "diff", plan, sparser, "--json").stdout)["differences"] != []
+
+
+def test_progress_goes_to_stderr_in_plain_lines(twill, tiny_model, tmp_path):
+    command = ("generate", "--model", tiny_model, "--prompt", "a red ball", "--out", tmp_path / "clip.mp4")
+    result = twill(*command)
+    assert "\r" not in result.stderr
+    assert "denoise dense [" in result.stderr
+    assert "4/4" in result.stderr
+    quiet = twill(
+        "generate", "--quiet", "--model", tiny_model, "--prompt", "a red ball", "--out", tmp_path / "clip.mp4"
+    )
+    assert quiet.stderr == ""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_cleanly(twill, tiny_model, tmp_path, sent):
+    out = tmp_path / "clip.mp4"
+    # More steps than can be done before the signal comes.
+    command = ["generate", "--model", tiny_model, "--prompt", "a red ball", "--steps", 1000, "--out", out]
+    running = subprocess.Popen(
+        [twill.program, *map(str, command)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ
+    )
+    for line in running.stderr:
+        if line.startswith("denoise"):
+            break
+    time.sleep(0.3)
+    running.send_signal(sent)
+    _, rest = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert rest.splitlines()[-1] == "twill: stopped"
+    assert list(tmp_path.iterdir()) == []

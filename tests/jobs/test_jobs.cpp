@@ -1,0 +1,302 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The jobs end to end on a model with random weights.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <stop_token>
+
+#include "jobs/scratch_folder.h"
+#include "jobs/tiny_model.h"
+#include "twill/jobs/evaluate.h"
+#include "twill/jobs/generate.h"
+#include "twill/jobs/policies.h"
+#include "twill/jobs/search.h"
+#include "twill/plan/plan_io.h"
+
+namespace twill::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string bytes_of(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) {
+      names.insert(fs::relative(entry.path(), folder).string());
+    }
+  }
+  return names;
+}
+
+class Jobs : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    shared_ = std::make_unique<tests::ScratchFolder>();
+    tests::write_tiny_model(*shared_ / "model");
+  }
+  static void TearDownTestSuite() { shared_.reset(); }
+
+  static ClipSettings clip() { return {.model = *shared_ / "model"}; }
+  SearchOptions search_options(const fs::path& out) const {
+    SearchOptions options{.clip = clip(),
+                          .prompts = {"a red ball", "a blue ball rolls"},
+                          .points = 3,
+                          .map_size = 12};
+    options.solve.budget = 0.6;
+    options.out = out;
+    return options;
+  }
+  GenerateOptions frames(const fs::path& out) const {
+    GenerateOptions options{.clip = clip(), .prompts = {"a red ball"}, .seed = 3};
+    options.out = out;
+    return options;
+  }
+
+  static std::unique_ptr<tests::ScratchFolder> shared_;
+  const tests::ScratchFolder folder_;
+};
+std::unique_ptr<tests::ScratchFolder> Jobs::shared_;
+
+Plan all_dense_plan() {
+  Plan plan{.name = "all dense"};
+  plan.model = {.family = "wan2.1-t2v", .stacks = {{"blocks", 2, 2}}, .head_dim = 64};
+  plan.patterns = {dense()};
+  Segment segment;
+  segment.heads = {std::vector<HeadPlan>(4)};
+  plan.segments = {segment};
+  return plan;
+}
+
+TEST_F(Jobs, an_all_dense_plan_gives_the_dense_clip) {
+  write_plan(folder_ / "plan.json", all_dense_plan());
+  const GenerateResult dense = generate(frames(folder_ / "dense"), {});
+  GenerateOptions options = frames(folder_ / "sparse");
+  options.plan = folder_ / "plan.json";
+  options.compare_dense = true;
+  const GenerateResult sparse = generate(options, {});
+  ASSERT_EQ(sparse.clips.size(), 1u);
+  EXPECT_EQ(sparse.clips[0].density, 1.0);
+  EXPECT_EQ(sparse.clips[0].attention.sparse_calls, 0);
+  EXPECT_EQ(sparse.clips[0].attention.planned_dense_calls, 2 * 4);
+  EXPECT_TRUE(sparse.clips[0].attention.fallbacks.empty());
+  const std::set<std::string> names = names_in(folder_ / "dense");
+  EXPECT_EQ(names.size(), 33u);
+  EXPECT_EQ(names_in(folder_ / "sparse"), names);
+  EXPECT_EQ(names_in(folder_ / "sparse-dense"), names);
+  ASSERT_TRUE(sparse.clips[0].quality);
+  EXPECT_DOUBLE_EQ(sparse.clips[0].quality->ssim, 1.0);
+}
+
+TEST_F(Jobs, times_of_a_clip_add_up) {
+  const GenerateResult result = generate(frames(folder_ / "dense"), {});
+  const ClipTimes& times = result.clips.at(0).times;
+  EXPECT_GT(times.text, 0.0);
+  EXPECT_GT(times.vae, 0.0);
+  EXPECT_GT(times.attention, 0.0);
+  EXPECT_LT(times.attention, times.denoise);
+}
+
+TEST_F(Jobs, search_then_evaluate) {
+  const SearchResult found = search(search_options(folder_ / "plan.json"), {});
+  EXPECT_LE(found.density, 0.6);
+  EXPECT_GT(found.search_seconds, found.clips_seconds);
+  const Plan plan = read_plan(folder_ / "plan.json");
+  ASSERT_NE(plan.profile, nullptr);
+  EXPECT_EQ(plan.profile->prompts, (std::vector<std::string>{"a red ball", "a blue ball rolls"}));
+  EXPECT_EQ(plan.profile->map_size, 12);
+
+  EvaluateOptions options{.clip = clip(), .prompts = {"a blue ball", "a red ball"}, .timed = 1};
+  options.plan = folder_ / "plan.json";
+  options.out = folder_ / "out/report.json";
+  options.clips = folder_ / "out";
+  const EvaluateReport report = evaluate(options, {});
+  EXPECT_NEAR(report.density, found.density, 1e-12);
+  ASSERT_EQ(report.rows.size(), 2u);
+  EXPECT_TRUE(report.rows[0].timed);
+  EXPECT_FALSE(report.rows[1].timed);
+  EXPECT_GT(report.attention.sparse_calls, 0);
+  EXPECT_TRUE(report.attention.fallbacks.empty());
+  ASSERT_TRUE(report.search_seconds);
+  EXPECT_EQ(*report.search_seconds, found.search_seconds);
+
+  const nlohmann::json written = nlohmann::json::parse(bytes_of(folder_ / "out/report.json"));
+  EXPECT_EQ(written["density"], report.density);
+  EXPECT_EQ(written["timed_prompts"], 1);
+  EXPECT_EQ(written["steps"], 4);
+  const std::set<std::string> names = names_in(folder_ / "out");
+  for (const char* name : {"heads.png", "side_by_side.png", "report.json"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
+}
+
+TEST_F(Jobs, probes_leave_a_weight_of_t_in_the_profile) {
+  SearchOptions options = search_options(folder_ / "plan.json");
+  options.prompts = {"a red ball"};
+  options.probes = 2;
+  search(options, {});
+  const Plan plan = read_plan(folder_ / "plan.json");
+  ASSERT_TRUE(plan.profile->provenance.contains("time_weight"));
+  const nlohmann::json weight = nlohmann::json::parse(plan.profile->provenance.at("time_weight"));
+  EXPECT_EQ(weight["t"].size(), 2u);
+}
+
+TEST_F(Jobs, a_budget_of_time_is_kept) {
+  SearchOptions options = search_options(folder_ / "plan.json");
+  options.prompts = {"a red ball"};
+  options.solve.budget_kind = search::BudgetKind::kAttentionShare;
+  options.solve.budget = 0.7;
+  const SearchResult found = search(options, {});
+  EXPECT_LE(found.attention_share, 0.7);
+  const Plan plan = read_plan(folder_ / "plan.json");
+  EXPECT_EQ(plan.profile->cost.milliseconds.size(), plan.profile->candidates.size());
+}
+
+TEST_F(Jobs, solving_again_needs_the_profile_only) {
+  search(search_options(folder_ / "plan.json"), {});
+  const SearchResult again =
+      solve_file(folder_ / "plan.json", search_options({}).solve, {}, folder_ / "again.json");
+  EXPECT_EQ(bytes_of(folder_ / "again.json"), bytes_of(folder_ / "plan.json"));
+  SolveOptions other = search_options({}).solve;
+  other.budget = 0.4;
+  EXPECT_LT(solve_file(folder_ / "plan.json", other, {}, folder_ / "sparser.json").density,
+            again.density);
+}
+
+TEST_F(Jobs, policies_are_compared_at_one_density_and_measured_once) {
+  search(search_options(folder_ / "plan.json"), {});
+  PoliciesOptions options{.clip = clip(),
+                          .profile = folder_ / "plan.json",
+                          .tuning_prompts = {"a red ball"},
+                          .prompts = {"a blue ball", "a ball rolls"},
+                          .density = 0.6,
+                          .dense_first_steps = {1, 0},
+                          .variants = 2};
+  options.out = folder_ / "policies.json";
+  const PoliciesReport report = compare_policies(options, {});
+  ASSERT_EQ(report.policies.size(), 3u);
+  for (const PolicyResult& policy : report.policies) {
+    EXPECT_LE(policy.density, 0.6 + 1e-9);
+    EXPECT_EQ(policy.tuning.size(), 2u);
+    ASSERT_EQ(policy.quality.size(), 2u);
+    EXPECT_DOUBLE_EQ(policy.psnr_db, (policy.quality[0].psnr_db + policy.quality[1].psnr_db) / 2);
+    EXPECT_NEAR(policy.behind_db, report.policies[0].psnr_db - policy.psnr_db, 1e-9);
+    EXPECT_LE(policy.behind_db_low, policy.behind_db);
+    EXPECT_GE(policy.behind_db_high, policy.behind_db);
+  }
+  EXPECT_EQ(report.policies[0].behind_db, 0.0);
+  const std::string before = bytes_of(options.out);
+  bool denoised = false;
+  const JobControl watch{.progress = [&](const Progress& progress) {
+    denoised = denoised || progress.stage.find("decode") != std::string::npos;
+  }};
+  compare_policies(options, watch);
+  EXPECT_FALSE(denoised);
+  EXPECT_EQ(bytes_of(options.out), before);
+}
+
+// Stops the job when its progress has been told `left` times.
+struct StopAfter {
+  int left = 0;
+  std::stop_source source;
+
+  JobControl control() {
+    return {.progress =
+                [this](const Progress&) {
+                  if (--left == 0) {
+                    source.request_stop();
+                  }
+                },
+            .stop = source.get_token()};
+  }
+};
+
+TEST_F(Jobs, a_search_that_was_stopped_gives_the_same_plan_bytes) {
+  search(search_options(folder_ / "whole/plan.json"), {});
+  const SearchOptions options = search_options(folder_ / "parts/plan.json");
+  int stops = 0;
+  // Each round gets a little further: stops land in every stage.
+  for (int left = 2; left < 60; left += 3) {
+    StopAfter stop{.left = left};
+    const Outcome outcome = run_job([&] { search(options, stop.control()); });
+    if (outcome.kind == OutcomeKind::kFinished) {
+      break;
+    }
+    ASSERT_EQ(outcome.kind, OutcomeKind::kCancelled) << outcome.text;
+    ASSERT_FALSE(fs::exists(options.out));
+    ++stops;
+  }
+  search(options, {});
+  EXPECT_GE(stops, 2);
+  EXPECT_EQ(bytes_of(folder_ / "parts/plan.json"), bytes_of(folder_ / "whole/plan.json"));
+}
+
+TEST_F(Jobs, a_cancelled_clip_leaves_nothing) {
+  StopAfter stop{.left = 4};
+  const Outcome outcome = run_job([&] { generate(frames(folder_ / "clip"), stop.control()); });
+  EXPECT_EQ(outcome.kind, OutcomeKind::kCancelled);
+  EXPECT_TRUE(names_in(folder_.path()).empty());
+}
+
+TEST_F(Jobs, an_evaluation_goes_on_where_it_was_stopped) {
+  write_plan(folder_ / "plan.json", all_dense_plan());
+  EvaluateOptions options{.clip = clip(), .prompts = {"a blue ball", "a red ball"}};
+  options.plan = folder_ / "plan.json";
+  options.out = folder_ / "report.json";
+  bool first_row_done = false;
+  std::stop_source source;
+  const JobControl until_second{.progress =
+                                    [&](const Progress& progress) {
+                                      if (progress.stage.ends_with("2 of 2")) {
+                                        first_row_done = true;
+                                        source.request_stop();
+                                      }
+                                    },
+                                .stop = source.get_token()};
+  EXPECT_EQ(run_job([&] { evaluate(options, until_second); }).kind, OutcomeKind::kCancelled);
+  ASSERT_TRUE(first_row_done);
+  EXPECT_FALSE(fs::exists(options.out));
+  bool first_again = false;
+  const JobControl watch{.progress = [&](const Progress& progress) {
+    first_again = first_again || progress.stage.ends_with("1 of 2");
+  }};
+  const EvaluateReport report = evaluate(options, watch);
+  EXPECT_FALSE(first_again);
+  EXPECT_EQ(report.rows.size(), 2u);
+  EXPECT_TRUE(fs::exists(options.out));
+}
+
+TEST_F(Jobs, a_plan_for_another_model_is_refused_before_any_clip) {
+  Plan plan = all_dense_plan();
+  plan.model.stacks[0].layers = 3;
+  plan.segments[0].heads = {std::vector<HeadPlan>(6)};
+  write_plan(folder_ / "plan.json", plan);
+  GenerateOptions options = frames(folder_ / "clip");
+  options.plan = folder_ / "plan.json";
+  const Outcome outcome = run_job([&] { generate(options, {}); });
+  EXPECT_EQ(outcome.kind, OutcomeKind::kFailed);
+  EXPECT_EQ(outcome.code, ErrorCode::kModel);
+  EXPECT_TRUE(outcome.text.starts_with((folder_ / "plan.json").string())) << outcome.text;
+  EXPECT_FALSE(fs::exists(folder_ / "clip"));
+}
+
+TEST_F(Jobs, an_unknown_word_is_refused_before_any_clip) {
+  GenerateOptions options = frames(folder_ / "clip");
+  options.prompts = {"a red ball", "a dragon"};
+  const Outcome outcome = run_job([&] { generate(options, {}); });
+  EXPECT_EQ(outcome.code, ErrorCode::kUsage);
+  EXPECT_NE(outcome.text.find("dragon"), std::string::npos) << outcome.text;
+  EXPECT_TRUE(names_in(folder_.path()).empty());
+}
+
+}  // namespace
+}  // namespace twill::jobs
