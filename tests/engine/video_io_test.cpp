@@ -152,7 +152,8 @@ TEST(VideoIo, EndingsAreAskedBeforeTheWork) {
   EXPECT_ERROR(check_video_file("out/a.avi"),
                "out/a.avi: the ending \".avi\" is not one of a video: .mp4, .webm, .gif, .webp");
   EXPECT_ERROR(check_video_file("clip"), "clip: the ending \"\" is not one of a video");
-  EXPECT_FALSE(can_encode({".x", "mp4", "no such encoder", false, 1.0}));
+  EXPECT_EQ(cannot_encode({".x", "mp4", "no_such_encoder", false, 1.0}),
+            "libav was built without no_such_encoder, which .x needs");
 }
 
 TEST(VideoIo, RefusalsNameTheValueAndLeaveNothingBehind) {

@@ -116,11 +116,7 @@ void write_png(const std::filesystem::path& file, const at::Tensor& picture) {
       picture.size(0) <= kMaxSide && picture.size(1) <= kMaxSide && picture.numel() <= kMaxBytes,
       ErrorCode::kUsage, file.string(), ": a picture of ", picture.size(1), "x", picture.size(0),
       " is too large");
-#ifdef TWILL_HAS_VIDEO
   const Bytes bytes = encode_png(picture.contiguous());
-#else
-  const Bytes bytes = encode_plain_png(picture.contiguous());
-#endif
   write_then_rename(file, [&](const std::filesystem::path& temporary) {
     std::ofstream stream(temporary, std::ios::binary | std::ios::trunc);
     stream.write(reinterpret_cast<const char*>(bytes.data()),

@@ -18,13 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-#ifndef TWILL_HAS_VIDEO
-[[noreturn]] void no_libav(const fs::path& file) {
-  throw Error(ErrorCode::kUnsupported,
-              concat(file.string(), ": this build was made without libav and has no video files"));
-}
-#endif
-
 const VideoFormat& format_of(const fs::path& file) {
   std::string ending = file.extension().string();
   std::transform(ending.begin(), ending.end(), ending.begin(),
@@ -42,26 +35,20 @@ const VideoFormat& format_of(const fs::path& file) {
 
 const VideoFormat& checked_format(const fs::path& file) {
   const VideoFormat& format = format_of(file);
-#ifdef TWILL_HAS_VIDEO
-  require(can_encode(format), ErrorCode::kUnsupported, file.string(),
-          ": the libav of this build has no ", format.encoder, ", which ", format.ending, " needs");
+  const std::string reason = cannot_encode(format);
+  require(reason.empty(), ErrorCode::kUnsupported, file.string(), ": ", reason);
   return format;
-#else
-  no_libav(file);
-#endif
 }
 
 }  // namespace
 
 std::vector<std::string> writable_video_endings() {
   std::vector<std::string> endings;
-#ifdef TWILL_HAS_VIDEO
   for (const VideoFormat& format : kVideoFormats) {
-    if (can_encode(format)) {
+    if (cannot_encode(format).empty()) {
       endings.emplace_back(format.ending);
     }
   }
-#endif
   return endings;
 }
 
@@ -85,18 +72,10 @@ void write_video(const fs::path& file, const at::Tensor& frames, double fps,
   // Below 1/100 the durations of frames leave the integers of some containers.
   require(fps >= 0.01 && fps <= format.max_fps, ErrorCode::kUsage, file.string(), ": ", fps,
           " fps is not in 0.01..", format.max_fps);
-#ifdef TWILL_HAS_VIDEO
   write_then_rename(file, [&](const fs::path& temporary) {
     encode_video(format, temporary, file, frames.contiguous(), fps, metadata);
   });
-#else
-  static_cast<void>(metadata);
-#endif
 }
-
-#ifndef TWILL_HAS_VIDEO
-Video read_video(const fs::path& file) { no_libav(file); }
-#endif
 
 void write_then_rename(const fs::path& file, const std::function<void(const fs::path&)>& write) {
   static std::atomic<int> count{0};

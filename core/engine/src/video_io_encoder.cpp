@@ -203,9 +203,13 @@ class Encoder {
 
 }  // namespace
 
-bool can_encode(const VideoFormat& format) {
-  return find_encoder(format) != nullptr &&
-         av_guess_format(std::string(format.muxer).c_str(), nullptr, nullptr) != nullptr;
+std::string cannot_encode(const VideoFormat& format) {
+  const bool found =
+      find_encoder(format) != nullptr &&
+      av_guess_format(std::string(format.muxer).c_str(), nullptr, nullptr) != nullptr;
+  return found ? ""
+               : concat("libav was built without ", format.encoder, ", which ", format.ending,
+                        " needs");
 }
 
 void encode_video(const VideoFormat& format, const fs::path& temporary, const fs::path& file,

@@ -36,15 +36,15 @@ inline constexpr std::array<VideoFormat, 4> kVideoFormats{{
 void write_then_rename(const std::filesystem::path& file,
                        const std::function<void(const std::filesystem::path&)>& write);
 
-// Only in builds with libav. frames, picture: contiguous uint8. Errors name `file`, not
-// `temporary`.
-bool can_encode(const VideoFormat& format);
+// Why this build cannot write the format; empty when it can.
+std::string cannot_encode(const VideoFormat& format);
+// frames, picture: contiguous uint8. Errors name `file`, not `temporary`.
 void encode_video(const VideoFormat& format, const std::filesystem::path& temporary,
                   const std::filesystem::path& file, const at::Tensor& frames, double fps,
                   const std::map<std::string, std::string>& metadata);
 std::vector<std::uint8_t> encode_png(const at::Tensor& picture);
 
-// In every build: the bytes of a PNG without compression.
+// Without compression, and without libav.
 std::vector<std::uint8_t> encode_plain_png(const at::Tensor& picture);
 
 }  // namespace twill::engine

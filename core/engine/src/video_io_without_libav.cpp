@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// In place of the encoders and the reader, in builds that found no libav.
+#include "twill/engine/video_io.h"
+#include "twill/plan/error.h"
+#include "video_io_formats.h"
+
+namespace twill::engine {
+namespace {
+
+constexpr std::string_view kReason = "this build was made without libav and has no video files";
+
+}  // namespace
+
+std::string cannot_encode(const VideoFormat&) { return std::string(kReason); }
+
+void encode_video(const VideoFormat&, const std::filesystem::path&,
+                  const std::filesystem::path& file, const at::Tensor&, double,
+                  const std::map<std::string, std::string>&) {
+  throw Error(ErrorCode::kUnsupported, concat(file.string(), ": ", kReason));
+}
+
+std::vector<std::uint8_t> encode_png(const at::Tensor& picture) {
+  return encode_plain_png(picture);
+}
+
+Video read_video(const std::filesystem::path& file) {
+  throw Error(ErrorCode::kUnsupported, concat(file.string(), ": ", kReason));
+}
+
+}  // namespace twill::engine
