@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""presets/plan.schema.json says what the reader takes: golden and shipped files validate, spoiled ones do not."""
+
+import copy
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests/data/plan"
+SCHEMA = json.loads((ROOT / "presets/plan.schema.json").read_text())
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+def plan_files():
+    shipped = [path for path in (ROOT / "presets").rglob("*.json") if '"segments"' in path.read_text()]
+    return [GOLDEN / "small-1.0.json", GOLDEN / "full-1.0.json", *(p for p in shipped if p.name != "plan.schema.json")]
+
+
+def test_the_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("path", plan_files(), ids=lambda path: path.name)
+def test_files_validate(path):
+    VALIDATOR.validate(json.loads(path.read_text()))
+
+
+def test_a_profile_of_its_own_validates():
+    profile = json.loads((GOLDEN / "profile-1.0.json").read_text())
+    assert profile.pop("schema_version") == "1.0"
+    jsonschema.Draft202012Validator({"$ref": "#/$defs/profile", "$defs": SCHEMA["$defs"]}).validate(profile)
+
+
+# The same mistakes that tests/plan/bad_files_test.cpp shows to the reader.
+SPOILED = {
+    "unknown_pattern": (("patterns", 3, "kind"), "zigzag"),
+    "negative_window": (("patterns", 6, "frames"), -1),
+    "fraction_over_one": (("patterns", 6, "rows"), 1.5),
+    "offset_outside": (("patterns", 6, "offset_cols"), -1.25),
+    "text_for_a_number": (("patterns", 3, "reach"), "wide"),
+    "no_whole_number": (("patterns", 6, "frames"), 1.5),
+    "unknown_field": (("patterns", 3, "width"), 3),
+    "order_of_dense": (("patterns", 0, "order"), "raster"),
+    "unknown_order": (("patterns", 3, "order"), "spiral"),
+    "tile_of_nothing": (("patterns", 3, "order"), "tiles 4x0x4"),
+    "union_of_one": (("patterns", 7, "parts"), [{"kind": "diagonal", "reach": 1}]),
+    "union_of_union": (("patterns", 7, "parts", 0), {"kind": "union"}),
+    "no_boxes": (("patterns", 5, "boxes"), []),
+    "unknown_precision": (("segments", 0, "heads", "low_noise", "double_blocks", 0, 1), {"pattern": 1, "precision": 8}),
+    "heads_of_a_dense_segment": (("segments", 2, "heads"), {}),
+    "no_layers": (("model", "stacks", 0, "layers"), 0),
+    "expert_twice": (("model", "experts"), ["a", "a"]),
+    "wrong_major": (("schema_version",), "2.0"),
+    "unknown_top_field": (("licence",), "mine"),
+    "no_segments": (("segments",), []),
+    "provenance_number": (("provenance", "source"), 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("where", "value"), SPOILED.values(), ids=SPOILED.keys())
+def test_spoiled_files_do_not(where, value):
+    plan = copy.deepcopy(json.loads((GOLDEN / "full-1.0.json").read_text()))
+    *parents, last = where
+    node = plan
+    for step in parents:
+        node = node[step]
+    node[last] = value
+    assert not VALIDATOR.is_valid(plan)
