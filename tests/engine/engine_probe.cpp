@@ -42,7 +42,7 @@ at::Tensor denoise(const twill::engine::WanDit& dit, const Weights& inputs) {
   at::Tensor x = inputs.get("x");
   const std::vector<double> times = sampler->t();
   for (std::size_t i = 0; i < times.size(); ++i) {
-    const at::Tensor timestep = at::full({1}, 1000.0 * times[i], at::kFloat);
+    const at::Tensor timestep = at::full({x.size(0)}, 1000.0 * times[i], at::kFloat);
     x = sampler->step(i, x, dit.forward(x, timestep, prompt, attention, {.t = times[i]}));
   }
   return x;

@@ -3,43 +3,25 @@
 """Compares the engine, through the program engine_probe, with diffusers: random weights, original key names."""
 
 import contextlib
-import os
-import subprocess
-from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+from tests.engine.probe import assert_as_exact_as, encode_prompt, run_probe, safetensors, torch
+
 diffusers = pytest.importorskip("diffusers")
-safetensors = pytest.importorskip("safetensors.torch")
 save_file = safetensors.save_file
 
-
-def probe_program() -> Path:
-    build = os.environ.get("TWILL_BUILD_DIR")
-    if not build:
-        pytest.skip("TWILL_BUILD_DIR does not name a build")
-    program = Path(build) / "tests" / "engine" / "engine_probe"
-    if not program.exists():
-        pytest.skip("engine_probe was not built (no LibTorch)")
-    return program
-
-
-def call_probe(*arguments: str | Path) -> None:
-    result = subprocess.run([str(part) for part in (probe_program(), *arguments)], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-
-
-def encode_prompt(folder: Path, table: Path, prompt: str) -> torch.Tensor:
-    call_probe("text", table, folder / "text.safetensors", prompt)
-    return safetensors.load_file(folder / "text.safetensors")["out"]
-
-
-def run_probe(folder: Path, what: str, weights: Path, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Run `what` on safetensors weights and give its tensor `out`."""
-    save_file({name: x.contiguous() for name, x in inputs.items()}, folder / "inputs.safetensors")
-    call_probe(what, weights, folder / "inputs.safetensors", folder / "out.safetensors")
-    return safetensors.load_file(folder / "out.safetensors")["out"]
+__all__ = [
+    "assert_as_exact_as",
+    "diffusers",
+    "double_stays_double",
+    "encode_prompt",
+    "randomise",
+    "run_probe",
+    "safetensors",
+    "save_file",
+    "torch",
+]
 
 
 def randomise(module: torch.nn.Module, seed: int) -> None:
@@ -69,16 +51,3 @@ def double_stays_double():
         yield
     finally:
         torch.Tensor.float = original
-
-
-def assert_as_exact_as(name: str, out: torch.Tensor, exact: torch.Tensor, theirs: torch.Tensor) -> None:
-    """At most twice the error of diffusers in the same dtype, plus the rounding of the largest value."""
-    assert out.shape == exact.shape, (out.shape, exact.shape)
-    assert out.dtype == torch.float32
-    floor = torch.finfo(torch.float32).eps * exact.abs().max()
-    own = (theirs.double() - exact).abs()
-    error = (out.double() - exact).abs()
-    print(f"{name}: worst {error.max():.2e} against {own.max():.2e}, mean {error.mean():.2e} against {own.mean():.2e}")
-    assert error.max() <= 2 * own.max() + floor
-    # The worst element alone would hide an error that is everywhere.
-    assert error.mean() <= 2 * own.mean() + floor
