@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 VERBS = [
     ("generate",), ("search",), ("evaluate",), ("plan",), ("plan", "show"), ("plan", "check"), ("plan", "solve"),
@@ -92,6 +94,22 @@ def test_evaluate_writes_report_and_pictures(twill, tiny_model, plan, tmp_path):
     for name in ("dense.mp4", "sparse.mp4", "side_by_side.png", "heads.png"):
         assert (out / name).stat().st_size > 100, name
     assert f"{report['psnr_db']:.2f} dB" in result.stdout
+
+
+def test_the_heads_are_drawn(twill, plan, tmp_path):
+    picture = tmp_path / "heads.png"
+    assert twill("plan", "show", plan, "--picture", picture).returncode == 0
+    with Image.open(picture) as image:
+        assert image.mode == "RGB"
+        # Two layers below each other, two heads side by side: dark gaps, coloured frames, maps.
+        assert abs(image.width - image.height) < 4
+        assert len(image.getcolors(1 << 20)) > 8
+    bare = tmp_path / "bare.json"
+    without = json.loads(Path(plan).read_text())
+    del without["profile"]
+    bare.write_text(json.dumps(without))
+    assert "holds no attention maps" in twill.refuses(1, "plan", "show", bare, "--picture", tmp_path / "no.png")
+    assert not (tmp_path / "no.png").exists()
 
 
 def test_plan_verbs_agree(twill, tiny_model, plan, tmp_path):

@@ -14,16 +14,23 @@ void add_show(CLI::App& plan, Context& context) {
       plan.add_subcommand("show", "what a plan holds: patterns by segment, densities, provenance");
   const auto file = std::make_shared<std::string>();
   const auto layout = std::make_shared<std::string>();
+  const auto picture = std::make_shared<std::string>();
   verb->add_option("plan", *file, "plan file")->required();
   verb->add_option("--layout", *layout,
                    "tokens for the densities, such as 13x16x16 (default: the profile's)");
+  verb->add_option("--picture", *picture,
+                   "PNG to write: every head's attention map in the colour of its pattern");
   verb->callback([=, &context] {
     context.run = [=](Context& at_run) {
       std::optional<TokenLayout> tokens;
       if (!layout->empty()) {
         tokens = jobs::parse_layout(*layout);
       }
-      const jobs::PlanSummary summary = jobs::summarise(read_plan(*file), tokens);
+      const Plan plan_read = read_plan(*file);
+      const jobs::PlanSummary summary = jobs::summarise(plan_read, tokens);
+      if (!picture->empty()) {
+        jobs::write_heads_picture(plan_read, *picture);
+      }
       at_run.print(jobs::describe(summary), jobs::to_json(summary));
     };
   });

@@ -8,6 +8,7 @@
 #include "json.h"
 #include "search_record.h"
 #include "session.h"
+#include "twill/jobs/plan_tools.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/plan_io.h"
 
@@ -135,7 +136,7 @@ void save_clips(const fs::path& folder, const Session& session, const Pair& pair
 
 void save_heads(const fs::path& folder, const Plan& plan, const JobControl& control) {
   if (plan.profile != nullptr && plan.profile->map_size > 0) {
-    write_picture(folder / "heads.png", draw_heads(*plan.profile, &plan, shown_segment(plan)));
+    write_heads_picture(plan, folder / "heads.png");
   } else if (control.note) {
     control.note("no heads.png: the plan holds no attention maps");
   }

@@ -7,8 +7,11 @@
 #include <cstdio>
 #include <set>
 
+#include "clip_files.h"
 #include "json.h"
+#include "search_record.h"
 #include "twill/engine/model.h"
+#include "twill/jobs/heads_picture.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/plan_io.h"
 
@@ -178,6 +181,12 @@ std::string to_json(const std::vector<HeadDifference>& differences) {
                     {"after", difference.after}});
   }
   return json{{"differences", list}}.dump(2) + "\n";
+}
+
+void write_heads_picture(const Plan& plan, const std::filesystem::path& file) {
+  require(plan.profile != nullptr && plan.profile->map_size > 0, ErrorCode::kModel,
+          "no picture: the plan \"", plan.name, "\" holds no attention maps");
+  write_picture(file, draw_heads(*plan.profile, &plan, shown_segment(plan)));
 }
 
 void check_plan_for_model(const std::filesystem::path& plan, const std::filesystem::path& model) {

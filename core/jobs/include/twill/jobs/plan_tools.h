@@ -50,6 +50,10 @@ struct HeadDifference {
 std::vector<HeadDifference> differences(const Plan& before, const Plan& after);
 std::string to_json(const std::vector<HeadDifference>& differences);
 
+// The layer x head picture of the plan's widest sparse segment (see heads_picture.h) as a PNG file.
+// Throws Error(kModel) when the plan holds no attention maps.
+void write_heads_picture(const Plan& plan, const std::filesystem::path& file);
+
 // Throws Error(kModel) saying what differs; loads the model.
 void check_plan_for_model(const std::filesystem::path& plan, const std::filesystem::path& model);
 
