@@ -13,6 +13,8 @@ import pytest
 import safetensors.torch
 import torch
 
+from tests.engine import probe
+
 HERE = Path(__file__).parent
 DEMO = HERE.parents[1] / "presets" / "demo"
 LEFT_OUT = "TWILL_WITHOUT_COMFY"
@@ -53,9 +55,9 @@ def ask(environment: Path, folder: Path, calls: dict[str, Call]) -> tuple[dict, 
     safetensors.torch.save_file(inputs, folder / "inputs.safetensors")
     (folder / "calls.json").write_text(json.dumps({name: [call.what, call.options] for name, call in calls.items()}))
     command = [environment / "bin" / "python", HERE / "comfyui_worker.py", environment / "ComfyUI", DEMO, folder]
-    # Threads that spin while they wait take ten times as long on a machine that has other work too.
-    settings = {**os.environ, "OMP_WAIT_POLICY": "passive"}
-    result = subprocess.run([str(part) for part in command], env=settings, capture_output=True, text=True)
+    result = subprocess.run(
+        [str(part) for part in command], env=probe.patient_threads(), capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr[-4000:]
     outputs = safetensors.torch.load_file(folder / "outputs.safetensors")
     answers = {name: Answer(outputs[name], outputs.get(name + "/exact")) for name in calls}
