@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <new>
 #include <span>
 #include <string>
+#include <type_traits>
 
 #include "twill/kernels/attention.h"
 #include "twill/kernels/status.h"
@@ -23,6 +25,17 @@ Status refuse(const Parts&... parts) {
     }
   };
   return Status::failure((text(parts) + ...));
+}
+
+// call(), which may run out of memory: no exception leaves this folder.
+template <typename Call>
+Status run_guarded(const Call& call) {
+  try {
+    call();
+  } catch (const std::bad_alloc&) {
+    return Status::failure("out of memory for the packed keys and values");
+  }
+  return {};
 }
 
 struct CallShape {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -67,6 +68,21 @@ TEST(ThreadPool, ACallInsideACallFinishes) {
     parallel_for(5, 2, [&](std::int64_t, std::int32_t) { ++count; });
   });
   EXPECT_EQ(count, 20);
+}
+
+TEST(ThreadPool, AnExceptionEndsTheCallAndThePoolGoesOn) {
+  for (const std::int64_t failing : {0, 700}) {
+    EXPECT_THROW(parallel_for(1000, 4,
+                              [&](std::int64_t item, std::int32_t) {
+                                if (item == failing) {
+                                  throw std::bad_alloc();
+                                }
+                              }),
+                 std::bad_alloc);
+    std::atomic<int> count = 0;
+    parallel_for(10, 4, [&](std::int64_t, std::int32_t) { ++count; });
+    EXPECT_EQ(count, 10);
+  }
 }
 
 TEST(ThreadPool, AForkedChildHasAPoolOfItsOwn) {

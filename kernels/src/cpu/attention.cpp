@@ -207,8 +207,7 @@ Status run_attention_cpu(const AttentionParams& params) {
   if (Status status = can_run_attention_cpu(params); !status) {
     return status;
   }
-  CpuAttention(params).run();
-  return {};
+  return run_guarded([&] { CpuAttention(params).run(); });
 }
 
 }  // namespace twill::kernels

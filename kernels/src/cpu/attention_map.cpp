@@ -155,8 +155,7 @@ Status attention_map_cpu(const AttentionMapParams& p) {
   if (p.query_stride < 1) {
     return refuse("query_stride ", p.query_stride, " is not positive");
   }
-  AttentionMap(p).run();
-  return {};
+  return run_guarded([&] { AttentionMap(p).run(); });
 }
 
 }  // namespace twill::kernels

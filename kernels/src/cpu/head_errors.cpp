@@ -274,8 +274,7 @@ Status sampled_head_errors_cpu(const HeadErrorParams& p) {
   if (Status status = check_tasks(p.candidates, p.lists, p.tokens); !status) {
     return status;
   }
-  HeadErrors(p).run();
-  return {};
+  return run_guarded([&] { HeadErrors(p).run(); });
 }
 
 }  // namespace twill::kernels

@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__linux__)
@@ -28,17 +31,15 @@ class ThreadPool {
     if (!turn.owns_lock()) {
       return false;
     }
-    const auto helpers = static_cast<std::size_t>(threads - 1);
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      while (workers_.size() < helpers) {
-        const auto worker = static_cast<std::int32_t>(workers_.size()) + 1;
-        workers_.emplace_back([this, worker, seen = generation_] { serve(worker, seen); });
-      }
+      start_workers(static_cast<std::size_t>(threads - 1));
       body_ = &body;
       items_ = items;
       next_.store(0, std::memory_order_relaxed);
-      helpers_ = static_cast<std::int32_t>(helpers);
+      error_ = nullptr;
+      helpers_ = static_cast<std::int32_t>(
+          std::min(workers_.size(), static_cast<std::size_t>(threads - 1)));
       running_ = helpers_;
       ++generation_;
     }
@@ -46,10 +47,24 @@ class ThreadPool {
     take_items(0);
     std::unique_lock<std::mutex> lock(mutex_);
     done_.wait(lock, [this] { return running_ == 0; });
+    if (error_) {
+      std::rethrow_exception(std::exchange(error_, nullptr));
+    }
     return true;
   }
 
  private:
+  // A system that gives no more threads gets by with those that there are.
+  void start_workers(std::size_t count) {
+    try {
+      while (workers_.size() < count) {
+        const auto worker = static_cast<std::int32_t>(workers_.size()) + 1;
+        workers_.emplace_back([this, worker, seen = generation_] { serve(worker, seen); });
+      }
+    } catch (const std::system_error&) {
+    }
+  }
+
   void serve(std::int32_t worker, std::uint64_t seen) {
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
@@ -73,7 +88,13 @@ class ThreadPool {
       if (item >= items_) {
         return;
       }
-      (*body_)(item, worker);
+      try {
+        (*body_)(item, worker);
+      } catch (...) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        error_ = error_ ? error_ : std::current_exception();
+        next_.store(items_, std::memory_order_relaxed);
+      }
     }
   }
 
@@ -87,6 +108,7 @@ class ThreadPool {
   std::int32_t helpers_ = 0;
   std::int32_t running_ = 0;
   std::uint64_t generation_ = 0;
+  std::exception_ptr error_;  // the first of the call
   std::atomic<std::int64_t> next_ = 0;
 };
 

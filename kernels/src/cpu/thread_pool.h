@@ -15,7 +15,8 @@ std::int32_t available_threads();
 // Calls body(item, worker) for every item of 0..items, on up to `threads` threads (0: as many as
 // are available), the calling one included. Items are handed out in order; worker is 0..threads and
 // names a thread for the length of the call. One call at a time has the workers: a call that finds
-// them busy runs on its own thread alone. body must not throw.
+// them busy runs on its own thread alone. An exception of body ends the call early and is thrown
+// again here.
 void parallel_for(std::int64_t items, std::int32_t threads,
                   const std::function<void(std::int64_t item, std::int32_t worker)>& body);
 
