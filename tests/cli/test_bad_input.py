@@ -59,6 +59,13 @@ def test_unknown_prompt_word_lists_the_vocabulary(twill, tiny_model, out):
     assert all(word in line for word in ("dragon", "ball", "rolls", "blue"))
 
 
+def test_unknown_video_ending_is_found_before_any_work(twill, tiny_model, tmp_path):
+    clip = tmp_path / "clip.avi"
+    said = twill.refuses(2, "generate", "--model", tiny_model, "--prompt", "a red ball", "--out", clip)
+    assert "clip.avi" in said
+    assert ".mp4" in said
+
+
 def test_no_verb_and_unknown_verb(twill):
     twill.refuses(2)
     assert "dance" in twill.refuses(2, "dance")

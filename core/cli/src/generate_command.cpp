@@ -47,9 +47,10 @@ void add_generate(CLI::App& app, Context& context) {
   CLI::App* verb = app.add_subcommand("generate", "make clips, dense or by a plan");
   const auto settings = std::make_shared<Settings>();
   add_prompt_options(*verb, settings->prompts);
-  verb->add_option("--out", settings->options.out,
-                   "video file (.mp4, .webm, .gif), or a folder for PNG frames; several prompts "
-                   "get -1, -2, ...")
+  verb->add_option(
+          "--out", settings->options.out,
+          "video file (.mp4, .webm, .gif, .webp), or a folder for PNG frames; several prompts "
+          "get -1, -2, ...")
       ->required();
   CLI::Option* plan =
       verb->add_option("--plan", settings->options.plan, "plan file (default: dense attention)");

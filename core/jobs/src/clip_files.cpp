@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 
 void check_clip_file(const fs::path& file) {
   if (file.has_extension()) {
+    engine::check_video_file(file);
     check_can_write(file);
     return;
   }
