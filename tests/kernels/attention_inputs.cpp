@@ -9,6 +9,7 @@
 #include <limits>
 #include <numeric>
 #include <ostream>
+#include <type_traits>
 
 #include "elements.h"
 
@@ -285,6 +286,11 @@ std::vector<Sum> Inputs::by_definition() {
       for (Sum& weight : weights) {
         weight = std::exp(weight - most);
         total += weight;
+        if (std::is_same_v<Sum, float> && case_.dtype == Dtype::kBf16) {
+          Bf16 rounded;
+          from_float(static_cast<float>(weight), rounded);
+          weight = to_float(rounded);
+        }
       }
       std::vector<Sum> row(dim, Sum(0));
       for (std::size_t i = 0; i < keys.size(); ++i) {

@@ -44,7 +44,8 @@ class Inputs {
   AttentionParams params();
   std::vector<float> run(Status (*kernel)(const AttentionParams&), std::int32_t threads = 0);
   // softmax(q k^T) v over the kept keys, by loops with sums of type Sum (float or double) in the
-  // order of the keys: [batch, heads, tokens, head_dim], not rounded to the dtype.
+  // order of the keys: [batch, heads, tokens, head_dim], not rounded to the dtype. Float loops
+  // round the weights of bf16 inputs to bf16, as ATen and processors with bf16 products do.
   template <typename Sum>
   std::vector<Sum> by_definition();
 
@@ -89,7 +90,7 @@ class Inputs {
 double roundoff(Dtype dtype);
 
 double worst_error(const std::vector<float>& out, const std::vector<double>& exact);
-// A kernel may lose twice what plain fp32 loops lose, and round its result to the dtype once
+// A kernel may lose twice what plain float loops lose, and round its result to the dtype once
 // (doubled for ties and the fp32 value that it rounds).
 double allowed_error(Inputs& inputs, const std::vector<double>& exact);
 

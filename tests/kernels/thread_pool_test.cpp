@@ -20,7 +20,7 @@ TEST(ThreadPool, EveryItemRunsOnceOnAKnownWorker) {
     for (const std::int64_t items : {0, 1, 3, 1000}) {
       std::vector<std::atomic<int>> runs(static_cast<std::size_t>(items));
       std::atomic<bool> strange = false;
-      parallel_for(items, threads, [&](std::int64_t item, std::int32_t worker) {
+      parallel_for(items, {.count = threads}, [&](std::int64_t item, std::int32_t worker) {
         ++runs[static_cast<std::size_t>(item)];
         if (worker < 0 || worker >= threads) {
           strange = true;
@@ -37,7 +37,7 @@ TEST(ThreadPool, EveryItemRunsOnceOnAKnownWorker) {
 TEST(ThreadPool, AWorkerIsNeverInTwoItemsAtOnce) {
   std::vector<std::atomic<int>> inside(4);
   std::atomic<bool> clash = false;
-  parallel_for(2000, 4, [&](std::int64_t, std::int32_t worker) {
+  parallel_for(2000, {.count = 4}, [&](std::int64_t, std::int32_t worker) {
     if (++inside[static_cast<std::size_t>(worker)] != 1) {
       clash = true;
     }
@@ -52,7 +52,7 @@ TEST(ThreadPool, CallersAtTheSameTimeAllFinish) {
   for (int caller = 0; caller < 4; ++caller) {
     callers.emplace_back([&] {
       for (int repeat = 0; repeat < 50; ++repeat) {
-        parallel_for(20, 3, [&](std::int64_t item, std::int32_t) { sum += item; });
+        parallel_for(20, {.count = 3}, [&](std::int64_t item, std::int32_t) { sum += item; });
       }
     });
   }
@@ -64,15 +64,15 @@ TEST(ThreadPool, CallersAtTheSameTimeAllFinish) {
 
 TEST(ThreadPool, ACallInsideACallFinishes) {
   std::atomic<int> count = 0;
-  parallel_for(4, 2, [&](std::int64_t, std::int32_t) {
-    parallel_for(5, 2, [&](std::int64_t, std::int32_t) { ++count; });
+  parallel_for(4, {.count = 2}, [&](std::int64_t, std::int32_t) {
+    parallel_for(5, {.count = 2}, [&](std::int64_t, std::int32_t) { ++count; });
   });
   EXPECT_EQ(count, 20);
 }
 
 TEST(ThreadPool, AnExceptionEndsTheCallAndThePoolGoesOn) {
   for (const std::int64_t failing : {0, 700}) {
-    EXPECT_THROW(parallel_for(1000, 4,
+    EXPECT_THROW(parallel_for(1000, {.count = 4},
                               [&](std::int64_t item, std::int32_t) {
                                 if (item == failing) {
                                   throw std::bad_alloc();
@@ -80,19 +80,56 @@ TEST(ThreadPool, AnExceptionEndsTheCallAndThePoolGoesOn) {
                               }),
                  std::bad_alloc);
     std::atomic<int> count = 0;
-    parallel_for(10, 4, [&](std::int64_t, std::int32_t) { ++count; });
+    parallel_for(10, {.count = 4}, [&](std::int64_t, std::int32_t) { ++count; });
     EXPECT_EQ(count, 10);
   }
 }
 
+// A host's threads.
+class LentThreads final : public Executor {
+ public:
+  void run(std::int32_t workers, const std::function<void(std::int32_t)>& body) override {
+    ++calls;
+    std::vector<std::thread> threads;
+    for (std::int32_t worker = 1; worker < workers; ++worker) {
+      threads.emplace_back(body, worker);
+    }
+    body(0);
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+  }
+  int calls = 0;
+};
+
+TEST(ThreadPool, LentThreadsDoTheWork) {
+  LentThreads lent;
+  std::vector<std::atomic<int>> runs(100);
+  parallel_for(100, {.count = 3, .executor = &lent},
+               [&](std::int64_t item, std::int32_t) { ++runs[static_cast<std::size_t>(item)]; });
+  EXPECT_EQ(lent.calls, 1);
+  for (const std::atomic<int>& count : runs) {
+    ASSERT_EQ(count, 1);
+  }
+  EXPECT_THROW(parallel_for(100, {.count = 3, .executor = &lent},
+                            [](std::int64_t item, std::int32_t) {
+                              if (item == 50) {
+                                throw std::bad_alloc();
+                              }
+                            }),
+               std::bad_alloc);
+  parallel_for(1, {.count = 3, .executor = &lent}, [](std::int64_t, std::int32_t) {});
+  EXPECT_EQ(lent.calls, 2) << "one item needs no other thread";
+}
+
 TEST(ThreadPool, AForkedChildHasAPoolOfItsOwn) {
-  parallel_for(8, 4, [](std::int64_t, std::int32_t) {});
+  parallel_for(8, {.count = 4}, [](std::int64_t, std::int32_t) {});
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
     alarm(20);
     std::atomic<int> count = 0;
-    parallel_for(100, 4, [&](std::int64_t, std::int32_t) { ++count; });
+    parallel_for(100, {.count = 4}, [&](std::int64_t, std::int32_t) { ++count; });
     _exit(count == 100 ? 0 : 1);
   }
   int status = 0;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <optional>
 
+#include "twill/engine/aten_executor.h"
 #include "twill/engine/attention.h"
 #include "twill/kernels/attention.h"
 #include "twill/plan/error.h"
@@ -113,6 +114,7 @@ at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at
       .tasks = compiled_.tasks(segment, site.expert, site.stack, site.layer),
       .lists = compiled_.lists(),
       .threads = threads_,
+      .executor = &aten_executor(),
   };
   if (const kernels::Status status = kernels::can_run_attention_cpu(params); !status) {
     return run_dense(q, k, v, site, status.reason);

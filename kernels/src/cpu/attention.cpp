@@ -5,30 +5,32 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numbers>
 #include <vector>
 
 #include "../checks.h"
 #include "../elements.h"
-#include "pack_tile.h"
 #include "thread_pool.h"
 #include "tile_ops.h"
+#include "tile_rows.h"
 
 namespace twill::kernels {
 namespace {
 
 // Packed heads are kept to about this much at a time; at least one head is packed.
-constexpr std::int64_t kPackedBytes = std::int64_t{512} << 20;
+constexpr std::int64_t kPackedBytes = std::int64_t{64} << 20;
 
 class CpuAttention {
  public:
   explicit CpuAttention(const AttentionParams& params)
       : p_(params),
-        ops_(tile_ops()),
+        threads_{.count = params.threads, .executor = params.executor},
+        ops_(tile_ops(params.dtype)),
         query_tiles_(tile_count(params.tokens, kQueryTile)),
         key_tiles_(tile_count(params.tokens, kKeyTile)),
-        tile_floats_(std::int64_t{kKeyTile} * params.head_dim),
+        tile_words_(tile_words(ops_, params.head_dim)),
         all_tiles_{{.first = 0, .count = key_tiles_}} {}
 
   void run() {
@@ -40,11 +42,9 @@ class CpuAttention {
         const bool attends = mode == HeadMode::kDense || mode == HeadMode::kSparse;
         (attends ? attending : constant).push_back(head);
       }
-      parallel_for(std::ssize(constant), p_.threads,
+      parallel_for(std::ssize(constant), threads_,
                    [&](std::int64_t i, std::int32_t) { write_constant_head(batch, constant[i]); });
-      const std::int64_t head_bytes =
-          2 * key_tiles_ * tile_floats_ * static_cast<std::int64_t>(sizeof(float));
-      const std::int64_t group = std::max<std::int64_t>(1, kPackedBytes / head_bytes);
+      const std::int64_t group = heads_packed_at_once();
       for (std::int64_t first = 0; first < std::ssize(attending); first += group) {
         const std::int64_t count = std::min(group, std::ssize(attending) - first);
         attend(batch, std::span(attending).subspan(first, count));
@@ -53,13 +53,22 @@ class CpuAttention {
   }
 
  private:
-  HeadRows rows_of(const void* base, const Strides& strides, std::int32_t batch,
-                   std::int32_t head) const {
-    return {element_at(base, batch * strides.batch + head * strides.head, p_.dtype), strides.token};
+  // Also no more than what k and v of the call take, which packing to fp32 can double.
+  std::int64_t heads_packed_at_once() const {
+    const std::int64_t head_bytes =
+        2 * key_tiles_ * tile_words_ * static_cast<std::int64_t>(sizeof(float));
+    const std::int64_t call_bytes =
+        2 * element_bytes(p_.dtype) * p_.head_dim * p_.tokens * p_.heads * p_.batch;
+    return std::max<std::int64_t>(1, std::min(kPackedBytes, call_bytes) / head_bytes);
   }
+
   void* out_row(std::int32_t batch, std::int32_t head, std::int64_t token) const {
     const Strides& s = p_.out_strides;
     return element_at(p_.out, batch * s.batch + head * s.head + token * s.token, p_.dtype);
+  }
+  RowSource rows_of(const void* base, const Strides& strides, std::int32_t batch,
+                    std::int32_t head) const {
+    return head_rows(base, strides, p_.dtype, batch, head, p_.tokens);
   }
   const std::int32_t* order_of(const HeadTask& task) const {
     if (task.mode != HeadMode::kSparse || p_.lists[task.list].position_to_token.empty()) {
@@ -79,21 +88,8 @@ class CpuAttention {
   void write_constant_head(std::int32_t batch, std::int32_t head) const {
     std::vector<float> row(p_.head_dim, 0.0f);
     if (p_.tasks[head].mode == HeadMode::kMean) {
-      const HeadRows values = rows_of(p_.v, p_.v_strides, batch, head);
       std::vector<double> sum(p_.head_dim, 0.0);
-      std::vector<float> rows(tile_floats_);
-      for (std::int32_t first = 0; first < p_.tokens; first += kKeyTile) {
-        const std::int32_t count = std::min(kKeyTile, p_.tokens - first);
-        ops_.gather_rows({.base = values.base,
-                          .token_stride = values.token_stride,
-                          .dtype = p_.dtype,
-                          .first = first,
-                          .count = count},
-                         p_.head_dim, 1.0f, rows.data());
-        for (std::int32_t i = 0; i < count * p_.head_dim; ++i) {
-          sum[i % p_.head_dim] += static_cast<double>(rows[i]);
-        }
-      }
+      ops_.add_rows(rows_of(p_.v, p_.v_strides, batch, head), p_.head_dim, sum.data());
       for (std::int32_t channel = 0; channel < p_.head_dim; ++channel) {
         row[channel] = static_cast<float>(sum[channel] / p_.tokens);
       }
@@ -106,39 +102,59 @@ class CpuAttention {
   struct Workspace {
     explicit Workspace(std::int32_t head_dim)
         : queries(make_buffer(std::int64_t{kQueryTile} * head_dim)),
-          scores(make_buffer(std::int64_t{kQueryTile} * kKeyTile)),
           out(make_buffer(std::int64_t{kQueryTile} * head_dim)) {}
     FloatBuffer queries;
-    FloatBuffer scores;
     FloatBuffer out;
     float maximum[kQueryTile];
     float sum[kQueryTile];
   };
 
+  // One query tile of one of the packed heads.
+  struct Item {
+    std::int32_t index = 0;  // of the packed head
+    std::int32_t query_tile = 0;
+    std::int32_t cost = 0;  // key tiles
+  };
+  // The dear ones first: what is handed out last decides how long threads wait for each other.
+  std::vector<Item> items_of(std::span<const std::int32_t> heads) const {
+    std::vector<Item> items;
+    for (std::int32_t index = 0; index < std::ssize(heads); ++index) {
+      for (std::int32_t tile = 0; tile < query_tiles_; ++tile) {
+        Item& item = items.emplace_back(Item{.index = index, .query_tile = tile});
+        for (const KeyRun& run : runs_of(p_.tasks[heads[index]], tile)) {
+          item.cost += run.count;
+        }
+      }
+    }
+    std::ranges::stable_sort(items, std::greater<>(), &Item::cost);
+    return items;
+  }
+
   void attend(std::int32_t batch, std::span<const std::int32_t> heads) {
-    const std::int64_t packed_floats = std::ssize(heads) * key_tiles_ * tile_floats_;
-    const FloatBuffer keys = make_buffer(packed_floats);
-    const FloatBuffer values = make_buffer(packed_floats);
+    const std::int64_t packed_words = std::ssize(heads) * key_tiles_ * tile_words_;
+    const FloatBuffer keys = make_buffer(packed_words);
+    const FloatBuffer values = make_buffer(packed_words);
+    parallel_for(std::ssize(heads) * key_tiles_, threads_, [&](std::int64_t i, std::int32_t) {
+      const std::int32_t head = heads[i / key_tiles_];
+      const std::int32_t* order = order_of(p_.tasks[head]);
+      const auto tile = static_cast<std::int32_t>(i % key_tiles_);
+      const auto rows = [&](const void* base, const Strides& strides) {
+        return tile_rows(rows_of(base, strides, batch, head), order, tile, kKeyTile);
+      };
+      ops_.pack_keys(rows(p_.k, p_.k_strides), p_.head_dim, keys.get() + i * tile_words_);
+      ops_.pack_values(rows(p_.v, p_.v_strides), p_.head_dim, values.get() + i * tile_words_);
+    });
     std::vector<Workspace> workspaces;
-    for (std::int32_t i = 0; i < threads_for(p_.threads); ++i) {
+    for (std::int32_t i = 0; i < threads_for(threads_); ++i) {
       workspaces.emplace_back(p_.head_dim);
     }
-    parallel_for(std::ssize(heads) * key_tiles_, p_.threads,
-                 [&](std::int64_t item, std::int32_t worker) {
-                   const std::int32_t head = heads[item / key_tiles_];
-                   pack_tile(ops_, rows_of(p_.k, p_.k_strides, batch, head),
-                             rows_of(p_.v, p_.v_strides, batch, head), p_.dtype,
-                             order_of(p_.tasks[head]), static_cast<std::int32_t>(item % key_tiles_),
-                             p_.tokens, p_.head_dim, workspaces[worker].queries.get(),
-                             keys.get() + item * tile_floats_, values.get() + item * tile_floats_);
-                 });
-    parallel_for(std::ssize(heads) * query_tiles_, p_.threads,
-                 [&](std::int64_t item, std::int32_t worker) {
-                   const std::int64_t index = item / query_tiles_;
-                   const std::int64_t offset = index * key_tiles_ * tile_floats_;
-                   attend_tile(batch, heads[index], static_cast<std::int32_t>(item % query_tiles_),
-                               keys.get() + offset, values.get() + offset, workspaces[worker]);
-                 });
+    const std::vector<Item> items = items_of(heads);
+    parallel_for(std::ssize(items), threads_, [&](std::int64_t i, std::int32_t worker) {
+      const Item& item = items[i];
+      const std::int64_t offset = item.index * key_tiles_ * tile_words_;
+      attend_tile(batch, heads[item.index], item.query_tile, keys.get() + offset,
+                  values.get() + offset, workspaces[worker]);
+    });
   }
 
   // All queries of one list tile; key tiles are taken in the order of the runs, so that the bits do
@@ -146,33 +162,30 @@ class CpuAttention {
   void attend_tile(std::int32_t batch, std::int32_t head, std::int32_t query_tile,
                    const float* keys, const float* values, Workspace& work) const {
     const HeadTask& task = p_.tasks[head];
-    const std::int32_t first = query_tile * kQueryTile;
-    const std::int32_t count = std::min(kQueryTile, p_.tokens - first);
     const std::int32_t* order = order_of(task);
-    const HeadRows rows = rows_of(p_.q, p_.q_strides, batch, head);
-    ops_.gather_rows({.base = rows.base,
-                      .token_stride = rows.token_stride,
-                      .dtype = p_.dtype,
-                      .tokens = order != nullptr ? order + first : nullptr,
-                      .first = first,
-                      .count = count},
-                     p_.head_dim, p_.scale * std::numbers::log2e_v<float>, work.queries.get());
-    std::fill_n(work.out.get(), count * p_.head_dim, 0.0f);
-    std::fill_n(work.maximum, count, -std::numeric_limits<float>::infinity());
-    std::fill_n(work.sum, count, 0.0f);
+    const RowSource rows =
+        tile_rows(rows_of(p_.q, p_.q_strides, batch, head), order, query_tile, kQueryTile);
+    ops_.pack_queries(rows, p_.head_dim, p_.scale < 0.0f, work.queries.get());
+    std::fill_n(work.out.get(), rows.count * p_.head_dim, 0.0f);
+    std::fill_n(work.maximum, rows.count, -std::numeric_limits<float>::infinity());
+    std::fill_n(work.sum, rows.count, 0.0f);
+    TileStep step{.queries = work.queries.get(),
+                  .count = rows.count,
+                  .head_dim = p_.head_dim,
+                  .factor = std::abs(p_.scale) * std::numbers::log2e_v<float>,
+                  .maximum = work.maximum,
+                  .sum = work.sum,
+                  .out = work.out.get()};
     for (const KeyRun& run : runs_of(task, query_tile)) {
       for (std::int32_t tile = run.first; tile < run.first + run.count; ++tile) {
-        const std::int32_t in_tile = std::min(kKeyTile, p_.tokens - tile * kKeyTile);
-        ops_.scores(work.queries.get(), count, keys + tile * tile_floats_, p_.head_dim,
-                    work.scores.get());
-        ops_.softmax_step(work.scores.get(), count, in_tile, p_.head_dim, work.maximum, work.sum,
-                          work.out.get());
-        ops_.add_values(work.scores.get(), count, values + tile * tile_floats_, p_.head_dim,
-                        work.out.get());
+        step.keys = keys + tile * tile_words_;
+        step.values = values + tile * tile_words_;
+        step.keys_in_tile = std::min(kKeyTile, p_.tokens - tile * kKeyTile);
+        ops_.step(step);
       }
     }
-    for (std::int32_t i = 0; i < count; ++i) {
-      const std::int64_t token = order != nullptr ? order[first + i] : first + i;
+    for (std::int32_t i = 0; i < rows.count; ++i) {
+      const std::int64_t token = order != nullptr ? rows.tokens[i] : rows.first + i;
       // A query without keys gives 0, as a skipped head does.
       const float factor = work.sum[i] == 0.0f ? 0.0f : 1.0f / work.sum[i];
       ops_.store_row(work.out.get() + static_cast<std::int64_t>(i) * p_.head_dim, p_.head_dim,
@@ -181,10 +194,11 @@ class CpuAttention {
   }
 
   const AttentionParams& p_;
+  Threads threads_;
   const TileOps& ops_;
   std::int32_t query_tiles_;
   std::int32_t key_tiles_;
-  std::int64_t tile_floats_;
+  std::int64_t tile_words_;  // of a packed tile of keys, and of values
   KeyRun all_tiles_[1];
 };
 

@@ -9,9 +9,9 @@
 
 #include "../checks.h"
 #include "../elements.h"
-#include "pack_tile.h"
 #include "thread_pool.h"
 #include "tile_ops.h"
+#include "tile_rows.h"
 #include "twill/kernels/profiling.h"
 
 namespace twill::kernels {
@@ -21,12 +21,12 @@ class AttentionMap {
  public:
   explicit AttentionMap(const AttentionMapParams& params)
       : p_(params),
-        ops_(tile_ops()),
+        ops_(tile_ops(Dtype::kF32)),  // sums of words of fp32, whatever the inputs are
         block_(tile_count(params.tokens, params.size)),
         chunks_(tile_count(block_, kKeyTile)) {}
 
   void run() {
-    parallel_for(std::int64_t{p_.batch} * p_.heads, p_.threads,
+    parallel_for(std::int64_t{p_.batch} * p_.heads, {.count = p_.threads, .executor = p_.executor},
                  [&](std::int64_t item, std::int32_t) {
                    draw(static_cast<std::int32_t>(item / p_.heads),
                         static_cast<std::int32_t>(item % p_.heads));
@@ -40,40 +40,30 @@ class AttentionMap {
         std::min<std::int64_t>(std::int64_t{block} * block_, p_.tokens));
   }
 
-  RowSource source(const void* base, const Strides& strides, std::int32_t batch,
-                   std::int32_t head) const {
-    return {.base = element_at(base, batch * strides.batch + head * strides.head, p_.dtype),
-            .token_stride = strides.token,
-            .dtype = p_.dtype};
-  }
-
-  // Keys of every block in panels; each block begins a new tile, so that no tile has two blocks.
+  // Keys of every block; each block begins a new tile, so that no tile has two blocks.
   FloatBuffer pack_blocks(const RowSource& keys) const {
-    const std::int64_t tile_floats = std::int64_t{kKeyTile} * p_.head_dim;
-    FloatBuffer panels = make_buffer(p_.size * chunks_ * tile_floats);
-    const FloatBuffer rows = make_buffer(tile_floats);
+    const std::int64_t words = tile_words(ops_, p_.head_dim);
+    FloatBuffer packed = make_buffer(p_.size * chunks_ * words);
     for (std::int32_t block = 0; block < p_.size; ++block) {
       for (std::int32_t chunk = 0; chunk < chunks_; ++chunk) {
         RowSource tile = keys;
         tile.first = begin_of(block) + chunk * kKeyTile;
         tile.count = keys_in(block, chunk);
-        std::fill_n(rows.get(), tile_floats, 0.0f);
-        ops_.gather_rows(tile, p_.head_dim, 1.0f, rows.get());
-        ops_.pack_keys(rows.get(), p_.head_dim,
-                       panels.get() + (std::int64_t{block} * chunks_ + chunk) * tile_floats);
+        ops_.pack_keys(tile, p_.head_dim,
+                       packed.get() + (std::int64_t{block} * chunks_ + chunk) * words);
       }
     }
-    return panels;
+    return packed;
   }
   std::int32_t keys_in(std::int32_t block, std::int32_t chunk) const {
     return std::clamp(begin_of(block + 1) - begin_of(block) - chunk * kKeyTile, 0, kKeyTile);
   }
 
   void draw(std::int32_t batch, std::int32_t head) const {
-    const std::int64_t tile_floats = std::int64_t{kKeyTile} * p_.head_dim;
-    const FloatBuffer panels = pack_blocks(source(p_.k, p_.k_strides, batch, head));
+    const std::int64_t words = tile_words(ops_, p_.head_dim);
+    const FloatBuffer keys =
+        pack_blocks(head_rows(p_.k, p_.k_strides, p_.dtype, batch, head, p_.tokens));
     const FloatBuffer queries = make_buffer(std::int64_t{kQueryTile} * p_.head_dim);
-    const FloatBuffer scores = make_buffer(std::int64_t{kQueryTile} * kKeyTile);
     std::vector<float> maximum(static_cast<std::size_t>(p_.size) * kQueryTile);
     std::vector<float> sum(maximum.size());
     float* map = p_.map + (std::int64_t{batch} * p_.heads + head) * p_.size * p_.size;
@@ -85,23 +75,27 @@ class AttentionMap {
         tokens.push_back(token);
       }
       for (std::size_t first = 0; first < tokens.size(); first += kQueryTile) {
-        RowSource rows = source(p_.q, p_.q_strides, batch, head);
+        RowSource rows = head_rows(p_.q, p_.q_strides, p_.dtype, batch, head, p_.tokens);
         rows.tokens = tokens.data() + first;
         rows.count =
             static_cast<std::int32_t>(std::min<std::size_t>(kQueryTile, tokens.size() - first));
-        ops_.gather_rows(rows, p_.head_dim, p_.scale * std::numbers::log2e_v<float>, queries.get());
+        ops_.pack_queries(rows, p_.head_dim, p_.scale < 0.0f, queries.get());
         std::ranges::fill(maximum, -std::numeric_limits<float>::infinity());
         std::ranges::fill(sum, 0.0f);
-        for (std::int32_t keys = 0; keys < p_.size * chunks_; ++keys) {
-          const std::int32_t count = keys_in(keys / chunks_, keys % chunks_);
+        for (std::int32_t tile = 0; tile < p_.size * chunks_; ++tile) {
+          const std::int32_t count = keys_in(tile / chunks_, tile % chunks_);
           if (count == 0) {
             continue;
           }
-          ops_.scores(queries.get(), rows.count, panels.get() + keys * tile_floats, p_.head_dim,
-                      scores.get());
-          const std::int64_t at = std::int64_t{keys / chunks_} * kQueryTile;
-          ops_.softmax_step(scores.get(), rows.count, count, /*head_dim=*/0, maximum.data() + at,
-                            sum.data() + at, nullptr);
+          const std::int64_t at = std::int64_t{tile / chunks_} * kQueryTile;
+          ops_.step({.queries = queries.get(),
+                     .count = rows.count,
+                     .keys = keys.get() + tile * words,
+                     .keys_in_tile = count,
+                     .head_dim = p_.head_dim,
+                     .factor = std::abs(p_.scale) * std::numbers::log2e_v<float>,
+                     .maximum = maximum.data() + at,
+                     .sum = sum.data() + at});
         }
         for (std::int32_t row = 0; row < rows.count; ++row) {
           add_shares(maximum.data() + row, sum.data() + row, share);

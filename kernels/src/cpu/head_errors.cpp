@@ -10,9 +10,9 @@
 
 #include "../checks.h"
 #include "../elements.h"
-#include "pack_tile.h"
 #include "thread_pool.h"
 #include "tile_ops.h"
+#include "tile_rows.h"
 #include "twill/kernels/profiling.h"
 
 namespace twill::kernels {
@@ -113,13 +113,13 @@ class HeadErrors {
  public:
   explicit HeadErrors(const HeadErrorParams& params)
       : p_(params),
-        ops_(tile_ops()),
+        ops_(tile_ops(Dtype::kF32)),  // errors of a pattern, not of bf16
         rows_(static_cast<std::int32_t>(params.rows.size())),
         key_tiles_(tile_count(params.tokens, kKeyTile)),
         groups_(group_by_order(params)) {}
 
   void run() {
-    parallel_for(std::int64_t{p_.batch} * p_.heads, p_.threads,
+    parallel_for(std::int64_t{p_.batch} * p_.heads, {.count = p_.threads, .executor = p_.executor},
                  [&](std::int64_t item, std::int32_t) {
                    measure(static_cast<std::int32_t>(item / p_.heads),
                            static_cast<std::int32_t>(item % p_.heads));
@@ -127,22 +127,19 @@ class HeadErrors {
   }
 
  private:
-  HeadRows rows_of(const void* base, const Strides& strides, std::int32_t batch,
-                   std::int32_t head) const {
-    return {element_at(base, batch * strides.batch + head * strides.head, p_.dtype), strides.token};
+  RowSource rows_of(const void* base, const Strides& strides, std::int32_t batch,
+                    std::int32_t head) const {
+    return head_rows(base, strides, p_.dtype, batch, head, p_.tokens);
   }
 
   void measure(std::int32_t batch, std::int32_t head) const {
     const std::int64_t index = std::int64_t{batch} * p_.heads + head;
     double* error = p_.error + index * std::ssize(p_.candidates);
     const FloatBuffer queries = make_buffer(std::int64_t{rows_} * p_.head_dim);
-    const HeadRows query_rows = rows_of(p_.q, p_.q_strides, batch, head);
-    ops_.gather_rows({.base = query_rows.base,
-                      .token_stride = query_rows.token_stride,
-                      .dtype = p_.dtype,
-                      .tokens = p_.rows.data(),
-                      .count = rows_},
-                     p_.head_dim, p_.scale * std::numbers::log2e_v<float>, queries.get());
+    RowSource query_rows = rows_of(p_.q, p_.q_strides, batch, head);
+    query_rows.tokens = p_.rows.data();
+    query_rows.count = rows_;
+    ops_.pack_queries(query_rows, p_.head_dim, p_.scale < 0.0f, queries.get());
     TileParts parts(key_tiles_, rows_, p_.head_dim);
     const KeyRun all{.first = 0, .count = key_tiles_};
     std::vector<double> dense(static_cast<std::size_t>(rows_) * p_.head_dim);
@@ -197,41 +194,38 @@ class HeadErrors {
   }
 
   std::vector<double> mean_value(std::int32_t batch, std::int32_t head) const {
-    const HeadRows values = rows_of(p_.v, p_.v_strides, batch, head);
     std::vector<double> mean(p_.head_dim, 0.0);
-    std::vector<float> row(p_.head_dim);
-    for (std::int32_t token = 0; token < p_.tokens; ++token) {
-      ops_.gather_rows({.base = values.base,
-                        .token_stride = values.token_stride,
-                        .dtype = p_.dtype,
-                        .first = token,
-                        .count = 1},
-                       p_.head_dim, 1.0f, row.data());
-      for (std::int32_t channel = 0; channel < p_.head_dim; ++channel) {
-        mean[channel] += static_cast<double>(row[channel]) / p_.tokens;
-      }
+    ops_.add_rows(rows_of(p_.v, p_.v_strides, batch, head), p_.head_dim, mean.data());
+    for (double& value : mean) {
+      value /= p_.tokens;
     }
     return mean;
   }
 
   void compute_parts(std::int32_t batch, std::int32_t head, const OrderGroup& group,
                      const float* queries, TileParts& parts) const {
-    const std::int64_t tile_floats = std::int64_t{kKeyTile} * p_.head_dim;
-    const FloatBuffer scratch = make_buffer(tile_floats);
-    const FloatBuffer keys = make_buffer(tile_floats);
-    const FloatBuffer values = make_buffer(tile_floats);
-    const FloatBuffer scores = make_buffer(std::int64_t{rows_} * kKeyTile);
+    const FloatBuffer keys = make_buffer(tile_words(ops_, p_.head_dim));
+    const FloatBuffer values = make_buffer(tile_words(ops_, p_.head_dim));
     for (std::int32_t tile = 0; tile < key_tiles_; ++tile) {
-      pack_tile(ops_, rows_of(p_.k, p_.k_strides, batch, head),
-                rows_of(p_.v, p_.v_strides, batch, head), p_.dtype, group.position_to_token, tile,
-                p_.tokens, p_.head_dim, scratch.get(), keys.get(), values.get());
+      const auto rows = [&](const void* base, const Strides& strides) {
+        return tile_rows(rows_of(base, strides, batch, head), group.position_to_token, tile,
+                         kKeyTile);
+      };
+      ops_.pack_keys(rows(p_.k, p_.k_strides), p_.head_dim, keys.get());
+      ops_.pack_values(rows(p_.v, p_.v_strides), p_.head_dim, values.get());
       std::fill_n(parts.maximum(tile), rows_, -std::numeric_limits<float>::infinity());
       std::fill_n(parts.sum(tile), rows_, 0.0f);
       std::fill_n(parts.values(tile), std::int64_t{rows_} * p_.head_dim, 0.0f);
-      ops_.scores(queries, rows_, keys.get(), p_.head_dim, scores.get());
-      ops_.softmax_step(scores.get(), rows_, std::min(kKeyTile, p_.tokens - tile * kKeyTile),
-                        p_.head_dim, parts.maximum(tile), parts.sum(tile), parts.values(tile));
-      ops_.add_values(scores.get(), rows_, values.get(), p_.head_dim, parts.values(tile));
+      ops_.step({.queries = queries,
+                 .count = rows_,
+                 .keys = keys.get(),
+                 .values = values.get(),
+                 .keys_in_tile = std::min(kKeyTile, p_.tokens - tile * kKeyTile),
+                 .head_dim = p_.head_dim,
+                 .factor = std::abs(p_.scale) * std::numbers::log2e_v<float>,
+                 .maximum = parts.maximum(tile),
+                 .sum = parts.sum(tile),
+                 .out = parts.values(tile)});
     }
   }
 

@@ -10,7 +10,6 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #if defined(__linux__)
@@ -23,10 +22,45 @@ namespace {
 
 using Body = std::function<void(std::int64_t, std::int32_t)>;
 
+// The items of one call, taken by whoever is free.
+class Items {
+ public:
+  Items(std::int64_t count, const Body& body) : count_(count), body_(body) {}
+
+  void take(std::int32_t worker) {
+    for (;;) {
+      const std::int64_t item = next_.fetch_add(1, std::memory_order_relaxed);
+      if (item >= count_) {
+        return;
+      }
+      try {
+        body_(item, worker);
+      } catch (...) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        error_ = error_ ? error_ : std::current_exception();
+        next_.store(count_, std::memory_order_relaxed);
+      }
+    }
+  }
+  // When all workers are back.
+  void rethrow() {
+    if (error_) {
+      std::rethrow_exception(error_);
+    }
+  }
+
+ private:
+  std::int64_t count_;
+  const Body& body_;
+  std::atomic<std::int64_t> next_ = 0;
+  std::mutex mutex_;
+  std::exception_ptr error_;  // the first
+};
+
 class ThreadPool {
  public:
   // False when another call has the workers.
-  bool run(std::int64_t items, std::int32_t threads, const Body& body) {
+  bool run(std::int32_t threads, Items& items) {
     const std::unique_lock<std::mutex> turn(turn_, std::try_to_lock);
     if (!turn.owns_lock()) {
       return false;
@@ -34,22 +68,16 @@ class ThreadPool {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       start_workers(static_cast<std::size_t>(threads - 1));
-      body_ = &body;
-      items_ = items;
-      next_.store(0, std::memory_order_relaxed);
-      error_ = nullptr;
+      items_ = &items;
       helpers_ = static_cast<std::int32_t>(
           std::min(workers_.size(), static_cast<std::size_t>(threads - 1)));
       running_ = helpers_;
       ++generation_;
     }
     wake_.notify_all();
-    take_items(0);
+    items.take(0);
     std::unique_lock<std::mutex> lock(mutex_);
     done_.wait(lock, [this] { return running_ == 0; });
-    if (error_) {
-      std::rethrow_exception(std::exchange(error_, nullptr));
-    }
     return true;
   }
 
@@ -74,26 +102,10 @@ class ThreadPool {
         continue;
       }
       lock.unlock();
-      take_items(worker);
+      items_->take(worker);
       lock.lock();
       if (--running_ == 0) {
         done_.notify_one();
-      }
-    }
-  }
-
-  void take_items(std::int32_t worker) {
-    for (;;) {
-      const std::int64_t item = next_.fetch_add(1, std::memory_order_relaxed);
-      if (item >= items_) {
-        return;
-      }
-      try {
-        (*body_)(item, worker);
-      } catch (...) {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        error_ = error_ ? error_ : std::current_exception();
-        next_.store(items_, std::memory_order_relaxed);
       }
     }
   }
@@ -103,13 +115,10 @@ class ThreadPool {
   std::condition_variable wake_;
   std::condition_variable done_;
   std::vector<std::thread> workers_;
-  const Body* body_ = nullptr;
-  std::int64_t items_ = 0;
+  Items* items_ = nullptr;
   std::int32_t helpers_ = 0;
   std::int32_t running_ = 0;
   std::uint64_t generation_ = 0;
-  std::exception_ptr error_;  // the first of the call
-  std::atomic<std::int64_t> next_ = 0;
 };
 
 // Never destroyed: its threads may outlive static objects. A forked child has no threads and gets a
@@ -142,18 +151,19 @@ std::int32_t available_threads() {
   return std::max(1, static_cast<std::int32_t>(std::thread::hardware_concurrency()));
 }
 
-std::int32_t threads_for(std::int32_t threads) {
-  return threads > 0 ? threads : available_threads();
+std::int32_t threads_for(const Threads& threads) {
+  return threads.count > 0 ? threads.count : available_threads();
 }
 
-void parallel_for(std::int64_t items, std::int32_t threads, const Body& body) {
+void parallel_for(std::int64_t items, const Threads& threads, const Body& body) {
   const auto count = static_cast<std::int32_t>(std::min<std::int64_t>(items, threads_for(threads)));
-  if (count > 1 && pool().run(items, count, body)) {
-    return;
+  Items left(items, body);
+  if (count > 1 && threads.executor != nullptr) {
+    threads.executor->run(count, [&](std::int32_t worker) { left.take(worker); });
+  } else if (count <= 1 || !pool().run(count, left)) {
+    left.take(0);
   }
-  for (std::int64_t item = 0; item < items; ++item) {
-    body(item, 0);
-  }
+  left.rethrow();
 }
 
 }  // namespace twill::kernels

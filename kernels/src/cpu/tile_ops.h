@@ -1,8 +1,11 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The loops over one tile, in fp32. All of attention on the CPU is made of these; which
-// instructions they are compiled for is chosen at run time.
+// The loops over one tile. All of attention on the CPU is made of these; which instructions they
+// are compiled for is chosen at run time.
+//
+// Operands of the products are packed into words of 32 bits that hold one fp32 channel or a pair of
+// bf16 ones: `word_elements` of them. Sums are in fp32 always.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +15,9 @@
 
 namespace twill::kernels {
 
-// Keys of one list tile, channel-major in panels: [64 / 16][head_dim][16].
-inline constexpr std::int32_t kPanelWidth = 16;
-
-// Token of position first + i is tokens[i], or first + i when tokens is null.
+// Rows of one batch row and head. Token of row i is tokens[i], or first + i when tokens is null.
 struct RowSource {
-  const void* base = nullptr;  // of one batch row and head
+  const void* base = nullptr;
   std::int64_t token_stride = 0;
   Dtype dtype = Dtype::kF32;
   const std::int32_t* tokens = nullptr;
@@ -25,29 +25,44 @@ struct RowSource {
   std::int32_t count = 0;
 };
 
+// One step of attention for some queries and one tile of keys.
+struct TileStep {
+  const float* queries = nullptr;  // packed, [count]
+  std::int32_t count = 0;
+  const float* keys = nullptr;    // packed tile
+  const float* values = nullptr;  // packed tile; null: only the softmax's maximum and sum
+  std::int32_t keys_in_tile = 0;  // the first so many count, 1..64
+  std::int32_t head_dim = 0;
+  float factor = 0.0f;       // scale x log2(e), not negative
+  float* maximum = nullptr;  // [count] of factor x score; -infinity before the first step
+  float* sum = nullptr;      // [count] of 2^(factor x score - maximum); 0 before the first step
+  float* out = nullptr;      // [count, head_dim], the values by the same weights; 0 before it
+};
+
 struct TileOps {
   const char* instructions = "";  // that it was compiled for
-  // rows [count, head_dim] = factor * the source's rows.
-  void (*gather_rows)(const RowSource& source, std::int32_t head_dim, float factor, float* rows);
-  // rows [64, head_dim] -> panels.
-  void (*pack_keys)(const float* rows, std::int32_t head_dim, float* panels);
-  // scores [count, 64] = queries [count, head_dim] times a tile of keys.
-  void (*scores)(const float* queries, std::int32_t count, const float* panels,
-                 std::int32_t head_dim, float* scores);
-  // One step of the online softmax in base 2 (Milakov and Gimelshein, arXiv 1805.02867): scores
-  // become weights 2^(score - maximum); the first `keys` of each row count. maximum and sum [count]
-  // and out [count, head_dim] are brought to the new maximum. Sums start at 0, maxima at -infinity.
-  void (*softmax_step)(float* scores, std::int32_t count, std::int32_t keys, std::int32_t head_dim,
-                       float* maximum, float* sum, float* out);
-  // out [count, head_dim] += weights [count, 64] times values [64, head_dim].
-  void (*add_values)(const float* weights, std::int32_t count, const float* values,
-                     std::int32_t head_dim, float* out);
+  std::int32_t word_elements = 1;
+  // Words [count, head_dim / word_elements]; negated on demand.
+  void (*pack_queries)(const RowSource& source, std::int32_t head_dim, bool negate, float* words);
+  // One tile of up to 64 rows, each in 64 x head_dim / word_elements words; rows that the source
+  // lacks are 0.
+  void (*pack_keys)(const RowSource& source, std::int32_t head_dim, float* words);
+  void (*pack_values)(const RowSource& source, std::int32_t head_dim, float* words);
+  // Online softmax in base 2 (Milakov and Gimelshein, arXiv 1805.02867): maximum, sum and out are
+  // brought to the new maximum, then the tile is added.
+  void (*step)(const TileStep& step);
+  // sum [head_dim] += the source's rows.
+  void (*add_rows)(const RowSource& source, std::int32_t head_dim, double* sum);
   // out [head_dim] of `dtype` = factor * row.
   void (*store_row)(const float* row, std::int32_t head_dim, float factor, Dtype dtype, void* out);
 };
 
-// What this processor can run, the best first.
-std::span<const TileOps* const> supported_tile_ops();
-inline const TileOps& tile_ops() { return *supported_tile_ops().front(); }
+constexpr std::int64_t tile_words(const TileOps& ops, std::int32_t head_dim) {
+  return std::int64_t{kKeyTile} * head_dim / ops.word_elements;
+}
+
+// What this processor can run for inputs of `dtype`, the best first.
+std::span<const TileOps* const> supported_tile_ops(Dtype dtype);
+inline const TileOps& tile_ops(Dtype dtype) { return *supported_tile_ops(dtype).front(); }
 
 }  // namespace twill::kernels

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "twill/kernels/executor.h"
 #include "twill/kernels/status.h"
 #include "twill/kernels/tile_list.h"
 
@@ -38,7 +39,8 @@ struct AttentionParams {
   float scale = 0.0f;               // 1/sqrt(head_dim) as a rule
   std::span<const HeadTask> tasks;  // [heads]; the same for every batch row
   std::span<const TileListView> lists;
-  std::int32_t threads = 0;  // 0: as many as the process may use
+  std::int32_t threads = 0;      // 0: as many as the process may use
+  Executor* executor = nullptr;  // null: threads of this library
 };
 
 // Host only: can this build and machine run it, and if not, why.

@@ -29,9 +29,10 @@ struct HeadErrorParams {
   std::span<const std::int32_t> rows;    // sampled query tokens (raster), the same for all heads
   std::span<const HeadTask> candidates;  // a candidate is a task; kSparse ones name a list
   std::span<const TileListView> lists;
-  double* error = nullptr;  // [batch, heads, candidates], written
-  double* norm = nullptr;   // [batch, heads], written
-  std::int32_t threads = 0;
+  double* error = nullptr;       // [batch, heads, candidates], written
+  double* norm = nullptr;        // [batch, heads], written
+  std::int32_t threads = 0;      // 0: as many as the process may use
+  Executor* executor = nullptr;  // null: threads of this library
 };
 Status sampled_head_errors_cpu(const HeadErrorParams& params);
 
@@ -51,8 +52,9 @@ struct AttentionMapParams {
   float scale = 0.0f;
   std::int32_t size = 0;
   std::int32_t query_stride = 1;
-  float* map = nullptr;  // [batch, heads, size, size], written
-  std::int32_t threads = 0;
+  float* map = nullptr;          // [batch, heads, size, size], written
+  std::int32_t threads = 0;      // 0: as many as the process may use
+  Executor* executor = nullptr;  // null: threads of this library
 };
 Status attention_map_cpu(const AttentionMapParams& params);
 
