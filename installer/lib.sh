@@ -47,9 +47,9 @@ find_python() {
   return 1
 }
 
-# Debian 12 and Ubuntu 24.04 call all of these the same.
+# Debian 12 and Ubuntu 24.04 call all of these the same. system_package_names MORE...: what one command needs besides.
 system_package_names() {
-  printf '%s\n' g++ cmake ninja-build ccache pkg-config nlohmann-json3-dev libgtest-dev libcli11-dev \
+  printf '%s\n' "$@" g++ cmake ninja-build ccache pkg-config nlohmann-json3-dev libgtest-dev libcli11-dev \
     libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
   local python
   python=$(find_python || true)
@@ -60,19 +60,20 @@ system_package_names() {
 
 missing_system_packages() {
   local name
-  for name in $(system_package_names); do
+  for name in $(system_package_names "$@"); do
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || printf '%s\n' "$name"
   done
 }
 
+# install_system_packages MORE...
 install_system_packages() {
   local missing sudo=()
   if ! command -v dpkg-query >/dev/null; then
     say "Not a Debian or Ubuntu machine: these packages, or what they are called here, must be installed already:"
-    say "  $(system_package_names | tr '\n' ' ')"
+    say "  $(system_package_names "$@" | tr '\n' ' ')"
     return 0
   fi
-  missing=$(missing_system_packages | tr '\n' ' ')
+  missing=$(missing_system_packages "$@" | tr '\n' ' ')
   missing=${missing% }
   if [ -z "$missing" ]; then
     say "Nothing to install."

@@ -24,7 +24,8 @@ run_pytest() {
   (cd "$TWILL_ROOT" && TWILL_BUILD_DIR=$build_dir "$TWILL_VENV_PYTHON" -m pytest --junitxml "$results/pytest.xml")
 }
 
-stage "system packages" install_system_packages
+# ffmpeg for its ffprobe, which reads the clips that tests write.
+stage "system packages" install_system_packages ffmpeg
 stage "Python packages" install_python_packages installer/requirements.txt installer/requirements-test.txt
 stage "configure ($preset)" configure "$preset"
 stage "build ($preset)" build "$preset"

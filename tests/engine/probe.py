@@ -47,13 +47,17 @@ def run_probe(folder: Path, what: str, subject: str | Path, inputs: dict[str, to
 
 
 def assert_as_exact_as(name: str, out: torch.Tensor, exact: torch.Tensor, theirs: torch.Tensor) -> None:
-    """At most twice the error of the other program in the same dtype, plus the rounding of the largest value."""
+    """At most twice the error of the other program in the same dtype, plus the rounding of the largest value.
+
+    The largest of a few hundred errors is luck: where it came out small, six standard deviations stand for it.
+    """
     assert out.shape == exact.shape, (out.shape, exact.shape)
     assert out.dtype == torch.float32
     floor = torch.finfo(torch.float32).eps * exact.abs().max()
     own = (theirs.double() - exact).abs()
     error = (out.double() - exact).abs()
+    worst = max(own.max(), 6 * own.square().mean().sqrt())
     print(f"{name}: worst {error.max():.2e} against {own.max():.2e}, mean {error.mean():.2e} against {own.mean():.2e}")
-    assert error.max() <= 2 * own.max() + floor
+    assert error.max() <= 2 * worst + floor
     # The worst element alone would hide an error that is everywhere.
     assert error.mean() <= 2 * own.mean() + floor

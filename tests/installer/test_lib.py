@@ -62,6 +62,12 @@ def test_apt_is_only_asked_for_what_is_missing(machine, tmp_path):
     assert "ccache" not in install
 
 
+def test_what_one_command_needs_besides_is_asked_for_too(machine):
+    made_up = {"dpkg_query": "case $3 in ffmpeg) exit 1;; esac; echo installed", "id": "echo 1000", "sudo": "exit 1"}
+    result = machine("install_system_packages ffmpeg", **made_up)
+    assert result.stderr.splitlines()[-1].strip() == "apt-get install --yes --no-install-recommends ffmpeg"
+
+
 def test_a_python_that_is_too_old_is_passed_over(machine):
     result = machine("TWILL_PYTHON=old-python find_python", old_python="exit 1")
     assert result.returncode == 0
