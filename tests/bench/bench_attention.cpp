@@ -1,11 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// bench_attention [--threads N] [--repeats N] [--plan FILE] [--only NAME] [--out FILE]: Twill's
-// attention on the CPU against ATen's scaled_dot_product_attention of the same dtype, in turns,
-// over the cases below; with --plan also every layer of a plan at its own layout. Results are
-// checked in double on sampled rows. Writes JSON; exit code 1 when an error is more than twice
-// ATen's own or a repeated call gives other bits.
+// bench_attention [--threads N] [--repeats N] [--plan FILE] [--only NAME]
+// [--instructions NAME] [--out FILE]: Twill's attention on the CPU against ATen's
+// scaled_dot_product_attention of the same dtype, in turns, over the cases below; with --plan also
+// every layer of a plan at its own layout. Results are checked in double on sampled rows. Writes
+// JSON; exit code 1 when an error is more than twice ATen's own or a repeated call gives other
+// bits.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <malloc.h>
@@ -23,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu/tile_ops.h"
 #include "twill/engine/aten_executor.h"
 #include "twill/kernels/attention.h"
 #include "twill/plan/compile.h"
@@ -214,13 +216,23 @@ std::int64_t status_bytes(const std::string& field) {
   return 0;
 }
 
+// What malloc comes to by itself in a process that frees large blocks again and again: it keeps
+// them.
+void keep_freed_memory() {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
 // High-water mark of the process's memory during the call, above what it had before.
 std::int64_t peak_bytes_of(const std::function<void()>& call) {
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);  // freed memory leaves the process, so that peaks can be seen
   malloc_trim(0);
   std::ofstream("/proc/self/clear_refs") << "5";
   const std::int64_t before = status_bytes("VmRSS");
   call();
-  return std::max<std::int64_t>(0, status_bytes("VmHWM") - before);
+  const std::int64_t peak = status_bytes("VmHWM");
+  keep_freed_memory();
+  return std::max<std::int64_t>(0, peak - before);
 }
 
 struct Options {
@@ -228,6 +240,7 @@ struct Options {
   int repeats = 9;
   std::string plan;
   std::string only;
+  std::string instructions;
   std::string out;
 };
 
@@ -424,14 +437,22 @@ int main(int count, char** values) {
   app.add_option("--repeats", options.repeats)->check(CLI::PositiveNumber);
   app.add_option("--plan", options.plan, "a searched plan: its layers instead of the cases");
   app.add_option("--only", options.only, "one call of the cases");
+  app.add_option("--instructions", options.instructions,
+                 "the best instruction set that Twill may use (ATen's own switches are "
+                 "ATEN_CPU_CAPABILITY and ONEDNN_MAX_CPU_ISA)");
   app.add_option("--out", options.out, "file for the JSON instead of standard output");
   CLI11_PARSE(app, count, values);
+  if (!options.instructions.empty() && !kernels::limit_instructions(options.instructions)) {
+    std::cerr << "--instructions " << options.instructions << ": this processor has none such\n";
+    return 2;
+  }
   at::set_num_threads(options.threads);
-  mallopt(M_MMAP_THRESHOLD, 1 << 20);  // freed memory leaves the process, so that peaks can be seen
+  keep_freed_memory();
   bool correct = true;
   Json report{{"command", "bench_attention --threads " + std::to_string(options.threads) +
                               " --repeats " + std::to_string(options.repeats)},
               {"processor", processor()},
+              {"instructions", kernels::tile_ops(kernels::Dtype::kBf16).instructions},
               {"torch", TORCH_VERSION},
               {"threads", options.threads},
               {"results", Json::array()}};

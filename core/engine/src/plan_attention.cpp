@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "twill/engine/aten_executor.h"
 #include "twill/engine/attention.h"
@@ -51,40 +53,48 @@ PlanAttention::PlanAttention(std::shared_ptr<const Plan> plan, const TokenLayout
                              int threads)
     : plan_(std::move(plan)), compiled_(*plan_, layout, threads), threads_(threads) {}
 
-at::Tensor PlanAttention::run_dense(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                    const AttentionSite& site, const std::string& reason) {
-  ++counts_.fallback[reason];
-  return dense_.run(q, k, v, site);
-}
-
 at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                               const AttentionSite& site) {
   const StackShape& stack = stack_at(plan_->model, site);
   require(q.size(1) == stack.heads, ErrorCode::kModel, "the plan has ", stack.heads, " heads in ",
           stack.name, "; ", q.size(1), " were run");
   const std::int32_t segment = segment_at(*plan_, site.t);
-  const auto is_dense = [](const kernels::HeadTask& task) {
-    return task.mode == kernels::HeadMode::kDense;
-  };
-  if (compiled_.segment_is_dense(segment) ||
-      std::ranges::all_of(compiled_.tasks(segment, site.expert, site.stack, site.layer),
-                          is_dense)) {
+  const std::vector<kernels::HeadTask> all_dense(static_cast<std::size_t>(stack.heads));
+  const std::span<const kernels::HeadTask> tasks =
+      compiled_.segment_is_dense(segment)
+          ? std::span(all_dense)
+          : compiled_.tasks(segment, site.expert, site.stack, site.layer);
+  const bool dense = std::ranges::equal(tasks, all_dense);
+
+  at::Tensor out;
+  const kernels::Status status = run_tasks(q, k, v, tasks, out);
+  if (dense) {
     ++counts_.planned_dense;
+    return status.ok ? out : dense_.run(q, k, v, site);
+  }
+  if (!status.ok) {
+    ++counts_.fallback[status.reason];
     return dense_.run(q, k, v, site);
   }
+  ++counts_.sparse;
+  return out;
+}
 
+kernels::Status PlanAttention::run_tasks(const at::Tensor& q, const at::Tensor& k,
+                                         const at::Tensor& v,
+                                         std::span<const kernels::HeadTask> tasks,
+                                         at::Tensor& out) const {
   if (!q.is_cpu()) {
-    return run_dense(q, k, v, site, concat("no kernel for device ", q.device().str()));
+    return kernels::Status::failure(concat("no kernel for device ", q.device().str()));
   }
   const std::optional<kernels::Dtype> dtype = kernel_dtype(q.scalar_type());
   if (!dtype) {
-    return run_dense(q, k, v, site, concat("no kernel for dtype ", c10::toString(q.scalar_type())));
+    return kernels::Status::failure(concat("no kernel for dtype ", c10::toString(q.scalar_type())));
   }
   if (q.size(2) != compiled_.layout().tokens() || k.size(2) != q.size(2)) {
-    return run_dense(
-        q, k, v, site,
-        concat(q.size(2), " queries and ", k.size(2), " keys where the plan was compiled for ",
-               compiled_.layout().tokens(), " tokens"));
+    return kernels::Status::failure(concat(q.size(2), " queries and ", k.size(2),
+                                           " keys where the plan was compiled for ",
+                                           compiled_.layout().tokens(), " tokens"));
   }
   const auto with_contiguous_rows = [](const at::Tensor& x) {
     return x.stride(3) == 1 ? x : x.contiguous();
@@ -94,9 +104,8 @@ at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at
   const at::Tensor values = with_contiguous_rows(v);
   // Heads stand beside each other in memory: joining them for the output projection then costs
   // nothing.
-  at::Tensor out =
-      at::empty({q.size(0), q.size(2), q.size(1), q.size(3)}, q.options()).transpose(1, 2);
-  const kernels::AttentionParams params{
+  out = at::empty({q.size(0), q.size(2), q.size(1), q.size(3)}, q.options()).transpose(1, 2);
+  return kernels::run_attention_cpu({
       .q = queries.const_data_ptr(),
       .k = keys.const_data_ptr(),
       .v = values.const_data_ptr(),
@@ -111,18 +120,11 @@ at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at
       .head_dim = static_cast<std::int32_t>(q.size(3)),
       .dtype = *dtype,
       .scale = 1.0f / std::sqrt(static_cast<float>(q.size(3))),
-      .tasks = compiled_.tasks(segment, site.expert, site.stack, site.layer),
+      .tasks = tasks,
       .lists = compiled_.lists(),
       .threads = threads_,
       .executor = &aten_executor(),
-  };
-  if (const kernels::Status status = kernels::can_run_attention_cpu(params); !status) {
-    return run_dense(q, k, v, site, status.reason);
-  }
-  const kernels::Status status = kernels::run_attention_cpu(params);
-  require(status.ok, ErrorCode::kUnsupported, "sparse attention: ", status.reason);
-  ++counts_.sparse;
-  return out;
+  });
 }
 
 }  // namespace twill::engine

@@ -3,6 +3,7 @@
 
 #include "tile_ops.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "tile_ops_isa.h"
@@ -32,12 +33,30 @@ std::vector<const TileOps*> supported(bool for_bf16) {
   return tables;
 }
 
+std::vector<const TileOps*>& tables_for(bool bf16) {
+  static std::vector<const TileOps*> wide = supported(false);
+  static std::vector<const TileOps*> narrow = supported(true);
+  return bf16 ? narrow : wide;
+}
+
 }  // namespace
 
 std::span<const TileOps* const> supported_tile_ops(Dtype dtype) {
-  static const std::vector<const TileOps*> kWide = supported(false);
-  static const std::vector<const TileOps*> kBf16 = supported(true);
-  return dtype == Dtype::kBf16 ? kBf16 : kWide;
+  return tables_for(dtype == Dtype::kBf16);
+}
+
+bool limit_instructions(std::string_view best) {
+  bool found = false;
+  for (const bool bf16 : {false, true}) {
+    std::vector<const TileOps*>& tables = tables_for(bf16);
+    const auto first =
+        std::ranges::find(tables, best, [](const TileOps* ops) { return ops->instructions; });
+    if (first != tables.end()) {
+      tables.erase(tables.begin(), first);
+      found = true;
+    }
+  }
+  return found;
 }
 
 }  // namespace twill::kernels

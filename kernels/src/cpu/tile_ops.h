@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "twill/kernels/attention.h"
 
@@ -63,6 +64,9 @@ constexpr std::int64_t tile_words(const TileOps& ops, std::int32_t head_dim) {
 
 // What this processor can run for inputs of `dtype`, the best first.
 std::span<const TileOps* const> supported_tile_ops(Dtype dtype);
+// For benchmarks, before the first call of this library: better tables than `best` are passed over
+// from then on. False when this processor or build has no such table.
+bool limit_instructions(std::string_view best);
 inline const TileOps& tile_ops(Dtype dtype) { return *supported_tile_ops(dtype).front(); }
 
 }  // namespace twill::kernels

@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "twill/engine/attention_hook.h"
+#include "twill/kernels/attention.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/plan.h"
 
@@ -22,9 +24,9 @@ struct AttentionCounts {
   std::map<std::string, std::int64_t> fallback;  // dense against the plan, by reason
 };
 
-// Runs each call as the plan's segment for site.t says. A call whose heads are all dense goes to
-// dense attention itself: the same bits. What cannot be served runs dense and is counted by reason.
-// Not for several threads at once.
+// Runs each call as the plan's segment for site.t says, through the kernel, which is the faster one
+// for dense calls too. What it cannot serve runs through DenseAttention; unless the plan asked for
+// dense, it is counted by reason. Not for several threads at once.
 class PlanAttention final : public SelfAttention {
  public:
   // Compiles the plan for `layout`. threads: 0 for as many as the process may use.
@@ -40,8 +42,9 @@ class PlanAttention final : public SelfAttention {
   void reset_counts() { counts_ = {}; }
 
  private:
-  at::Tensor run_dense(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                       const AttentionSite& site, const std::string& reason);
+  // out is set when the answer is ok; otherwise it says why the kernel cannot serve the call.
+  kernels::Status run_tasks(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            std::span<const kernels::HeadTask> tasks, at::Tensor& out) const;
 
   std::shared_ptr<const Plan> plan_;
   CompiledPlan compiled_;
