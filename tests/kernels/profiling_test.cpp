@@ -137,6 +137,61 @@ TEST_P(Profiling, MapsAreTheBlockMeansOfTheSoftmax) {
   }
 }
 
+// Two key tiles of 64; every query scores `score` with the first and 0 with the second, whose
+// values are 1 and 2.
+struct TwoTiles {
+  static constexpr std::int32_t kTokens = 128, kDim = 64;
+  std::vector<float> q = std::vector<float>(kTokens * kDim), k = q, v = q;
+  KeyRun second{.first = 1, .count = 1};
+  std::vector<std::int32_t> begin{0, 1}, order = std::vector<std::int32_t>(kTokens);
+  std::vector<std::int32_t> same_order;
+  std::vector<TileListView> lists;
+
+  explicit TwoTiles(float score) {
+    for (std::int32_t token = 0; token < kTokens; ++token) {
+      q[token * kDim] = 1.0f;
+      k[token * kDim] = token < kKeyTile ? score : 0.0f;
+      std::fill_n(&v[token * kDim], kDim, token < kKeyTile ? 1.0f : 2.0f);
+      order[token] = token;
+    }
+    same_order = order;
+    lists = {{{&second, 1}, begin, order}, {{&second, 1}, begin, same_order}};
+  }
+  AttentionParams params() const {
+    const Strides strides{kTokens * kDim, kTokens * kDim, kDim};
+    return {.q = q.data(),
+            .k = k.data(),
+            .v = v.data(),
+            .q_strides = strides,
+            .k_strides = strides,
+            .v_strides = strides,
+            .batch = 1,
+            .heads = 1,
+            .tokens = kTokens,
+            .head_dim = kDim,
+            .scale = 1.0f,
+            .lists = lists};
+  }
+};
+
+TEST(HeadErrors, ACandidateFarBelowTheMaximumIsStillNormalised) {
+  const TwoTiles inputs(5000.0f);  // e^-5000 is 0 in double too
+  const std::vector<HeadTask> candidates{{HeadMode::kSparse, 0}};
+  const Errors found = measure(inputs.params(), {0, 77}, candidates);
+  // A base-2 score of 7,200 is rounded by up to 2^-12 in fp32, and its weight with it.
+  const double rounding = 2 * 0x1p-12 * TwoTiles::kDim;
+  EXPECT_NEAR(found.norm[0], 2.0 * TwoTiles::kDim, rounding);
+  EXPECT_NEAR(found.error[0], 2.0 * TwoTiles::kDim, rounding);
+}
+
+TEST(HeadErrors, ListsOfOneOrderNeedNotShareItsMemory) {
+  const TwoTiles inputs(1.0f);
+  const std::vector<HeadTask> candidates{{HeadMode::kSparse, 0}, {HeadMode::kSparse, 1}};
+  const Errors found = measure(inputs.params(), {3}, candidates);
+  EXPECT_GT(found.error[0], 0.0);
+  EXPECT_EQ(found.error[0], found.error[1]);
+}
+
 INSTANTIATE_TEST_SUITE_P(Cases, Profiling, ::testing::ValuesIn(testing::attention_cases()),
                          [](const auto& test) { return test.param.why; });
 

@@ -252,6 +252,18 @@ TEST_P(TileOpsTest, PowersOfTwoAreWithinTwoUnitsInTheLastPlace) {
   EXPECT_LE(worst, 2 * 0x1p-23);
 }
 
+TEST_P(TileOpsTest, ScaledRowsAreAddedInDouble) {
+  for (const std::int32_t dim : {16, 64, 72}) {  // 72: not whole vectors
+    const Rows rows = random_rows(1, dim);
+    const std::vector<float> row(rows.values.begin(), rows.values.end());
+    std::vector<double> sum(dim, 0.25);
+    ops().add_scaled(row.data(), dim, 0x1p-40, sum.data());
+    for (std::int32_t d = 0; d < dim; ++d) {
+      EXPECT_EQ(sum[d], 0.25 + 0x1p-40 * static_cast<double>(row[d]));
+    }
+  }
+}
+
 TEST_P(TileOpsTest, TokensAreTakenInTheirOrder) {
   constexpr std::int32_t kDim = 16;
   const Rows rows = random_rows(40, kDim);

@@ -38,7 +38,7 @@ std::optional<at::Tensor> profile_clip(const Session& session, search::Profiler&
                                        const std::vector<std::int64_t>& points, std::int32_t prompt,
                                        const EncodedPrompt& encoded, std::int64_t seed,
                                        std::int64_t steps, const std::string& stage,
-                                       KeptSeconds& seconds) {
+                                       KeptSeconds& seconds, ProfilingTimes& times) {
   const auto missing_at = [&](std::int64_t step) -> std::optional<std::int32_t> {
     const auto found = std::find(points.begin(), points.end(), step);
     const auto point = static_cast<std::int32_t>(found - points.begin());
@@ -54,10 +54,13 @@ std::optional<at::Tensor> profile_clip(const Session& session, search::Profiler&
   }
   ProfilingAttention attention(profiler);
   Clock::time_point begin = Clock::now();
+  Clock::time_point step_begin = begin;
+  double profiled = 0.0;
   const LoopOptions loop{.steps = steps,
                          .stop_after = last + 1,
                          .before =
                              [&](std::int64_t step) {
+                               step_begin = Clock::now();
                                if (const std::optional<std::int32_t> point = missing_at(step)) {
                                  attention.watch(*point, prompt);
                                }
@@ -65,6 +68,10 @@ std::optional<at::Tensor> profile_clip(const Session& session, search::Profiler&
                          .after =
                              [&](std::int64_t step) {
                                if (missing_at(step)) {
+                                 const double profile = attention.seconds() - profiled;
+                                 profiled += profile;
+                                 times.profile += profile;
+                                 times.forwards += seconds_since(step_begin) - profile;
                                  attention.finish();
                                  seconds.add(seconds_since(begin));
                                  begin = Clock::now();
@@ -125,6 +132,10 @@ ProfileRun::ProfileRun(const Session& session, const SearchOptions& options, fs:
 
 double ProfileRun::seconds() const { return seconds_.total(); }
 
+std::optional<double> ProfileRun::profiling_share() const {
+  return times_.forwards > 0.0 ? std::optional(times_.profile / times_.forwards) : std::nullopt;
+}
+
 std::vector<Pattern> ProfileRun::candidates(const EncodedPrompt& prompt) {
   search::CandidateOptions offered;
   if (options_.map_size > 0) {
@@ -144,8 +155,9 @@ std::vector<Pattern> ProfileRun::candidates(const EncodedPrompt& prompt) {
          .folder = work_ / concat("maps-", key_),
          .provenance = provenance_},
         session_.control().stop);
+    ProfilingTimes map_times;  // of a clip of its own
     profile_clip(session_, profiler, all, 0, prompt, options_.seed, steps, "attention maps",
-                 seconds_);
+                 seconds_, map_times);
     offered.stripes =
         search::stripe_candidates(profiler.mean_maps(), session_.model().shape().heads_total(),
                                   options_.map_size, session_.layout());
@@ -174,7 +186,7 @@ Profile ProfileRun::run(const std::vector<EncodedPrompt>& prompts) {
     const std::string number = concat("prompt ", i + 1, " of ", prompts.size());
     const std::optional<at::Tensor> latents =
         profile_clip(session_, profiler, points, static_cast<std::int32_t>(i), prompts[i], seeds[i],
-                     session_.steps(), "profile " + number, seconds_);
+                     session_.steps(), "profile " + number, seconds_, times_);
     // Probes are compared with the first prompt's clip.
     if (i == 0 && options_.probes > 0 && latents) {
       DenseClips(work_, session_)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,12 @@ class KeptSeconds {
   double total_ = 0.0;
 };
 
+// What this process spent on profiled forwards.
+struct ProfilingTimes {
+  double profile = 0.0;
+  double forwards = 0.0;  // the dense forwards that it rode on
+};
+
 class ProfileRun {
  public:
   // What is measured is kept below `work`, by what decides it.
@@ -40,6 +47,8 @@ class ProfileRun {
 
   // Of the clips with the profiling in them, those of stopped runs too.
   double seconds() const;
+  // The profile's time over that of the forwards it rode on; nothing when all units were kept.
+  std::optional<double> profiling_share() const;
 
  private:
   std::vector<Pattern> candidates(const EncodedPrompt& prompt);
@@ -50,6 +59,7 @@ class ProfileRun {
   std::map<std::string, std::string> provenance_;
   std::string key_;
   KeptSeconds seconds_;
+  ProfilingTimes times_;
 };
 
 }  // namespace twill::jobs

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "head_gain.h"
+#include "meter.h"
 #include "twill/plan/error.h"
 
 namespace twill::jobs {
@@ -51,6 +52,7 @@ at::Tensor ProfilingAttention::run(const at::Tensor& q, const at::Tensor& k, con
   if (!unit_) {
     return out;
   }
+  const Clock::time_point begin = Clock::now();
   const GainSums sums = head_gains(out, site);
   std::vector<double> gain;
   for (const double head : sums.head) {
@@ -77,6 +79,7 @@ at::Tensor ProfilingAttention::run(const at::Tensor& q, const at::Tensor& k, con
                      .layer = site.layer,
                      .branch = unit_->visits[{site.stack, site.layer}]++},
                     call, gain);
+  seconds_ += seconds_since(begin);
   return out;
 }
 

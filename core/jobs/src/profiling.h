@@ -27,6 +27,9 @@ class ProfilingAttention final : public engine::SelfAttention {
   void watch(std::int32_t t_index, std::int32_t prompt);
   void finish();
 
+  // Spent on the profile itself, the dense attention it rides on left out.
+  double seconds() const { return seconds_; }
+
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                  const engine::AttentionSite& site) override;
 
@@ -40,6 +43,7 @@ class ProfilingAttention final : public engine::SelfAttention {
   search::Profiler& profiler_;
   engine::DenseAttention dense_;
   std::optional<Unit> unit_;
+  double seconds_ = 0.0;
 };
 
 }  // namespace twill::jobs

@@ -121,6 +121,7 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
   SearchResult result = finish(solve_plan(profile, session.step_t(), options.solve), options.out);
   meter.advance();
   result.clips_seconds = run.seconds();
+  result.profiling_share = run.profiling_share();
   result.search_seconds = loaded_seconds + result.clips_seconds + seconds_since(after_clips);
   write_text(search_record_file(options.out), to_json(result));
   return result;
@@ -176,7 +177,8 @@ std::string to_json(const SearchResult& result) {
               {"dense_first_steps", result.dense_first_steps},
               {"dense_last_steps", result.dense_last_steps},
               {"search_seconds", result.search_seconds},
-              {"clips_seconds", result.clips_seconds}}
+              {"clips_seconds", result.clips_seconds},
+              {"profiling_share", result.profiling_share ? json(*result.profiling_share) : json()}}
              .dump(2) +
          "\n";
 }

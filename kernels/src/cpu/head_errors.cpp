@@ -21,8 +21,8 @@ namespace {
 // Candidates whose lists share a token order: their key tiles are the same, so each tile's part of
 // the softmax is computed once for all of them.
 struct OrderGroup {
-  const std::int32_t* position_to_token = nullptr;  // null: raster
-  std::vector<std::int32_t> row_query_tile;         // [rows]
+  std::span<const std::int32_t> order;       // position -> token; empty: raster
+  std::vector<std::int32_t> row_query_tile;  // [rows]
   std::vector<std::int32_t> candidates;
 };
 
@@ -34,18 +34,20 @@ std::vector<OrderGroup> group_by_order(const HeadErrorParams& p) {
       continue;
     }
     const TileListView& list = p.lists[task.list];
-    const std::int32_t* order =
-        list.position_to_token.empty() ? nullptr : list.position_to_token.data();
-    auto group = std::ranges::find(groups, order, &OrderGroup::position_to_token);
+    const std::span<const std::int32_t> order = list.position_to_token;
+    // By content: lists of one order need not share its memory.
+    auto group = std::ranges::find_if(groups, [&](const OrderGroup& other) {
+      return other.order.data() == order.data() || std::ranges::equal(other.order, order);
+    });
     if (group == groups.end()) {
-      group = groups.insert(groups.end(), {.position_to_token = order});
+      group = groups.insert(groups.end(), {.order = order});
     }
     group->candidates.push_back(c);
   }
   for (OrderGroup& group : groups) {
     std::vector<std::int32_t> position(p.tokens);
     for (std::int32_t i = 0; i < p.tokens; ++i) {
-      position[group.position_to_token != nullptr ? group.position_to_token[i] : i] = i;
+      position[group.order.empty() ? i : group.order[i]] = i;
     }
     for (const std::int32_t row : p.rows) {
       group.row_query_tile.push_back(position[row] / kQueryTile);
@@ -56,13 +58,20 @@ std::vector<OrderGroup> group_by_order(const HeadErrorParams& p) {
 
 // What each key tile adds to the softmax of each row: maximum score (base 2), sum of weights and
 // weighted values, both relative to that maximum.
+//
+// Tiles are joined with weights relative to the row's maximum over all of them, made once for all
+// candidates. In double they hold down to scores 2^-1000 of the largest; a row whose tiles all lie
+// below that, which no bf16 or fp32 attention could tell from 0, is joined relative to its own.
 class TileParts {
  public:
-  TileParts(std::int32_t tiles, std::int32_t rows, std::int32_t head_dim)
-      : rows_(rows),
+  TileParts(const TileOps& ops, std::int32_t tiles, std::int32_t rows, std::int32_t head_dim)
+      : ops_(ops),
+        tiles_(tiles),
+        rows_(rows),
         head_dim_(head_dim),
         maximum_(static_cast<std::size_t>(tiles) * rows),
         sum_(maximum_.size()),
+        weight_(maximum_.size()),
         values_(make_buffer(std::int64_t{tiles} * rows * head_dim)) {}
 
   float* maximum(std::int32_t tile) { return maximum_.data() + std::int64_t{tile} * rows_; }
@@ -71,20 +80,30 @@ class TileParts {
     return values_.get() + std::int64_t{tile} * rows_ * head_dim_;
   }
 
+  // After all tiles are written, before the first join.
+  void weigh() {
+    for (std::int32_t row = 0; row < rows_; ++row) {
+      float most = -std::numeric_limits<float>::infinity();
+      for (std::int32_t tile = 0; tile < tiles_; ++tile) {
+        most = std::max(most, maximum(tile)[row]);
+      }
+      for (std::int32_t tile = 0; tile < tiles_; ++tile) {
+        weight_[index(tile, row)] = std::exp2(static_cast<double>(maximum(tile)[row] - most));
+      }
+    }
+  }
+
   // The attention row over the tiles of `runs`; 0 without any.
   void join(std::span<const KeyRun> runs, std::int32_t row, std::vector<double>& out) {
-    std::fill(out.begin(), out.end(), 0.0);
-    float most = -std::numeric_limits<float>::infinity();
-    for_each_tile(runs, [&](std::int32_t tile) { most = std::max(most, maximum(tile)[row]); });
-    double total = 0.0;
-    for_each_tile(runs, [&](std::int32_t tile) {
-      const double weight = std::exp2(static_cast<double>(maximum(tile)[row] - most));
-      total += weight * static_cast<double>(sum(tile)[row]);
-      const float* from = values(tile) + std::int64_t{row} * head_dim_;
-      for (std::int32_t channel = 0; channel < head_dim_; ++channel) {
-        out[channel] += weight * static_cast<double>(from[channel]);
-      }
-    });
+    double total =
+        add_tiles(runs, row, out, [&](std::int32_t tile) { return weight_[index(tile, row)]; });
+    if (!(total > kLeastTotal)) {
+      float most = -std::numeric_limits<float>::infinity();
+      for_each_tile(runs, [&](std::int32_t tile) { most = std::max(most, maximum(tile)[row]); });
+      total = add_tiles(runs, row, out, [&](std::int32_t tile) {
+        return std::exp2(static_cast<double>(maximum(tile)[row] - most));
+      });
+    }
     if (total > 0.0) {
       for (double& value : out) {
         value /= total;
@@ -93,6 +112,25 @@ class TileParts {
   }
 
  private:
+  static constexpr double kLeastTotal = 0x1p-1000;
+
+  std::size_t index(std::int32_t tile, std::int32_t row) const {
+    return static_cast<std::size_t>(tile) * rows_ + row;
+  }
+
+  template <typename Weight>
+  double add_tiles(std::span<const KeyRun> runs, std::int32_t row, std::vector<double>& out,
+                   const Weight& weight_of) {
+    std::ranges::fill(out, 0.0);
+    double total = 0.0;
+    for_each_tile(runs, [&](std::int32_t tile) {
+      const double weight = weight_of(tile);
+      total += weight * static_cast<double>(sum(tile)[row]);
+      ops_.add_scaled(values(tile) + std::int64_t{row} * head_dim_, head_dim_, weight, out.data());
+    });
+    return total;
+  }
+
   template <typename Call>
   static void for_each_tile(std::span<const KeyRun> runs, const Call& call) {
     for (const KeyRun& run : runs) {
@@ -102,10 +140,13 @@ class TileParts {
     }
   }
 
+  const TileOps& ops_;
+  std::int32_t tiles_;
   std::int32_t rows_;
   std::int32_t head_dim_;
   std::vector<float> maximum_;
   std::vector<float> sum_;
+  std::vector<double> weight_;  // of a tile's values and sum in its row
   FloatBuffer values_;
 };
 
@@ -140,13 +181,13 @@ class HeadErrors {
     query_rows.tokens = p_.rows.data();
     query_rows.count = rows_;
     ops_.pack_queries(query_rows, p_.head_dim, p_.scale < 0.0f, queries.get());
-    TileParts parts(key_tiles_, rows_, p_.head_dim);
+    TileParts parts(ops_, key_tiles_, rows_, p_.head_dim);
     const KeyRun all{.first = 0, .count = key_tiles_};
     std::vector<double> dense(static_cast<std::size_t>(rows_) * p_.head_dim);
     std::vector<double> row_values(p_.head_dim);
     for (const OrderGroup& group : groups_) {
       compute_parts(batch, head, group, queries.get(), parts);
-      if (group.position_to_token == nullptr) {
+      if (group.order.empty()) {
         for (std::int32_t row = 0; row < rows_; ++row) {
           parts.join({&all, 1}, row, row_values);
           std::ranges::copy(row_values, dense.begin() + std::int64_t{row} * p_.head_dim);
@@ -208,8 +249,8 @@ class HeadErrors {
     const FloatBuffer values = make_buffer(tile_words(ops_, p_.head_dim));
     for (std::int32_t tile = 0; tile < key_tiles_; ++tile) {
       const auto rows = [&](const void* base, const Strides& strides) {
-        return tile_rows(rows_of(base, strides, batch, head), group.position_to_token, tile,
-                         kKeyTile);
+        return tile_rows(rows_of(base, strides, batch, head),
+                         group.order.empty() ? nullptr : group.order.data(), tile, kKeyTile);
       };
       ops_.pack_keys(rows(p_.k, p_.k_strides), p_.head_dim, keys.get());
       ops_.pack_values(rows(p_.v, p_.v_strides), p_.head_dim, values.get());
@@ -227,6 +268,7 @@ class HeadErrors {
                  .sum = parts.sum(tile),
                  .out = parts.values(tile)});
     }
+    parts.weigh();
   }
 
   double squared_distance(const std::vector<double>& row_values, const std::vector<double>& dense,

@@ -54,6 +54,8 @@ struct TileOps {
   void (*step)(const TileStep& step);
   // sum [head_dim] += the source's rows.
   void (*add_rows)(const RowSource& source, std::int32_t head_dim, double* sum);
+  // sum [head_dim] += weight * row.
+  void (*add_scaled)(const float* row, std::int32_t head_dim, double weight, double* sum);
   // out [head_dim] of `dtype` = factor * row.
   void (*store_row)(const float* row, std::int32_t head_dim, float factor, Dtype dtype, void* out);
 };

@@ -446,6 +446,13 @@ TWILL_BODY void add_rows(const RowSource& source, std::int32_t head_dim, double*
   });
 }
 
+TWILL_BODY void add_scaled(const float* __restrict row, std::int32_t head_dim, double weight,
+                           double* __restrict sum) {
+  for (std::int32_t channel = 0; channel < head_dim; ++channel) {
+    sum[channel] += weight * static_cast<double>(row[channel]);
+  }
+}
+
 template <typename Element>
 TWILL_BODY void store_row_as(const float* row, std::int32_t head_dim, float factor, void* out) {
   for (std::int32_t channel = 0; channel < head_dim; ++channel) {
@@ -496,6 +503,8 @@ constexpr TileOps table(const char* instructions) {
           .step = [](const TileStep& tile) { body::step<Isa>(tile); },
           .add_rows = [](const RowSource& source, std::int32_t head_dim,
                          double* sum) { add_rows<Isa>(source, head_dim, sum); },
+          .add_scaled = [](const float* row, std::int32_t head_dim, double weight,
+                           double* sum) { add_scaled(row, head_dim, weight, sum); },
           .store_row = [](const float* row, std::int32_t head_dim, float factor, Dtype dtype,
                           void* out) { store_row<Isa>(row, head_dim, factor, dtype, out); }};
 }

@@ -62,6 +62,8 @@ struct SearchResult {
   std::int32_t segments = 0;
   double search_seconds = 0.0;  // with those of interrupted runs
   double clips_seconds = 0.0;   // of it, making clips with the profiling in them
+  // The profile's time over that of the dense forwards it rode on, as far as this process did it.
+  std::optional<double> profiling_share;
 };
 
 // Throws Error or Cancelled. The same options give the same plan, byte for byte, however often the
