@@ -308,6 +308,60 @@ std::vector<Sum> Inputs::by_definition() {
 template std::vector<float> Inputs::by_definition<float>();
 template std::vector<double> Inputs::by_definition<double>();
 
+std::vector<double> Inputs::log_sums() {
+  const AttentionParams p = params();
+  std::vector<double> sums;
+  for (std::int32_t item = 0; item < p.batch * p.heads; ++item) {
+    const std::int32_t head = item % p.heads;
+    const std::vector<float> q = rows(p.q, p.q_strides, item / p.heads, head);
+    const std::vector<float> k = rows(p.k, p.k_strides, item / p.heads, head);
+    const bool mean = p.tasks[head].mode == HeadMode::kMean;
+    const std::vector<bool> kept = kept_keys(head);
+    for (std::int32_t query = 0; query < p.tokens; ++query) {
+      double sum = 0.0;
+      for (std::int32_t key = 0; key < p.tokens; ++key) {
+        double score = 0.0;
+        for (std::int32_t d = 0; d < p.head_dim && !mean; ++d) {
+          score += static_cast<double>(q[query * p.head_dim + d]) * k[key * p.head_dim + d];
+        }
+        if (mean || kept[static_cast<std::size_t>(query) * p.tokens + key]) {
+          sum += std::exp(score * p.scale);
+        }
+      }
+      sums.push_back(std::log(sum));
+    }
+  }
+  return sums;
+}
+
+std::vector<double> Inputs::row_by_definition(std::int32_t head, std::int32_t query,
+                                              const std::function<bool(std::int32_t)>& keeps) {
+  const AttentionParams p = params();
+  const std::vector<float> q = rows(p.q, p.q_strides, 0, head);
+  const std::vector<float> k = rows(p.k, p.k_strides, 0, head);
+  const std::vector<float> v = rows(p.v, p.v_strides, 0, head);
+  std::vector<double> out(p.head_dim, 0.0);
+  double total = 0.0;
+  for (std::int32_t key = 0; key < p.tokens; ++key) {
+    if (!keeps(key)) {
+      continue;
+    }
+    double score = 0.0;
+    for (std::int32_t d = 0; d < p.head_dim; ++d) {
+      score += static_cast<double>(q[query * p.head_dim + d]) * k[key * p.head_dim + d];
+    }
+    const double weight = std::exp(score * p.scale);
+    total += weight;
+    for (std::int32_t d = 0; d < p.head_dim; ++d) {
+      out[d] += weight * v[key * p.head_dim + d];
+    }
+  }
+  for (double& value : out) {
+    value /= total;
+  }
+  return out;
+}
+
 std::vector<double> Inputs::dense_weights(std::int32_t batch, std::int32_t head) {
   const AttentionParams p = params();
   const std::vector<float> q = rows(p.q, p.q_strides, batch, head);

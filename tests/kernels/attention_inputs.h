@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -48,6 +49,13 @@ class Inputs {
   // round the weights of bf16 inputs to bf16, as ATen and processors with bf16 products do.
   template <typename Sum>
   std::vector<Sum> by_definition();
+
+  // Logarithm of the sum of exp(scores) over the kept keys in double, [batch, heads, tokens];
+  // -infinity without keys, log(tokens) in a mean head.
+  std::vector<double> log_sums();
+  // One row of batch row 0 in double over the keys that `keeps` names: [head_dim].
+  std::vector<double> row_by_definition(std::int32_t head, std::int32_t query,
+                                        const std::function<bool(std::int32_t key)>& keeps);
 
   // [batch, heads, tokens, head_dim] as the last call left it.
   std::vector<float> output() const;

@@ -1,0 +1,46 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Attention on a CUDA device by a plan in its memory. Present in every build; one without CUDA
+// kernels answers that it has none.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "twill/kernels/attention.h"
+#include "twill/kernels/cuda_plan.h"
+
+namespace twill::kernels {
+
+// One layer. q, k, v, out, lse, device_image and workspace are device memory; base addresses and
+// strides of q, k and v are multiples of 16 bytes, those of out too. tasks, lists, threads and
+// executor of `attention` are not read: the plan holds them.
+struct CudaAttentionParams {
+  AttentionParams attention;
+  const CudaPlan* plan = nullptr;
+  std::int32_t* device_image = nullptr;  // a copy of plan->image
+  std::int32_t layer = 0;
+  void* workspace = nullptr;  // cuda_workspace_bytes, 256-byte aligned; not shared by streams
+  std::size_t workspace_bytes = 0;
+  // Natural logarithm of the sum of exp(scale q k^T) over a query's keys: [batch, heads, tokens].
+  // -infinity for a query without keys, log(tokens) in a mean head. Null: not wanted.
+  float* lse = nullptr;
+  void* stream = nullptr;  // cudaStream_t
+};
+
+std::size_t cuda_workspace_bytes(const CudaAttentionParams& params);
+
+// Host only, no device call but for its properties: can this build and device run it, and if not,
+// why.
+Status can_run_attention_cuda(const CudaAttentionParams& params);
+// Asynchronous; allocates and waits for nothing. The same bits for the same inputs. Gathering the
+// heads that have a token order and summing the values of mean heads are launches of their own
+// before the one launch for all heads; a layer without such heads has only that.
+Status run_attention_cuda(const CudaAttentionParams& params);
+
+// Says which variant of the plan the launches after it on this stream (or a graph captured before)
+// compute.
+Status set_cuda_plan_variant(std::int32_t* device_image, std::int32_t variant, void* stream);
+
+}  // namespace twill::kernels

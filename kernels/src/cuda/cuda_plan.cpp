@@ -1,0 +1,194 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/kernels/cuda_plan.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <string>
+
+#include "../checks.h"
+
+namespace twill::kernels {
+namespace {
+
+static_assert(sizeof(CudaHead) == 8 * sizeof(std::int32_t));
+static_assert(sizeof(CudaList) == 8 * sizeof(std::int32_t));
+static_assert(sizeof(KeyRun) == 2 * sizeof(std::int32_t));
+
+class PlanImage {
+ public:
+  PlanImage(const CudaPlanInput& input, CudaPlan& plan)
+      : input_(input), plan_(plan), query_tiles_(tile_count(input.tokens, kQueryTile)) {}
+
+  void build() {
+    plan_ = {};
+    plan_.tokens = input_.tokens;
+    plan_.variants = input_.variants;
+    plan_.image.assign(kCudaHeaderWords, 0);
+    add_lists();
+    add_layers();
+  }
+
+ private:
+  // Tables begin at multiples of 16 bytes.
+  template <typename T>
+  std::int64_t add(std::span<const T> values) {
+    const auto at = static_cast<std::int64_t>(plan_.image.size());
+    const auto* words = reinterpret_cast<const std::int32_t*>(values.data());
+    plan_.image.insert(plan_.image.end(), words,
+                       words + values.size() * (sizeof(T) / sizeof(std::int32_t)));
+    plan_.image.resize((plan_.image.size() + 3) / 4 * 4, 0);
+    return at;
+  }
+
+  std::int64_t mean_cost(std::int32_t list) const { return total_[list] / query_tiles_; }
+
+  void add_lists() {
+    std::vector<CudaList> records;
+    std::map<const std::int32_t*, std::int32_t> positions;  // shared by lists of one order
+    for (std::size_t i = 0; i < input_.lists.size(); ++i) {
+      const TileListView& list = input_.lists[i];
+      CudaList record;
+      record.runs = static_cast<std::int32_t>(add(list.runs));
+      record.run_begin = static_cast<std::int32_t>(add(list.run_begin));
+      std::vector<std::int32_t> tiles(query_tiles_, 0);
+      const bool whole = list.run_begin.size() == static_cast<std::size_t>(query_tiles_) + 1;
+      for (std::int32_t tile = 0; whole && tile < query_tiles_; ++tile) {
+        for (std::int32_t run = list.run_begin[tile]; run < list.run_begin[tile + 1]; ++run) {
+          tiles[tile] += list.runs[run].count;
+        }
+      }
+      total_.push_back(std::accumulate(tiles.begin(), tiles.end(), std::int64_t{0}));
+      record.tiles = static_cast<std::int32_t>(add(std::span<const std::int32_t>(tiles)));
+      std::vector<std::int32_t> order(query_tiles_);
+      std::iota(order.begin(), order.end(), 0);
+      const auto others = std::ranges::stable_partition(order, [&](std::int32_t tile) {
+        return tiles[tile] > 2 * mean_cost(static_cast<std::int32_t>(i)) + 1;
+      });
+      record.heavy = static_cast<std::int32_t>(others.begin() - order.begin());
+      record.order = static_cast<std::int32_t>(add(std::span<const std::int32_t>(order)));
+      if (!list.position_to_token.empty()) {
+        const auto [at, is_new] = positions.try_emplace(list.position_to_token.data(), 0);
+        if (is_new) {
+          at->second = static_cast<std::int32_t>(add(list.position_to_token));
+        }
+        record.positions = at->second;
+      }
+      heavy_.push_back(record.heavy);
+      records.push_back(record);
+    }
+    plan_.offsets.lists = add(std::span<const CudaList>(records));
+  }
+
+  std::int64_t cost(const HeadTask& task) const {
+    switch (task.mode) {
+      case HeadMode::kDense:
+        return std::int64_t{query_tiles_} * tile_count(input_.tokens, kKeyTile);
+      case HeadMode::kSparse:
+        return 1 + total_[task.list];
+      default:
+        return 0;
+    }
+  }
+
+  // The layer's record; `most_heads` of room.
+  std::vector<std::int32_t> layer_record(std::span<const HeadTask> tasks, std::int32_t most_heads,
+                                         CudaPlan::Layer& facts) const {
+    std::vector<std::int32_t> heads(tasks.size());
+    std::iota(heads.begin(), heads.end(), 0);
+    std::ranges::stable_sort(heads, std::greater<>(),
+                             [&](std::int32_t head) { return cost(tasks[head]); });
+    std::vector<CudaHead> records;
+    std::int32_t heavy = 0;
+    std::int32_t others = 0;
+    std::int32_t gathered = 0;
+    std::int32_t means = 0;
+    for (const std::int32_t head : heads) {
+      const HeadTask& task = tasks[head];
+      CudaHead record{.head = head,
+                      .mode = static_cast<std::int32_t>(task.mode),
+                      .heavy_before = heavy,
+                      .others_before = others};
+      if (task.mode == HeadMode::kSparse) {
+        record.list = task.list;
+        record.heavy = heavy_[task.list];
+        if (!input_.lists[task.list].position_to_token.empty()) {
+          record.gathered = gathered++;
+        }
+      }
+      means += task.mode == HeadMode::kMean ? 1 : 0;
+      heavy += record.heavy;
+      others += query_tiles_ - record.heavy;
+      records.push_back(record);
+    }
+    facts.heads = static_cast<std::int32_t>(tasks.size());
+    facts.gathered = std::max(facts.gathered, gathered);
+    facts.means = std::max(facts.means, means);
+    std::vector<std::int32_t> words{heavy, others, 0, 0};
+    const auto* from = reinterpret_cast<const std::int32_t*>(records.data());
+    words.insert(words.end(), from, from + records.size() * sizeof(CudaHead) / sizeof(*from));
+    words.resize(kCudaLayerWords + most_heads * sizeof(CudaHead) / sizeof(*from), 0);
+    return words;
+  }
+
+  void add_layers() {
+    std::size_t most_heads = 0;
+    for (const std::span<const HeadTask>& tasks : input_.tasks) {
+      most_heads = std::max(most_heads, tasks.size());
+    }
+    plan_.offsets.layer_words =
+        kCudaLayerWords + static_cast<std::int32_t>(most_heads * sizeof(CudaHead) / 4);
+    plan_.layers.resize(input_.layers);
+    for (std::size_t i = 0; i < input_.tasks.size(); ++i) {
+      const std::vector<std::int32_t> record = layer_record(
+          input_.tasks[i], static_cast<std::int32_t>(most_heads), plan_.layers[i % input_.layers]);
+      const std::int64_t at = add(std::span<const std::int32_t>(record));
+      plan_.offsets.layers = i == 0 ? at : plan_.offsets.layers;
+    }
+  }
+
+  const CudaPlanInput& input_;
+  CudaPlan& plan_;
+  std::int32_t query_tiles_;
+  std::vector<std::int64_t> total_;  // [lists] tiles
+  std::vector<std::int32_t> heavy_;  // [lists]
+};
+
+}  // namespace
+
+Status make_cuda_plan(const CudaPlanInput& input, CudaPlan* plan) {
+  if (input.tokens < 1 || input.variants < 1 || input.layers < 1) {
+    return refuse("tokens ", input.tokens, ", variants ", input.variants, ", layers ", input.layers,
+                  ": each must be at least 1");
+  }
+  if (input.tasks.size() != static_cast<std::size_t>(input.variants) * input.layers) {
+    return refuse(input.tasks.size(), " task tables for ", input.variants, " variants of ",
+                  input.layers, " layers");
+  }
+  std::int64_t words = 0;
+  for (const TileListView& list : input.lists) {
+    words += 2 * std::ssize(list.runs) + 4 * std::ssize(list.run_begin) +
+             std::ssize(list.position_to_token) + 64;
+  }
+  if (words > std::numeric_limits<std::int32_t>::max()) {
+    return refuse("the lists take ", words, " words, more than 32-bit offsets reach");
+  }
+  std::vector<HeadTask> every;  // one check of each list that any task names
+  for (std::size_t i = 0; i < input.tasks.size(); ++i) {
+    const std::size_t heads = input.tasks[i % input.layers].size();
+    if (input.tasks[i].empty() || input.tasks[i].size() != heads) {
+      return refuse("layer ", i % input.layers, ": ", input.tasks[i].size(),
+                    " tasks in one variant, ", heads, " in another");
+    }
+    every.insert(every.end(), input.tasks[i].begin(), input.tasks[i].end());
+  }
+  if (Status status = check_tasks(every, input.lists, input.tokens); !status) {
+    return status;
+  }
+  return run_guarded([&] { PlanImage(input, *plan).build(); });
+}
+
+}  // namespace twill::kernels

@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "device.h"
+
+#include <cuda_runtime_api.h>
+
+#include <array>
+#include <atomic>
+
+#include "../checks.h"
+
+namespace twill::kernels {
+namespace {
+
+constexpr int kDevices = 64;
+// Compute capability (major * 10 + minor) << 16 | multiprocessors; 0: not asked yet.
+std::array<std::atomic<int>, kDevices> known_devices;
+
+cudaError_t facts_of_current(int* facts) {
+  int device = 0;
+  if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess) {
+    return error;
+  }
+  if (device < kDevices && known_devices[device] != 0) {
+    *facts = known_devices[device];
+    return cudaSuccess;
+  }
+  int major = 0;
+  int minor = 0;
+  int count = 0;
+  for (const auto& [to, attribute] : {std::pair{&major, cudaDevAttrComputeCapabilityMajor},
+                                      std::pair{&minor, cudaDevAttrComputeCapabilityMinor},
+                                      std::pair{&count, cudaDevAttrMultiProcessorCount}}) {
+    if (const cudaError_t error = cudaDeviceGetAttribute(to, attribute, device);
+        error != cudaSuccess) {
+      return error;
+    }
+  }
+  *facts = (major * 10 + minor) << 16 | count;
+  if (device < kDevices) {
+    known_devices[device] = *facts;
+  }
+  return cudaSuccess;
+}
+
+}  // namespace
+
+Status check_device() {
+  int facts = 0;
+  if (const cudaError_t error = facts_of_current(&facts); error != cudaSuccess) {
+    return refuse("no CUDA device: ", cudaGetErrorString(error));
+  }
+  if (facts >> 16 != 90) {
+    return refuse("the device has compute capability ", facts >> 16,
+                  " / 10; the kernels are for 9.0 (Hopper)");
+  }
+  return {};
+}
+
+int multiprocessors() {
+  int facts = 0;
+  return facts_of_current(&facts) == cudaSuccess ? facts & 0xffff : 1;
+}
+
+Status check_cuda_shape(std::int32_t head_dim, Dtype dtype, float scale) {
+  if (dtype == Dtype::kF32) {
+    return refuse("dtype float32: the CUDA kernels take bfloat16 and float16");
+  }
+  if (head_dim != 64 && head_dim != 128) {
+    return refuse("head_dim ", head_dim, ": the CUDA kernels take 64 and 128");
+  }
+  if (!(scale > 0.0f)) {
+    return refuse("scale ", scale, ": the CUDA kernels take positive ones");
+  }
+  return {};
+}
+
+}  // namespace twill::kernels

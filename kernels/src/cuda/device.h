@@ -1,0 +1,19 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What the CUDA kernels demand of the device in use and of a call.
+#pragma once
+
+#include <cstdint>
+
+#include "twill/kernels/attention.h"
+#include "twill/kernels/status.h"
+
+namespace twill::kernels {
+
+// Of the current device; asked once per device.
+Status check_device();
+int multiprocessors();
+Status check_cuda_shape(std::int32_t head_dim, Dtype dtype, float scale);
+
+}  // namespace twill::kernels

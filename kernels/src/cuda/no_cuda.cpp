@@ -1,0 +1,19 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The CUDA entry points of a build without nvcc.
+#include "twill/kernels/cuda_attention.h"
+
+namespace twill::kernels {
+namespace {
+
+Status none() { return Status::failure("this build has no CUDA kernels (built without nvcc)"); }
+
+}  // namespace
+
+std::size_t cuda_workspace_bytes(const CudaAttentionParams&) { return 0; }
+Status can_run_attention_cuda(const CudaAttentionParams&) { return none(); }
+Status run_attention_cuda(const CudaAttentionParams&) { return none(); }
+Status set_cuda_plan_variant(std::int32_t*, std::int32_t, void*) { return none(); }
+
+}  // namespace twill::kernels

@@ -1,0 +1,14 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "attention_kernel.cuh"
+
+namespace twill::kernels::sm90 {
+
+cudaError_t launch_attention_bf16(const AttentionArgs& args, int head_dim, int blocks,
+                                  cudaStream_t stream) {
+  return head_dim == 64 ? launch_shape<Shape64<__nv_bfloat16>>(args, blocks, stream)
+                        : launch_shape<Shape128<__nv_bfloat16>>(args, blocks, stream);
+}
+
+}  // namespace twill::kernels::sm90

@@ -1,0 +1,278 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/kernels/cuda_attention.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "attention_inputs.h"
+#include "device_memory.h"
+#include "elements.h"
+
+namespace twill::kernels {
+namespace {
+
+using testing::Case;
+using testing::DeviceMemory;
+using testing::Inputs;
+
+bool has_device() {
+  int count = 0;
+  return cudaGetDeviceCount(&count) == cudaSuccess && count > 0;
+}
+#define SKIP_WITHOUT_DEVICE() \
+  if (!has_device()) GTEST_SKIP() << "no CUDA device"
+
+// A call on the host, moved to the device: its tensors, its tables as a plan of one layer (or of
+// several variants of it), its workspace.
+class DeviceCall {
+ public:
+  explicit DeviceCall(const AttentionParams& host,
+                      std::vector<std::span<const HeadTask>> variants = {})
+      : host_(host), call_{.attention = host} {
+    if (variants.empty()) {
+      variants.push_back(host.tasks);
+    }
+    const Status made = make_cuda_plan({.tokens = host.tokens,
+                                        .lists = host.lists,
+                                        .variants = static_cast<std::int32_t>(variants.size()),
+                                        .layers = 1,
+                                        .tasks = variants},
+                                       &plan_);
+    EXPECT_TRUE(made.ok) << made.reason;
+    q_ = tensor(host.q, host.q_strides);
+    k_ = tensor(host.k, host.k_strides);
+    v_ = tensor(host.v, host.v_strides);
+    out_ = tensor(host.out, host.out_strides);
+    image_ = std::make_unique<DeviceMemory>(plan_.image.data(), plan_.bytes());
+    lse_ = std::make_unique<DeviceMemory>(sizeof(float) * host.batch * host.heads * host.tokens);
+    call_.attention.q = q_->as<void>();
+    call_.attention.k = k_->as<void>();
+    call_.attention.v = v_->as<void>();
+    call_.attention.out = out_->as<void>();
+    call_.plan = &plan_;
+    call_.device_image = image_->as<std::int32_t>();
+    call_.lse = lse_->as<float>();
+    call_.workspace_bytes = cuda_workspace_bytes(call_);
+    workspace_ = std::make_unique<DeviceMemory>(call_.workspace_bytes);
+    call_.workspace = workspace_->as<void>();
+  }
+
+  CudaAttentionParams& call() { return call_; }
+  Status run() {
+    const Status status = run_attention_cuda(call_);
+    testing::require_cuda(cudaDeviceSynchronize());
+    return status;
+  }
+  void copy_out() { out_->copy_to(host_.out); }
+  std::vector<float> lse() const { return lse_->read<float>(); }
+
+ private:
+  std::unique_ptr<DeviceMemory> tensor(const void* base, const Strides& s) const {
+    const std::int64_t elements = (host_.batch - 1) * s.batch + (host_.heads - 1) * s.head +
+                                  (host_.tokens - 1) * s.token + host_.head_dim;
+    return std::make_unique<DeviceMemory>(base, elements * element_bytes(host_.dtype));
+  }
+
+  AttentionParams host_;
+  CudaAttentionParams call_;
+  CudaPlan plan_;
+  std::unique_ptr<DeviceMemory> q_, k_, v_, out_, image_, lse_, workspace_;
+};
+
+Status run_on_device(const AttentionParams& params) {
+  DeviceCall call(params);
+  const Status status = call.run();
+  call.copy_out();
+  return status;
+}
+
+// The CPU kernel's cases in the dtypes and head_dims of this kernel, and some of its own.
+std::vector<Case> cuda_cases() {
+  std::vector<Case> cases;
+  const auto add = [&](Case c, const std::string& why) {
+    for (const auto& [dtype, name] : {std::pair{Dtype::kBf16, "bf16"}, {Dtype::kF16, "f16"}}) {
+      for (const std::int32_t head_dim : {64, 128}) {
+        c.dtype = dtype;
+        c.head_dim = head_dim;
+        c.why = why + "_" + name + "_" + std::to_string(head_dim);
+        cases.push_back(c);
+      }
+    }
+  };
+  for (const Case& c : testing::attention_cases()) {
+    if (c.dtype == Dtype::kF32 && c.head_dim == 64) {
+      add(c, c.why);
+    }
+  }
+  add({.tokens = 1100, .layout = testing::Layout::kTokensFirst}, "several_stages");
+  return cases;
+}
+
+class CudaAttention : public ::testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_DEVICE(); }
+};
+
+TEST_P(CudaAttention, IsAsExactAsPlainLoops) {
+  Inputs inputs(GetParam());
+  const std::vector<double> exact = inputs.by_definition<double>();
+  EXPECT_LE(testing::worst_error(inputs.run(run_on_device), exact),
+            testing::allowed_error(inputs, exact));
+}
+
+TEST_P(CudaAttention, GivesTheSameBitsAgain) {
+  Inputs inputs(GetParam());
+  const std::vector<float> once = inputs.run(run_on_device);
+  ASSERT_FALSE(once.empty());
+  EXPECT_EQ(inputs.run(run_on_device), once);
+}
+
+TEST_P(CudaAttention, LogSumExpIsThatOfTheKeptKeys) {
+  Inputs inputs(GetParam());
+  const AttentionParams p = inputs.params();
+  DeviceCall call(p);
+  ASSERT_TRUE(call.run());
+  const std::vector<float> lse = call.lse();
+  const std::vector<double> exact = inputs.log_sums();
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    if (std::isinf(exact[i])) {
+      ASSERT_EQ(lse[i], exact[i]) << "query " << i;
+    } else {
+      // Scores are fp32 sums of head_dim products, weights carry 2^-13 (exp2 by a polynomial).
+      ASSERT_NEAR(lse[i], exact[i], 0x1p-13 + 0x1p-20 * std::abs(exact[i])) << "query " << i;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, CudaAttention, ::testing::ValuesIn(cuda_cases()),
+                         [](const auto& test) { return test.param.why; });
+
+TEST(CudaAttentionMemory, NothingIsWrittenBetweenTheRows) {
+  SKIP_WITHOUT_DEVICE();
+  Inputs inputs({.why = "gaps",
+                 .tokens = 200,
+                 .dtype = Dtype::kBf16,
+                 .layout = testing::Layout::kInterleaved});
+  ASSERT_FALSE(inputs.run(run_on_device).empty());
+  EXPECT_TRUE(inputs.gaps_are_untouched());
+}
+
+TEST(CudaAttentionTables, AllTilesOfAListAreDense) {
+  SKIP_WITHOUT_DEVICE();
+  Inputs inputs({.why = "all", .tokens = 700, .head_dim = 128, .dtype = Dtype::kF16});
+  AttentionParams p = inputs.params();
+  const std::vector<KeyRun> runs(6, {.first = 0, .count = tile_count(p.tokens, kKeyTile)});
+  const std::vector<std::int32_t> run_begin{0, 1, 2, 3, 4, 5, 6};
+  const std::vector<TileListView> lists{{runs, run_begin, {}}};
+  const std::vector<HeadTask> dense(p.heads);
+  p.tasks = dense;
+  ASSERT_TRUE(run_on_device(p));
+  const std::vector<float> by_dense = inputs.output();
+  const std::vector<HeadTask> sparse(p.heads, {HeadMode::kSparse, 0});
+  p.tasks = sparse;
+  p.lists = lists;
+  ASSERT_TRUE(run_on_device(p));
+  EXPECT_EQ(inputs.output(), by_dense);
+}
+
+// More runs than the loading warp holds at a time, checked on some rows.
+TEST(CudaAttentionTables, LongListsOfShortRuns) {
+  SKIP_WITHOUT_DEVICE();
+  Inputs inputs({.why = "long", .tokens = 9001, .dtype = Dtype::kF16});
+  AttentionParams p = inputs.params();
+  const std::int32_t query_tiles = tile_count(p.tokens, kQueryTile);
+  std::vector<KeyRun> runs;
+  std::vector<std::int32_t> run_begin{0};
+  for (std::int32_t tile = 0; tile < query_tiles; ++tile) {
+    for (std::int32_t key = tile % 3; key < tile_count(p.tokens, kKeyTile); key += 2) {
+      runs.push_back({.first = key, .count = 1});
+    }
+    run_begin.push_back(static_cast<std::int32_t>(runs.size()));
+  }
+  const std::vector<TileListView> lists{{runs, run_begin, {}}};
+  const std::vector<HeadTask> tasks(p.heads, {HeadMode::kSparse, 0});
+  p.tasks = tasks;
+  p.lists = lists;
+  ASSERT_TRUE(run_on_device(p));
+  const std::vector<float> out = inputs.output();
+  for (const std::int32_t query : {0, 127, 128, 4000, 8999, 9000}) {
+    const std::vector<double> exact = inputs.row_by_definition(0, query, [&](std::int32_t key) {
+      const std::int32_t tile = key / kKeyTile - query / kQueryTile % 3;
+      return tile >= 0 && tile % 2 == 0;
+    });
+    for (std::int32_t d = 0; d < p.head_dim; ++d) {
+      ASSERT_NEAR(out[static_cast<std::size_t>(query) * p.head_dim + d], exact[d], 2e-4)
+          << "query " << query;  // weights and result in fp16: 2^-11 of values of some 0.1
+    }
+  }
+}
+
+TEST(CudaAttentionPlan, ACapturedGraphFollowsTheVariant) {
+  SKIP_WITHOUT_DEVICE();
+  Inputs inputs({.why = "variants", .tokens = 431, .head_dim = 128, .dtype = Dtype::kBf16});
+  const AttentionParams p = inputs.params();
+  const std::vector<HeadTask> first(p.tasks.begin(), p.tasks.end());
+  const std::vector<HeadTask> second(first.rbegin(), first.rend());
+  std::vector<std::vector<float>> alone;
+  for (const auto& tasks : {first, second}) {
+    inputs.set_tasks(tasks);
+    alone.push_back(inputs.run(run_on_device));
+  }
+  DeviceCall call(p, {first, second});
+  cudaStream_t stream;
+  testing::require_cuda(cudaStreamCreate(&stream));
+  call.call().stream = stream;
+  cudaGraph_t graph;
+  cudaGraphExec_t executable;
+  testing::require_cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+  EXPECT_TRUE(run_attention_cuda(call.call()));
+  testing::require_cuda(cudaStreamEndCapture(stream, &graph));
+  testing::require_cuda(cudaGraphInstantiate(&executable, graph, 0));
+  for (const std::int32_t variant : {1, 0, 1}) {
+    ASSERT_TRUE(set_cuda_plan_variant(call.call().device_image, variant, stream));
+    testing::require_cuda(cudaGraphLaunch(executable, stream));
+    testing::require_cuda(cudaStreamSynchronize(stream));
+    call.copy_out();
+    EXPECT_EQ(inputs.output(), alone[variant]) << "variant " << variant;
+  }
+  cudaGraphExecDestroy(executable);
+  cudaGraphDestroy(graph);
+  cudaStreamDestroy(stream);
+}
+
+TEST(CudaAttentionRefusals, NameTheThingAndTheValue) {
+  SKIP_WITHOUT_DEVICE();
+  Inputs inputs({.why = "refusals", .tokens = 200, .dtype = Dtype::kBf16});
+  const AttentionParams p = inputs.params();
+  const auto reason = [&](auto&& change) {
+    DeviceCall call(p);
+    EXPECT_TRUE(can_run_attention_cuda(call.call()));
+    change(call.call());
+    return can_run_attention_cuda(call.call()).reason;
+  };
+  EXPECT_EQ(reason([](auto& c) { c.attention.dtype = Dtype::kF32; }),
+            "dtype float32: the CUDA kernels take bfloat16 and float16");
+  EXPECT_EQ(reason([](auto& c) { c.attention.head_dim = 80; }),
+            "head_dim 80: the CUDA kernels take 64 and 128");
+  EXPECT_EQ(reason([](auto& c) { c.attention.tokens = 199; }),
+            "199 tokens, but the plan was made for 200");
+  EXPECT_EQ(reason([](auto& c) { c.attention.heads = 5; }),
+            "5 heads, but layer 0 of the plan has 6");
+  EXPECT_EQ(reason([](auto& c) { c.layer = 1; }), "layer 1 is not one of the plan's 1");
+  EXPECT_EQ(
+      reason([](auto& c) { c.attention.q_strides.token = 68; }),
+      "q: strides 76800, 12800, 68 are not all multiples of 8 elements (16 bytes) below 2^39");
+  EXPECT_NE(reason([](auto& c) { c.workspace_bytes = 16; }).find("the workspace has 16 bytes"),
+            std::string::npos);
+  EXPECT_NE(reason([](auto& c) { c.attention.scale = -1.0f; }).find("scale -1.0"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace twill::kernels
