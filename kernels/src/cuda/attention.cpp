@@ -48,21 +48,6 @@ Workspace workspace_of(const CudaAttentionParams& p) {
   return parts;
 }
 
-Status check_tensor(const char* name, const void* base, const Strides& strides,
-                    const AttentionParams& a) {
-  if (reinterpret_cast<std::uintptr_t>(base) % 16 != 0) {
-    return refuse(name, ": the address is no multiple of 16 bytes");
-  }
-  const auto bad = [](std::int64_t stride, std::int32_t size) {
-    return size > 1 && (stride % 8 != 0 || stride < 0 || stride >= std::int64_t{1} << 39);
-  };
-  if (bad(strides.token, a.tokens) || bad(strides.head, a.heads) || bad(strides.batch, a.batch)) {
-    return refuse(name, ": strides ", strides.batch, ", ", strides.head, ", ", strides.token,
-                  " are not all multiples of 8 elements (16 bytes) below 2^39");
-  }
-  return {};
-}
-
 Status check_plan(const CudaAttentionParams& p) {
   if (p.plan == nullptr || p.device_image == nullptr) {
     return refuse("plan or device_image is null");
@@ -138,6 +123,11 @@ Status answer(cudaError_t error, const char* what) {
 
 }  // namespace
 
+Status why_no_cuda_kernel(std::int32_t head_dim, Dtype dtype, float scale) {
+  const Status status = check_cuda_shape(head_dim, dtype, scale);
+  return status ? check_device() : status;
+}
+
 std::size_t cuda_workspace_bytes(const CudaAttentionParams& params) {
   return check_plan(params) ? workspace_of(params).bytes : 0;
 }
@@ -161,7 +151,7 @@ Status can_run_attention_cuda(const CudaAttentionParams& p) {
         {"k", a.k, a.k_strides},
         {"v", a.v, a.v_strides},
         std::tuple{"out", static_cast<const void*>(a.out), a.out_strides}}) {
-    if (Status status = check_tensor(name, base, strides, a); !status) {
+    if (Status status = check_rows(name, base, strides, {a.batch, a.heads, a.tokens}); !status) {
       return status;
     }
   }

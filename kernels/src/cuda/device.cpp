@@ -63,6 +63,22 @@ int multiprocessors() {
   return facts_of_current(&facts) == cudaSuccess ? facts & 0xffff : 1;
 }
 
+Status check_rows(const char* name, const void* base, const Strides& strides,
+                  const TensorSize& size) {
+  if (reinterpret_cast<std::uintptr_t>(base) % 16 != 0) {
+    return refuse(name, ": the address is no multiple of 16 bytes");
+  }
+  const auto bad = [](std::int64_t stride, std::int32_t count) {
+    return count > 1 && (stride % 8 != 0 || stride < 0 || stride >= std::int64_t{1} << 39);
+  };
+  if (bad(strides.token, size.tokens) || bad(strides.head, size.heads) ||
+      bad(strides.batch, size.batch)) {
+    return refuse(name, ": strides ", strides.batch, ", ", strides.head, ", ", strides.token,
+                  " are not all multiples of 8 elements (16 bytes) below 2^39");
+  }
+  return {};
+}
+
 Status check_cuda_shape(std::int32_t head_dim, Dtype dtype, float scale) {
   if (dtype == Dtype::kF32) {
     return refuse("dtype float32: the CUDA kernels take bfloat16 and float16");

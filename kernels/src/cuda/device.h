@@ -14,6 +14,14 @@ namespace twill::kernels {
 // Of the current device; asked once per device.
 Status check_device();
 int multiprocessors();
+struct TensorSize {
+  std::int32_t batch = 0;
+  std::int32_t heads = 0;
+  std::int32_t tokens = 0;
+};
+// Rows that 16-byte accesses reach, of 16-bit elements.
+Status check_rows(const char* name, const void* base, const Strides& strides,
+                  const TensorSize& size);
 Status check_cuda_shape(std::int32_t head_dim, Dtype dtype, float scale);
 
 }  // namespace twill::kernels

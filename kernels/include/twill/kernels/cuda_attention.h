@@ -29,6 +29,9 @@ struct CudaAttentionParams {
   void* stream = nullptr;  // cudaStream_t
 };
 
+// Whether this build and the current device have a kernel for such calls, before any plan is made.
+Status why_no_cuda_kernel(std::int32_t head_dim, Dtype dtype, float scale);
+
 std::size_t cuda_workspace_bytes(const CudaAttentionParams& params);
 
 // Host only, no device call but for its properties: can this build and device run it, and if not,

@@ -34,9 +34,8 @@ inline constexpr int kProducerRegisters = 40;
 inline constexpr int kConsumerRegisters = 232;
 static_assert(kProducerRegisters + kConsumers * kConsumerRegisters == 3 * 168);
 
-template <typename ElementT, int kHeadDimT, int kTilesT, int kStagesT, int kPolynomialsT>
+template <typename ElementT, int kHeadDimT, int kTilesT, int kStagesT>
 struct Shape {
-  static constexpr int kPolynomials = kPolynomialsT;  // of 8 exponentials
   using Element = ElementT;
   static constexpr int kHeadDim = kHeadDimT;
   static constexpr int kTiles = kTilesT;    // list tiles of a stage
@@ -52,11 +51,13 @@ struct Shape {
 };
 
 // Chosen by measurement on an H100 among 2 and 3 tiles, 2 to 4 stages: 3 tiles of head_dim 128
-// leave no registers for the queries, and 3 stages of 2 tiles are no faster than 2.
+// leave no registers for the queries, and 3 stages of 2 tiles are no faster than 2. With head_dim
+// 64 the special function unit is as
+// busy as the tensor cores; a part of the exponentials by multiply-adds was slower all the same.
 template <typename Element>
-using Shape128 = Shape<Element, 128, 2, 2, 0>;
+using Shape128 = Shape<Element, 128, 2, 2>;
 template <typename Element>
-using Shape64 = Shape<Element, 64, 3, 3, 2>;
+using Shape64 = Shape<Element, 64, 3, 3>;
 
 template <typename S>
 struct Shared {
@@ -301,7 +302,7 @@ class Consumer {
   __device__ void attend(const Item& item) {
     auto& control = *shared_.control;
     const std::int32_t stages = tiles_of(item.key_tiles, S::kTiles);
-    Softmax<kScores, S::kPolynomials> softmax(args_.factor);
+    Softmax<kScores> softmax(args_.factor);
     float out[S::kHeadDim / 2];
     std::uint32_t weights[kScores / 2];
 #pragma unroll
@@ -390,7 +391,7 @@ class Consumer {
   }
 
   __device__ void write(const Item& item, float (&out)[S::kHeadDim / 2],
-                        const Softmax<kScores, S::kPolynomials>& softmax) const {
+                        const Softmax<kScores>& softmax) const {
     const Rows rows = rows_of(item);
     rows.store(out, softmax.inverse(0), softmax.inverse(1));
     if (args_.lse != nullptr && thread_ % 4 == 0) {

@@ -31,19 +31,6 @@ __device__ __forceinline__ void pack(const float (&from)[kCount], std::uint32_t 
   }
 }
 
-// 2^x by multiply-adds, for x <= 127: the special function unit is the bottleneck where head_dim is
-// 64. Relative error 1e-4, less than a weight's rounding. Coefficients: minimax on [-0.5, 0.5].
-__device__ __forceinline__ float exp2_polynomial(float x) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  x = fmaxf(x, -126.0f);
-  const float rounded = x + kRound;
-  const float rest = x - (rounded - kRound);
-  float y = fmaf(rest, 0.0551716695f, 0.242611125f);
-  y = fmaf(y, rest, 0.693260986f);
-  y = fmaf(y, rest, 0.999928073f);
-  return __int_as_float(__float_as_int(y) + (__float_as_int(rounded) << 23));
-}
-
 // Over the four threads that share a row.
 __device__ __forceinline__ float quad_max(float x) {
   x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
@@ -56,7 +43,7 @@ __device__ __forceinline__ float quad_sum(float x) {
 
 // Two rows of each thread. The maximum is a reference point: weights are relative to it, and it
 // follows the scores only when they pass it by more than 2^8, which fp16 and fp32 sums bear.
-template <int kScores, int kPolynomials>
+template <int kScores>
 class Softmax {
  public:
   __device__ explicit Softmax(float factor) : factor_(factor) {}
@@ -64,7 +51,7 @@ class Softmax {
   // The first scores; they become weights.
   __device__ __forceinline__ void begin(float (&scores)[kScores]) {
     row_maxima(scores, maximum_);
-    weigh<0>(scores);
+    weigh(scores);
   }
 
   __device__ __forceinline__ void step(float (&scores)[kScores]) {
@@ -83,7 +70,7 @@ class Softmax {
         sum_[row] *= shrink_[row];
       }
     }
-    weigh<kPolynomials>(scores);
+    weigh(scores);
   }
 
   // What was summed relative to an older maximum.
@@ -121,14 +108,12 @@ class Softmax {
     maximum[1] = quad_max(maximum[1]);
   }
 
-  template <int kPolynomial>
   __device__ __forceinline__ void weigh(float (&scores)[kScores]) {
     const float shift[2] = {maximum_[0] * factor_, maximum_[1] * factor_};
     float sums[4] = {0.0f, 0.0f, 0.0f, 0.0f};
 #pragma unroll
     for (int i = 0; i < kScores; ++i) {
-      const float power = fmaf(scores[i], factor_, -shift[i / 2 % 2]);
-      scores[i] = i / 2 * 3 % 8 < kPolynomial ? exp2_polynomial(power) : exp2_approximate(power);
+      scores[i] = exp2_approximate(fmaf(scores[i], factor_, -shift[i / 2 % 2]));
       sums[i % 4] += scores[i];
     }
     sum_[0] += sums[0] + sums[1];

@@ -1,0 +1,184 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <algorithm>
+#include <array>
+#include <numbers>
+#include <vector>
+
+#include "../checks.h"
+#include "../elements.h"
+#include "device.h"
+#include "head_errors_kernels.h"
+#include "twill/kernels/cuda_profiling.h"
+
+namespace twill::kernels {
+namespace {
+
+constexpr std::size_t kAlignment = 256;
+
+struct Workspace {
+  std::size_t maximum = 0, sum = 0, values = 0, row_tile = 0, dense = 0, mean = 0, distance = 0;
+  std::size_t bytes = 0;
+};
+
+Workspace workspace_of(const HeadErrorParams& p) {
+  Workspace parts;
+  const auto take = [&](std::size_t words) {
+    const std::size_t at = parts.bytes;
+    parts.bytes += (words * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
+    return at;
+  };
+  const std::size_t rows = p.rows.size();
+  const std::size_t tiles = tile_count(p.tokens, kKeyTile);
+  parts.maximum = take(tiles * rows);
+  parts.sum = take(tiles * rows);
+  parts.values = take(tiles * rows * p.head_dim);
+  parts.row_tile = take(rows);
+  parts.dense = take(rows * p.head_dim);
+  parts.mean = take(p.head_dim);
+  parts.distance = take(p.candidates.size() * rows);
+  return parts;
+}
+
+Status check(const CudaHeadErrorParams& p) {
+  const HeadErrorParams& e = p.errors;
+  if (e.q == nullptr || e.k == nullptr || e.v == nullptr || e.error == nullptr ||
+      e.norm == nullptr) {
+    return refuse("q, k, v, error or norm is null");
+  }
+  if (Status status = check_shape({e.batch, e.heads, e.tokens, e.head_dim, e.scale}); !status) {
+    return status;
+  }
+  if (Status status = check_cuda_shape(e.head_dim, e.dtype, e.scale); !status) {
+    return status;
+  }
+  for (const auto& [name, base, strides] :
+       {std::tuple{"q", e.q, e.q_strides}, {"k", e.k, e.k_strides}, {"v", e.v, e.v_strides}}) {
+    if (Status status = check_rows(name, base, strides, {e.batch, e.heads, e.tokens}); !status) {
+      return status;
+    }
+  }
+  if (e.rows.empty() || e.candidates.empty()) {
+    return refuse("no rows or no candidates");
+  }
+  for (const std::int32_t row : e.rows) {
+    if (row < 0 || row >= e.tokens) {
+      return refuse("row ", row, " is not one of the ", e.tokens, " tokens");
+    }
+  }
+  if (p.plan == nullptr || p.device_image == nullptr || p.device_rows == nullptr) {
+    return refuse("plan, device_image or device_rows is null");
+  }
+  if (p.plan->tokens != e.tokens || p.plan->layers.size() != 1 ||
+      static_cast<std::size_t>(p.plan->layers[0].heads) != e.candidates.size()) {
+    return refuse("the plan was not made of these candidates");
+  }
+  const std::size_t needed = workspace_of(e).bytes;
+  if (p.workspace == nullptr || p.workspace_bytes < needed) {
+    return refuse("the workspace has ", p.workspace == nullptr ? 0 : p.workspace_bytes, " bytes, ",
+                  needed, " are needed");
+  }
+  return check_device();
+}
+
+// Word offsets of the token orders of the candidates, raster (0) first.
+std::vector<std::int32_t> orders_of(const CudaHeadErrorParams& p) {
+  std::vector<std::int32_t> orders{0};
+  const auto* lists =
+      reinterpret_cast<const CudaList*>(p.plan->image.data() + p.plan->offsets.lists);
+  for (const HeadTask& task : p.errors.candidates) {
+    if (task.mode == HeadMode::kSparse &&
+        std::ranges::find(orders, lists[task.list].positions) == orders.end()) {
+      orders.push_back(lists[task.list].positions);
+    }
+  }
+  return orders;
+}
+
+HeadErrorArgs arguments(const CudaHeadErrorParams& p, const Workspace& parts) {
+  const HeadErrorParams& e = p.errors;
+  auto* base = static_cast<char*>(p.workspace);
+  const auto floats = [&](std::size_t at) { return reinterpret_cast<float*>(base + at); };
+  HeadErrorArgs args;
+  args.q_stride = e.q_strides.token;
+  args.k_stride = e.k_strides.token;
+  args.v_stride = e.v_strides.token;
+  args.dtype = e.dtype;
+  args.tokens = e.tokens;
+  args.head_dim = e.head_dim;
+  args.factor = e.scale * std::numbers::log2e_v<float>;
+  args.image = p.device_image;
+  args.lists = p.plan->offsets.lists;
+  args.rows = p.device_rows;
+  args.row_count = static_cast<std::int32_t>(e.rows.size());
+  args.maximum = floats(parts.maximum);
+  args.sum = floats(parts.sum);
+  args.values = floats(parts.values);
+  args.row_tile = reinterpret_cast<std::int32_t*>(base + parts.row_tile);
+  args.dense = floats(parts.dense);
+  args.mean = floats(parts.mean);
+  args.distance = floats(parts.distance);
+  args.candidates =
+      reinterpret_cast<const CudaHead*>(p.device_image + p.plan->offsets.layers + kCudaLayerWords);
+  args.candidate_count = static_cast<std::int32_t>(e.candidates.size());
+  return args;
+}
+
+cudaError_t measure_head(HeadErrorArgs args, const std::vector<std::int32_t>& orders, bool has_mean,
+                         cudaStream_t stream) {
+  cudaError_t error = cudaSuccess;
+  const auto then = [&](cudaError_t (*launch)(const HeadErrorArgs&, cudaStream_t)) {
+    error = error == cudaSuccess ? launch(args, stream) : error;
+  };
+  for (const std::int32_t positions : orders) {
+    args.positions = positions;
+    then(launch_locate_rows);
+    then(launch_tile_parts);
+    if (positions == 0) {
+      then(launch_dense_rows);
+    }
+    then(launch_distances);
+  }
+  if (has_mean) {
+    then(launch_mean_value);
+  }
+  then(launch_sum_errors);
+  return error;
+}
+
+}  // namespace
+
+std::size_t cuda_head_error_bytes(const CudaHeadErrorParams& params) {
+  return workspace_of(params.errors).bytes;
+}
+
+Status sampled_head_errors_cuda(const CudaHeadErrorParams& p) {
+  if (Status status = check(p); !status) {
+    return status;
+  }
+  const HeadErrorParams& e = p.errors;
+  HeadErrorArgs args = arguments(p, workspace_of(e));
+  const std::vector<std::int32_t> orders = orders_of(p);
+  const bool has_mean = p.plan->layers[0].means > 0;
+  for (std::int32_t item = 0; item < e.batch * e.heads; ++item) {
+    const std::int32_t batch = item / e.heads;
+    const std::int32_t head = item % e.heads;
+    const auto of_head = [&](const void* base, const Strides& s) {
+      return element_at(base, batch * s.batch + head * s.head, e.dtype);
+    };
+    args.q = of_head(e.q, e.q_strides);
+    args.k = of_head(e.k, e.k_strides);
+    args.v = of_head(e.v, e.v_strides);
+    args.error = e.error + static_cast<std::int64_t>(item) * args.candidate_count;
+    args.norm = e.norm + item;
+    const cudaError_t error =
+        measure_head(args, orders, has_mean, static_cast<cudaStream_t>(p.stream));
+    if (error != cudaSuccess) {
+      return refuse("launching the head errors: ", cudaGetErrorString(error));
+    }
+  }
+  return {};
+}
+
+}  // namespace twill::kernels

@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The launches of sampled_head_errors_cuda, for one head of one batch row.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "twill/kernels/attention.h"
+#include "twill/kernels/cuda_plan.h"
+
+namespace twill::kernels {
+
+struct HeadErrorArgs {
+  const void* q = nullptr;  // of this head: [tokens, head_dim]
+  const void* k = nullptr;
+  const void* v = nullptr;
+  std::int64_t q_stride = 0, k_stride = 0, v_stride = 0;  // of a token
+  Dtype dtype = Dtype::kBf16;
+  std::int32_t tokens = 0;
+  std::int32_t head_dim = 0;
+  float factor = 0.0f;  // scale * log2(e)
+  const std::int32_t* image = nullptr;
+  std::int64_t lists = 0;      // word offset of the CudaList records
+  std::int32_t positions = 0;  // word offset of the order whose tiles are computed, 0: raster
+  const std::int32_t* rows = nullptr;
+  std::int32_t row_count = 0;
+  // What each key tile of the order adds to each row: the maximum of its scores (base 2), and
+  // relative to it the sum of the weights and the weighted values. [key_tiles, rows(, head_dim)]
+  float* maximum = nullptr;
+  float* sum = nullptr;
+  float* values = nullptr;
+  std::int32_t* row_tile = nullptr;      // [rows] query tile in the order
+  float* dense = nullptr;                // [rows, head_dim]
+  float* mean = nullptr;                 // [head_dim]
+  float* distance = nullptr;             // [candidates, rows]
+  const CudaHead* candidates = nullptr;  // [candidates], in the order of the layer's record
+  std::int32_t candidate_count = 0;
+  double* error = nullptr;  // [candidates]
+  double* norm = nullptr;   // [1]
+};
+
+cudaError_t launch_locate_rows(const HeadErrorArgs& args, cudaStream_t stream);
+cudaError_t launch_tile_parts(const HeadErrorArgs& args, cudaStream_t stream);
+// The dense rows, from the parts of the raster order.
+cudaError_t launch_dense_rows(const HeadErrorArgs& args, cudaStream_t stream);
+// Distances of the sparse candidates of this order.
+cudaError_t launch_distances(const HeadErrorArgs& args, cudaStream_t stream);
+cudaError_t launch_mean_value(const HeadErrorArgs& args, cudaStream_t stream);
+// Sums over the rows, and the candidates without a list.
+cudaError_t launch_sum_errors(const HeadErrorArgs& args, cudaStream_t stream);
+
+}  // namespace twill::kernels
