@@ -17,12 +17,14 @@ struct Lists {
   std::vector<KeyRun> runs{{0, 2}, {1, 2}, {2, 2}, {3, 2}, {4, 2}, {5, 2}, {6, 2}, {0, 16}};
   std::vector<std::int32_t> run_begin{0, 1, 2, 3, 4, 5, 6, 7, 8};
   std::vector<std::int32_t> positions;
+  std::vector<std::int32_t> copy;
   std::vector<TileListView> views;
   Lists() {
     for (std::int32_t i = 0; i < kTokens; ++i) {
       positions.push_back(kTokens - 1 - i);
     }
-    views = {{runs, run_begin, {}}, {runs, run_begin, positions}, {runs, run_begin, positions}};
+    copy = positions;
+    views = {{runs, run_begin, {}}, {runs, run_begin, positions}, {runs, run_begin, copy}};
   }
 };
 

@@ -19,6 +19,7 @@ TokenLayout read_layout(const LayoutTuple& values);
 
 void bind_plan(pybind11::module_& module);       // Plan, CompiledPlan
 void bind_attention(pybind11::module_& module);  // attention and profiling kernels
+void bind_cuda(pybind11::module_& module);       // the CUDA kernels
 void bind_search(pybind11::module_& module);     // Profiler, Profile, solve
 
 }  // namespace twill::python

@@ -46,5 +46,6 @@ PYBIND11_MODULE(_twill, module) {
   py::register_exception_translator([](std::exception_ptr pointer) { translate_error(pointer); });
   twill::python::bind_plan(module);
   twill::python::bind_attention(module);
+  twill::python::bind_cuda(module);
   twill::python::bind_search(module);
 }

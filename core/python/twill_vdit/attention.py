@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from twill_vdit import eager, native
+from twill_vdit import cuda, eager, native
 from twill_vdit.compiled_plan import CompiledPlan, compiled_plan_of
 from twill_vdit.errors import require
 
@@ -57,7 +57,12 @@ def _operator(
     plan = compiled_plan_of(handle)
     if q.device.type == "cpu" and plan.native is not None and q.dtype in _NATIVE_DTYPES:
         return _run_native(q, k, v, plan, (segment, expert, stack, layer), scale)
-    if native.binary is None:
+    if q.device.type == "cuda" and plan.native is not None:
+        why_not = cuda.why_not(q, scale)
+        if not why_not:
+            return _run_cuda(q, k, v, plan, (segment, expert, stack, layer), scale)
+        native.say_once(f"twill_vdit runs its plans on {q.device} in plain torch: {why_not}")
+    elif native.binary is None:
         native.say_that_it_is_missing()
     else:
         native.say_once(
@@ -84,6 +89,29 @@ def _run_native(
     threads = torch.get_num_threads()
     native.binary.run_attention(plan.native, *site, *map(tensor_argument, (q, k, v, out)), scale, threads)
     return out
+
+
+def _run_cuda(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    plan: CompiledPlan,
+    site: tuple[int, int, int, int],
+    scale: float,
+) -> torch.Tensor:
+    # The kernel takes any strides of whole 16 bytes; others are rare and copied.
+    q, k, v = (x if _has_whole_rows(x) else x.clone(memory_format=torch.contiguous_format) for x in (q, k, v))
+    segment, expert, stack, layer = site
+    on_device = cuda.device_plan_of(plan, q.device)
+    if not torch.cuda.is_current_stream_capturing():
+        on_device.set_variant(on_device.tables.variant(segment, expert))
+    with torch.cuda.device(q.device):
+        out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
+        return on_device.run(q, k, v, out, scale, on_device.tables.layer(stack, layer))
+
+
+def _has_whole_rows(x: torch.Tensor) -> bool:
+    return x.stride(3) == 1 and x.data_ptr() % 16 == 0 and all(stride % 8 == 0 for stride in x.stride()[:3])
 
 
 def tensor_argument(x: torch.Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...], str]:

@@ -33,6 +33,7 @@ class CompiledPlan:
         self.native = None if plan.native is None else binary.CompiledPlan(plan.native, layout.as_tuple())
         self.handle = next(_handles)
         self._tile_lists: dict[int, TileList] = {}
+        self.on_devices: dict[object, object] = {}  # torch.device -> cuda.DevicePlan, filled by cuda.py
         _compiled_plans[self.handle] = self
 
     def heads_of_stack(self, stack: int) -> int:

@@ -5,9 +5,8 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 #include <numeric>
-#include <string>
+#include <utility>
 
 #include "../checks.h"
 
@@ -48,7 +47,6 @@ class PlanImage {
 
   void add_lists() {
     std::vector<CudaList> records;
-    std::map<const std::int32_t*, std::int32_t> positions;  // shared by lists of one order
     for (std::size_t i = 0; i < input_.lists.size(); ++i) {
       const TileListView& list = input_.lists[i];
       CudaList record;
@@ -70,17 +68,26 @@ class PlanImage {
       });
       record.heavy = static_cast<std::int32_t>(others.begin() - order.begin());
       record.order = static_cast<std::int32_t>(add(std::span<const std::int32_t>(order)));
-      if (!list.position_to_token.empty()) {
-        const auto [at, is_new] = positions.try_emplace(list.position_to_token.data(), 0);
-        if (is_new) {
-          at->second = static_cast<std::int32_t>(add(list.position_to_token));
-        }
-        record.positions = at->second;
-      }
+      record.positions = add_positions(list.position_to_token);
       heavy_.push_back(record.heavy);
       records.push_back(record);
     }
     plan_.offsets.lists = add(std::span<const CudaList>(records));
+  }
+
+  // Lists of one order share its table, also when each brings a copy of its own.
+  std::int32_t add_positions(std::span<const std::int32_t> positions) {
+    if (positions.empty()) {
+      return 0;
+    }
+    for (const auto& [known, at] : positions_) {
+      if (known.data() == positions.data() || std::ranges::equal(known, positions)) {
+        return at;
+      }
+    }
+    const auto at = static_cast<std::int32_t>(add(positions));
+    positions_.emplace_back(positions, at);
+    return at;
   }
 
   std::int64_t cost(const HeadTask& task) const {
@@ -153,6 +160,7 @@ class PlanImage {
   const CudaPlanInput& input_;
   CudaPlan& plan_;
   std::int32_t query_tiles_;
+  std::vector<std::pair<std::span<const std::int32_t>, std::int32_t>> positions_;
   std::vector<std::int64_t> total_;  // [lists] tiles
   std::vector<std::int32_t> heavy_;  // [lists]
 };

@@ -55,6 +55,7 @@ class CompiledPlan {
   CompiledPlan(const Plan& plan, const TokenLayout& layout, int threads = 0);
 
   const TokenLayout& layout() const { return layout_; }
+  const ModelShape& model() const { return model_; }
   std::int32_t segment_count() const { return static_cast<std::int32_t>(tasks_.size()); }
   // Tasks of one layer's heads, [heads of that stack]; lists() is what their indices point into.
   // All four throw Error for an index outside the plan or model. A dense segment's tasks are all

@@ -1,0 +1,301 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The CUDA kernels. Device memory arrives as addresses and the stream as an integer; whoever calls
+// allocates all of it, so that one binary serves every version of torch.
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "bindings.h"
+#include "tensor_argument.h"
+#include "twill/kernels/cuda_attention.h"
+#include "twill/kernels/cuda_profiling.h"
+#include "twill/plan/compile.h"
+#include "twill/plan/error.h"
+
+namespace py = pybind11;
+
+namespace twill::python {
+namespace {
+
+using IntArray = py::array_t<std::int32_t, py::array::c_style | py::array::forcecast>;
+using ListTuple = std::tuple<IntArray, IntArray, std::optional<IntArray>>;
+using TaskTuple = std::pair<std::string, std::int32_t>;
+using Address = std::uintptr_t;
+
+constexpr std::array<std::pair<std::string_view, kernels::HeadMode>, 4> kModeNames{{
+    {"dense", kernels::HeadMode::kDense},
+    {"sparse", kernels::HeadMode::kSparse},
+    {"skip", kernels::HeadMode::kSkip},
+    {"mean", kernels::HeadMode::kMean},
+}};
+
+template <typename T>
+T* pointer_of(Address address) {
+  return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+
+kernels::HeadTask read_task(const TaskTuple& task) {
+  for (const auto& [name, mode] : kModeNames) {
+    if (name == task.first) {
+      return {.mode = mode, .list = task.second};
+    }
+  }
+  throw Error(ErrorCode::kUsage,
+              concat("mode ", task.first, " is not one of dense, sparse, skip, mean"));
+}
+
+std::span<const std::int32_t> span_of(const IntArray& array) {
+  return {array.data(), static_cast<std::size_t>(array.size())};
+}
+
+kernels::TileListView view_of(const ListTuple& list) {
+  const auto& [runs, run_begin, positions] = list;
+  return {.runs = {reinterpret_cast<const kernels::KeyRun*>(runs.data()),
+                   static_cast<std::size_t>(runs.size()) / 2},
+          .run_begin = span_of(run_begin),
+          .position_to_token = positions ? span_of(*positions) : std::span<const std::int32_t>()};
+}
+
+struct CudaTables {
+  kernels::CudaPlan plan;
+  std::vector<std::int32_t> first_layer;  // of each stack
+  std::int32_t experts = 1;
+};
+using CudaTablesPointer = std::shared_ptr<CudaTables>;
+
+CudaTablesPointer tables_of_plan(const CompiledPlan& compiled) {
+  const ModelShape& model = compiled.model();
+  auto tables = std::make_shared<CudaTables>();
+  tables->experts = static_cast<std::int32_t>(model.experts.size());
+  std::int32_t layers = 0;
+  for (const auto& stack : model.stacks) {
+    tables->first_layer.push_back(layers);
+    layers += stack.layers;
+  }
+  std::vector<std::span<const kernels::HeadTask>> tasks;
+  for (std::int32_t segment = 0; segment < compiled.segment_count(); ++segment) {
+    for (std::int32_t expert = 0; expert < tables->experts; ++expert) {
+      for (std::int32_t stack = 0; stack < std::ssize(model.stacks); ++stack) {
+        for (std::int32_t layer = 0; layer < model.stacks[stack].layers; ++layer) {
+          tasks.push_back(compiled.tasks(segment, expert, stack, layer));
+        }
+      }
+    }
+  }
+  require_ok(kernels::make_cuda_plan({.tokens = compiled.layout().tokens(),
+                                      .lists = compiled.lists(),
+                                      .variants = compiled.segment_count() * tables->experts,
+                                      .layers = layers,
+                                      .tasks = tasks},
+                                     &tables->plan));
+  return tables;
+}
+
+// tasks[variant][layer][head]
+CudaTablesPointer tables_of_lists(
+    std::int32_t tokens, const std::vector<ListTuple>& lists,
+    const std::vector<std::vector<std::vector<TaskTuple>>>& variants) {
+  std::vector<kernels::TileListView> views;
+  std::transform(lists.begin(), lists.end(), std::back_inserter(views), view_of);
+  std::vector<std::vector<kernels::HeadTask>> storage;
+  for (const auto& layers : variants) {
+    require(layers.size() == variants.front().size(), ErrorCode::kUsage, "tasks: variants have ",
+            layers.size(), " and ", variants.front().size(), " layers");
+    for (const auto& heads : layers) {
+      auto& tasks = storage.emplace_back();
+      std::transform(heads.begin(), heads.end(), std::back_inserter(tasks), read_task);
+    }
+  }
+  const std::vector<std::span<const kernels::HeadTask>> tasks(storage.begin(), storage.end());
+  auto tables = std::make_shared<CudaTables>();
+  tables->first_layer = {0};
+  require_ok(kernels::make_cuda_plan(
+      {.tokens = tokens,
+       .lists = views,
+       .variants = static_cast<std::int32_t>(variants.size()),
+       .layers = variants.empty() ? 0 : static_cast<std::int32_t>(variants.front().size()),
+       .tasks = tasks},
+      &tables->plan));
+  return tables;
+}
+
+IntArray image_of(const CudaTables& tables) {
+  IntArray array(static_cast<py::ssize_t>(tables.plan.image.size()));
+  std::copy(tables.plan.image.begin(), tables.plan.image.end(), array.mutable_data());
+  return array;
+}
+
+kernels::CudaAttentionParams call_of(const CudaTables& tables, Address image, std::int32_t layer,
+                                     const TensorTuple& q_tuple, const TensorTuple& k_tuple,
+                                     const TensorTuple& v_tuple, const TensorTuple& out_tuple,
+                                     float scale) {
+  const TensorArgument q = read_tensor("q", q_tuple);
+  const TensorArgument k = read_tensor("k", k_tuple);
+  const TensorArgument v = read_tensor("v", v_tuple);
+  const TensorArgument out = read_tensor("out", out_tuple);
+  require_same_shape("q", q, "k", k);
+  require_same_shape("q", q, "v", v);
+  require_same_shape("q", q, "out", out);
+  kernels::CudaAttentionParams call;
+  kernels::AttentionParams& a = call.attention;
+  a.q = q.data;
+  a.k = k.data;
+  a.v = v.data;
+  a.out = out.data;
+  a.q_strides = q.strides;
+  a.k_strides = k.strides;
+  a.v_strides = v.strides;
+  a.out_strides = out.strides;
+  a.batch = q.batch;
+  a.heads = q.heads;
+  a.tokens = q.tokens;
+  a.head_dim = q.head_dim;
+  a.dtype = q.dtype;
+  a.scale = scale;
+  call.plan = &tables.plan;
+  call.device_image = pointer_of<std::int32_t>(image);
+  call.layer = layer;
+  return call;
+}
+
+std::size_t workspace_bytes(const CudaTables& tables, Address image, std::int32_t layer,
+                            const TensorTuple& q, float scale) {
+  return kernels::cuda_workspace_bytes(call_of(tables, image, layer, q, q, q, q, scale));
+}
+
+void run(const CudaTables& tables, Address image, std::int32_t layer, const TensorTuple& q,
+         const TensorTuple& k, const TensorTuple& v, const TensorTuple& out, float scale,
+         Address workspace, std::size_t bytes, Address stream, Address lse) {
+  kernels::CudaAttentionParams call = call_of(tables, image, layer, q, k, v, out, scale);
+  call.workspace = pointer_of<void>(workspace);
+  call.workspace_bytes = bytes;
+  call.stream = pointer_of<void>(stream);
+  call.lse = pointer_of<float>(lse);
+  require_ok(kernels::run_attention_cuda(call));
+}
+
+// The whole of a head-error call: (bytes of workspace) without one, else it runs.
+std::size_t head_errors(const CudaTables& tables, Address image, const TensorTuple& q_tuple,
+                        const TensorTuple& k_tuple, const TensorTuple& v_tuple, float scale,
+                        const std::vector<TaskTuple>& candidates,
+                        const std::vector<ListTuple>& lists, const IntArray& rows,
+                        Address device_rows, Address error, Address norm, Address workspace,
+                        std::size_t bytes, Address stream) {
+  const TensorArgument q = read_tensor("q", q_tuple);
+  const TensorArgument k = read_tensor("k", k_tuple);
+  const TensorArgument v = read_tensor("v", v_tuple);
+  require_same_shape("q", q, "k", k);
+  require_same_shape("q", q, "v", v);
+  std::vector<kernels::HeadTask> tasks;
+  std::transform(candidates.begin(), candidates.end(), std::back_inserter(tasks), read_task);
+  std::vector<kernels::TileListView> views;
+  std::transform(lists.begin(), lists.end(), std::back_inserter(views), view_of);
+  kernels::CudaHeadErrorParams call;
+  kernels::HeadErrorParams& e = call.errors;
+  e.q = q.data;
+  e.k = k.data;
+  e.v = v.data;
+  e.q_strides = q.strides;
+  e.k_strides = k.strides;
+  e.v_strides = v.strides;
+  e.batch = q.batch;
+  e.heads = q.heads;
+  e.tokens = q.tokens;
+  e.head_dim = q.head_dim;
+  e.dtype = q.dtype;
+  e.scale = scale;
+  e.rows = span_of(rows);
+  e.candidates = tasks;
+  e.lists = views;
+  e.error = pointer_of<double>(error);
+  e.norm = pointer_of<double>(norm);
+  call.plan = &tables.plan;
+  call.device_image = pointer_of<std::int32_t>(image);
+  call.device_rows = pointer_of<std::int32_t>(device_rows);
+  call.workspace = pointer_of<void>(workspace);
+  call.workspace_bytes = bytes;
+  call.stream = pointer_of<void>(stream);
+  if (workspace != 0) {
+    require_ok(kernels::sampled_head_errors_cuda(call));
+  }
+  return kernels::cuda_head_error_bytes(call);
+}
+
+void draw_map(const TensorTuple& q_tuple, const TensorTuple& k_tuple, float scale,
+              std::int32_t size, std::int32_t query_stride, Address map, Address stream) {
+  const TensorArgument q = read_tensor("q", q_tuple);
+  const TensorArgument k = read_tensor("k", k_tuple);
+  require_same_shape("q", q, "k", k);
+  kernels::AttentionMapParams params;
+  params.q = q.data;
+  params.k = k.data;
+  params.q_strides = q.strides;
+  params.k_strides = k.strides;
+  params.batch = q.batch;
+  params.heads = q.heads;
+  params.tokens = q.tokens;
+  params.head_dim = q.head_dim;
+  params.dtype = q.dtype;
+  params.scale = scale;
+  params.size = size;
+  params.query_stride = query_stride;
+  params.map = pointer_of<float>(map);
+  require_ok(kernels::attention_map_cuda(params, pointer_of<void>(stream)));
+}
+
+}  // namespace
+
+void bind_cuda(py::module_& module) {
+  py::class_<CudaTables, CudaTablesPointer>(module, "CudaTables",
+                                            "The tables of the CUDA kernels on the host.")
+      .def_static("of_plan", &tables_of_plan, py::arg("compiled"))
+      .def_static("of_lists", &tables_of_lists, py::arg("tokens"), py::arg("lists"),
+                  py::arg("tasks"),
+                  "lists: (runs [runs, 2], run_begin, position_to_token or None); "
+                  "tasks[variant][layer][head]: (mode, list)")
+      .def("image", &image_of, "int32 words, to be copied to the device.")
+      .def("layer", [](const CudaTables& tables, std::int32_t stack,
+                       std::int32_t layer) { return tables.first_layer.at(stack) + layer; })
+      .def("variant", [](const CudaTables& tables, std::int32_t segment,
+                         std::int32_t expert) { return segment * tables.experts + expert; })
+      .def("workspace_bytes", &workspace_bytes, py::arg("image"), py::arg("layer"), py::arg("q"),
+           py::arg("scale"))
+      .def("run", &run, py::arg("image"), py::arg("layer"), py::arg("q"), py::arg("k"),
+           py::arg("v"), py::arg("out"), py::arg("scale"), py::arg("workspace"),
+           py::arg("workspace_bytes"), py::arg("stream"), py::arg("lse") = 0)
+      .def("head_errors", &head_errors, py::arg("image"), py::arg("q"), py::arg("k"), py::arg("v"),
+           py::arg("scale"), py::arg("candidates"), py::arg("lists"), py::arg("rows"),
+           py::arg("device_rows"), py::arg("error"), py::arg("norm"), py::arg("workspace"),
+           py::arg("workspace_bytes"), py::arg("stream"),
+           "Bytes of workspace that it needs; with a workspace it runs.");
+  module.def("cuda_attention_map", &draw_map, py::arg("q"), py::arg("k"), py::arg("scale"),
+             py::arg("size"), py::arg("query_stride"), py::arg("map"), py::arg("stream"));
+  module.def(
+      "set_cuda_variant",
+      [](Address image, std::int32_t variant, Address stream) {
+        require_ok(kernels::set_cuda_plan_variant(pointer_of<std::int32_t>(image), variant,
+                                                  pointer_of<void>(stream)));
+      },
+      py::arg("image"), py::arg("variant"), py::arg("stream"));
+  module.def(
+      "why_no_cuda",
+      [](const TensorTuple& q_tuple, float scale) {
+        const TensorArgument q = read_tensor("q", q_tuple);
+        return kernels::why_no_cuda_kernel(q.head_dim, q.dtype, scale).reason;
+      },
+      py::arg("q"), py::arg("scale"),
+      "Empty when this build and the current device have a kernel for such tensors.");
+}
+
+}  // namespace twill::python

@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of the CUDA kernels in device memory, and calls on torch tensors there."""
+
+import torch
+
+from twill_vdit.compiled_plan import CompiledPlan
+from twill_vdit.native import binary
+
+DTYPES = {torch.bfloat16: "bfloat16", torch.float16: "float16", torch.float32: "float32"}
+
+
+def argument(x: torch.Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...], str]:
+    return x.data_ptr(), tuple(x.shape), tuple(x.stride()), DTYPES[x.dtype]
+
+
+def _stream(device: torch.device) -> int:
+    return torch.cuda.current_stream(device).cuda_stream
+
+
+def why_not(q: torch.Tensor, scale: float) -> str:
+    """Empty when the binary has a kernel for such tensors on their device, else the reason."""
+    if q.dtype not in DTYPES:
+        return f"dtype {q.dtype}"
+    with torch.cuda.device(q.device):
+        return binary.why_no_cuda(argument(q), scale)
+
+
+class DevicePlan:
+    """The tables of a plan on one device, its workspace, and which variant holds."""
+
+    def __init__(self, tables, device: torch.device) -> None:
+        self.tables = tables
+        self.device = device
+        self.image = torch.from_numpy(tables.image()).to(device)
+        self._workspace: dict[int, torch.Tensor] = {}
+        self._variant = 0
+        self._needed: dict[tuple, int] = {}  # bytes of workspace
+
+    def set_variant(self, variant: int) -> None:
+        """What launches after this on the current stream compute, replays of captured graphs too."""
+        if variant != self._variant:
+            binary.set_cuda_variant(self.image.data_ptr(), variant, _stream(self.device))
+            self._variant = variant
+
+    def run(self, q, k, v, out, scale: float, layer: int, lse: torch.Tensor | None = None) -> torch.Tensor:
+        image, stream = self.image.data_ptr(), _stream(self.device)
+        described = argument(q)
+        shape = (layer, q.shape, q.dtype)
+        needed = self._needed.get(shape)
+        if needed is None:
+            needed = self._needed[shape] = self.tables.workspace_bytes(image, layer, described, scale)
+        workspace = self._workspace_for(needed, stream)
+        tensors = (described, argument(k), argument(v), argument(out))
+        lse_address = 0 if lse is None else lse.data_ptr()
+        self.tables.run(image, layer, *tensors, scale, workspace.data_ptr(), workspace.numel(), stream, lse_address)
+        return out
+
+    def _workspace_for(self, needed: int, stream: int) -> torch.Tensor:
+        """One per stream, as large as any layer needed so far."""
+        workspace = self._workspace.get(stream)
+        if workspace is None or workspace.numel() < needed:
+            workspace = torch.empty(needed, dtype=torch.uint8, device=self.device)
+            self._workspace[stream] = workspace
+        return workspace
+
+
+def device_plan_of(plan: CompiledPlan, device: torch.device) -> DevicePlan:
+    """The plan's tables there, copied at the first call."""
+    if device not in plan.on_devices:
+        plan.on_devices[device] = DevicePlan(binary.CudaTables.of_plan(plan.native), device)
+    return plan.on_devices[device]
+
+
+class HeadErrors:
+    """Head errors of candidates for sampled rows; everything but the call is made once.
+
+    rows: int32 array of sampled tokens; candidates: (mode, list); lists: (runs, run_begin, positions or None).
+    """
+
+    def __init__(self, device: torch.device, tokens: int, rows, candidates, lists) -> None:
+        self.tables = binary.CudaTables.of_lists(tokens, lists, [[candidates]])
+        self.image = torch.from_numpy(self.tables.image()).to(device)
+        self.rows, self.candidates, self.lists = rows, candidates, lists
+        self.device_rows = torch.from_numpy(rows).to(device)
+        self._workspace: torch.Tensor | None = None
+
+    def __call__(self, q, k, v, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """(error [batch, heads, candidates], norm [batch, heads]) in float64, on the device of q."""
+        error = torch.empty(*q.shape[:2], len(self.candidates), dtype=torch.float64, device=q.device)
+        norm = torch.empty(*q.shape[:2], dtype=torch.float64, device=q.device)
+        inputs = (self.image.data_ptr(), argument(q), argument(k), argument(v), scale)
+        what = (self.candidates, self.lists, self.rows, self.device_rows.data_ptr())
+        results = (error.data_ptr(), norm.data_ptr())
+        stream = _stream(q.device)
+        if self._workspace is None:
+            needed = self.tables.head_errors(*inputs, *what, *results, 0, 0, stream)
+            self._workspace = torch.empty(needed, dtype=torch.uint8, device=q.device)
+        workspace = self._workspace
+        self.tables.head_errors(*inputs, *what, *results, workspace.data_ptr(), workspace.numel(), stream)
+        return error, norm
+
+
+def attention_map(q, k, scale: float, size: int, query_stride: int = 1) -> torch.Tensor:
+    """Block-averaged attention map [batch, heads, size, size] in float32; each row sums to 1."""
+    drawn = torch.empty(*q.shape[:2], size, size, dtype=torch.float32, device=q.device)
+    binary.cuda_attention_map(argument(q), argument(k), scale, size, query_stride, drawn.data_ptr(), _stream(q.device))
+    return drawn
