@@ -34,7 +34,7 @@ if(NOT TWILL_CUDA STREQUAL "OFF")
       set(CMAKE_CUDA_ARCHITECTURES "90a-real")
     endif()
     enable_language(CUDA)
-    find_package(CUDAToolkit REQUIRED)
+    find_package(CUDAToolkit QUIET REQUIRED)
     # CMake 3.25 does not know that nvcc 12 and later take C++20; newer ones set this themselves.
     if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
       set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
