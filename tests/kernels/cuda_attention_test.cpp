@@ -235,12 +235,15 @@ TEST(CudaAttentionPlan, ACapturedGraphFollowsTheVariant) {
   testing::require_cuda(cudaStreamEndCapture(stream, &graph));
   testing::require_cuda(cudaGraphInstantiate(&executable, graph, 0));
   for (const std::int32_t variant : {1, 0, 1}) {
-    ASSERT_TRUE(set_cuda_plan_variant(call.call().device_image, variant, stream));
+    ASSERT_TRUE(
+        set_cuda_plan_variant(*call.call().plan, call.call().device_image, variant, stream));
     testing::require_cuda(cudaGraphLaunch(executable, stream));
     testing::require_cuda(cudaStreamSynchronize(stream));
     call.copy_out();
     EXPECT_EQ(inputs.output(), alone[variant]) << "variant " << variant;
   }
+  EXPECT_EQ(set_cuda_plan_variant(*call.call().plan, call.call().device_image, 2, stream).reason,
+            "variant 2 is not one of the plan's 2");
   cudaGraphExecDestroy(executable);
   cudaGraphDestroy(graph);
   cudaStreamDestroy(stream);

@@ -10,7 +10,7 @@ import plan_texts
 import twill_vdit
 from attention_cases import LAYOUTS, ORDERS, PATTERNS
 from tolerance import assert_as_exact_as_torch, masked_attention
-from twill_vdit import native, sparse_attention
+from twill_vdit import Error, native, sparse_attention
 
 
 def why_no_kernel():
@@ -70,3 +70,17 @@ def test_segments_take_turns(plan):
     skip = list(PATTERNS).index("skip")
     assert not sparse[:, skip].any()
     assert dense[:, skip].any()
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ({"layer": 0, "segment": 2}, "segment 2 is not one of 0..1"),
+        ({"layer": 3, "segment": 0}, "layer 3 is not one of the 3 of stack 0"),
+        ({"layer": 0, "segment": 0, "expert": 1}, "expert 1 is not one of 0..0"),
+    ],
+)
+def test_a_place_outside_the_plan_is_refused(plan, place, text):
+    layout = LAYOUTS["one_frame"]
+    with pytest.raises(Error, match=text):
+        sparse_attention(*tensors(layout, torch.bfloat16), twill_vdit.compile_plan(plan, layout), **place)

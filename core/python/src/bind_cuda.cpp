@@ -69,7 +69,7 @@ kernels::TileListView view_of(const ListTuple& list) {
 
 struct CudaTables {
   kernels::CudaPlan plan;
-  std::vector<std::int32_t> first_layer;  // of each stack
+  std::vector<std::int32_t> first_layer;  // of each stack, and their end
   std::int32_t experts = 1;
 };
 using CudaTablesPointer = std::shared_ptr<CudaTables>;
@@ -83,6 +83,7 @@ CudaTablesPointer tables_of_plan(const CompiledPlan& compiled) {
     tables->first_layer.push_back(layers);
     layers += stack.layers;
   }
+  tables->first_layer.push_back(layers);
   std::vector<std::span<const kernels::HeadTask>> tasks;
   for (std::int32_t segment = 0; segment < compiled.segment_count(); ++segment) {
     for (std::int32_t expert = 0; expert < tables->experts; ++expert) {
@@ -119,7 +120,8 @@ CudaTablesPointer tables_of_lists(
   }
   const std::vector<std::span<const kernels::HeadTask>> tasks(storage.begin(), storage.end());
   auto tables = std::make_shared<CudaTables>();
-  tables->first_layer = {0};
+  tables->first_layer = {0,
+                         variants.empty() ? 0 : static_cast<std::int32_t>(variants.front().size())};
   require_ok(kernels::make_cuda_plan(
       {.tokens = tokens,
        .lists = views,
@@ -128,6 +130,31 @@ CudaTablesPointer tables_of_lists(
        .tasks = tasks},
       &tables->plan));
   return tables;
+}
+
+// Place of a layer among those of all stacks.
+std::int32_t layer_of(const CudaTables& tables, std::int32_t stack, std::int32_t layer) {
+  const auto stacks = static_cast<std::int32_t>(tables.first_layer.size()) - 1;
+  require(stack >= 0 && stack < stacks, ErrorCode::kModel, "stack ", stack,
+          " is not one of the model's ", stacks);
+  const std::int32_t layers = tables.first_layer[stack + 1] - tables.first_layer[stack];
+  require(layer >= 0 && layer < layers, ErrorCode::kModel, "layer ", layer, " is not one of the ",
+          layers, " of stack ", stack);
+  return tables.first_layer[stack] + layer;
+}
+
+std::int32_t variant_of(const CudaTables& tables, std::int32_t segment, std::int32_t expert) {
+  const std::int32_t segments = tables.plan.variants / tables.experts;
+  require(segment >= 0 && segment < segments, ErrorCode::kUsage, "segment ", segment,
+          " is not one of 0..", segments - 1);
+  require(expert >= 0 && expert < tables.experts, ErrorCode::kModel, "expert ", expert,
+          " is not one of 0..", tables.experts - 1);
+  return segment * tables.experts + expert;
+}
+
+void set_variant(const CudaTables& tables, Address image, std::int32_t variant, Address stream) {
+  require_ok(kernels::set_cuda_plan_variant(tables.plan, pointer_of<std::int32_t>(image), variant,
+                                            pointer_of<void>(stream)));
 }
 
 IntArray image_of(const CudaTables& tables) {
@@ -265,10 +292,9 @@ void bind_cuda(py::module_& module) {
                   "lists: (runs [runs, 2], run_begin, position_to_token or None); "
                   "tasks[variant][layer][head]: (mode, list)")
       .def("image", &image_of, "int32 words, to be copied to the device.")
-      .def("layer", [](const CudaTables& tables, std::int32_t stack,
-                       std::int32_t layer) { return tables.first_layer.at(stack) + layer; })
-      .def("variant", [](const CudaTables& tables, std::int32_t segment,
-                         std::int32_t expert) { return segment * tables.experts + expert; })
+      .def("layer", &layer_of, py::arg("stack"), py::arg("layer"))
+      .def("variant", &variant_of, py::arg("segment"), py::arg("expert"))
+      .def("set_variant", &set_variant, py::arg("image"), py::arg("variant"), py::arg("stream"))
       .def("workspace_bytes", &workspace_bytes, py::arg("image"), py::arg("layer"), py::arg("q"),
            py::arg("scale"))
       .def("run", &run, py::arg("image"), py::arg("layer"), py::arg("q"), py::arg("k"),
@@ -281,13 +307,6 @@ void bind_cuda(py::module_& module) {
            "Bytes of workspace that it needs; with a workspace it runs.");
   module.def("cuda_attention_map", &draw_map, py::arg("q"), py::arg("k"), py::arg("scale"),
              py::arg("size"), py::arg("query_stride"), py::arg("map"), py::arg("stream"));
-  module.def(
-      "set_cuda_variant",
-      [](Address image, std::int32_t variant, Address stream) {
-        require_ok(kernels::set_cuda_plan_variant(pointer_of<std::int32_t>(image), variant,
-                                                  pointer_of<void>(stream)));
-      },
-      py::arg("image"), py::arg("variant"), py::arg("stream"));
   module.def(
       "why_no_cuda",
       [](const TensorTuple& q_tuple, float scale) {

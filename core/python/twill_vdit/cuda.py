@@ -40,7 +40,7 @@ class DevicePlan:
     def set_variant(self, variant: int) -> None:
         """What launches after this on the current stream compute, replays of captured graphs too."""
         if variant != self._variant:
-            binary.set_cuda_variant(self.image.data_ptr(), variant, _stream(self.device))
+            self.tables.set_variant(self.image.data_ptr(), variant, _stream(self.device))
             self._variant = variant
 
     def run(self, q, k, v, out, scale: float, layer: int, lse: torch.Tensor | None = None) -> torch.Tensor:

@@ -219,7 +219,11 @@ Status run_attention_cuda(const CudaAttentionParams& p) {
   return answer(error, "launching attention");
 }
 
-Status set_cuda_plan_variant(std::int32_t* device_image, std::int32_t variant, void* stream) {
+Status set_cuda_plan_variant(const CudaPlan& plan, std::int32_t* device_image, std::int32_t variant,
+                             void* stream) {
+  if (variant < 0 || variant >= plan.variants) {
+    return refuse("variant ", variant, " is not one of the plan's ", plan.variants);
+  }
   return answer(launch_set_word(device_image, variant, static_cast<cudaStream_t>(stream)),
                 "writing the plan's variant");
 }

@@ -16,7 +16,7 @@ Status why_no_cuda_kernel(std::int32_t, Dtype, float) { return none(); }
 std::size_t cuda_workspace_bytes(const CudaAttentionParams&) { return 0; }
 Status can_run_attention_cuda(const CudaAttentionParams&) { return none(); }
 Status run_attention_cuda(const CudaAttentionParams&) { return none(); }
-Status set_cuda_plan_variant(std::int32_t*, std::int32_t, void*) { return none(); }
+Status set_cuda_plan_variant(const CudaPlan&, std::int32_t*, std::int32_t, void*) { return none(); }
 std::size_t cuda_head_error_bytes(const CudaHeadErrorParams&) { return 0; }
 Status sampled_head_errors_cuda(const CudaHeadErrorParams&) { return none(); }
 Status attention_map_cuda(const AttentionMapParams&, void*) { return none(); }

@@ -44,6 +44,7 @@ Status run_attention_cuda(const CudaAttentionParams& params);
 
 // Says which variant of the plan the launches after it on this stream (or a graph captured before)
 // compute.
-Status set_cuda_plan_variant(std::int32_t* device_image, std::int32_t variant, void* stream);
+Status set_cuda_plan_variant(const CudaPlan& plan, std::int32_t* device_image, std::int32_t variant,
+                             void* stream);
 
 }  // namespace twill::kernels

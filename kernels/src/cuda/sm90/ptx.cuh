@@ -65,10 +65,6 @@ __device__ __forceinline__ void load_box(const CUtensorMap& map, std::uint64_t* 
       "l"(&map), "r"(shared_address(barrier)), "r"(channel), "r"(token), "r"(head), "r"(batch)
       : "memory");
 }
-__device__ __forceinline__ void prefetch_map(const CUtensorMap& map) {
-  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
-}
-
 template <int kRegisters>
 __device__ __forceinline__ void take_registers() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
