@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "tile_key.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
 
@@ -20,6 +21,10 @@ constexpr std::int32_t kMostMost = 512;
 constexpr std::int32_t kAllFrames = 1000;
 // Radii as fractions of an axis. Small grids round several to one radius; equal tiles go.
 constexpr std::array kRadii{0.0, 0.03125, 0.0625, 0.125, 0.1875, 0.25, 0.375, 0.5};
+
+KeyBox frame_box(std::int32_t begin, std::int32_t end) {
+  return {.frame_begin = begin, .frame_end = end};
+}
 
 struct Draft {
   Pattern pattern;
@@ -41,10 +46,6 @@ std::vector<std::int32_t> frame_radii(std::int32_t frames) {
     }
   }
   return radii;
-}
-
-KeyBox frame_box(std::int32_t begin, std::int32_t end) {
-  return {.frame_begin = begin, .frame_end = end};
 }
 
 Family diagonals(const TokenLayout& layout) {
@@ -117,6 +118,10 @@ Family pairs(const TokenLayout& layout) {
     }
   }
   return family;
+}
+
+Family log_decays(const TokenLayout& layout) {
+  return {.share = 0.08, .patterns = log_decay_patterns(layout)};
 }
 
 std::vector<VerticalStripe> plain_stripes(const TokenLayout& layout) {
@@ -204,14 +209,7 @@ class Sieve {
       if (density < options_.least_density || density > options_.most_density) {
         continue;
       }
-      std::vector<std::int32_t> key{static_cast<std::int32_t>(list.order.kind), list.order.frames,
-                                    list.order.rows, list.order.cols};
-      for (const kernels::KeyRun& run : list.runs) {
-        key.push_back(run.first);
-        key.push_back(run.count);
-      }
-      key.insert(key.end(), list.run_begin.begin(), list.run_begin.end());
-      if (seen_.insert(std::move(key)).second) {
+      if (seen_.insert(tile_key(list)).second) {
         passed.push_back({.pattern = pattern, .density = density});
       }
     }
@@ -269,6 +267,25 @@ void check_options(const CandidateOptions& options) {
 
 }  // namespace
 
+std::vector<Pattern> log_decay_patterns(const TokenLayout& layout) {
+  std::vector<Pattern> patterns;
+  for (const double rows : {1.0, 0.75, 0.5, 0.375, 0.25, 0.1875, 0.125, 0.0625}) {
+    std::vector<SimplePattern> parts;
+    // Frames 0 and 1 away, 2 and 3, 4 to 7, ...
+    for (std::int32_t reach = 1, halvings = 0;; reach = 2 * reach + 1, ++halvings) {
+      parts.push_back(MultiDiagonal{.frames = reach, .rows = std::ldexp(rows, -halvings)});
+      // A union has two parts at least.
+      if (reach >= layout.frames - 1 && parts.size() > 1) {
+        break;
+      }
+    }
+    patterns.push_back(make_union(parts));
+    parts.push_back(VerticalStripe{{frame_box(0, 1)}});
+    patterns.push_back(make_union(std::move(parts)));
+  }
+  return patterns;
+}
+
 std::vector<Pattern> candidate_patterns(const TokenLayout& layout,
                                         const CandidateOptions& options) {
   check_layout(layout);
@@ -289,7 +306,7 @@ std::vector<Pattern> candidate_patterns(const TokenLayout& layout,
   };
   add(multi_diagonals(layout));
   add(windows(layout));
-  add({pairs(layout), Family{.share = 0.07, .patterns = std::move(plain)}});
+  add({pairs(layout), log_decays(layout), Family{.share = 0.07, .patterns = std::move(plain)}});
   add(unions(layout, options.stripes));
 
   std::vector<Pattern> chosen{dense(), skip(), mean()};

@@ -38,7 +38,8 @@ double forward_error(const Profile& profile, const std::vector<HeadPlan>& heads,
       return static_cast<double>(profile.gain_at(time, expert, head)) *
              static_cast<double>(profile.error_at(time, expert, head, candidate));
     };
-    sum += at(blend.first) * (1.0 - blend.second_share) + at(blend.second) * blend.second_share;
+    sum += coherence(profile.candidates[candidate].kind) *
+           (at(blend.first) * (1.0 - blend.second_share) + at(blend.second) * blend.second_share);
   }
   return sum * forward.weight;
 }
@@ -59,7 +60,8 @@ double TimeWeight::at(double time) const {
 }
 
 TimeWeight default_time_weight() {
-  return {.t = {0.0, 0.5, 0.8, 0.95, 1.0}, .weight = {1.0, 2.0, 4.0, 8.0, 12.0}};
+  return {.t = {0.0, 0.25, 0.5, 0.7, 0.8, 0.85, 0.9, 0.925, 0.945, 0.965, 1.0},
+          .weight = {1.0, 1.05, 1.8, 4.3, 7.0, 10.0, 20.0, 36.0, 85.0, 290.0, 280.0}};
 }
 
 void check_time_weight(const TimeWeight& weight) {
@@ -76,10 +78,32 @@ void check_time_weight(const TimeWeight& weight) {
   }
 }
 
+double coherence(PatternKind kind) {
+  constexpr double kSameForAllTokens = 16.0;
+  return kind == PatternKind::kMean || kind == PatternKind::kSkip ? kSameForAllTokens : 1.0;
+}
+
 std::vector<Forward> forwards_at(const std::vector<double>& t) {
   std::vector<Forward> forwards;
   for (const double time : t) {
     forwards.push_back({.t = time});
+  }
+  return forwards;
+}
+
+std::vector<Forward> forwards_of_run(const std::vector<double>& t) {
+  std::vector<Forward> forwards = forwards_at(t);
+  double sum = 0.0;
+  double below = 0.0;  // the next lower t
+  for (std::size_t i = t.size(); i-- > 0;) {
+    if (i + 1 < t.size() && t[i] != t[i + 1]) {
+      below = t[i + 1];
+    }
+    forwards[i].weight = (t[i] - below) * (t[i] - below);
+    sum += forwards[i].weight;
+  }
+  for (Forward& forward : forwards) {
+    forward.weight *= sum > 0.0 ? static_cast<double>(t.size()) / sum : 0.0;
   }
   return forwards;
 }

@@ -7,10 +7,14 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
+#include <set>
 
 #include "exact_text.h"
 #include "run_bins.h"
+#include "tile_key.h"
+#include "twill/plan/compile.h"
 #include "twill/plan/error.h"
+#include "twill/search/candidates.h"
 
 namespace twill::search {
 namespace {
@@ -28,6 +32,7 @@ struct Setting {
   SolveRequest request;
   Heads heads;
   std::size_t dense_index = 0;
+  std::size_t dense_heads = 0;  // of each expert, in layers that are told to be dense
   Run run;
   Prices prices;
   ErrorTable predicted;
@@ -49,6 +54,7 @@ struct Setting {
         request(with_dense_steps(asked)),
         heads(heads_of(*profile)),
         dense_index(dense_candidate(*profile)),
+        dense_heads(dense_layer_heads(*profile, request)),
         run(make_run(*profile, request, stretches)),
         prices(prices_of(*profile, request)),
         predicted(*profile, run, request.weight, ErrorTable::Measure::kPredicted),
@@ -69,6 +75,16 @@ struct Setting {
     full_cost = static_cast<double>(run.forwards) * static_cast<double>(heads.per_expert) *
                 prices.cost[dense_index];
     most = request.budget * full_cost * (1.0 + kRounding);
+  }
+
+  bool is_free(std::size_t item) const { return item % heads.per_expert >= dense_heads; }
+  // Forwards of free heads on sparse bins, summed over the heads.
+  double free_forwards() const {
+    double sum = 0.0;
+    for (const double of_expert : forwards_of) {
+      sum += of_expert * static_cast<double>(heads.per_expert - dense_heads);
+    }
+    return sum;
   }
 
   // All heads dense on all bins.
@@ -133,7 +149,7 @@ class PaperRule {
             .bin = bin,
             .item = item,
             .forwards = setting.run.bins[bin].forwards_of[setting.heads.expert_of(item)]};
-        if (head.forwards == 0.0) {
+        if (head.forwards == 0.0 || !setting.is_free(item)) {
           continue;
         }
         for (std::size_t candidate = 0; candidate < setting.prices.cost.size(); ++candidate) {
@@ -215,51 +231,162 @@ class PaperRule {
   std::vector<RuledHead> heads_;  // by rising loss
 };
 
-// One candidate everywhere on the sparse bins, whole heads dense from the first layer on while the
-// budget lasts, then one head with the densest candidate that still fits.
-std::optional<PolicyPlan> single_plan(const Setting& setting, std::size_t candidate) {
-  double forwards = 0.0;
-  for (const double of_expert : setting.forwards_of) {
-    forwards += of_expert * static_cast<double>(setting.heads.per_expert);
-  }
-  const std::vector<double>& cost = setting.prices.cost;
-  double total = setting.full_cost - forwards * (cost[setting.dense_index] - cost[candidate]);
-  if (total > setting.most) {
-    return std::nullopt;
-  }
-  std::vector<ChosenSegment> segments = setting.all_dense();
-  const auto set = [&](std::size_t item, std::size_t to) {
+// Free heads take the candidate of `pool` with the least head error on each sparse bin; what that
+// leaves of the budget makes whole heads dense from the first layer on, and the head after them as
+// dense as still fits. Nothing when it is over the budget.
+class PooledChoice {
+ public:
+  PooledChoice(const Setting& setting, std::vector<std::size_t> pool)
+      : setting_(setting), pool_(std::move(pool)), segments_(setting.all_dense()) {
+    total_ = setting.full_cost;
     for (std::size_t bin = setting.first; bin < setting.last; ++bin) {
-      segments[bin].candidate[item] = static_cast<std::int32_t>(to);
-    }
-  };
-  for (std::size_t item = 0; item < setting.heads.count(); ++item) {
-    set(item, candidate);
-  }
-  // Layer by layer over the experts, so that a layer means the same in each.
-  for (std::size_t head = 0; head < setting.heads.per_expert; ++head) {
-    for (std::size_t expert = 0; expert < setting.heads.experts; ++expert) {
-      const double count = setting.forwards_of[expert];
-      std::size_t best = candidate;
-      for (std::size_t other = 0; other < cost.size(); ++other) {
-        if (cost[other] > cost[best] &&
-            total + count * (cost[other] - cost[candidate]) <= setting.most &&
-            cost[other] <= cost[setting.dense_index]) {
-          best = other;
+      for (std::size_t item = 0; item < setting.heads.count(); ++item) {
+        if (setting.is_free(item)) {
+          take(bin, item, best_of_pool(bin, item));
         }
       }
-      total += count * (cost[best] - cost[candidate]);
-      set(expert * setting.heads.per_expert + head, best);
-      if (best != setting.dense_index) {
-        PolicyPlan plan = setting.plan_of(std::move(segments), Policy::kSinglePattern);
-        plan.pattern = setting.profile->candidates[candidate];
-        return plan;
+    }
+  }
+
+  double cost() const { return total_; }
+
+  std::optional<PolicyPlan> plan(Policy policy) && {
+    if (total_ > setting_.most) {
+      return std::nullopt;
+    }
+    spend_the_rest();
+    PolicyPlan plan = setting_.plan_of(std::move(segments_), policy);
+    for (const std::size_t candidate : pool_) {
+      plan.patterns.push_back(setting_.profile->candidates[candidate]);
+    }
+    return plan;
+  }
+
+ private:
+  const std::vector<double>& cost_of() const { return setting_.prices.cost; }
+  double forwards(std::size_t bin, std::size_t item) const {
+    return setting_.run.bins[bin].forwards_of[setting_.heads.expert_of(item)];
+  }
+  std::size_t best_of_pool(std::size_t bin, std::size_t item) const {
+    const std::span<const double> errors = setting_.head_errors.at(bin, item);
+    return *std::min_element(pool_.begin(), pool_.end(),
+                             [&](std::size_t a, std::size_t b) { return errors[a] < errors[b]; });
+  }
+  void take(std::size_t bin, std::size_t item, std::size_t candidate) {
+    std::int32_t& now = segments_[bin].candidate[item];
+    total_ +=
+        forwards(bin, item) * (cost_of()[candidate] - cost_of()[static_cast<std::size_t>(now)]);
+    now = static_cast<std::int32_t>(candidate);
+  }
+  // Added when the head takes the candidate wherever its own is cheaper.
+  double added_by(std::size_t item, std::size_t candidate) const {
+    double added = 0.0;
+    for (std::size_t bin = setting_.first; bin < setting_.last; ++bin) {
+      const auto now = static_cast<std::size_t>(segments_[bin].candidate[item]);
+      added += forwards(bin, item) * std::max(0.0, cost_of()[candidate] - cost_of()[now]);
+    }
+    return added;
+  }
+  void raise(std::size_t item, std::size_t candidate) {
+    for (std::size_t bin = setting_.first; bin < setting_.last; ++bin) {
+      if (cost_of()[candidate] >
+          cost_of()[static_cast<std::size_t>(segments_[bin].candidate[item])]) {
+        take(bin, item, candidate);
       }
     }
   }
-  PolicyPlan plan = setting.plan_of(std::move(segments), Policy::kSinglePattern);
-  plan.pattern = setting.profile->candidates[candidate];
-  return plan;
+  // Layer by layer over the experts, so that a layer means the same in each.
+  void spend_the_rest() {
+    for (std::size_t head = setting_.dense_heads; head < setting_.heads.per_expert; ++head) {
+      for (std::size_t expert = 0; expert < setting_.heads.experts; ++expert) {
+        const std::size_t item = expert * setting_.heads.per_expert + head;
+        std::optional<std::size_t> best;
+        for (std::size_t other = 0; other < cost_of().size(); ++other) {
+          const double added = added_by(item, other);
+          if (added > 0.0 && total_ + added <= setting_.most &&
+              cost_of()[other] <= cost_of()[setting_.dense_index] &&
+              (!best || cost_of()[other] > cost_of()[*best])) {
+            best = other;
+          }
+        }
+        if (best) {
+          raise(item, *best);
+        }
+        if (best != setting_.dense_index) {
+          return;
+        }
+      }
+    }
+  }
+
+  const Setting& setting_;
+  std::vector<std::size_t> pool_;
+  std::vector<ChosenSegment> segments_;
+  double total_ = 0.0;
+};
+
+using Pools = std::vector<std::vector<std::size_t>>;
+
+// One plan for each pool that meets the budget, the least sum of head errors first.
+std::vector<PolicyPlan> pooled_plans(const Setting& setting, const Pools& pools, Policy policy) {
+  std::vector<PolicyPlan> plans;
+  double least = setting.full_cost;
+  for (const std::vector<std::size_t>& pool : pools) {
+    PooledChoice choice(setting, pool);
+    least = std::min(least, choice.cost());
+    if (std::optional<PolicyPlan> plan = std::move(choice).plan(policy)) {
+      plans.push_back(std::move(*plan));
+    }
+  }
+  require(!pools.empty(), ErrorCode::kUsage, "the profile has no candidates of the rule ",
+          policy_name(policy));
+  if (plans.empty()) {
+    setting.fail_budget(least);
+  }
+  sort_by_own_measure(plans);
+  return plans;
+}
+
+std::size_t stretches_of(const SolveRequest& request) {
+  return static_cast<std::size_t>(std::max(1, request.max_segments));
+}
+
+// A band along the diagonal, alone or with the first frames.
+bool is_spatial(const Pattern& pattern) {
+  const auto is_band = [](const SimplePattern& part) {
+    return std::holds_alternative<Diagonal>(part);
+  };
+  const auto is_first_frame = [](const SimplePattern& part) {
+    const auto* stripe = std::get_if<VerticalStripe>(&part);
+    return stripe != nullptr && stripe->boxes.size() == 1 &&
+           stripe->boxes[0] == KeyBox{.frame_begin = 0, .frame_end = 1};
+  };
+  return (pattern.parts.size() == 1 && is_band(pattern.parts[0])) ||
+         (pattern.parts.size() == 2 && is_band(pattern.parts[0]) &&
+          is_first_frame(pattern.parts[1]));
+}
+
+// The same place in other frames. How many of them hardly matters: where those of a place fill a
+// tile, a few compute the same tiles as all, and candidates hold only one of the two.
+bool is_temporal(const Pattern& pattern) { return pattern.kind == PatternKind::kMultiDiagonal; }
+
+bool is_centred_window(const Pattern& pattern) {
+  if (pattern.kind != PatternKind::kWindow) {
+    return false;
+  }
+  const auto& window = std::get<Window>(pattern.parts[0]);
+  return window.offset_frames == 0 && window.offset_rows == 0.0 && window.offset_cols == 0.0;
+}
+
+template <typename Test>
+std::vector<std::size_t> candidates_that(const Profile& profile, const Test& test) {
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < profile.candidates.size(); ++i) {
+    if (test(profile.candidates[i])) {
+      found.push_back(i);
+    }
+  }
+  return found;
 }
 
 }  // namespace
@@ -276,8 +403,7 @@ std::string_view policy_name(Policy policy) {
 std::vector<PolicyPlan> paper_greedy_plans(std::shared_ptr<const Profile> profile,
                                            const SolveRequest& request,
                                            const std::vector<double>& lambdas) {
-  const Setting setting(std::move(profile), request,
-                        static_cast<std::size_t>(std::max(1, request.max_segments)));
+  const Setting setting(std::move(profile), request, stretches_of(request));
   std::vector<double> swept = lambdas;
   if (swept.empty()) {
     swept.assign(kLambdas.begin(), kLambdas.end());
@@ -300,15 +426,61 @@ std::vector<PolicyPlan> paper_greedy_plans(std::shared_ptr<const Profile> profil
   return plans;
 }
 
+std::vector<PolicyPlan> svg_plans(std::shared_ptr<const Profile> profile,
+                                  const SolveRequest& request) {
+  const Setting setting(std::move(profile), request, stretches_of(request));
+  const std::vector<std::size_t> temporals = candidates_that(*setting.profile, is_temporal);
+  Pools pairs;
+  for (const std::size_t spatial : candidates_that(*setting.profile, is_spatial)) {
+    for (const std::size_t temporal : temporals) {
+      pairs.push_back({spatial, temporal});
+    }
+  }
+  return pooled_plans(setting, pairs, Policy::kSvg);
+}
+
+std::vector<PolicyPlan> sta_plans(std::shared_ptr<const Profile> profile,
+                                  const SolveRequest& request) {
+  const Setting setting(std::move(profile), request, stretches_of(request));
+  const std::vector<double>& cost = setting.prices.cost;
+  const std::vector<std::size_t> windows = candidates_that(*setting.profile, is_centred_window);
+  Pools pools;
+  for (const std::size_t largest : windows) {
+    std::vector<std::size_t>& pool = pools.emplace_back();
+    for (const std::size_t window : windows) {
+      if (cost[window] <= cost[largest]) {
+        pool.push_back(window);
+      }
+    }
+  }
+  return pooled_plans(setting, pools, Policy::kSta);
+}
+
+std::vector<PolicyPlan> radial_plans(std::shared_ptr<const Profile> profile,
+                                     const SolveRequest& request) {
+  const Setting setting(std::move(profile), request, 1);
+  // Candidates hold only one of the patterns that compute the same tiles.
+  const TokenLayout& layout = setting.profile->layout;
+  std::set<std::vector<std::int32_t>> decays;
+  for (const Pattern& pattern : log_decay_patterns(layout)) {
+    decays.insert(tile_key(compile_pattern(pattern, layout)));
+  }
+  Pools pools;
+  for (const std::size_t candidate : candidates_that(*setting.profile, [&](const Pattern& pattern) {
+         return !pattern.parts.empty() &&
+                decays.contains(tile_key(compile_pattern(pattern, layout)));
+       })) {
+    pools.push_back({candidate});
+  }
+  return pooled_plans(setting, pools, Policy::kRadial);
+}
+
 std::vector<PolicyPlan> single_pattern_plans(std::shared_ptr<const Profile> profile,
                                              const SolveRequest& request) {
   const Setting setting(std::move(profile), request, 1);
   const std::vector<double>& cost = setting.prices.cost;
-  double forwards = 0.0;
-  for (const double of_expert : setting.forwards_of) {
-    forwards += of_expert * static_cast<double>(setting.heads.per_expert);
-  }
-  // What the sparse bins may cost, per head and forward.
+  const double forwards = setting.free_forwards();
+  // What the sparse bins may cost, per free head and forward.
   const double allowed =
       forwards > 0.0 ? cost[setting.dense_index] - (setting.full_cost - setting.most) / forwards
                      : cost[setting.dense_index];
@@ -321,35 +493,42 @@ std::vector<PolicyPlan> single_pattern_plans(std::shared_ptr<const Profile> prof
   if (nearest < 0.0) {
     setting.fail_budget(setting.full_cost - forwards * cost[setting.dense_index]);
   }
-  std::vector<PolicyPlan> plans;
+  Pools pools;
   for (std::size_t candidate = 0; candidate < cost.size(); ++candidate) {
     if (cost[candidate] <= allowed &&
         cost[candidate] >= std::min(nearest, allowed - kLeftToLayers)) {
-      if (std::optional<PolicyPlan> plan = single_plan(setting, candidate)) {
-        plans.push_back(std::move(*plan));
-      }
+      pools.push_back({candidate});
     }
   }
-  TWILL_ASSERT(!plans.empty());
-  sort_by_own_measure(plans);
-  return plans;
+  return pooled_plans(setting, pools, Policy::kSinglePattern);
 }
 
-PolicyPlan make_policy_plan(Policy policy, std::shared_ptr<const Profile> profile,
-                            const SolveRequest& request) {
+std::vector<PolicyPlan> policy_plans(Policy policy, std::shared_ptr<const Profile> profile,
+                                     const SolveRequest& request) {
   switch (policy) {
     case Policy::kSolver: {
       PolicyPlan plan;
       plan.result = solve(std::move(profile), request);
       plan.own_measure = plan.result.predicted_error;
-      return plan;
+      return {std::move(plan)};
     }
     case Policy::kPaperGreedy:
-      return std::move(paper_greedy_plans(std::move(profile), request).front());
+      return paper_greedy_plans(std::move(profile), request);
+    case Policy::kSvg:
+      return svg_plans(std::move(profile), request);
+    case Policy::kSta:
+      return sta_plans(std::move(profile), request);
+    case Policy::kRadial:
+      return radial_plans(std::move(profile), request);
     case Policy::kSinglePattern:
-      return std::move(single_pattern_plans(std::move(profile), request).front());
+      return single_pattern_plans(std::move(profile), request);
   }
   throw Error(ErrorCode::kUsage, concat("policy ", static_cast<int>(policy), " is unknown"));
+}
+
+PolicyPlan make_policy_plan(Policy policy, std::shared_ptr<const Profile> profile,
+                            const SolveRequest& request) {
+  return std::move(policy_plans(policy, std::move(profile), request).front());
 }
 
 }  // namespace twill::search

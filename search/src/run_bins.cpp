@@ -160,6 +160,11 @@ ErrorTable::ErrorTable(const Profile& profile, const Run& run, const TimeWeight&
       values_(run.bins.size() * items_ * candidates_) {
   const Heads heads = heads_of(profile);
   const std::size_t dense_index = dense_candidate(profile);
+  std::vector<double> shown(candidates_, 1.0);
+  if (measure == Measure::kPredicted) {
+    std::transform(profile.candidates.begin(), profile.candidates.end(), shown.begin(),
+                   [](const Pattern& pattern) { return coherence(pattern.kind); });
+  }
   for (std::size_t bin = 0; bin < run.bins.size(); ++bin) {
     // Forwards of a bin blend the same few rows of the profile: their shares are added up first.
     std::vector<double> share(heads.experts * profile.t.size());
@@ -188,7 +193,7 @@ ErrorTable::ErrorTable(const Profile& profile, const Run& run, const TimeWeight&
               profile.head_error.data() +
               ((time * heads.experts + expert) * heads.per_expert + head) * candidates_;
           for (std::size_t candidate = 0; candidate < candidates_; ++candidate) {
-            sums[candidate] += factor * static_cast<double>(row[candidate]);
+            sums[candidate] += factor * shown[candidate] * static_cast<double>(row[candidate]);
           }
         }
       }
@@ -225,6 +230,20 @@ Prices prices_of(const Profile& profile, const SolveRequest& request) {
     prices.cost.push_back(milliseconds / dense_ms);
   }
   return prices;
+}
+
+std::size_t dense_layer_heads(const Profile& profile, const SolveRequest& request) {
+  std::int32_t left = request.dense_first_layers;
+  require(left >= 0, ErrorCode::kUsage, "dense_first_layers: ", left, " is negative");
+  std::size_t heads = 0;
+  for (const StackShape& stack : profile.model.stacks) {
+    const std::int32_t taken = std::min(left, stack.layers);
+    heads += static_cast<std::size_t>(taken) * static_cast<std::size_t>(stack.heads);
+    left -= taken;
+  }
+  require(left == 0, ErrorCode::kUsage, "dense_first_layers: ", request.dense_first_layers,
+          " is more than the model's ", request.dense_first_layers - left, " layers");
+  return heads;
 }
 
 std::vector<std::uint8_t> allowed_candidates(const Profile& profile, const SolveRequest& request) {
@@ -276,6 +295,15 @@ std::vector<std::uint8_t> allowed_candidates(const Profile& profile, const Solve
                   static_cast<std::size_t>(found - profile.candidates.begin())] = 2;
         }
       }
+    }
+  }
+  const std::size_t dense_heads = dense_layer_heads(profile, request);
+  const std::size_t dense_index = dense_candidate(profile);
+  for (std::size_t item = 0; item < heads.count(); ++item) {
+    if (item % heads.per_expert < dense_heads) {
+      std::fill_n(allowed.begin() + static_cast<std::ptrdiff_t>(item * candidates), candidates,
+                  std::uint8_t{0});
+      allowed[item * candidates + dense_index] = 2;
     }
   }
   return allowed;

@@ -80,6 +80,10 @@ struct Prices {
 };
 Prices prices_of(const Profile& profile, const SolveRequest& request);
 
+// Heads of one expert in the request's dense first layers; they are the first in the line. Throws
+// Error(kUsage) when the model has fewer layers.
+std::size_t dense_layer_heads(const Profile& profile, const SolveRequest& request);
+
 // [item][candidate], not 0 where the request's fixed heads and forbidden patterns allow it.
 std::vector<std::uint8_t> allowed_candidates(const Profile& profile, const SolveRequest& request);
 

@@ -107,6 +107,21 @@ TEST(Sampler, EulerTimesAreThoseOfTheDemo) {
   }
 }
 
+TEST(Sampler, EulerStepsThroughTimesOfOnesOwn) {
+  const auto sampler = make_euler({1.0, 0.7, 0.25});
+  EXPECT_EQ(sampler->t(), (std::vector<double>{1.0, 0.7, 0.25}));
+  at::Tensor x = at::full({2}, 5.0);
+  const std::vector<double> velocities{1.0, -2.0, 4.0};
+  for (std::size_t i = 0; i < 3; ++i) {
+    x = sampler->step(i, x, at::full({2}, velocities[i]));
+  }
+  EXPECT_NEAR(x[0].item<double>(), 5.0 - 0.3 * 1.0 + 0.45 * 2.0 - 0.25 * 4.0, 1e-6);
+  for (const std::vector<double>& bad :
+       {std::vector<double>{}, {0.5, 0.5}, {0.2, 0.5}, {1.5, 0.5}, {0.5, 0.0}}) {
+    EXPECT_THROW(make_euler(bad), Error);
+  }
+}
+
 TEST(Sampler, ResultsKeepTheDtype) {
   for (const auto& [kind, name] : kSamplerNames) {
     const auto sampler = make_sampler(name, 3, 3.0);

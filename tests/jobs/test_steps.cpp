@@ -4,20 +4,40 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "jobs/scratch_folder.h"
 #include "probing.h"
 #include "profile_run.h"
+#include "session.h"
 
 namespace twill::jobs {
 namespace {
 
-TEST(ProfiledSteps, are_spread_from_the_first_to_the_last) {
-  EXPECT_EQ(profiled_steps(20, 8), (std::vector<std::int64_t>{0, 3, 5, 8, 11, 14, 16, 19}));
-  EXPECT_EQ(profiled_steps(4, 8), (std::vector<std::int64_t>{0, 1, 2, 3}));
-  EXPECT_EQ(profiled_steps(5, 2), (std::vector<std::int64_t>{0, 4}));
-  EXPECT_EQ(profiled_steps(5, 1), (std::vector<std::int64_t>{0}));
-  EXPECT_EQ(profiled_steps(1, 3), (std::vector<std::int64_t>{0}));
+TEST(SpreadSteps, go_from_the_first_to_the_last) {
+  EXPECT_EQ(spread_steps(20, 8), (std::vector<std::int64_t>{0, 3, 5, 8, 11, 14, 16, 19}));
+  EXPECT_EQ(spread_steps(4, 8), (std::vector<std::int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(spread_steps(5, 2), (std::vector<std::int64_t>{0, 4}));
+  EXPECT_EQ(spread_steps(5, 1), (std::vector<std::int64_t>{0}));
+  EXPECT_EQ(spread_steps(1, 3), (std::vector<std::int64_t>{0}));
+}
+
+TEST(ProfiledSteps, are_closer_together_where_errors_count_more) {
+  const std::vector<double> t = sampler_t("euler", 20, 3.0);
+  const std::vector<std::int64_t> steps = profiled_steps(t, 10);
+  ASSERT_EQ(steps.size(), 10u);
+  EXPECT_EQ(steps.front(), 0);
+  EXPECT_EQ(steps.back(), 19);
+  EXPECT_EQ(std::adjacent_find(steps.begin(), steps.end(), std::greater_equal<>()), steps.end());
+  // Half of the points lie in the first third of the steps.
+  EXPECT_LE(steps[4], 6);
+  for (int count = 1; count <= 25; ++count) {
+    const std::vector<std::int64_t> some = profiled_steps(t, count);
+    EXPECT_EQ(some.size(), static_cast<std::size_t>(std::min(count, 20)));
+    EXPECT_EQ(std::adjacent_find(some.begin(), some.end(), std::greater_equal<>()), some.end())
+        << count;
+    EXPECT_LE(some.back(), 19) << count;
+  }
 }
 
 TEST(StretchEdges, share_the_steps_out_as_evenly_as_can_be) {

@@ -86,7 +86,9 @@ class Trial {
     const double t = request_.forwards[step].t;
     const std::vector<double>& times = profile_.t;
     const auto product = [&](std::size_t i) {
-      return double{profile_.gain_at(i, 0, head)} *
+      const PatternKind kind = profile_.candidates[candidate].kind;
+      const double shown = kind == PatternKind::kMean || kind == PatternKind::kSkip ? 16.0 : 1.0;
+      return shown * double{profile_.gain_at(i, 0, head)} *
              double{profile_.error_at(i, 0, head, candidate)};
     };
     double value = 0.0;

@@ -191,6 +191,17 @@ TEST(ErrorByTime, BinsAddUpToThePredictedError) {
   EXPECT_EQ(bins[3], 0.0);
 }
 
+TEST(Forwards, OfARunCountTheSquareOfTheirStep) {
+  // Steps of 0.2, 0.5 and 0.3; the middle one has two branches.
+  const std::vector<Forward> forwards = forwards_of_run({1.0, 0.8, 0.8, 0.3});
+  const double mean = (0.04 + 2 * 0.25 + 0.09) / 4.0;
+  ASSERT_EQ(forwards.size(), 4u);
+  EXPECT_NEAR(forwards[0].weight, 0.04 / mean, 1e-12);
+  EXPECT_NEAR(forwards[1].weight, 0.25 / mean, 1e-12);
+  EXPECT_NEAR(forwards[2].weight, 0.25 / mean, 1e-12);
+  EXPECT_NEAR(forwards[3].weight, 0.09 / mean, 1e-12);
+}
+
 TEST(ErrorByTime, APatternThatWasNotProfiledIsNamed) {
   const test::ProfileShape shape;
   const auto profile = test::synthetic_profile(shape, test::some_candidates(shape.layout, 6), 4);

@@ -50,6 +50,14 @@ TEST(Policies, SpendTheSameDensity) {
     for (const std::int32_t dense_first : {0, 2, 4}) {
       for (const auto& [policy, name] : kPolicyNames) {
         const SolveRequest request = request_for(budget, dense_first, 1);
+        // The sparsest masks of these rules have densities of 0.192 and 0.075 here.
+        const double least = policy == Policy::kRadial ? 0.192
+                             : policy == Policy::kSvg  ? 0.075
+                                                       : 0.0;
+        const double dense_share = dense_first / 20.0;
+        if (budget < dense_share + (1.0 - dense_share) * least + 0.001) {
+          continue;
+        }
         const PolicyPlan made = make_policy_plan(policy, profile, request);
         const double density = measured_density(request, profile->layout, made.result.plan);
         EXPECT_NEAR(density, made.result.density, 1e-9) << name;
@@ -139,12 +147,90 @@ TEST(SinglePattern, IsTheSameForAllHeadsButTheFirstLayers) {
     while (head < 48 && pattern() == dense()) {
       ++head;
     }
-    EXPECT_LE(head, 12u) << describe(made.pattern);  // a tenth of the cost, at a density under 0.3
-    if (head < 48 && pattern() != made.pattern) {
+    EXPECT_LE(head, 12u) << describe(
+        made.patterns[0]);  // a tenth of the cost, at a density under 0.3
+    if (head < 48 && pattern() != made.patterns[0]) {
       ++head;  // the one head that fills the budget
     }
     for (; head < 48; ++head) {
-      EXPECT_EQ(pattern(), made.pattern);
+      EXPECT_EQ(pattern(), made.patterns[0]);
+    }
+  }
+}
+
+// Heads of a sparse segment that are neither dense nor the one that fills the budget.
+std::vector<Pattern> ruled_patterns(const PolicyPlan& made) {
+  std::vector<Pattern> patterns;
+  const Plan& plan = made.result.plan;
+  for (const HeadPlan& head : plan.segments.front().heads[0]) {
+    patterns.push_back(plan.patterns[static_cast<std::size_t>(head.pattern)]);
+  }
+  return patterns;
+}
+
+TEST(Policies, RulesOfOthersChooseAmongTheirOwnPatterns) {
+  const auto profile = demo_like_profile();
+  for (const auto& [policy, most] : {std::pair(Policy::kSvg, 2u), std::pair(Policy::kRadial, 1u),
+                                     std::pair(Policy::kSta, 99u)}) {
+    for (const PolicyPlan& made : policy_plans(policy, profile, request_for(0.4, 2, 1))) {
+      EXPECT_LE(made.patterns.size(), most) << policy_name(policy);
+      std::size_t others = 0;
+      for (const Pattern& pattern : ruled_patterns(made)) {
+        others += pattern != dense() && std::find(made.patterns.begin(), made.patterns.end(),
+                                                  pattern) == made.patterns.end();
+      }
+      EXPECT_LE(others, 1u) << policy_name(policy);
+    }
+  }
+  for (const PolicyPlan& made : sta_plans(profile, request_for(0.4, 2, 1))) {
+    for (const Pattern& pattern : made.patterns) {
+      EXPECT_EQ(pattern.kind, PatternKind::kWindow);
+    }
+  }
+}
+
+TEST(Policies, SvgTakesTheClassWithTheLessError) {
+  const auto profile = demo_like_profile();
+  const PolicyPlan made = svg_plans(profile, request_for(0.4, 2, 1)).front();
+  ASSERT_EQ(made.patterns.size(), 2u);
+  const auto index = [&](const Pattern& pattern) {
+    return static_cast<std::size_t>(
+        std::find(profile->candidates.begin(), profile->candidates.end(), pattern) -
+        profile->candidates.begin());
+  };
+  // One stretch: errors are summed over the 18 sparse forwards.
+  const std::vector<Pattern> chosen = ruled_patterns(made);
+  for (std::size_t head = 12; head < 48; ++head) {
+    const auto error = [&](const Pattern& pattern) {
+      double sum = 0.0;
+      for (int step = 2; step < 20; ++step) {
+        const TimeBlend blend = blend_at(profile->t, 1.0 - step / 20.0);
+        const auto at = [&](std::size_t t) {
+          return static_cast<double>(profile->error_at(t, 0, head, index(pattern)));
+        };
+        sum += at(blend.first) * (1.0 - blend.second_share) + at(blend.second) * blend.second_share;
+      }
+      return sum;
+    };
+    const Pattern& better =
+        error(made.patterns[0]) <= error(made.patterns[1]) ? made.patterns[0] : made.patterns[1];
+    if (std::find(made.patterns.begin(), made.patterns.end(), chosen[head]) !=
+        made.patterns.end()) {
+      EXPECT_EQ(chosen[head], better) << head;
+    }
+  }
+}
+
+TEST(Policies, ToldDenseLayersAreDenseInAllOfThem) {
+  const auto profile = demo_like_profile();
+  for (const auto& [policy, name] : kPolicyNames) {
+    SolveRequest request = request_for(0.5, 2, 1);
+    request.dense_first_layers = 2;
+    const PolicyPlan made = make_policy_plan(policy, profile, request);
+    EXPECT_LE(made.result.density, 0.5 + 1e-8) << name;
+    const std::vector<Pattern> chosen = ruled_patterns(made);
+    for (std::size_t head = 0; head < 8; ++head) {
+      EXPECT_EQ(chosen[head], dense()) << name << ", head " << head;
     }
   }
 }

@@ -16,14 +16,13 @@ struct Settings {
 
 void add_policies(CLI::App& bench, Context& context) {
   CLI::App* verb = bench.add_subcommand(
-      "policies",
-      "the solver, the paper's greedy rule and the best single pattern at equal density");
+      "policies", "the solver, the rules of others and a dynamic oracle at equal density");
   const auto settings = std::make_shared<Settings>();
   jobs::PoliciesOptions& options = settings->options;
   add_prompt_options(*verb, settings->prompts);
   verb->add_option("--profile", options.profile, "plan with a profile, or a profile")->required();
   verb->add_option("--tuning-prompts", settings->tuning_file,
-                   "file of prompts on which each policy's number of dense first steps is chosen")
+                   "file of prompts on which what each policy leaves dense is chosen")
       ->required();
   verb->add_option("--tuning-count", settings->tuning_count,
                    "the first so many of them (default: all)")
@@ -32,13 +31,21 @@ void add_policies(CLI::App& bench, Context& context) {
                    "numbers of dense first steps to try")
       ->delimiter(',')
       ->capture_default_str();
+  verb->add_option("--dense-last", options.dense_last_steps, "numbers of dense last steps to try")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb->add_option("--dense-layers", options.dense_first_layers,
+                   "numbers of dense first layers to try")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb->add_flag("!--no-oracle", options.oracle, "leave the dynamic oracle out");
   verb->add_option("--density", options.density,
                    "executed share of dense attention over the whole run, for all")
       ->capture_default_str();
   verb->add_option("--segments", options.segments, "at most so many tables of patterns over t")
       ->capture_default_str();
   verb->add_option("--variants", options.variants,
-                   "plans of a policy that are tried at its best number of dense first steps")
+                   "plans of a policy that are tried with its best dense steps and layers")
       ->capture_default_str();
   verb->add_option("--seed", options.seed,
                    "seed of the first prompt; each further prompt takes the next")

@@ -67,6 +67,16 @@ void add_solve(CLI::App& plan, Context& context) {
   verb->add_option("plan", *file, "plan file with a profile, or a profile")->required();
   verb->add_option("--out", *out, "plan file to write")->required();
   add_solve_options(*verb, *options);
+  verb->add_option_function<std::string>(
+      "--grid",
+      [options](const std::string& text) {
+        std::array<std::int32_t, 3> grid{};
+        char after = 0;
+        require(std::sscanf(text.c_str(), "%dx%dx%d%c", &grid[0], &grid[1], &grid[2], &after) == 3,
+                ErrorCode::kUsage, "--grid ", text, " is not FRAMESxROWSxCOLUMNS");
+        options->grid = grid;
+      },
+      "tokens that the density is for, FRAMESxROWSxCOLUMNS (default: as profiled)");
   verb->add_option("--steps", clip->steps,
                    "sampler steps that the density is for (default: as searched)");
   verb->add_option("--shift", clip->shift,

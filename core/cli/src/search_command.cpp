@@ -35,7 +35,7 @@ void add_solve_options(CLI::App& verb, jobs::SolveOptions& options) {
   verb.add_option_function<std::string>(
           "--strategy",
           [&options](const std::string& name) { options.policy = jobs::policy_from(name); },
-          "solver, paper_greedy or single_pattern")
+          "solver, paper_greedy, svg, sta, radial or single_pattern")
       ->default_str("solver");
   verb.add_option("--segments", options.segments, "at most so many tables of patterns over t")
       ->capture_default_str();
@@ -43,6 +43,9 @@ void add_solve_options(CLI::App& verb, jobs::SolveOptions& options) {
                   "dense steps at the start (default: solver's choice, else 0)");
   verb.add_option("--dense-last", options.dense_last_steps,
                   "dense steps at the end (default: solver's choice, else 0)");
+  verb.add_option("--dense-layers", options.dense_first_layers,
+                  "layers that are dense at all t, counted from the first")
+      ->capture_default_str();
 }
 
 void add_search(CLI::App& app, Context& context) {
@@ -54,6 +57,18 @@ void add_search(CLI::App& app, Context& context) {
   verb->add_option("--out", options.out, "plan to write (JSON, with the profile inside)")
       ->required();
   add_solve_options(*verb, options.solve);
+  CLI::Option* psnr = verb->add_option("--min-psnr", options.target.min_psnr_db,
+                                       "instead of a density: the cheapest plan whose clips of the "
+                                       "search prompts have this mean PSNR "
+                                       "in dB, found by making clips");
+  verb->add_option("--min-speedup", options.target.min_speedup,
+                   "instead: the best plan that makes the denoising loop so many times faster here")
+      ->excludes(psnr);
+  verb->add_option("--tries", options.target.most_tries,
+                   "plans that are tried at most for --min-psnr or --min-speedup")
+      ->capture_default_str();
+  verb->add_flag("--sparse-trajectory", options.sparse_trajectory,
+                 "profile once more while the plan runs, and solve again");
   verb->add_option("--points", options.points, "values of t to profile")->capture_default_str();
   verb->add_option(
           "--probes", options.probes,

@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "kernel_arguments.h"
+#include "plan_on_cuda.h"
 #include "twill/engine/aten_executor.h"
 #include "twill/engine/attention.h"
 #include "twill/kernels/attention.h"
@@ -29,8 +31,6 @@ std::optional<kernels::Dtype> kernel_dtype(at::ScalarType dtype) {
       return std::nullopt;
   }
 }
-
-kernels::Strides strides_of(const at::Tensor& x) { return {x.stride(0), x.stride(1), x.stride(2)}; }
 
 const StackShape& stack_at(const ModelShape& model, const AttentionSite& site) {
   const auto inside = [](std::int32_t index, std::size_t count) {
@@ -53,6 +53,8 @@ PlanAttention::PlanAttention(std::shared_ptr<const Plan> plan, const TokenLayout
                              int threads)
     : plan_(std::move(plan)), compiled_(*plan_, layout, threads), threads_(threads) {}
 
+PlanAttention::~PlanAttention() = default;
+
 at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                               const AttentionSite& site) {
   const StackShape& stack = stack_at(plan_->model, site);
@@ -67,7 +69,7 @@ at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at
   const bool dense = std::ranges::equal(tasks, all_dense);
 
   at::Tensor out;
-  const kernels::Status status = run_tasks(q, k, v, tasks, out);
+  const kernels::Status status = run_segment(q, k, v, site, segment, tasks, out);
   if (dense) {
     ++counts_.planned_dense;
     return status.ok ? out : dense_.run(q, k, v, site);
@@ -80,11 +82,12 @@ at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at
   return out;
 }
 
-kernels::Status PlanAttention::run_tasks(const at::Tensor& q, const at::Tensor& k,
-                                         const at::Tensor& v,
-                                         std::span<const kernels::HeadTask> tasks,
-                                         at::Tensor& out) const {
-  if (!q.is_cpu()) {
+kernels::Status PlanAttention::run_segment(const at::Tensor& q, const at::Tensor& k,
+                                           const at::Tensor& v, const AttentionSite& site,
+                                           std::int32_t segment,
+                                           std::span<const kernels::HeadTask> tasks,
+                                           at::Tensor& out) {
+  if (!q.is_cpu() && !q.is_cuda()) {
     return kernels::Status::failure(concat("no kernel for device ", q.device().str()));
   }
   const std::optional<kernels::Dtype> dtype = kernel_dtype(q.scalar_type());
@@ -105,26 +108,18 @@ kernels::Status PlanAttention::run_tasks(const at::Tensor& q, const at::Tensor& 
   // Heads stand beside each other in memory: joining them for the output projection then costs
   // nothing.
   out = at::empty({q.size(0), q.size(2), q.size(1), q.size(3)}, q.options()).transpose(1, 2);
-  return kernels::run_attention_cpu({
-      .q = queries.const_data_ptr(),
-      .k = keys.const_data_ptr(),
-      .v = values.const_data_ptr(),
-      .out = out.mutable_data_ptr(),
-      .q_strides = strides_of(queries),
-      .k_strides = strides_of(keys),
-      .v_strides = strides_of(values),
-      .out_strides = strides_of(out),
-      .batch = static_cast<std::int32_t>(q.size(0)),
-      .heads = static_cast<std::int32_t>(q.size(1)),
-      .tokens = static_cast<std::int32_t>(q.size(2)),
-      .head_dim = static_cast<std::int32_t>(q.size(3)),
-      .dtype = *dtype,
-      .scale = 1.0f / std::sqrt(static_cast<float>(q.size(3))),
-      .tasks = tasks,
-      .lists = compiled_.lists(),
-      .threads = threads_,
-      .executor = &aten_executor(),
-  });
+  if (q.is_cuda()) {
+    if (!on_cuda_ || on_cuda_->device() != q.device()) {
+      on_cuda_ = std::make_unique<PlanOnCuda>(compiled_, q.device());
+    }
+    return on_cuda_->run(queries, keys, values, out, *dtype, site, segment);
+  }
+  kernels::AttentionParams params = kernel_arguments(queries, keys, values, out, *dtype);
+  params.tasks = tasks;
+  params.lists = compiled_.lists();
+  params.threads = threads_;
+  params.executor = &aten_executor();
+  return kernels::run_attention_cpu(params);
 }
 
 }  // namespace twill::engine

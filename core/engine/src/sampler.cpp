@@ -47,7 +47,8 @@ class OrderedSampler : public Sampler {
 
 class Euler final : public OrderedSampler {
  public:
-  Euler(std::int32_t steps, double shift) : OrderedSampler(shifted_times(steps, shift, 0.0)) {}
+  // The last of `times` is where it ends.
+  explicit Euler(std::vector<double> times) : OrderedSampler(std::move(times)) {}
 
  private:
   at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& velocity) override {
@@ -144,12 +145,22 @@ std::unique_ptr<Sampler> make_sampler(std::string_view name, std::int32_t steps,
           " is not a number above 0");
   switch (found->first) {
     case SamplerKind::kEuler:
-      return std::make_unique<Euler>(steps, shift);
+      return std::make_unique<Euler>(shifted_times(steps, shift, 0.0));
     case SamplerKind::kUniPc:
       return std::make_unique<UniPc>(steps, shift);
   }
   TWILL_ASSERT(false);
   return nullptr;
+}
+
+std::unique_ptr<Sampler> make_euler(std::vector<double> t) {
+  for (std::size_t i = 0; i < t.size(); ++i) {
+    require(t[i] > 0.0 && t[i] <= 1.0 && (i == 0 || t[i] < t[i - 1]), ErrorCode::kUsage, "t ", t[i],
+            " of step ", i, ": times descend within (0, 1]");
+  }
+  require(!t.empty(), ErrorCode::kUsage, "no times to step through");
+  t.push_back(0.0);
+  return std::make_unique<Euler>(std::move(t));
 }
 
 }  // namespace twill::engine

@@ -34,31 +34,65 @@ KeptQuality::KeptQuality(const Session& session, const std::filesystem::path& wo
   }
 }
 
+std::string KeptQuality::key_of(const std::string& attention, const EncodedPrompt& prompt,
+                                std::int64_t seed) {
+  return concat(hex(hash_text(attention)), " ", seed, " ", prompt.text);
+}
+
+std::optional<ClipQuality> KeptQuality::find(const Plan& plan, const EncodedPrompt& prompt,
+                                             std::int64_t seed) const {
+  Plan bare = plan;
+  bare.profile = nullptr;
+  const auto found = kept_.find(key_of(plan_to_json(bare), prompt, seed));
+  return found == kept_.end() ? std::nullopt : std::optional(found->second);
+}
+
 ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& prompt, std::int64_t seed,
                                  const std::string& stage) {
   auto bare = std::make_shared<Plan>(plan);
   bare->profile = nullptr;
-  const std::string key = concat(hex(hash_text(plan_to_json(*bare))), " ", seed, " ", prompt.text);
-  if (const auto found = kept_.find(key); found != kept_.end()) {
+  const std::string key = plan_to_json(*bare);
+  if (const auto found = kept_.find(key_of(key, prompt, seed)); found != kept_.end()) {
     return found->second;
   }
-  const at::Tensor dense = dense_clip(prompt, seed, stage);
   engine::PlanAttention sparse(bare, session_.layout(), session_.clip().threads);
-  const Denoised denoised = session_.denoise(prompt, seed, sparse, stage);
-  const ClipQuality quality =
-      compare(dense, session_.decode(denoised.latents, concat("decode ", stage)));
+  const ClipQuality quality = make_and_compare(sparse, prompt, seed, stage);
   for (const auto& [reason, calls] : sparse.counts().fallback) {
     throw Error(
         ErrorCode::kUnsupported,
         concat(stage, ": ", calls, " attention calls ran dense against the plan: ", reason));
   }
+  keep(key_of(key, prompt, seed), quality);
+  return quality;
+}
+
+ClipQuality KeptQuality::make_and_compare(engine::SelfAttention& attention,
+                                          const EncodedPrompt& prompt, std::int64_t seed,
+                                          const std::string& stage) {
+  const at::Tensor dense = dense_clip(prompt, seed, stage);
+  const Denoised denoised = session_.denoise(prompt, seed, attention, stage);
+  return compare(dense, session_.decode(denoised.latents, concat("decode ", stage)));
+}
+
+ClipQuality KeptQuality::measure(engine::SelfAttention& attention, const std::string& key,
+                                 const EncodedPrompt& prompt, std::int64_t seed,
+                                 const std::string& stage) {
+  const std::string kept = key_of(key, prompt, seed);
+  if (const auto found = kept_.find(kept); found != kept_.end()) {
+    return found->second;
+  }
+  const ClipQuality quality = make_and_compare(attention, prompt, seed, stage);
+  keep(kept, quality);
+  return quality;
+}
+
+void KeptQuality::keep(const std::string& key, const ClipQuality& quality) {
   kept_[key] = quality;
   json stored = json::object();
   for (const auto& [name, value] : kept_) {
     stored[name] = {{"psnr_db", number(value.psnr_db)}, {"ssim", value.ssim}};
   }
   write_text(file_, stored.dump(1));
-  return quality;
 }
 
 at::Tensor KeptQuality::dense_clip(const EncodedPrompt& prompt, std::int64_t seed,

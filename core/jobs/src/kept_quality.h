@@ -26,8 +26,19 @@ class KeptQuality {
   // Throws Error(kUnsupported) when attention calls ran dense against the plan.
   ClipQuality measure(const Plan& plan, const EncodedPrompt& prompt, std::int64_t seed,
                       const std::string& stage);
+  // Of any attention; `key` tells it from all others.
+  ClipQuality measure(engine::SelfAttention& attention, const std::string& key,
+                      const EncodedPrompt& prompt, std::int64_t seed, const std::string& stage);
+  // Measured before.
+  std::optional<ClipQuality> find(const Plan& plan, const EncodedPrompt& prompt,
+                                  std::int64_t seed) const;
 
  private:
+  static std::string key_of(const std::string& attention, const EncodedPrompt& prompt,
+                            std::int64_t seed);
+  void keep(const std::string& key, const ClipQuality& quality);
+  ClipQuality make_and_compare(engine::SelfAttention& attention, const EncodedPrompt& prompt,
+                               std::int64_t seed, const std::string& stage);
   at::Tensor dense_clip(const EncodedPrompt& prompt, std::int64_t seed, const std::string& stage);
 
   const Session& session_;

@@ -9,6 +9,7 @@
 #include "files.h"
 #include "json.h"
 #include "kept_quality.h"
+#include "oracle_attention.h"
 #include "profile_files.h"
 #include "session.h"
 #include "solving.h"
@@ -19,6 +20,23 @@ namespace twill::jobs {
 namespace {
 
 namespace fs = std::filesystem;
+
+ClipQuality mean_quality(const std::vector<ClipQuality>& all) {
+  ClipQuality mean;
+  for (const ClipQuality& quality : all) {
+    mean.psnr_db += quality.psnr_db / static_cast<double>(all.size());
+    mean.ssim += quality.ssim / static_cast<double>(all.size());
+  }
+  return mean;
+}
+
+// One way to spend the density: a plan, or the oracle.
+struct Contestant {
+  std::string name;
+  double density = 1.0;
+  std::optional<Plan> plan;
+  OracleAttention::Options oracle;
+};
 
 class Comparison {
  public:
@@ -36,36 +54,58 @@ class Comparison {
     }
   }
 
-  PolicyResult run(search::Policy policy) {
-    PolicyResult result{.policy = policy};
-    const std::string name(search::policy_name(policy));
-    std::vector<search::SolveResult> best;
+  // Empty: the oracle.
+  PolicyResult run(std::optional<search::Policy> policy) {
+    PolicyResult result{.policy = std::string(policy ? search::policy_name(*policy) : kOracleName)};
+    std::vector<Contestant> best;
     double best_db = 0.0;
-    for (const std::int32_t steps : options_.dense_first_steps) {
-      std::vector<search::SolveResult> plans = solve_with(policy, steps);
+    const auto attempt = [&](const DenseParts& parts) {
+      const auto known = std::any_of(result.tuning.begin(), result.tuning.end(),
+                                     [&](const TunedParts& tuned) { return tuned.parts == parts; });
+      std::vector<Contestant> plans =
+          known ? std::vector<Contestant>() : contestants(policy, parts);
       if (plans.empty()) {
-        continue;  // so many dense steps alone are over the budget
+        return;  // so many dense parts alone are over the budget
       }
       result.tuning.push_back(
-          tune(plans.front().plan, concat(name, ", ", steps, " dense steps, tuning")));
-      if (best.empty() || result.tuning.back().psnr_db > best_db) {
+          {.parts = parts,
+           .quality =
+               tune(plans.front(), concat(result.policy, ", ", describe(parts), ", tuning"))});
+      if (best.empty() || result.tuning.back().quality.psnr_db > best_db) {
         best = std::move(plans);
-        best_db = result.tuning.back().psnr_db;
-        result.dense_first_steps = steps;
+        best_db = result.tuning.back().quality.psnr_db;
+        result.parts = parts;
       }
+    };
+    if (policy == search::Policy::kSolver) {
+      attempt({});
     }
-    require(!best.empty(), ErrorCode::kUsage, "density ", options_.density,
-            " is too low for every number of dense first steps");
+    for (const std::int32_t steps : options_.dense_first_steps) {
+      attempt({.first_steps = steps, .last_steps = 0});
+    }
+    for (const std::int32_t steps : options_.dense_last_steps) {
+      DenseParts parts = result.parts;
+      parts.last_steps = steps;
+      attempt(parts);
+    }
+    for (const std::int32_t layers : options_.dense_first_layers) {
+      DenseParts parts = result.parts;
+      parts.first_layers = layers;
+      attempt(parts);
+    }
+    if (best.empty()) {
+      return result;  // its patterns do not go below this density
+    }
     std::size_t chosen = 0;
     result.variants = {best_db};
     for (std::size_t i = 1; i < best.size(); ++i) {
       result.variants.push_back(
-          tune(best[i].plan, concat(name, ", choice ", i + 1, ", tuning")).psnr_db);
+          tune(best[i], concat(result.policy, ", choice ", i + 1, ", tuning")).psnr_db);
       chosen = result.variants[i] > result.variants[chosen] ? i : chosen;
     }
-    result.choice = best[chosen].plan.name;
+    result.choice = best[chosen].name;
     result.density = best[chosen].density;
-    result.quality = measure(best[chosen].plan, prompts_, options_.seed, name);
+    result.quality = measure(best[chosen], prompts_, options_.seed, result.policy);
     std::vector<double> psnr;
     for (const ClipQuality& quality : result.quality) {
       psnr.push_back(quality.psnr_db);
@@ -77,41 +117,86 @@ class Comparison {
   }
 
  private:
-  // The policy's own choice first; none when so many dense steps alone are over the budget.
-  std::vector<search::SolveResult> solve_with(search::Policy policy,
-                                              std::int32_t dense_steps) const {
-    if (static_cast<double>(dense_steps) >=
-        options_.density * static_cast<double>(session_.steps())) {
+  static std::string describe(const DenseParts& parts) {
+    return parts.first_steps ? concat(*parts.first_steps, "+", parts.last_steps.value_or(0),
+                                      " dense steps, ", parts.first_layers, " dense layers")
+                             : concat("free dense steps, ", parts.first_layers, " dense layers");
+  }
+
+  // The policy's own choice first; none when the dense parts alone are over the budget.
+  std::vector<Contestant> contestants(std::optional<search::Policy> policy,
+                                      const DenseParts& parts) const {
+    const auto steps = static_cast<double>(session_.steps());
+    const double layers = [&] {
+      double sum = 0.0;
+      for (const StackShape& stack : profile_->model.stacks) {
+        sum += stack.layers;
+      }
+      return sum;
+    }();
+    const double dense_steps =
+        static_cast<double>(parts.first_steps.value_or(0) + parts.last_steps.value_or(0)) / steps;
+    const double dense = dense_steps + (1.0 - dense_steps) * parts.first_layers / layers;
+    if (dense >= options_.density || dense_steps >= 1.0) {
       return {};
     }
-    const SolveOptions solve_options{.policy = policy,
+    if (!policy) {
+      Contestant oracle{.name = std::string(kOracleName), .density = options_.density};
+      oracle.oracle = {.share = (options_.density - dense) / (1.0 - dense),
+                       .dense_t = dense_times(parts),
+                       .dense_first_layers = parts.first_layers};
+      return {oracle};
+    }
+    const SolveOptions solve_options{.policy = *policy,
                                      .budget = options_.density,
                                      .segments = options_.segments,
-                                     .dense_first_steps = dense_steps,
-                                     .dense_last_steps = 0};
-    return solve_plans(profile_, session_.step_t(), solve_options,
-                       static_cast<std::size_t>(options_.variants));
-  }
-
-  ClipQuality tune(const Plan& plan, const std::string& name) {
-    return mean_quality(measure(plan, tuning_, options_.tuning_seed, name));
-  }
-
-  static ClipQuality mean_quality(const std::vector<ClipQuality>& all) {
-    ClipQuality mean;
-    for (const ClipQuality& quality : all) {
-      mean.psnr_db += quality.psnr_db / static_cast<double>(all.size());
-      mean.ssim += quality.ssim / static_cast<double>(all.size());
+                                     .dense_first_steps = parts.first_steps,
+                                     .dense_last_steps = parts.last_steps,
+                                     .dense_first_layers = parts.first_layers};
+    std::vector<Contestant> plans;
+    try {
+      for (search::SolveResult& result : solve_plans(profile_, session_.step_t(), solve_options,
+                                                     static_cast<std::size_t>(options_.variants))) {
+        plans.push_back(
+            {.name = result.plan.name, .density = result.density, .plan = std::move(result.plan)});
+      }
+    } catch (const Error& error) {
+      // Rules whose cheapest patterns do not fit into what the dense parts leave.
+      if (error.code() != ErrorCode::kUsage) {
+        throw;
+      }
     }
-    return mean;
+    return plans;
   }
 
-  std::vector<ClipQuality> measure(const Plan& plan, const std::vector<EncodedPrompt>& prompts,
+  std::vector<double> dense_times(const DenseParts& parts) const {
+    const std::vector<double>& t = session_.step_t();
+    std::vector<double> dense(t.begin(), t.begin() + parts.first_steps.value_or(0));
+    dense.insert(dense.end(), t.end() - parts.last_steps.value_or(0), t.end());
+    return dense;
+  }
+
+  ClipQuality tune(const Contestant& contestant, const std::string& name) {
+    return mean_quality(measure(contestant, tuning_, options_.tuning_seed, name));
+  }
+
+  std::vector<ClipQuality> measure(const Contestant& contestant,
+                                   const std::vector<EncodedPrompt>& prompts,
                                    std::int64_t first_seed, const std::string& name) {
     std::vector<ClipQuality> all;
     for (std::size_t i = 0; i < prompts.size(); ++i) {
-      all.push_back(quality_.measure(plan, prompts[i], first_seed + static_cast<std::int64_t>(i),
-                                     concat(name, " ", i + 1, " of ", prompts.size())));
+      const std::int64_t seed = first_seed + static_cast<std::int64_t>(i);
+      const std::string stage = concat(name, " ", i + 1, " of ", prompts.size());
+      if (contestant.plan) {
+        all.push_back(quality_.measure(*contestant.plan, prompts[i], seed, stage));
+      } else {
+        OracleAttention oracle(contestant.oracle);
+        all.push_back(quality_.measure(
+            oracle,
+            concat("oracle ", contestant.oracle.share, " ", contestant.oracle.dense_first_layers,
+                   " ", json(contestant.oracle.dense_t).dump()),
+            prompts[i], seed, stage));
+      }
     }
     return all;
   }
@@ -127,6 +212,9 @@ class Comparison {
 void add_differences(std::vector<PolicyResult>& policies) {
   const PolicyResult& solver = policies.front();
   for (PolicyResult& policy : policies) {
+    if (policy.quality.empty()) {
+      continue;
+    }
     std::vector<double> differences;
     for (std::size_t i = 0; i < policy.quality.size(); ++i) {
       differences.push_back(solver.quality[i].psnr_db - policy.quality[i].psnr_db);
@@ -147,8 +235,12 @@ PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl
           "no number of dense first steps to try");
   require(options.variants >= 1 && options.variants <= 64, ErrorCode::kUsage, "variants ",
           options.variants, " is not in 1..64");
-  for (const std::int32_t steps : options.dense_first_steps) {
-    require(steps >= 0, ErrorCode::kUsage, "dense first steps ", steps, " is negative");
+  for (const auto& [name, values] : {std::pair("dense first steps", &options.dense_first_steps),
+                                     std::pair("dense last steps", &options.dense_last_steps),
+                                     std::pair("dense layers", &options.dense_first_layers)}) {
+    for (const std::int32_t value : *values) {
+      require(value >= 0, ErrorCode::kUsage, name, " ", value, " is negative");
+    }
   }
   check_can_write(options.out);
   const fs::path work = options.work.empty() ? options.out.parent_path() /
@@ -162,16 +254,43 @@ PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl
       .device = session.device(),
       .dtype = session.dtype()};
   report.options.clip = session.clip();
-  std::vector<std::int32_t>& steps = report.options.dense_first_steps;
-  std::sort(steps.begin(), steps.end());
+  for (std::vector<std::int32_t>* values :
+       {&report.options.dense_first_steps, &report.options.dense_last_steps,
+        &report.options.dense_first_layers}) {
+    std::sort(values->begin(), values->end());
+  }
   Comparison comparison(report.options, session, work);
   for (const auto& [policy, name] : search::kPolicyNames) {
     report.policies.push_back(comparison.run(policy));
+    require(policy != search::Policy::kSolver || !report.policies.back().quality.empty(),
+            ErrorCode::kUsage, "density ", options.density, " is below what the solver reaches");
+  }
+  if (options.oracle) {
+    report.policies.push_back(comparison.run(std::nullopt));
   }
   add_differences(report.policies);
   write_text(options.out, to_json(report));
   return report;
 }
+
+namespace {
+
+std::string parts_text(const DenseParts& parts) {
+  return concat(parts.first_steps ? std::to_string(*parts.first_steps) : "free", "+",
+                parts.last_steps ? std::to_string(*parts.last_steps) : "free", ", ",
+                parts.first_layers);
+}
+
+json parts_json(const DenseParts& parts) {
+  const auto steps = [](const std::optional<std::int32_t>& count) {
+    return count ? json(*count) : json("free");
+  };
+  return {{"dense_first_steps", steps(parts.first_steps)},
+          {"dense_last_steps", steps(parts.last_steps)},
+          {"dense_first_layers", parts.first_layers}};
+}
+
+}  // namespace
 
 std::string describe(const PoliciesReport& report) {
   const auto cell = [](const std::string& text, std::size_t width) {
@@ -183,14 +302,19 @@ std::string describe(const PoliciesReport& report) {
     return cell(text, width);
   };
   std::string text =
-      "policy          dense steps  density   PSNR  worst    SSIM  behind the solver (95 %)\n";
+      "policy          dense steps, layers  density   PSNR  worst    SSIM  behind the solver (95 "
+      "%)\n";
   for (const PolicyResult& policy : report.policies) {
-    const std::string name(search::policy_name(policy.policy));
+    const std::string& name = policy.policy;
     text += name + std::string(name.size() < 16 ? 16 - name.size() : 0, ' ');
-    text += cell(std::to_string(policy.dense_first_steps), 11) + number_cell(policy.density, 3, 9) +
+    if (policy.quality.empty()) {
+      text += "  no plan of this rule at this density\n";
+      continue;
+    }
+    text += cell(parts_text(policy.parts), 19) + number_cell(policy.density, 3, 9) +
             number_cell(policy.psnr_db, 2, 7) + number_cell(policy.psnr_db_worst, 2, 7) +
             number_cell(policy.ssim, 4, 8);
-    if (policy.policy != search::Policy::kSolver) {
+    if (&policy != &report.policies.front()) {
       text += number_cell(policy.behind_db, 2, 7) + " dB (" +
               number_cell(policy.behind_db_low, 2, 0) + " to " +
               number_cell(policy.behind_db_high, 2, 0) + ")";
@@ -207,10 +331,11 @@ std::string to_json(const PoliciesReport& report) {
   json policies = json::array();
   for (const PolicyResult& policy : report.policies) {
     json tuning = json::array();
-    for (std::size_t i = 0; i < policy.tuning.size(); ++i) {
-      tuning.push_back({{"dense_first_steps", report.options.dense_first_steps[i]},
-                        {"psnr_db", number(policy.tuning[i].psnr_db)},
-                        {"ssim", policy.tuning[i].ssim}});
+    for (const TunedParts& tuned : policy.tuning) {
+      json row = parts_json(tuned.parts);
+      row["psnr_db"] = number(tuned.quality.psnr_db);
+      row["ssim"] = tuned.quality.ssim;
+      tuning.push_back(std::move(row));
     }
     json rows = json::array();
     for (std::size_t i = 0; i < policy.quality.size(); ++i) {
@@ -219,8 +344,9 @@ std::string to_json(const PoliciesReport& report) {
                       {"ssim", policy.quality[i].ssim}});
     }
     policies.push_back(
-        {{"policy", search::policy_name(policy.policy)},
-         {"dense_first_steps", policy.dense_first_steps},
+        {{"policy", policy.policy},
+         {"dense", parts_json(policy.parts)},
+         {"choice", policy.choice},
          {"density", policy.density},
          {"psnr_db", number(policy.psnr_db)},
          {"psnr_db_worst", number(policy.psnr_db_worst)},

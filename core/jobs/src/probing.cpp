@@ -72,8 +72,8 @@ search::Calibration calibrate_time_weight(const Session& session,
     const ClipQuality found =
         quality.measure(plan, prompt, seed, concat("probe ", bin + 1, " of ", edges.size() - 1));
     measured.push_back(
-        {.error_by_time =
-             search::error_by_time(*profile, plan, search::forwards_at(session.step_t()), edges),
+        {.error_by_time = search::error_by_time(*profile, plan,
+                                                search::forwards_of_run(session.step_t()), edges),
          .clip_mse = std::max(kLeastMse, 255.0 * 255.0 * std::pow(10.0, -found.psnr_db / 10.0))});
   }
   return search::calibrate(measured, edges);

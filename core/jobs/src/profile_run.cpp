@@ -4,6 +4,7 @@
 #include "profile_run.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "clip_files.h"
@@ -11,6 +12,7 @@
 #include "meter.h"
 #include "profiling.h"
 #include "solving.h"
+#include "twill/plan/plan_io.h"
 #include "twill/search/candidates.h"
 #include "twill/search/profiler.h"
 
@@ -32,62 +34,83 @@ std::vector<double> times_at(const std::vector<double>& step_t,
   return t;
 }
 
-// Denoises dense and profiles `points`, the steps of the profiler's times. Returns the latents of a
-// whole clip; nothing when units were kept, so that the loop ended early or did not begin.
-std::optional<at::Tensor> profile_clip(const Session& session, search::Profiler& profiler,
-                                       const std::vector<std::int64_t>& points, std::int32_t prompt,
-                                       const EncodedPrompt& encoded, std::int64_t seed,
-                                       std::int64_t steps, const std::string& stage,
-                                       KeptSeconds& seconds, ProfilingTimes& times) {
-  const auto missing_at = [&](std::int64_t step) -> std::optional<std::int32_t> {
-    const auto found = std::find(points.begin(), points.end(), step);
-    const auto point = static_cast<std::int32_t>(found - points.begin());
-    return found == points.end() || profiler.done(point, prompt) ? std::nullopt
-                                                                 : std::optional(point);
+// What one clip is to be profiled for.
+struct ClipTask {
+  std::vector<double> t;  // of the clip's steps, all profiled
+  std::int32_t prompt = 0;
+  std::int64_t seed = 0;
+  std::string stage;
+};
+
+// Denoises with `inner` as far as units are missing.
+void profile_clip(const Session& session, engine::SelfAttention& inner, search::Profiler& profiler,
+                  const ClipTask& task, const EncodedPrompt& encoded, KeptSeconds& seconds,
+                  ProfilingTimes& times) {
+  const auto missing = [&](std::int64_t step) {
+    return !profiler.done(static_cast<std::int32_t>(step), task.prompt);
   };
   std::int64_t last = -1;
-  for (const std::int64_t step : points) {
-    last = missing_at(step) ? step : last;
+  for (std::int64_t step = 0; step < std::ssize(task.t); ++step) {
+    last = missing(step) ? step : last;
   }
   if (last < 0) {
-    return std::nullopt;
+    return;
   }
-  ProfilingAttention attention(profiler);
+  ProfilingAttention attention(profiler, inner);
   Clock::time_point begin = Clock::now();
   Clock::time_point step_begin = begin;
   double profiled = 0.0;
-  const LoopOptions loop{.steps = steps,
-                         .stop_after = last + 1,
-                         .before =
-                             [&](std::int64_t step) {
-                               step_begin = Clock::now();
-                               if (const std::optional<std::int32_t> point = missing_at(step)) {
-                                 attention.watch(*point, prompt);
-                               }
-                             },
-                         .after =
-                             [&](std::int64_t step) {
-                               if (missing_at(step)) {
-                                 const double profile = attention.seconds() - profiled;
-                                 profiled += profile;
-                                 times.profile += profile;
-                                 times.forwards += seconds_since(step_begin) - profile;
-                                 attention.finish();
-                                 seconds.add(seconds_since(begin));
-                                 begin = Clock::now();
-                               }
-                             }};
-  const at::Tensor latents = session.denoise(encoded, seed, attention, stage, loop).latents;
-  return last + 1 == steps ? std::optional(latents) : std::nullopt;
+  const auto before = [&](std::int64_t step) {
+    step_begin = Clock::now();
+    if (missing(step)) {
+      attention.watch(static_cast<std::int32_t>(step), task.prompt);
+    }
+  };
+  const auto after = [&](std::int64_t step) {
+    if (missing(step)) {
+      const double profile = attention.seconds() - profiled;
+      profiled += profile;
+      times.profile += profile;
+      times.forwards += seconds_since(step_begin) - profile;
+      attention.finish();
+      seconds.add(seconds_since(begin));
+      begin = Clock::now();
+    }
+  };
+  session.denoise(encoded, task.seed, attention, task.stage,
+                  {.t = task.t, .stop_after = last + 1, .before = before, .after = after});
 }
 
 }  // namespace
 
-std::vector<std::int64_t> profiled_steps(std::int64_t steps, std::int32_t points) {
+std::vector<std::int64_t> spread_steps(std::int64_t steps, std::int32_t points) {
   std::vector<std::int64_t> chosen;
   const std::int64_t count = std::min<std::int64_t>(points, steps);
   for (std::int64_t i = 0; i < count; ++i) {
     chosen.push_back(count == 1 ? 0 : (2 * i * (steps - 1) + count - 1) / (2 * (count - 1)));
+  }
+  return chosen;
+}
+
+std::vector<std::int64_t> profiled_steps(const std::vector<double>& step_t, std::int32_t points) {
+  const auto steps = std::ssize(step_t);
+  const std::int64_t count = std::min<std::int64_t>(points, steps);
+  if (count < 2) {
+    return spread_steps(steps, points);
+  }
+  const search::TimeWeight weight = search::default_time_weight();
+  std::vector<double> before;  // weight of the steps up to each one
+  for (const double t : step_t) {
+    before.push_back((before.empty() ? 0.0 : before.back()) + std::sqrt(weight.at(t)));
+  }
+  std::vector<std::int64_t> chosen{0};
+  for (std::int64_t i = 1; i < count; ++i) {
+    const double share = static_cast<double>(i) / static_cast<double>(count - 1);
+    const double wanted = before.front() + share * (before.back() - before.front());
+    const auto found = std::lower_bound(before.begin(), before.end(), wanted - 1e-9);
+    // Each step once, and room for those that come.
+    chosen.push_back(
+        std::clamp<std::int64_t>(found - before.begin(), chosen.back() + 1, steps - count + i));
   }
   return chosen;
 }
@@ -140,24 +163,23 @@ std::vector<Pattern> ProfileRun::candidates(const EncodedPrompt& prompt) {
   search::CandidateOptions offered;
   if (options_.map_size > 0) {
     const std::int64_t steps = std::min(kMapSteps, session_.steps());
-    const std::vector<std::int64_t> all = profiled_steps(steps, static_cast<std::int32_t>(steps));
-    search::Profiler profiler(
-        {.model = session_.model().shape(),
-         .layout = session_.layout(),
-         .candidates = {dense()},
-         .t = times_at(sampler_t(*session_.clip().sampler, static_cast<std::int32_t>(steps),
-                                 *session_.clip().shift),
-                       all),
-         .prompts = {prompt.text},
-         .seeds = {options_.seed},
-         .map_size = options_.map_size,
-         .threads = session_.clip().threads,
-         .folder = work_ / concat("maps-", key_),
-         .provenance = provenance_},
-        session_.control().stop);
+    const std::vector<double> t = sampler_t(
+        *session_.clip().sampler, static_cast<std::int32_t>(steps), *session_.clip().shift);
+    search::Profiler profiler({.model = session_.model().shape(),
+                               .layout = session_.layout(),
+                               .candidates = {dense()},
+                               .t = t,
+                               .prompts = {prompt.text},
+                               .seeds = {options_.seed},
+                               .map_size = options_.map_size,
+                               .threads = session_.clip().threads,
+                               .folder = work_ / concat("maps-", key_),
+                               .provenance = provenance_},
+                              session_.control().stop);
     ProfilingTimes map_times;  // of a clip of its own
-    profile_clip(session_, profiler, all, 0, prompt, options_.seed, steps, "attention maps",
-                 seconds_, map_times);
+    profile_clip(session_, *session_.dense_by_kernel(), profiler,
+                 {.t = t, .seed = options_.seed, .stage = "attention maps"}, prompt, seconds_,
+                 map_times);
     offered.stripes =
         search::stripe_candidates(profiler.mean_maps(), session_.model().shape().heads_total(),
                                   options_.map_size, session_.layout());
@@ -166,7 +188,24 @@ std::vector<Pattern> ProfileRun::candidates(const EncodedPrompt& prompt) {
 }
 
 Profile ProfileRun::run(const std::vector<EncodedPrompt>& prompts) {
-  const std::vector<std::int64_t> points = profiled_steps(session_.steps(), options_.points);
+  return profile(prompts, *session_.dense_by_kernel(), key_, provenance_);
+}
+
+Profile ProfileRun::run_along(const std::vector<EncodedPrompt>& prompts, const Plan& plan) {
+  auto bare = std::make_shared<Plan>(plan);
+  bare->profile = nullptr;
+  const std::string hash = hex(hash_text(plan_to_json(*bare)));
+  std::map<std::string, std::string> provenance = provenance_;
+  provenance["trajectory"] = concat("of the plan ", hash);
+  engine::PlanAttention sparse(bare, session_.layout(), session_.clip().threads);
+  return profile(prompts, sparse, concat(key_, "-", hash), provenance);
+}
+
+Profile ProfileRun::profile(const std::vector<EncodedPrompt>& prompts,
+                            engine::SelfAttention& attention, const std::string& key,
+                            const std::map<std::string, std::string>& provenance) {
+  const std::vector<double> t =
+      times_at(session_.step_t(), profiled_steps(session_.step_t(), options_.points));
   std::vector<std::int64_t> seeds;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     seeds.push_back(options_.seed + static_cast<std::int64_t>(i));
@@ -174,24 +213,21 @@ Profile ProfileRun::run(const std::vector<EncodedPrompt>& prompts) {
   search::Profiler profiler({.model = session_.model().shape(),
                              .layout = session_.layout(),
                              .candidates = candidates(prompts.front()),
-                             .t = times_at(session_.step_t(), points),
+                             .t = t,
                              .prompts = options_.prompts,
                              .seeds = seeds,
                              .map_size = options_.map_size,
                              .threads = session_.clip().threads,
-                             .folder = work_ / concat("profile-", key_),
-                             .provenance = provenance_},
+                             .folder = work_ / concat("profile-", key),
+                             .provenance = provenance},
                             session_.control().stop);
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    const std::string number = concat("prompt ", i + 1, " of ", prompts.size());
-    const std::optional<at::Tensor> latents =
-        profile_clip(session_, profiler, points, static_cast<std::int32_t>(i), prompts[i], seeds[i],
-                     session_.steps(), "profile " + number, seconds_, times_);
-    // Probes are compared with the first prompt's clip.
-    if (i == 0 && options_.probes > 0 && latents) {
-      DenseClips(work_, session_)
-          .keep(prompts[i].text, seeds[i], session_.decode(*latents, "decode " + number));
-    }
+    profile_clip(session_, attention, profiler,
+                 {.t = t,
+                  .prompt = static_cast<std::int32_t>(i),
+                  .seed = seeds[i],
+                  .stage = concat("profile prompt ", i + 1, " of ", prompts.size())},
+                 prompts[i], seconds_, times_);
   }
   return profiler.finish();
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,8 +16,11 @@
 
 namespace twill::jobs {
 
-// Steps spread over the run, the first and the last among them, ascending.
-std::vector<std::int64_t> profiled_steps(std::int64_t steps, std::int32_t points);
+// Steps spread evenly over the run, the first and the last among them, ascending.
+std::vector<std::int64_t> spread_steps(std::int64_t steps, std::int32_t points);
+// The same, but closer together where errors count more: the stretches between them have equal sums
+// of the square root of the default weight of t.
+std::vector<std::int64_t> profiled_steps(const std::vector<double>& step_t, std::int32_t points);
 
 // Seconds of work that were spent so far, kept in a file: those of stopped runs count too.
 class KeptSeconds {
@@ -44,6 +48,8 @@ class ProfileRun {
   // First attention maps, from a dense clip of the first prompt with few steps: they say which
   // stripes are candidates. Then all prompts. A unit that is kept is not measured again.
   Profile run(const std::vector<EncodedPrompt>& prompts);
+  // The same candidates once more while `plan` runs.
+  Profile run_along(const std::vector<EncodedPrompt>& prompts, const Plan& plan);
 
   // Of the clips with the profiling in them, those of stopped runs too.
   double seconds() const;
@@ -52,6 +58,8 @@ class ProfileRun {
 
  private:
   std::vector<Pattern> candidates(const EncodedPrompt& prompt);
+  Profile profile(const std::vector<EncodedPrompt>& prompts, engine::SelfAttention& attention,
+                  const std::string& key, const std::map<std::string, std::string>& provenance);
 
   const Session& session_;
   const SearchOptions& options_;

@@ -48,7 +48,7 @@ void ProfilingAttention::finish() {
 
 at::Tensor ProfilingAttention::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                    const engine::AttentionSite& site) {
-  at::Tensor out = dense_.run(q, k, v, site);
+  at::Tensor out = inner_.run(q, k, v, site);
   if (!unit_) {
     return out;
   }

@@ -18,10 +18,11 @@ namespace twill::jobs {
 // Throws Error(kUnsupported) for a dtype that no kernel takes.
 kernels::Dtype kernel_dtype(c10::ScalarType dtype);
 
-// Runs dense; while a unit is watched, its calls go to the profiler with their gains.
+// Runs `inner`; while a unit is watched, its calls go to the profiler with their gains.
 class ProfilingAttention final : public engine::SelfAttention {
  public:
-  explicit ProfilingAttention(search::Profiler& profiler) : profiler_(profiler) {}
+  ProfilingAttention(search::Profiler& profiler, engine::SelfAttention& inner)
+      : profiler_(profiler), inner_(inner) {}
 
   // The forwards until finish() are those of this unit: one a branch of the guidance.
   void watch(std::int32_t t_index, std::int32_t prompt);
@@ -41,7 +42,7 @@ class ProfilingAttention final : public engine::SelfAttention {
   };
 
   search::Profiler& profiler_;
-  engine::DenseAttention dense_;
+  engine::SelfAttention& inner_;
   std::optional<Unit> unit_;
   double seconds_ = 0.0;
 };

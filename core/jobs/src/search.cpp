@@ -16,6 +16,7 @@
 #include "search_record.h"
 #include "session.h"
 #include "solving.h"
+#include "target_loop.h"
 #include "twill/plan/plan_io.h"
 
 namespace twill::jobs {
@@ -74,6 +75,21 @@ void check_solve_options(const SolveOptions& options) {
                                     std::pair("dense last steps", options.dense_last_steps)}) {
     require(!steps || *steps >= 0, ErrorCode::kUsage, name, " ", steps.value_or(0), " is negative");
   }
+  require(options.dense_first_layers >= 0, ErrorCode::kUsage, "dense first layers ",
+          options.dense_first_layers, " is negative");
+}
+
+void check_target(const Target& target) {
+  require(!target.min_psnr_db || !target.min_speedup, ErrorCode::kUsage,
+          "a least PSNR and a least speed-up at once; give one of them");
+  require(!target.min_psnr_db || (*target.min_psnr_db > 0.0 && *target.min_psnr_db <= 80.0),
+          ErrorCode::kUsage, "least PSNR ", target.min_psnr_db.value_or(0.0),
+          " is not in (0, 80] dB");
+  require(!target.min_speedup || (*target.min_speedup > 0.0 && *target.min_speedup <= 1000.0),
+          ErrorCode::kUsage, "least speed-up ", target.min_speedup.value_or(0.0),
+          " is not in (0, 1000]");
+  require(target.most_tries >= 1 && target.most_tries <= 32, ErrorCode::kUsage, "tries ",
+          target.most_tries, " is not in 1..32");
 }
 
 SearchResult search(const SearchOptions& options, const JobControl& control) {
@@ -85,6 +101,7 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
           options.map_size, " is not in 0..256");
   require(options.probes >= 0 && options.probes <= 64, ErrorCode::kUsage, "probes ", options.probes,
           " is not in 0..64");
+  check_target(options.target);
   check_can_write(options.out);
   const fs::path work = options.work.empty() ? options.out.parent_path() /
                                                    concat(options.out.stem().string(), ".work")
@@ -116,10 +133,30 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
     profile->cost =
         measure_costs(*profile, session.device(), session.dtype(), session.clip().threads, control);
   }
-  Meter meter(control, "solve", 1);
-  meter.check_stop();
-  SearchResult result = finish(solve_plan(profile, session.step_t(), options.solve), options.out);
-  meter.advance();
+  const auto solve_once = [&] {
+    Meter meter(control, "solve", 1);
+    meter.check_stop();
+    search::SolveResult solved = solve_plan(profile, session.step_t(), options.solve);
+    meter.advance();
+    return solved;
+  };
+  if (options.sparse_trajectory) {
+    const search::SolveResult first = solve_once();
+    auto again = std::make_shared<Profile>(run.run_along(prompts, first.plan));
+    again->cost = profile->cost;
+    again->provenance.insert(profile->provenance.begin(), profile->provenance.end());
+    profile = std::move(again);
+  }
+  SearchResult result;
+  if (options.target.min_psnr_db || options.target.min_speedup) {
+    const Clock::time_point before_loop = Clock::now();
+    LoopResult loop = close_the_loop(session, profile, options, prompts, work);
+    result = finish(std::move(loop.solved), options.out);
+    result.tries = std::move(loop.tries);
+    result.target_seconds = seconds_since(before_loop);
+  } else {
+    result = finish(solve_once(), options.out);
+  }
   result.clips_seconds = run.seconds();
   result.profiling_share = run.profiling_share();
   result.search_seconds = loaded_seconds + result.clips_seconds + seconds_since(after_clips);
@@ -155,18 +192,34 @@ std::string describe(const SearchResult& result) {
   }
   char density[16];
   std::snprintf(density, sizeof density, "%.3f", result.density);
+  std::string tries;
+  for (const TargetTry& tried : result.tries) {
+    char line[96];
+    std::snprintf(line, sizeof line, "tried density %.3f: %.2f %s%s\n", tried.density,
+                  tried.speedup > 0.0 ? tried.speedup : tried.psnr_db,
+                  tried.speedup > 0.0 ? "x" : "dB", tried.holds ? "" : ", too low");
+    tries += line;
+  }
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.1f", result.search_seconds);
   return concat(result.plan.string(), ": density ", density, ", ", result.segments, " segments, ",
                 result.dense_first_steps, " dense first and ", result.dense_last_steps,
                 " dense last steps\nheads of the widest sparse segment: ",
-                kinds.empty() ? "all dense" : kinds, "\n", seconds, " s\n");
+                kinds.empty() ? "all dense" : kinds, "\n", tries, seconds, " s\n");
 }
 
 std::string to_json(const SearchResult& result) {
   json heads = json::object();
   for (const auto& [name, count] : result.heads) {
     heads[name] = count;
+  }
+  json tries = json::array();
+  for (const TargetTry& tried : result.tries) {
+    tries.push_back({{"budget", tried.budget},
+                     {"density", tried.density},
+                     {"psnr_db", tried.speedup > 0.0 ? json() : number(tried.psnr_db)},
+                     {"speedup", tried.speedup > 0.0 ? json(tried.speedup) : json()},
+                     {"holds", tried.holds}});
   }
   return json{{"plan", result.plan.string()},
               {"density", result.density},
@@ -178,6 +231,8 @@ std::string to_json(const SearchResult& result) {
               {"dense_last_steps", result.dense_last_steps},
               {"search_seconds", result.search_seconds},
               {"clips_seconds", result.clips_seconds},
+              {"target_seconds", result.target_seconds},
+              {"tries", tries},
               {"profiling_share", result.profiling_share ? json(*result.profiling_share) : json()}}
              .dump(2) +
          "\n";

@@ -115,12 +115,16 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::int64_t seed,
                           engine::SelfAttention& attention, const std::string& stage,
                           const LoopOptions& loop) const {
   const c10::InferenceMode inference;
-  const std::int64_t all = loop.steps > 0 ? loop.steps : steps();
+  const auto sampler =
+      loop.t.empty()
+          ? engine::make_sampler(*clip_.sampler,
+                                 static_cast<std::int32_t>(loop.steps > 0 ? loop.steps : steps()),
+                                 *clip_.shift)
+          : engine::make_euler(loop.t);
+  const std::vector<double> times = sampler->t();
+  const auto all = std::ssize(times);
   const std::int64_t count = loop.stop_after > 0 ? std::min(loop.stop_after, all) : all;
   TimedAttention timed(attention);
-  const auto sampler =
-      engine::make_sampler(*clip_.sampler, static_cast<std::int32_t>(all), *clip_.shift);
-  const std::vector<double> times = sampler->t();
   at::Tensor x = engine::make_noise(model_.latent_shape(size()), static_cast<std::uint64_t>(seed))
                      .to(model_.device);
   Meter meter(control_, stage, count);
@@ -184,6 +188,15 @@ at::Tensor Session::decode(const at::Tensor& latents, const std::string& stage,
     *seconds = seconds_since(begin);
   }
   return frames;
+}
+
+std::unique_ptr<engine::SelfAttention> Session::dense_by_kernel() const {
+  auto plan = std::make_shared<Plan>();
+  plan->name = "dense";
+  plan->model = model_.shape();
+  plan->patterns = {dense()};
+  plan->segments = {{.t_begin = 0.0, .t_end = 1.0, .dense = true}};
+  return std::make_unique<engine::PlanAttention>(std::move(plan), layout_, clip_.threads);
 }
 
 std::shared_ptr<const Plan> Session::read_plan_for_model(const fs::path& file) const {

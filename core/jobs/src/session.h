@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,7 +35,9 @@ struct Denoised {
 };
 
 struct LoopOptions {
-  std::int64_t steps = 0;       // 0: the clip's
+  std::int64_t steps = 0;  // 0: the clip's
+  // t of every step, descending, instead of the sampler's: Euler steps from each to the next.
+  std::vector<double> t;
   std::int64_t stop_after = 0;  // leave the loop after so many steps; 0: all
   // Called around every step, outside the loop's clock.
   std::function<void(std::int64_t step)> before;
@@ -73,6 +76,9 @@ class Session {
   // [frames, height, width, 3] uint8.
   at::Tensor decode(const at::Tensor& latents, const std::string& stage,
                     double* seconds = nullptr) const;
+
+  // Dense attention by the kernels, faster than ATen's on the CPU; its bits differ from those.
+  std::unique_ptr<engine::SelfAttention> dense_by_kernel() const;
 
   // Throws Error(kModel, kFile) when the plan is not for this model.
   std::shared_ptr<const Plan> read_plan_for_model(const std::filesystem::path& file) const;

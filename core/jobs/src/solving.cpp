@@ -32,13 +32,23 @@ search::SolveRequest request_for(const Profile& profile, const std::vector<doubl
   const auto ends = [&](const std::optional<std::int32_t>& steps) {
     return steps || options.policy == search::Policy::kSolver ? steps : std::optional(0);
   };
-  return {.forwards = search::forwards_at(step_t),
+  std::optional<TokenLayout> layout;
+  if (options.grid) {
+    layout = profile.layout;
+    layout->frames = (*options.grid)[0];
+    layout->rows = (*options.grid)[1];
+    layout->cols = (*options.grid)[2];
+    check_layout(*layout);
+  }
+  return {.forwards = search::forwards_of_run(step_t),
           .budget_kind = options.budget_kind,
           .budget = options.budget,
+          .layout = layout,
           .weight = time_weight_of(profile),
           .max_segments = options.segments,
           .dense_first_steps = ends(options.dense_first_steps),
           .dense_last_steps = ends(options.dense_last_steps),
+          .dense_first_layers = options.dense_first_layers,
           .name = concat(search::policy_name(options.policy), ", ",
                          budget_name(options.budget_kind), " ", options.budget),
           .attach_profile = true};
@@ -53,6 +63,7 @@ std::map<std::string, std::string> provenance_for(const Profile& profile,
   provenance["budget"] = concat(budget_name(options.budget_kind), " ", options.budget);
   provenance["dense_first_steps"] = steps_text(request.dense_first_steps);
   provenance["dense_last_steps"] = steps_text(request.dense_last_steps);
+  provenance["dense_first_layers"] = std::to_string(request.dense_first_layers);
   return provenance;
 }
 
@@ -84,18 +95,7 @@ std::vector<search::SolveResult> solve_plans(std::shared_ptr<const Profile> prof
                                              const std::vector<double>& step_t,
                                              const SolveOptions& options, std::size_t most) {
   const search::SolveRequest request = request_for(*profile, step_t, options);
-  std::vector<search::PolicyPlan> plans;
-  switch (options.policy) {
-    case search::Policy::kSolver:
-      plans.push_back(search::make_policy_plan(options.policy, profile, request));
-      break;
-    case search::Policy::kPaperGreedy:
-      plans = search::paper_greedy_plans(profile, request);
-      break;
-    case search::Policy::kSinglePattern:
-      plans = search::single_pattern_plans(profile, request);
-      break;
-  }
+  std::vector<search::PolicyPlan> plans = search::policy_plans(options.policy, profile, request);
   require(!plans.empty(), ErrorCode::kUsage, search::policy_name(options.policy),
           ": no plan within ", budget_name(options.budget_kind), " ", options.budget);
   std::vector<search::SolveResult> results;

@@ -21,6 +21,7 @@
 #include "twill/kernels/cuda_attention.h"
 #include "twill/kernels/cuda_profiling.h"
 #include "twill/plan/compile.h"
+#include "twill/plan/cuda_tables.h"
 #include "twill/plan/error.h"
 
 namespace py = pybind11;
@@ -67,41 +68,7 @@ kernels::TileListView view_of(const ListTuple& list) {
           .position_to_token = positions ? span_of(*positions) : std::span<const std::int32_t>()};
 }
 
-struct CudaTables {
-  kernels::CudaPlan plan;
-  std::vector<std::int32_t> first_layer;  // of each stack, and their end
-  std::int32_t experts = 1;
-};
 using CudaTablesPointer = std::shared_ptr<CudaTables>;
-
-CudaTablesPointer tables_of_plan(const CompiledPlan& compiled) {
-  const ModelShape& model = compiled.model();
-  auto tables = std::make_shared<CudaTables>();
-  tables->experts = static_cast<std::int32_t>(model.experts.size());
-  std::int32_t layers = 0;
-  for (const auto& stack : model.stacks) {
-    tables->first_layer.push_back(layers);
-    layers += stack.layers;
-  }
-  tables->first_layer.push_back(layers);
-  std::vector<std::span<const kernels::HeadTask>> tasks;
-  for (std::int32_t segment = 0; segment < compiled.segment_count(); ++segment) {
-    for (std::int32_t expert = 0; expert < tables->experts; ++expert) {
-      for (std::int32_t stack = 0; stack < std::ssize(model.stacks); ++stack) {
-        for (std::int32_t layer = 0; layer < model.stacks[stack].layers; ++layer) {
-          tasks.push_back(compiled.tasks(segment, expert, stack, layer));
-        }
-      }
-    }
-  }
-  require_ok(kernels::make_cuda_plan({.tokens = compiled.layout().tokens(),
-                                      .lists = compiled.lists(),
-                                      .variants = compiled.segment_count() * tables->experts,
-                                      .layers = layers,
-                                      .tasks = tasks},
-                                     &tables->plan));
-  return tables;
-}
 
 // tasks[variant][layer][head]
 CudaTablesPointer tables_of_lists(
@@ -120,6 +87,7 @@ CudaTablesPointer tables_of_lists(
   }
   const std::vector<std::span<const kernels::HeadTask>> tasks(storage.begin(), storage.end());
   auto tables = std::make_shared<CudaTables>();
+  tables->segments = static_cast<std::int32_t>(variants.size());
   tables->first_layer = {0,
                          variants.empty() ? 0 : static_cast<std::int32_t>(variants.front().size())};
   require_ok(kernels::make_cuda_plan(
@@ -130,26 +98,6 @@ CudaTablesPointer tables_of_lists(
        .tasks = tasks},
       &tables->plan));
   return tables;
-}
-
-// Place of a layer among those of all stacks.
-std::int32_t layer_of(const CudaTables& tables, std::int32_t stack, std::int32_t layer) {
-  const auto stacks = static_cast<std::int32_t>(tables.first_layer.size()) - 1;
-  require(stack >= 0 && stack < stacks, ErrorCode::kModel, "stack ", stack,
-          " is not one of the model's ", stacks);
-  const std::int32_t layers = tables.first_layer[stack + 1] - tables.first_layer[stack];
-  require(layer >= 0 && layer < layers, ErrorCode::kModel, "layer ", layer, " is not one of the ",
-          layers, " of stack ", stack);
-  return tables.first_layer[stack] + layer;
-}
-
-std::int32_t variant_of(const CudaTables& tables, std::int32_t segment, std::int32_t expert) {
-  const std::int32_t segments = tables.plan.variants / tables.experts;
-  require(segment >= 0 && segment < segments, ErrorCode::kUsage, "segment ", segment,
-          " is not one of 0..", segments - 1);
-  require(expert >= 0 && expert < tables.experts, ErrorCode::kModel, "expert ", expert,
-          " is not one of 0..", tables.experts - 1);
-  return segment * tables.experts + expert;
 }
 
 void set_variant(const CudaTables& tables, Address image, std::int32_t variant, Address stream) {
@@ -286,14 +234,19 @@ void draw_map(const TensorTuple& q_tuple, const TensorTuple& k_tuple, float scal
 void bind_cuda(py::module_& module) {
   py::class_<CudaTables, CudaTablesPointer>(module, "CudaTables",
                                             "The tables of the CUDA kernels on the host.")
-      .def_static("of_plan", &tables_of_plan, py::arg("compiled"))
+      .def_static(
+          "of_plan",
+          [](const CompiledPlan& compiled) {
+            return std::make_shared<CudaTables>(make_cuda_tables(compiled));
+          },
+          py::arg("compiled"))
       .def_static("of_lists", &tables_of_lists, py::arg("tokens"), py::arg("lists"),
                   py::arg("tasks"),
                   "lists: (runs [runs, 2], run_begin, position_to_token or None); "
                   "tasks[variant][layer][head]: (mode, list)")
       .def("image", &image_of, "int32 words, to be copied to the device.")
-      .def("layer", &layer_of, py::arg("stack"), py::arg("layer"))
-      .def("variant", &variant_of, py::arg("segment"), py::arg("expert"))
+      .def("layer", &CudaTables::layer, py::arg("stack"), py::arg("layer"))
+      .def("variant", &CudaTables::variant, py::arg("segment"), py::arg("expert"))
       .def("set_variant", &set_variant, py::arg("image"), py::arg("variant"), py::arg("stream"))
       .def("workspace_bytes", &workspace_bytes, py::arg("image"), py::arg("layer"), py::arg("q"),
            py::arg("scale"))

@@ -91,7 +91,7 @@ std::tuple<std::shared_ptr<Plan>, double, double> solve(
     std::int32_t max_segments, std::optional<std::int32_t> dense_first_steps,
     std::optional<std::int32_t> dense_last_steps, const std::string& name, bool attach_profile) {
   search::SolveRequest request;
-  request.forwards = search::forwards_at(t);
+  request.forwards = search::forwards_of_run(t);
   request.budget = density;
   request.max_segments = max_segments;
   request.dense_first_steps = dense_first_steps;

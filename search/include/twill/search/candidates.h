@@ -14,7 +14,7 @@
 namespace twill::search {
 
 struct CandidateOptions {
-  std::int32_t most = 112;  // patterns in all, 8..512
+  std::int32_t most = 120;  // patterns in all, 8..512
   // Of a pattern's cells over dense's; dense, skip and mean stand outside.
   double least_density = 0.02;
   double most_density = 0.90;
@@ -45,5 +45,10 @@ struct StripeOptions {
 std::vector<VerticalStripe> stripe_candidates(std::span<const float> maps, std::int32_t heads,
                                               std::int32_t size, const TokenLayout& layout,
                                               const StripeOptions& options = {});
+
+// Radial attention's mask (arXiv 2506.19852) in several widths: rows * 2^-i of the frame's rows
+// where the frame is 2^i to 2^(i+1) - 1 away (both neighbours and the own frame: i = 0); each width
+// alone and with the first frame.
+std::vector<Pattern> log_decay_patterns(const TokenLayout& layout);
 
 }  // namespace twill::search

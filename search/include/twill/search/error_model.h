@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // From a head's error to the clip's: predicted error of a plan =
-//   sum over forwards and heads of  w(t) x gain(t, head) x head_error(t, head, pattern).
+//   sum over forwards and heads of
+//     dt^2 x w(t) x gain(t, head) x head_error(t, head, pattern) x coherence(pattern).
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,12 @@ TimeWeight default_time_weight();
 // or not finite.
 void check_time_weight(const TimeWeight& weight);
 
+// How much more of a pattern's error is seen in the clip than of other patterns'. An error that
+// differs from token to token is mostly washed out by the layers after it. What mean and skip leave
+// out is missing from all tokens of a head alike, at every step: it shows as a shift of brightness
+// or colour. tests/bench/README.md tells how the factor was measured.
+double coherence(PatternKind kind);
+
 // One forward of a run.
 struct Forward {
   double t = 0.0;  // timestep over its training range
@@ -35,6 +42,10 @@ struct Forward {
   friend bool operator==(const Forward&, const Forward&) = default;
 };
 std::vector<Forward> forwards_at(const std::vector<double>& t);
+// Of a sampler's run, t descending, equal ones (branches of the guidance) together: a step of
+// length dt turns an error of the velocity into dt times that error of the latents, so its square
+// counts dt^2, scaled to a mean of 1 over the run.
+std::vector<Forward> forwards_of_run(const std::vector<double>& t);
 
 // Between the profile's times gain x head_error goes in a straight line; outside it is constant.
 struct TimeBlend {

@@ -15,10 +15,13 @@
 
 namespace twill::search {
 
-enum class Policy : std::uint8_t { kSolver, kPaperGreedy, kSinglePattern };
-inline constexpr std::array<std::pair<Policy, std::string_view>, 3> kPolicyNames{{
+enum class Policy : std::uint8_t { kSolver, kPaperGreedy, kSvg, kSta, kRadial, kSinglePattern };
+inline constexpr std::array<std::pair<Policy, std::string_view>, 6> kPolicyNames{{
     {Policy::kSolver, "solver"},
     {Policy::kPaperGreedy, "paper_greedy"},
+    {Policy::kSvg, "svg"},
+    {Policy::kSta, "sta"},
+    {Policy::kRadial, "radial"},
     {Policy::kSinglePattern, "single_pattern"},
 }};
 std::string_view policy_name(Policy policy);
@@ -28,7 +31,7 @@ struct PolicyPlan {
   double own_measure = 0.0;  // what the rule itself minimises; comparable within one policy
   double lambda = 0.0;       // of the paper's rule
   double epsilon = 0.0;
-  Pattern pattern;  // of the single pattern
+  std::vector<Pattern> patterns;  // that the rule chose among: svg, sta, radial, single_pattern
 };
 
 // Sparse-vDiT's offline search (arXiv 2506.03065, equation 2 and algorithm 1): a head
@@ -50,6 +53,28 @@ std::vector<PolicyPlan> paper_greedy_plans(std::shared_ptr<const Profile> profil
 std::vector<PolicyPlan> single_pattern_plans(std::shared_ptr<const Profile> profile,
                                              const SolveRequest& request);
 
+// Sparse VideoGen (arXiv 2502.01776): every head is spatial, a band along the diagonal, or
+// temporal, the same place in all frames, whichever has the less error; one width of each class for
+// all heads. Bands with and without the first frame, as SVG keeps it. Heads are told apart anew in
+// each of request.max_segments stretches (SVG: at every step). One plan for each pair of widths
+// that meets the budget; what is left makes heads dense as for the single pattern.
+std::vector<PolicyPlan> svg_plans(std::shared_ptr<const Profile> profile,
+                                  const SolveRequest& request);
+
+// Sliding tile attention (arXiv 2502.04507): every head takes the 3-D window around the query with
+// the least error, among those up to one size; in each of request.max_segments stretches. One plan
+// for each size that meets the budget.
+std::vector<PolicyPlan> sta_plans(std::shared_ptr<const Profile> profile,
+                                  const SolveRequest& request);
+
+// Radial attention (arXiv 2506.19852): one mask for all heads, whose reach in space halves as the
+// distance in time doubles (log_decay_patterns). One plan for each width that meets the budget.
+std::vector<PolicyPlan> radial_plans(std::shared_ptr<const Profile> profile,
+                                     const SolveRequest& request);
+
+// All plans of a policy, its own choice first; one of the solver's.
+std::vector<PolicyPlan> policy_plans(Policy policy, std::shared_ptr<const Profile> profile,
+                                     const SolveRequest& request);
 // The first plan of the policy. Throws Error(kUsage) when the budget cannot be met.
 PolicyPlan make_policy_plan(Policy policy, std::shared_ptr<const Profile> profile,
                             const SolveRequest& request);

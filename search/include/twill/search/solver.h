@@ -54,6 +54,8 @@ struct SolveRequest {
   // solver may still find more of them dense.
   std::optional<std::int32_t> dense_first_steps;
   std::optional<std::int32_t> dense_last_steps;
+  // Layers that are dense at all t, counted from the first over all stacks.
+  std::int32_t dense_first_layers = 0;
 
   std::vector<FixedHeads> fixed;         // the last that names a head holds
   std::vector<PatternKind> forbidden;    // dense cannot be

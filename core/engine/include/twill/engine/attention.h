@@ -17,6 +17,8 @@
 
 namespace twill::engine {
 
+class PlanOnCuda;
+
 // Calls that a plan was asked to serve, by what became of them.
 struct AttentionCounts {
   std::int64_t sparse = 0;         // ran by the plan's tables
@@ -31,6 +33,7 @@ class PlanAttention final : public SelfAttention {
  public:
   // Compiles the plan for `layout`. threads: 0 for as many as the process may use.
   PlanAttention(std::shared_ptr<const Plan> plan, const TokenLayout& layout, int threads = 0);
+  ~PlanAttention() override;
 
   // Throws Error(kModel) when the plan has no such expert, stack, layer or another number of heads.
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -43,12 +46,14 @@ class PlanAttention final : public SelfAttention {
 
  private:
   // out is set when the answer is ok; otherwise it says why the kernel cannot serve the call.
-  kernels::Status run_tasks(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            std::span<const kernels::HeadTask> tasks, at::Tensor& out) const;
+  kernels::Status run_segment(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                              const AttentionSite& site, std::int32_t segment,
+                              std::span<const kernels::HeadTask> tasks, at::Tensor& out);
 
   std::shared_ptr<const Plan> plan_;
   CompiledPlan compiled_;
   int threads_ = 0;
+  std::unique_ptr<PlanOnCuda> on_cuda_;
   DenseAttention dense_;
   AttentionCounts counts_;
 };

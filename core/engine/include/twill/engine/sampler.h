@@ -46,5 +46,8 @@ class Sampler {
 // whole number; here it is exact.) Throws Error(kUsage): a name not in kSamplerNames, steps < 1, or
 // a shift that is not above 0.
 std::unique_ptr<Sampler> make_sampler(std::string_view name, std::int32_t steps, double shift);
+// Euler steps through times of one's own, descending within (0, 1], and from the last to 0. Throws
+// Error(kUsage).
+std::unique_ptr<Sampler> make_euler(std::vector<double> t);
 
 }  // namespace twill::engine

@@ -4,6 +4,7 @@
 // Job: profile a model's heads while it makes dense clips, then solve for a plan.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -29,23 +30,50 @@ struct SolveOptions {
   // dense attention's time, for which the candidates are timed on this machine.
   search::BudgetKind budget_kind = search::BudgetKind::kDensity;
   double budget = 0.40;       // (0, 1]
-  std::int32_t segments = 4;  // at most; those of dense steps not counted
+  std::int32_t segments = 8;  // at most; those of dense steps not counted
   std::optional<std::int32_t>
       dense_first_steps;  // empty: the solver's choice, 0 for other policies
   std::optional<std::int32_t> dense_last_steps;
+  std::int32_t dense_first_layers = 0;  // dense at all t, counted over all stacks
+  // Frames, rows and columns of tokens that the budget is for; empty: as profiled.
+  std::optional<std::array<std::int32_t, 3>> grid;
 };
 void check_solve_options(const SolveOptions& options);
+
+// A wish that clips of the search prompts are made for until it holds; solve.budget then says
+// nothing. At most one of the two.
+struct Target {
+  std::optional<double> min_psnr_db;  // mean over the prompts
+  std::optional<double> min_speedup;  // of the denoising loop, on this machine
+  std::int32_t most_tries = 5;        // plans
+};
+
+// One plan of the loop.
+struct TargetTry {
+  double budget = 0.0;
+  double density = 0.0;
+  double psnr_db = 0.0;  // 0 when the wish is for speed
+  double speedup = 0.0;  // 0 when it is for quality
+  bool holds = false;
+};
+
+void check_target(const Target& target);
 
 struct SearchOptions {
   ClipSettings clip;
   std::vector<std::string> prompts;
-  std::int64_t seed = 0;    // of the first prompt; each next prompt takes the next seed
-  std::int32_t points = 8;  // values of t that are profiled, spread over the steps
+  std::int64_t seed = 0;     // of the first prompt; each next prompt takes the next seed
+  std::int32_t points = 10;  // values of t that are profiled, spread over the run
   // Clips that the weight of t is fitted to, each sparse in one stretch of the run; 0: the default
   // weight. More say more, at the price of a clip each.
   std::int32_t probes = 0;
   std::int32_t map_size = 52;  // blocks a side of the attention maps
   SolveOptions solve;
+  Target target;
+  // Profile once more while the plan that was found runs, and solve again: where sparse attention
+  // leads the clip away from the dense one, errors are measured where it really goes (the paper's
+  // search feeds sparse outputs forward, too).
+  bool sparse_trajectory = false;
   std::filesystem::path out;   // plan to write; the profile is inside
   std::filesystem::path work;  // what an interrupted search keeps; empty: beside `out`
 };
@@ -62,6 +90,8 @@ struct SearchResult {
   std::int32_t segments = 0;
   double search_seconds = 0.0;  // with those of interrupted runs
   double clips_seconds = 0.0;   // of it, making clips with the profiling in them
+  double target_seconds = 0.0;  // of it, clips to reach the target, in this process
+  std::vector<TargetTry> tries;
   // The profile's time over that of the dense forwards it rode on, as far as this process did it.
   std::optional<double> profiling_share;
 };
