@@ -3,6 +3,7 @@
 """Every verb does its work, says how it is used, and speaks JSON when asked."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -91,7 +92,15 @@ def test_evaluate_writes_report_and_pictures(twill, tiny_model, plan, tmp_path):
     assert report["timed_prompts"] == 1
     assert report["speedup"] == pytest.approx(report["dense_seconds"] / report["sparse_seconds"])
     assert report["search_seconds"] > 0
-    for name in ("dense.mp4", "sparse.mp4", "side_by_side.png", "heads.png"):
+    assert report["layout"] == {"prefix": 0, "frames": 9, "rows": 8, "cols": 8, "suffix": 0}
+    for row in report["rows"]:
+        # A clip's MSE is the mean of its frames'.
+        mses = [10 ** (-frame / 10) for frame in row["psnr_db_frames"]]
+        assert len(mses) == 33
+        assert -10 * math.log10(sum(mses) / 33) == pytest.approx(row["psnr_db"])
+    worst = min(range(2), key=lambda i: report["rows"][i]["psnr_db"])
+    assert ((out / "worst.png").read_bytes() == (out / "side_by_side.png").read_bytes()) == (worst == 0)
+    for name in ("dense.mp4", "sparse.mp4", "side_by_side.png", "worst.png", "heads.png"):
         assert (out / name).stat().st_size > 100, name
     assert f"{report['psnr_db']:.2f} dB" in result.stdout
 

@@ -55,7 +55,8 @@ void add_evaluate(CLI::App& app, Context& context) {
   verb->add_option("--out", options.out, "report to write (JSON)")->required();
   verb->add_option(
       "--save-clips", options.clips,
-      "folder for dense.mp4, sparse.mp4, side_by_side.png (first prompt) and heads.png");
+      "folder for dense.mp4, sparse.mp4, side_by_side.png (first prompt), worst.png (prompt with "
+      "the lowest PSNR) and heads.png");
   verb->add_option(
       "--timed", options.timed,
       "time the first so many prompts; the others may take kept dense clips (default: all)");

@@ -78,6 +78,14 @@ ClipQuality compare(const at::Tensor& dense, const at::Tensor& sparse) {
   return {.psnr_db = engine::psnr(dense, sparse), .ssim = engine::ssim(dense, sparse)};
 }
 
+std::vector<double> psnr_of_frames(const at::Tensor& dense, const at::Tensor& sparse) {
+  std::vector<double> frames;
+  for (std::int64_t i = 0; i < dense.size(0); ++i) {
+    frames.push_back(engine::psnr(dense.narrow(0, i, 1), sparse.narrow(0, i, 1)));
+  }
+  return frames;
+}
+
 Picture side_by_side(const at::Tensor& dense, const at::Tensor& sparse, int count) {
   TWILL_ASSERT(dense.sizes() == sparse.sizes() && dense.dim() == 4);
   constexpr std::int64_t kGap = 4;

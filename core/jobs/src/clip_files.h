@@ -38,6 +38,7 @@ std::map<std::string, std::string> clip_metadata(const Session& session, const s
 Picture side_by_side(const at::Tensor& dense, const at::Tensor& sparse, int count = 5);
 
 ClipQuality compare(const at::Tensor& dense, const at::Tensor& sparse);
+std::vector<double> psnr_of_frames(const at::Tensor& dense, const at::Tensor& sparse);
 
 // Dense clips by what made them (model, prompt, seed, size, steps, sampler, dtype, device).
 class DenseClips {

@@ -3,6 +3,8 @@
 
 #include "twill/jobs/evaluate.h"
 
+#include <algorithm>
+
 #include "clip_files.h"
 #include "files.h"
 #include "json.h"
@@ -100,6 +102,7 @@ class Evaluation {
       make_dense(pair, prompt, number);
     }
     pair.row.quality = compare(pair.dense, pair.sparse);
+    pair.row.psnr_db_frames = psnr_of_frames(pair.dense, pair.sparse);
     return pair;
   }
 
@@ -132,6 +135,12 @@ void save_clips(const fs::path& folder, const Session& session, const Pair& pair
   write_clip(folder / "dense.mp4", pair.dense, fps, metadata({}));
   write_clip(folder / "sparse.mp4", pair.sparse, fps, metadata(plan));
   write_picture(folder / "side_by_side.png", side_by_side(pair.dense, pair.sparse));
+}
+
+bool is_worst(const std::vector<EvaluateRow>& rows, const EvaluateRow& row) {
+  return std::all_of(rows.begin(), rows.end(), [&](const EvaluateRow& other) {
+    return row.quality.psnr_db < other.quality.psnr_db;
+  });
 }
 
 void save_heads(const fs::path& folder, const Plan& plan, const JobControl& control) {
@@ -180,6 +189,7 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
       .device = session.device(),
       .dtype = session.dtype(),
       .dense_attention = "ATen scaled_dot_product_attention",
+      .layout = session.layout(),
       .clip = session.clip(),
       .twill_version = TWILL_VERSION,
       .torch_version = torch_version()};
@@ -195,6 +205,10 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
                        i % 2 == 0, concat(" ", i + 1, " of ", prompts.size()));
     if (i == 0 && !options.clips.empty()) {
       save_clips(options.clips, session, pair, options.plan);
+    }
+    // Rows of a stopped run count: its worst.png is still there.
+    if (!options.clips.empty() && is_worst(report.rows, pair.row)) {
+      write_picture(options.clips / "worst.png", side_by_side(pair.dense, pair.sparse));
     }
     report.rows.push_back(pair.row);
     unfinished.write(report.rows);

@@ -36,8 +36,12 @@ json to_json_value(const EvaluateRow& row) {
              {"seed", row.seed},
              {"psnr_db", number(row.quality.psnr_db)},
              {"ssim", row.quality.ssim},
+             {"psnr_db_frames", json::array()},
              {"timed", row.timed},
              {"attention_calls", to_json_value(row.attention)}};
+  for (const double frame : row.psnr_db_frames) {
+    value["psnr_db_frames"].push_back(number(frame));
+  }
   if (row.timed) {
     value["dense"] = to_json_value(row.dense);
     value["sparse"] = to_json_value(row.sparse);
@@ -69,6 +73,9 @@ EvaluateRow evaluate_row_from(const json& value) {
                               .ssim = value.at("ssim").get<double>()},
                   .timed = value.at("timed").get<bool>(),
                   .attention = attention_use_from(value.at("attention_calls"))};
+  for (const json& frame : value.at("psnr_db_frames")) {
+    row.psnr_db_frames.push_back(number_from(frame));
+  }
   if (row.timed) {
     row.dense = clip_times_from(value.at("dense"));
     row.sparse = clip_times_from(value.at("sparse"));

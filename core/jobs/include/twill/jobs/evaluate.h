@@ -14,6 +14,7 @@
 #include "twill/jobs/clip_settings.h"
 #include "twill/jobs/generate.h"
 #include "twill/jobs/job.h"
+#include "twill/plan/token_layout.h"
 
 namespace twill::jobs {
 
@@ -24,8 +25,9 @@ struct EvaluateOptions {
   std::filesystem::path plan;
   std::int64_t timed = -1;    // the first so many prompts are timed; negative: all
   std::filesystem::path out;  // report.json
-  std::filesystem::path
-      clips;  // folder for dense.mp4, sparse.mp4, side_by_side.png, heads.png; empty: none
+  // Folder for dense.mp4, sparse.mp4 and side_by_side.png (first prompt), worst.png (side by side,
+  // the prompt with the lowest PSNR) and heads.png; empty: none.
+  std::filesystem::path clips;
   // Keeps rows of an unfinished evaluation and the dense clips of prompts that are not timed.
   // Empty: beside `out`.
   std::filesystem::path work;
@@ -37,6 +39,7 @@ struct EvaluateRow {
   std::string prompt;
   std::int64_t seed = 0;
   ClipQuality quality;
+  std::vector<double> psnr_db_frames;  // of each frame alone, +inf where equal
   bool timed = false;
   ClipTimes dense;
   ClipTimes sparse;
@@ -53,6 +56,7 @@ struct EvaluateReport {
   std::string device;
   std::string dtype;
   std::string dense_attention;  // what dense clips ran through
+  TokenLayout layout;           // of the clips
   ClipSettings clip;            // with the model's defaults filled in
   std::string twill_version;
   std::string torch_version;
