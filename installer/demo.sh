@@ -4,7 +4,7 @@
 
 # From a bare machine to a searched plan: installs what is missing, builds the command line, profiles the heads of the demo
 # model, solves for a plan, makes the same clips dense and sparse from the same noise, and measures both.
-# Writes out/demo/{dense,sparse}.mp4, side_by_side.png, heads.png, plan.json and report.json.
+# Writes out/demo/{dense,sparse}.mp4, side_by_side.png, worst.png, heads.png, plan.json, report.json and report.html.
 # TWILL_DEMO_PROMPTS=16 measures all prompts of presets/demo/prompts_test.txt instead of the first four.
 # Safe to run again: finished work is kept in out/demo/work, and an interrupted run goes on where it stopped.
 set -euo pipefail
@@ -28,6 +28,10 @@ evaluate_plan() {
     --out "$out/report.json" --save-clips "$out" --work "$out/work" | tee "$out/work/table.txt"
 }
 
+write_report() {
+  "$twill" report "$out/plan.json" "$out/report.json" --clips "$out" --out "$out/report.html"
+}
+
 stage "system packages" install_system_packages
 stage "Python packages" install_python_packages installer/requirements.txt
 stage "configure (release)" configure release >/dev/null
@@ -35,10 +39,11 @@ stage "build (release)" build release --target twill
 mkdir -p "$out/work"
 stage "search: profile the heads, solve for a plan" search_plan
 stage "evaluate: dense and sparse clips from the same noise" evaluate_plan
+stage "report: one page with all of it" write_report
 
 print_times
 say "Results in $out:"
-for file in dense.mp4 sparse.mp4 side_by_side.png heads.png plan.json report.json; do
+for file in dense.mp4 sparse.mp4 side_by_side.png worst.png heads.png plan.json report.json report.html; do
   [ -s "$out/$file" ] || die "$out/$file was not written."
   say "  $file"
 done

@@ -15,7 +15,7 @@ from PIL import Image
 
 VERBS = [
     ("generate",), ("search",), ("evaluate",), ("plan",), ("plan", "show"), ("plan", "check"), ("plan", "solve"),
-    ("plan", "diff"), ("bench",), ("bench", "policies"), ("doctor",),
+    ("plan", "diff"), ("report",), ("bench",), ("bench", "policies"), ("doctor",),
 ]  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def test_help(twill, verb):
 
 def test_top_level_help_lists_every_verb_and_exit_code(twill):
     text = twill("--help").stdout
-    for verb in ("generate", "search", "evaluate", "plan", "bench", "doctor"):
+    for verb in ("generate", "search", "evaluate", "plan", "report", "bench", "doctor"):
         assert f"\n  {verb} " in text
     assert "0 done, 1 failed, 2 wrong usage, 130 stopped" in text
 

@@ -1,13 +1,16 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <vector>
 
 #include "engine_support.h"
 #include "twill/engine/noise.h"
+#include "twill/engine/svg.h"
 #include "twill/engine/video_io.h"
+#include "twill/plan/error.h"
 #include "video_io_formats.h"
 
 namespace twill::engine {
@@ -42,6 +45,30 @@ TEST(Png, BothEncodersKeepEveryPixel) {
                static_cast<std::streamsize>(plain.size()));
     EXPECT_TRUE(read_video(folder / "b.png").frames[0].equal(picture)) << c.why;
   }
+}
+
+TEST(Svg, IsDrawnAtTheWidthAskedFor) {
+  if (!can_draw_svg()) {
+    GTEST_SKIP() << "this libav has no SVG decoder";
+  }
+  const at::Tensor picture = draw_svg(
+      R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20" width="40" height="20">)"
+      R"(<rect width="40" height="20" fill="#123456"/><rect width="10" height="20" fill="#d55e00"/></svg>)",
+      160);
+  ASSERT_EQ(picture.sizes(), (std::vector<std::int64_t>{80, 160, 3}));
+  const auto pixel = [&](std::int64_t y, std::int64_t x) {
+    const std::uint8_t* at = picture[y][x].const_data_ptr<std::uint8_t>();
+    return std::array<int, 3>{at[0], at[1], at[2]};
+  };
+  EXPECT_EQ(pixel(79, 159), (std::array<int, 3>{0x12, 0x34, 0x56}));
+  EXPECT_EQ(pixel(0, 20), (std::array<int, 3>{0xd5, 0x5e, 0x00}));
+}
+
+TEST(Svg, ThatIsNoneIsRefused) {
+  if (!can_draw_svg()) {
+    GTEST_SKIP() << "this libav has no SVG decoder";
+  }
+  EXPECT_THROW(draw_svg("no drawing", 100), Error);
 }
 
 TEST(Png, IsCompressed) {

@@ -15,7 +15,7 @@ INLINE_CODE = re.compile(r"`([^`\n]+)`")
 FOLDERS = "kernels|core|search|presets|comfy_nodes|gui|tests|installer"
 # A path below one of our folders; one with a placeholder such as <name>, * or {a,b} is not looked up.
 PATH = re.compile(rf"(?<![\w./<-])((?:{FOLDERS})/[\w./-]*)(?![\w<*{{])")
-VERBS = ("generate", "search", "evaluate", "plan", "bench", "doctor")
+VERBS = ("generate", "search", "evaluate", "plan", "report", "bench", "doctor")
 
 
 def presets() -> set[str]:

@@ -12,6 +12,7 @@
 #include "progress_display.h"
 #include "twill/jobs/clip_settings.h"
 #include "twill/jobs/job.h"
+#include "twill/jobs/plan_figures.h"
 #include "twill/jobs/search.h"
 
 namespace twill::cli {
@@ -31,6 +32,7 @@ void add_search(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);
 void add_plan(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
+void add_report(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 
 // --model, --size, --frames, --steps, --shift, --cfg, --negative, --sampler, --dtype, --threads.
@@ -47,6 +49,9 @@ struct PromptOptions {
   std::vector<std::string> read() const;
 };
 void add_prompt_options(CLI::App& verb, PromptOptions& prompts);
+
+// --steps, --shift, --sampler, --layout, --expert-boundary.
+void add_run_options(CLI::App& verb, jobs::RunOptions& run);
 
 // --density, --strategy, --segments, --dense-first, --dense-last.
 void add_solve_options(CLI::App& verb, jobs::SolveOptions& options);

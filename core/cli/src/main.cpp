@@ -42,6 +42,7 @@ int run(int argc, char** argv) {
   cli::add_search(app, context);
   cli::add_evaluate(app, context);
   cli::add_plan(app, context);
+  cli::add_report(app, context);
   cli::add_bench(app, context);
   cli::add_doctor(app, context);
 

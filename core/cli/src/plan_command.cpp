@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "command.h"
+#include "twill/jobs/plan_report.h"
 #include "twill/jobs/plan_tools.h"
 #include "twill/jobs/search.h"
 #include "twill/plan/plan_io.h"
@@ -95,17 +96,26 @@ void add_diff(CLI::App& plan, Context& context) {
   const auto after = std::make_shared<std::string>();
   verb->add_option("before", *before, "plan file")->required();
   verb->add_option("after", *after, "plan file")->required();
+  const auto files = std::make_shared<jobs::DifferenceOptions>();
+  verb->add_option("--report", files->out,
+                   "HTML file to write: both heads maps, and what changes in error, density, cost");
+  verb->add_option("--picture", files->picture, "PNG to write: both heads maps");
+  add_run_options(*verb, files->run);
   verb->callback([=, &context] {
     context.run = [=](Context& at_run) {
+      files->before = *before;
+      files->after = *after;
+      const jobs::PlanDifference difference = jobs::write_difference(*files);
       const std::vector<jobs::HeadDifference> found =
-          jobs::differences(read_plan(*before), read_plan(*after));
+          jobs::differences(*difference.before, *difference.after);
       std::string text;
       for (const jobs::HeadDifference& head : found) {
         text += concat("t (", head.t_begin, ", ", head.t_end, "]  ", head.head, ": ", head.before,
                        " -> ", head.after, "\n");
       }
-      text += concat(found.size(), found.size() == 1 ? " difference" : " differences");
-      at_run.print(text, jobs::to_json(found));
+      text += concat(found.size(), found.size() == 1 ? " difference" : " differences", "\n",
+                     jobs::describe_change(difference));
+      at_run.print(text, jobs::to_json(difference));
     };
   });
 }

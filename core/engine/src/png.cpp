@@ -105,18 +105,26 @@ std::vector<std::uint8_t> encode_plain_png(const at::Tensor& picture) {
   return png;
 }
 
-void write_png(const std::filesystem::path& file, const at::Tensor& picture) {
+std::vector<std::uint8_t> png_bytes(const at::Tensor& picture) {
   require(picture.scalar_type() == at::kByte && picture.dim() == 3 && picture.size(2) == 3 &&
               picture.numel() > 0,
-          ErrorCode::kUsage, file.string(), ": a picture of shape ", picture.sizes(), " and dtype ",
+          ErrorCode::kUsage, "a picture of shape ", picture.sizes(), " and dtype ",
           c10::toString(picture.scalar_type()), " is not [height, width, 3] of bytes");
   constexpr std::int64_t kMaxSide = 65535;
   constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;  // a chunk holds less than 2 GiB
   require(
       picture.size(0) <= kMaxSide && picture.size(1) <= kMaxSide && picture.numel() <= kMaxBytes,
-      ErrorCode::kUsage, file.string(), ": a picture of ", picture.size(1), "x", picture.size(0),
-      " is too large");
-  const Bytes bytes = encode_png(picture.contiguous());
+      ErrorCode::kUsage, "a picture of ", picture.size(1), "x", picture.size(0), " is too large");
+  return encode_png(picture.contiguous());
+}
+
+void write_png(const std::filesystem::path& file, const at::Tensor& picture) {
+  Bytes bytes;
+  try {
+    bytes = png_bytes(picture);
+  } catch (const Error& error) {
+    throw Error(error.code(), concat(file.string(), ": ", error.what()));
+  }
   write_then_rename(file, [&](const std::filesystem::path& temporary) {
     std::ofstream stream(temporary, std::ios::binary | std::ios::trunc);
     stream.write(reinterpret_cast<const char*>(bytes.data()),

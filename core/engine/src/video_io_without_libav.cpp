@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // In place of the encoders and the reader, in builds that found no libav.
+#include "twill/engine/svg.h"
 #include "twill/engine/video_io.h"
 #include "twill/plan/error.h"
 #include "video_io_formats.h"
@@ -23,6 +24,13 @@ void encode_video(const VideoFormat&, const std::filesystem::path&,
 
 std::vector<std::uint8_t> encode_png(const at::Tensor& picture) {
   return encode_plain_png(picture);
+}
+
+bool can_draw_svg() { return false; }
+
+at::Tensor draw_svg(const std::string&, int) {
+  throw Error(ErrorCode::kUnsupported,
+              "this build was made without libav, so charts cannot become PNG files");
 }
 
 Video read_video(const std::filesystem::path& file) {

@@ -61,6 +61,7 @@ std::map<std::string, std::string> provenance_for(const Profile& profile,
   provenance["source"] = "a search of our own (twill search)";
   provenance["policy"] = search::policy_name(options.policy);
   provenance["budget"] = concat(budget_name(options.budget_kind), " ", options.budget);
+  provenance["segments"] = std::to_string(options.segments);
   provenance["dense_first_steps"] = steps_text(request.dense_first_steps);
   provenance["dense_last_steps"] = steps_text(request.dense_last_steps);
   provenance["dense_first_layers"] = std::to_string(request.dense_first_layers);

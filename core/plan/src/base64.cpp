@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "base64.h"
+#include "twill/plan/base64.h"
 
 #include <algorithm>
 #include <array>

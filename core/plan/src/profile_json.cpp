@@ -7,13 +7,13 @@
 #include <bit>
 #include <cstring>
 
-#include "base64.h"
 #include "checked_json.h"
 #include "checks.h"
 #include "files.h"
 #include "json_text.h"
 #include "pattern_json.h"
 #include "shortest.h"
+#include "twill/plan/base64.h"
 #include "twill/plan/plan_io.h"
 
 namespace twill {

@@ -7,6 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -31,6 +32,7 @@ void write_video(const std::filesystem::path& file, const at::Tensor& frames, do
                  const std::map<std::string, std::string>& metadata = {});
 
 // picture: [height, width, 3]. Compressed where the build has libav.
+std::vector<std::uint8_t> png_bytes(const at::Tensor& picture);
 void write_png(const std::filesystem::path& file, const at::Tensor& picture);
 
 struct Video {

@@ -1,0 +1,149 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The numbers of a plan that reports and the app show: what every head keeps, costs and loses,
+// predicted from a profile; and what was measured.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "twill/jobs/evaluate.h"
+#include "twill/plan/plan.h"
+#include "twill/plan/profile.h"
+#include "twill/search/solver.h"
+
+namespace twill::jobs {
+
+// The run that a plan's figures are for; what is left empty is as the profile was measured.
+struct RunOptions {
+  std::optional<std::string> sampler;
+  std::optional<std::int32_t> steps;
+  std::optional<double> shift;
+  std::optional<TokenLayout> layout;
+  // Of models with two experts: the first runs where t is at least this, the second below it.
+  std::optional<double> expert_boundary;
+};
+
+struct Run {
+  std::string sampler;
+  std::int32_t steps = 0;
+  double shift = 0.0;
+  TokenLayout layout;
+  std::vector<search::Forward> forwards;  // one a step, in the order of the run: t descending
+};
+// Throws Error(kFile) when neither the options nor the profile say it, naming `file` and the field;
+// Error(kUsage) for a setting that no run can have, or two experts and no boundary.
+Run run_of(const Profile& profile, const RunOptions& options, const std::filesystem::path& file);
+
+// One head in one segment.
+struct HeadFigures {
+  std::int32_t pattern = -1;  // index into Plan::patterns; -1: dense because the segment is
+  PatternKind kind = PatternKind::kDense;
+  double density = 1.0;     // cells over dense's
+  double head_error = 0.0;  // mean over the segment's steps; where none falls, at its middle
+  double error = 0.0;       // its part of the predicted error, summed over the segment's steps
+  double cost = 0.0;        // of one forward, in RunFigures' unit
+};
+
+struct SegmentFigures {
+  double t_begin = 0.0;
+  double t_end = 1.0;
+  bool dense = false;
+  std::int32_t steps = 0;          // of the run that fall into it
+  double density = 1.0;            // of one forward, mean over heads and experts
+  std::vector<HeadFigures> heads;  // [expert][head_index]
+};
+
+struct LayerFigures {
+  std::string name;         // "blocks.3"
+  double dense_cost = 0.0;  // of one forward, mean over the run
+  double plan_cost = 0.0;
+  std::vector<double> error;  // [steps] of the predicted error
+};
+
+// A plan over a run.
+struct PlanFigures {
+  std::shared_ptr<const Plan> plan;
+  std::shared_ptr<const Profile> profile;
+  Run run;
+  search::TimeWeight weight;
+  bool cost_is_time = false;             // costs are milliseconds of the profile's cost table, else
+                                         // millions of query-key cells
+  std::vector<SegmentFigures> segments;  // in the order of the run: from noise (t = 1) down
+  std::vector<LayerFigures> layers;      // stacks one after another
+  std::vector<std::vector<double>> kind_error;  // [kPatternNames][steps] of the predicted error
+  double density = 1.0;                         // of the whole run
+  double cost = 0.0;                            // of one forward, mean over the run
+  double dense_cost = 0.0;
+  double predicted_error = 0.0;  // as search::predicted_error
+  std::int32_t dense_first_steps = 0;
+  std::int32_t dense_last_steps = 0;
+};
+// The plan's patterns must be candidates of the profile. Throws Error(kModel).
+PlanFigures figures_of(std::shared_ptr<const Plan> plan, std::shared_ptr<const Profile> profile,
+                       const Run& run);
+
+// "blocks.3 head 1", after the expert's name where there are several. `head`: [expert][head_index].
+std::string head_label(const ModelShape& model, std::size_t head);
+
+// Best plans of the profile at `points` budgets, with the plan's numbers of segments and of dense
+// first and last steps.
+std::vector<search::FrontPoint> front_of(const PlanFigures& figures, std::int32_t points = 33);
+
+// Head errors at the profile's times as if the segment's patterns ran there: mean over the heads of
+// each kind, [kPatternNames][t]; empty where the segment has no such head.
+std::vector<std::vector<double>> kind_head_errors(const PlanFigures& figures, std::size_t segment);
+
+// A clip or a plan whose error was predicted and then measured.
+struct PredictedMeasured {
+  std::string name;
+  double predicted = 0.0;     // predicted error
+  double measured_mse = 0.0;  // against the dense clip, of 8-bit RGB
+};
+// What the search left beside its plan: probes ("<plan>.search.json"). Empty when there is none.
+std::vector<PredictedMeasured> read_probes(const std::filesystem::path& plan);
+
+// A report.json. Throws Error(kFile) naming file, field and value.
+EvaluateReport read_evaluate_report(const std::filesystem::path& file);
+
+// A plan of whose clips some were measured.
+struct MeasuredPlan {
+  std::string name;  // of the plan's file
+  PlanFigures figures;
+  EvaluateReport report;
+  EvaluateSummary summary;
+  double mean_mse = 0.0;  // of 8-bit RGB, mean over prompts
+};
+
+// Decibels that a predicted error of 1 stands for: PSNR = offset - 10 log10(error), the offset the
+// mean over the measured plans. Empty without one, or where none has an error above 0.
+std::optional<double> psnr_offset(const std::vector<MeasuredPlan>& measured);
+
+// Two plans of one model, where they differ.
+struct StretchDifference {
+  double t_begin = 0.0;
+  double t_end = 1.0;
+  std::int32_t before = 0;  // segments of the plans
+  std::int32_t after = 0;
+  std::vector<std::size_t> heads;  // that differ, [expert][head_index], ascending
+};
+struct PlanDifference {
+  std::shared_ptr<const Plan> before;
+  std::shared_ptr<const Plan> after;
+  std::vector<StretchDifference> stretches;  // all of t, in the order of a run
+  // Over the same run, from one profile; empty without a profile that knows both plans' patterns,
+  // and `why_no_figures` then says so.
+  std::optional<PlanFigures> before_figures;
+  std::optional<PlanFigures> after_figures;
+  std::string why_no_figures;
+};
+// Throws Error(kModel) when the plans are for different models.
+PlanDifference compare_plans(std::shared_ptr<const Plan> before, std::shared_ptr<const Plan> after,
+                             const RunOptions& options);
+
+}  // namespace twill::jobs

@@ -1,0 +1,90 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Two plans beside each other.
+#include <set>
+
+#include "twill/jobs/plan_figures.h"
+#include "twill/plan/error.h"
+
+namespace twill::jobs {
+namespace {
+
+const Pattern& pattern_of(const Plan& plan, const Segment& segment, std::size_t expert,
+                          std::size_t head) {
+  static const Pattern kDensePattern = dense();
+  return segment.dense
+             ? kDensePattern
+             : plan.patterns[static_cast<std::size_t>(segment.heads[expert][head].pattern)];
+}
+
+std::vector<std::size_t> heads_that_differ(const Plan& before, const Segment& old_segment,
+                                           const Plan& after, const Segment& new_segment) {
+  std::vector<std::size_t> found;
+  const auto heads = static_cast<std::size_t>(before.model.heads_total());
+  for (std::size_t expert = 0; expert < before.model.experts.size(); ++expert) {
+    for (std::size_t head = 0; head < heads; ++head) {
+      if (pattern_of(before, old_segment, expert, head) !=
+          pattern_of(after, new_segment, expert, head)) {
+        found.push_back(expert * heads + head);
+      }
+    }
+  }
+  return found;
+}
+
+// Figures of both from one profile: the newer plan's where it knows the patterns of both.
+void add_figures(PlanDifference& difference, const RunOptions& options) {
+  difference.why_no_figures = "neither plan holds a profile";
+  for (const std::shared_ptr<const Plan>& plan : {difference.after, difference.before}) {
+    if (plan->profile == nullptr) {
+      continue;
+    }
+    try {
+      const Run run = run_of(*plan->profile, options, concat("plan \"", plan->name, "\""));
+      PlanFigures before = figures_of(difference.before, plan->profile, run);
+      PlanFigures after = figures_of(difference.after, plan->profile, run);
+      difference.before_figures = std::move(before);
+      difference.after_figures = std::move(after);
+      difference.why_no_figures.clear();
+      return;
+    } catch (const Error& error) {
+      // What was asked for wrongly is no reason to go on.
+      if (error.code() == ErrorCode::kUsage) {
+        throw;
+      }
+      difference.why_no_figures = error.what();
+    }
+  }
+}
+
+}  // namespace
+
+PlanDifference compare_plans(std::shared_ptr<const Plan> before, std::shared_ptr<const Plan> after,
+                             const RunOptions& options) {
+  check_plan_fits(*after, before->model);
+  std::set<double> edges;
+  for (const std::shared_ptr<const Plan>& plan : {before, after}) {
+    for (const Segment& segment : plan->segments) {
+      edges.insert(segment.t_begin);
+      edges.insert(segment.t_end);
+    }
+  }
+  PlanDifference difference{.before = std::move(before), .after = std::move(after)};
+  for (auto end = edges.rbegin(); std::next(end) != edges.rend(); ++end) {
+    const std::int32_t old_index = segment_at(*difference.before, *end);
+    const std::int32_t new_index = segment_at(*difference.after, *end);
+    difference.stretches.push_back(
+        {.t_begin = *std::next(end),
+         .t_end = *end,
+         .before = old_index,
+         .after = new_index,
+         .heads = heads_that_differ(
+             *difference.before, difference.before->segments[static_cast<std::size_t>(old_index)],
+             *difference.after, difference.after->segments[static_cast<std::size_t>(new_index)])});
+  }
+  add_figures(difference, options);
+  return difference;
+}
+
+}  // namespace twill::jobs
