@@ -3,7 +3,6 @@
 """`twill report` and `twill plan diff`: true numbers, sound HTML and SVG, one file that asks for nothing else."""
 
 import base64
-import itertools
 import json
 import math
 import os
@@ -67,6 +66,11 @@ def drawings(text: str) -> list[ElementTree.Element]:
     return [ElementTree.fromstring(svg) for svg in re.findall(r"<svg .*?</svg>", text, re.DOTALL)]
 
 
+def not_numbers(page: Page) -> list[str]:
+    numbers = (value for _, values in page.tags for name, value in values.items() if name != "src" and value)
+    return [value for value in numbers if re.search(r"(?<![a-z])-?(nan|inf)(?![a-z])", value)]
+
+
 def floats(array: dict) -> list[float]:
     raw = base64.b64decode(array["float32"])
     return list(struct.unpack(f"<{len(raw) // 4}f", raw))
@@ -77,23 +81,16 @@ def times(steps: int = STEPS, shift: float = SHIFT) -> list[float]:
     return [shift * t / (1 + (shift - 1) * t) for t in plain]
 
 
-def weight(t: float) -> float:
-    """The default w(t), straight lines between these points."""
-    points = [(0.0, 1.0), (0.5, 2.0), (0.8, 4.0), (0.95, 8.0), (1.0, 12.0)]
-    for (t0, w0), (t1, w1) in itertools.pairwise(points):
-        if t <= t1:
-            return w0 + (w1 - w0) * (t - t0) / (t1 - t0)
-    return points[-1][1]
-
-
-def head_errors(plan: dict) -> list[float]:
-    """Each head's part of the predicted error, from the definition."""
+def head_errors(plan: dict, report: Path) -> list[float]:
+    """Each head's part of the predicted error, from the definition; what a step counts, as the report says."""
+    forwards = json.loads((report / "report.json").read_text())["forwards"]
+    assert [forward["t"] for forward in forwards] == pytest.approx(times())
     profile = plan["profile"]
     candidates, profiled = profile["candidates"], profile["t"]
     error, gain = floats(profile["head_error"]), floats(profile["gain"])
     heads = len(gain) // len(profiled)
     sums = [0.0] * heads
-    for t in times():
+    for t, weight in ((forward["t"], forward["weight"]) for forward in forwards):
         segment = next(s for s in plan["segments"] if s["t_begin"] < t <= s["t_end"])
         if segment.get("dense"):
             continue
@@ -113,7 +110,7 @@ def head_errors(plan: dict) -> list[float]:
                 index = time * heads + head
                 return gain[index] * error[index * len(candidates) + candidate]
 
-            sums[head] += weight(t) * ((1 - share) * at(above) + share * at(below))
+            sums[head] += weight * ((1 - share) * at(above) + share * at(below))
     return sums
 
 
@@ -152,8 +149,7 @@ def test_page_and_drawings_are_sound(report):
         for element in svg.iter(f"{SVG}text"):
             assert 0 <= float(element.get("x")) <= width
             assert 0 <= float(element.get("y")) <= height
-    numbers = (value for _, values in page.tags for name, value in values.items() if name != "src" and value)
-    assert [value for value in numbers if re.search(r"(?<![a-z])-?(nan|inf)(?![a-z])", value)] == []
+    assert not_numbers(page) == []
 
 
 def test_page_needs_nothing_else(report):
@@ -171,7 +167,7 @@ def test_numbers_are_those_of_the_plan_and_its_evaluation(report, plan, evaluate
     document, measured = json.loads(plan.read_text()), json.loads((evaluated / "report.json").read_text())
     stated = json.loads((report / "report.json").read_text())
     page = Page((report / "report.html").read_text())
-    errors = head_errors(document)
+    errors = head_errors(document, report)
     assert sum(errors) > 0
     assert stated["predicted_error"] == pytest.approx(sum(errors), rel=1e-6)
     assert stated["density"] == pytest.approx(measured["density"], abs=1e-12)
@@ -196,7 +192,7 @@ def test_numbers_are_those_of_the_plan_and_its_evaluation(report, plan, evaluate
 def test_script_gets_every_head(report, plan):
     document = json.loads(plan.read_text())
     data = Page((report / "report.html").read_text()).heads()
-    errors = head_errors(document)
+    errors = head_errors(document, report)
     assert (data["heads"], data["stacks"]) == (4, [{"name": "blocks", "layers": 2, "heads": 2}])
     assert len(data["segments"]) == len(document["segments"])
     for head in range(4):
@@ -259,6 +255,28 @@ def test_several_plans_stand_beside_each_other(twill, tiny_model, plan, evaluate
     assert "Measured speed and quality" in text
 
 
+def test_probes_of_the_search_are_compared(twill, plan, tmp_path):
+    """As a search may leave them beside its plan."""
+    copy = Path(shutil.copy(plan, tmp_path / "probed.json"))
+    record = json.loads(plan.with_suffix(".search.json").read_text())
+    # Ranks 1 2 3 4 and 1 3 2 4: 1 - 6 x 2 / (4 x 15) = 0.8.
+    record["probes"] = [
+        {"name": f"probe {i}", "predicted_error": predicted, "clip_mse": mse}
+        for i, (predicted, mse) in enumerate([(0.1, 2.0), (0.2, 9.0), (0.3, 8.0), (0.9, 40.0)])
+    ]
+    beside = copy.with_suffix(".search.json")
+    beside.write_text(json.dumps(record))
+    assert twill("report", copy, "--out", tmp_path / "report.html").returncode == 0
+    text = (tmp_path / "report.html").read_text()
+    assert "Rank correlation 0.800 over 4 plans" in Page(text).text
+    assert "probe 2: predicted 0.3, measured 8" in text
+    record["probes"][1]["clip_mse"] = "many"
+    beside.write_text(json.dumps(record))
+    said = twill.refuses(1, "report", copy, "--out", tmp_path / "no.html")
+    assert said.startswith(f'{beside}: probes[1].clip_mse: "many" is no number')
+    assert not (tmp_path / "no.html").exists()
+
+
 def test_plan_alone_says_what_is_not_known(twill, plan, tmp_path):
     result = twill("report", plan, "--out", tmp_path / "report.html")
     assert result.returncode == 0, result.stderr
@@ -266,6 +284,28 @@ def test_plan_alone_says_what_is_not_known(twill, plan, tmp_path):
     page = Page((tmp_path / "report.html").read_text())
     assert "no measured quality" in page.text
     assert "PSNR, mean" not in page.text
+
+
+def test_plan_that_loses_nothing(twill, tiny_model, plan, tmp_path):
+    """Errors of 0 and a PSNR without bound."""
+    dense = tmp_path / "dense.json"
+    assert twill("plan", "solve", plan, "--density", 1, "--out", dense).returncode == 0
+    run = twill(
+        "evaluate", "--model", tiny_model, "--plan", dense, "--prompt", "a red ball", "--out", tmp_path / "r.json"
+    )
+    assert run.returncode == 0, run.stderr
+    measured = json.loads((tmp_path / "r.json").read_text())
+    measured["psnr_db"] = measured["psnr_db_worst"] = measured["rows"][0]["psnr_db"] = "inf"
+    measured["rows"][0]["psnr_db_frames"] = ["inf"] * 33
+    (tmp_path / "r.json").write_text(json.dumps(measured))
+    result = twill("report", dense, tmp_path / "r.json", "--out", tmp_path / "report.html", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["predicted_error"] == 0
+    text = (tmp_path / "report.html").read_text()
+    page = Page(text)
+    assert not_numbers(page) == []
+    assert "∞ dB" in page.text
+    drawings(text)
 
 
 def test_names_from_files_stay_text(twill, plan, tmp_path):
@@ -414,15 +454,17 @@ def difference(twill, plan, tmp_path_factory) -> dict:
     return {"folder": folder, "after": after, **json.loads(result.stdout)}
 
 
-def test_difference_of_plans_in_numbers(twill, plan, difference):
+def test_difference_of_plans_in_numbers(twill, plan, report, difference):
     page = Page((difference["folder"] / "diff.html").read_text())
     drawings((difference["folder"] / "diff.html").read_text())
     before, after = (json.loads(file.read_text()) for file in (plan, difference["after"]))
     change = difference["change"]
-    assert change["predicted_error"] == pytest.approx([sum(head_errors(before)), sum(head_errors(after))], rel=1e-6)
+    assert change["predicted_error"] == pytest.approx(
+        [sum(head_errors(before, report)), sum(head_errors(after, report))], rel=1e-6
+    )
     assert change["density"][1] <= 0.4 < change["density"][0] <= 0.6
     assert f"{change['density'][0]:.3f} to {change['density'][1]:.3f}" in page.text
-    ratio = 100 * (sum(head_errors(after)) / sum(head_errors(before)) - 1)
+    ratio = 100 * (sum(head_errors(after, report)) / sum(head_errors(before, report)) - 1)
     assert f"+{ratio:.1f} %" in page.text
     assert [tag for tag, _ in page.tags].count("tr") == 1 + len(difference["differences"])
     assert "predicted error" in twill("plan", "diff", plan, difference["after"]).stdout

@@ -415,6 +415,12 @@ std::string to_json(const ReportResult& result) {
                       {"plan_cost", layer.plan_cost},
                       {"error", std::accumulate(layer.error.begin(), layer.error.end(), 0.0)}});
   }
+  json forwards = json::array();
+  for (const search::Forward& forward : result.figures.run.forwards) {
+    forwards.push_back({{"t", forward.t},
+                        {"expert", forward.expert},
+                        {"weight", forward.weight * result.figures.weight.at(forward.t)}});
+  }
   json measured = json::array();
   for (const MeasuredPlan& one : result.measured) {
     measured.push_back({{"plan", one.name},
@@ -431,6 +437,7 @@ std::string to_json(const ReportResult& result) {
               {"cost", result.figures.cost},
               {"dense_cost", result.figures.dense_cost},
               {"cost_unit", result.figures.cost_is_time ? "ms" : "1e6 cells"},
+              {"forwards", forwards},
               {"layers", layers},
               {"measured", measured},
               {"missing", result.missing}}

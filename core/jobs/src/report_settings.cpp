@@ -84,8 +84,9 @@ std::string list_of(const std::vector<double>& values) {
 
 std::string layout_text(const TokenLayout& layout) {
   std::string text = concat(layout.frames, "x", layout.rows, "x", layout.cols, " tokens");
-  if (layout.prefix + layout.suffix > 0) {
-    text += concat(" with ", layout.prefix, " before and ", layout.suffix, " after");
+  for (const auto& [tokens, where] :
+       {std::pair(layout.prefix, " before"), std::pair(layout.suffix, " after")}) {
+    text += tokens > 0 ? concat(" and ", tokens, where) : "";
   }
   return text;
 }
@@ -108,8 +109,13 @@ Facts plan_facts(const PlanFigures& figures) {
   facts.push_back({"patterns", std::to_string(plan.patterns.size())});
   facts.push_back(
       {"w(t)", concat("at t ", list_of(figures.weight.t), ": ", list_of(figures.weight.weight))});
+  // What the plan took over from its profile stands there.
+  const std::map<std::string, std::string>& of_profile = figures.profile->provenance;
   for (const auto& [key, value] : plan.provenance) {
-    facts.push_back({key, value});
+    const auto found = of_profile.find(key);
+    if (!value.empty() && (found == of_profile.end() || found->second != value)) {
+      facts.push_back({key, value});
+    }
   }
   return facts;
 }
@@ -129,7 +135,9 @@ Facts profile_facts(const PlanFigures& figures) {
                                             : concat(profile.cost.device, ", ", profile.cost.kernel,
                                                      ", at ", layout_text(profile.cost.layout))});
   for (const auto& [key, value] : profile.provenance) {
-    facts.push_back({key, value});
+    if (!value.empty()) {
+      facts.push_back({key, value});
+    }
   }
   return facts;
 }
@@ -207,7 +215,7 @@ std::vector<std::string> commands_to_repeat(const ReportOptions& options,
         .add("--cfg", concat(*clip.cfg))
         .add("--sampler", *clip.sampler)
         .add("--dtype", one.report.dtype)
-        .add("--plan", one.name)
+        .add("--plan", one.report.plan)
         .add("--out", "report.json");
     commands.push_back(evaluate.text());
   }

@@ -169,9 +169,10 @@ void draw_scale(Svg& svg, double top, const Measure& measure, double unit) {
   for (const auto& [share, anchor] :
        {std::pair(0.0, "start"), std::pair(0.5, "middle"), std::pair(1.0, "end")}) {
     const double value = measure.at(share) / unit;
-    svg.text(share * kScaleSteps * kStep, top + 62,
-             value >= 10.0 ? fixed(value, 0) : short_number(std::round(100.0 * value) / 100.0),
-             anchor, "small");
+    const std::string shown = value >= 1000.0 ? fixed(value / 1000.0, 1) + "k"
+                              : value >= 10.0 ? fixed(value, 0)
+                                              : short_number(std::round(100.0 * value) / 100.0);
+    svg.text(share * kScaleSteps * kStep, top + 62, shown, anchor, "small");
   }
 }
 
@@ -250,7 +251,7 @@ Figure heads_map(const PlanFigures& figures, std::size_t expert) {
         const Measure& measure = measures[row - 1];
         const double value = measure.value(one);
         return measure.shade == Shade::kLogarithm && value <= 0.0
-                   ? std::string("f-pale")
+                   ? std::string("none")
                    : scale_class(measure.share(value));
       });
       svg.close_group();
@@ -258,7 +259,7 @@ Figure heads_map(const PlanFigures& figures, std::size_t expert) {
   }
   figure.caption =
       "Columns are stretches of the run, from noise (t = 1) to the clip (t = 0). Error is a head's "
-      "share of the plan's predicted error, shaded by its logarithm, grey where it has none; a "
+      "share of the plan's predicted error, shaded by its logarithm, blank where it has none; a "
       "stretch with many steps adds up more of it. Density and cost are shaded by their square "
       "root.";
   return figure;

@@ -169,8 +169,7 @@ constexpr std::string_view kScript = R"(
 std::string page_style() {
   std::string style(kStyle);
   for (const auto& [kind, colour] : kPatternColours) {
-    style += concat(".b-", pattern_name(kind), "{background:",
-                    kind == PatternKind::kDense ? "var(--dense)" : hex_colour(colour), "}\n");
+    style += concat(".b-", pattern_name(kind), "{background:", hex_colour(colour), "}\n");
   }
   return style;
 }

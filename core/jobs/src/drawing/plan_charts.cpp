@@ -40,6 +40,16 @@ std::string cost_unit(const PlanFigures& figures) {
   return figures.cost_is_time ? "ms" : "10⁶ query-key cells";
 }
 
+// Of the longest name of a layer, in small letters.
+double name_width(const PlanFigures& figures) {
+  constexpr double kSmall = 11.0;
+  double width = 0.0;
+  for (const LayerFigures& layer : figures.layers) {
+    width = std::max(width, text_width(layer.name, kSmall));
+  }
+  return width;
+}
+
 }  // namespace
 
 std::vector<double> head_errors(const PlanFigures& figures) {
@@ -147,9 +157,9 @@ Figure layer_error_map(const PlanFigures& figures) {
   const std::size_t steps = figures.run.forwards.size();
   const std::size_t layers = figures.layers.size();
   const double cell_height = std::clamp(std::floor(420.0 / static_cast<double>(layers)), 4.0, 22.0);
-  constexpr double kLeft = 84.0;
+  const double left = std::max(84.0, name_width(figures) + 16);
   constexpr double kTop = 40.0;
-  const double cell_width = (kWide - kLeft - 18.0) / static_cast<double>(steps);
+  const double cell_width = (kWide - left - 18.0) / static_cast<double>(steps);
   const double bottom = kTop + cell_height * static_cast<double>(layers);
   std::vector<double> errors;
   for (const LayerFigures& layer : figures.layers) {
@@ -161,29 +171,29 @@ Figure layer_error_map(const PlanFigures& figures) {
                 .svg = Svg(kWide, bottom + 48)};
   Svg& svg = figure.svg;
   const double all = figures.predicted_error > 0.0 ? figures.predicted_error : 1.0;
-  svg.text(kLeft, 14, "share of the plan's predicted error", "start", "soft");
-  const double scale_left = kLeft + text_width("share of the plan's predicted error") + 60;
+  svg.text(left, 14, "share of the plan's predicted error", "start", "soft");
+  const double scale_left = left + text_width("share of the plan's predicted error") + 60;
   for (int step = 0; step < kScaleSteps; ++step) {
     svg.rect(scale_left + 8 * step, 5, 8, 11, concat("s", step));
   }
   svg.text(scale_left - 6, 14, concat(short_number(100 * range.low / all), " %"), "end", "small");
   svg.text(scale_left + 8 * kScaleSteps + 6, 14, concat(short_number(100 * range.high / all), " %"),
            "start", "small");
-  svg.rect(scale_left + 8 * kScaleSteps + 90, 5, 14, 11, "f-pale");
+  svg.rect(scale_left + 8 * kScaleSteps + 90, 5, 14, 11, "none");
   svg.text(scale_left + 8 * kScaleSteps + 110, 14, "dense: none", "start", "small");
   const auto every = static_cast<std::size_t>(std::max(1.0, std::ceil(12.0 / cell_height)));
   for (std::size_t row = 0; row < layers; ++row) {
     const LayerFigures& layer = figures.layers[row];
     const double y = kTop + cell_height * static_cast<double>(row);
     if (row % every == 0) {
-      svg.text(kLeft - 8, y + cell_height / 2 + 4, layer.name, "end", "small");
+      svg.text(left - 8, y + cell_height / 2 + 4, layer.name, "end", "small");
     }
     for (std::size_t step = 0; step < steps; ++step) {
       const double error = layer.error[step];
       const double share =
           error <= 0.0 ? 0.0 : std::log(error / range.low) / std::log(range.high / range.low);
-      svg.rect(kLeft + cell_width * static_cast<double>(step), y, cell_width - 1, cell_height - 1,
-               error <= 0.0 ? "f-pale" : scale_class(share),
+      svg.rect(left + cell_width * static_cast<double>(step), y, cell_width - 1, cell_height - 1,
+               error <= 0.0 ? "none" : scale_class(share),
                concat(layer.name, ", step ", step + 1, ", t ",
                       short_number(figures.run.forwards[step].t), ": ",
                       error <= 0.0 ? "dense" : concat(short_number(100 * error / all), " %")));
@@ -191,10 +201,10 @@ Figure layer_error_map(const PlanFigures& figures) {
   }
   const auto step_every = static_cast<std::size_t>(std::max(1.0, std::ceil(40.0 / cell_width)));
   for (std::size_t step = 0; step < steps; step += step_every) {
-    const double x = kLeft + cell_width * (static_cast<double>(step) + 0.5);
+    const double x = left + cell_width * (static_cast<double>(step) + 0.5);
     svg.text(x, bottom + 14, fixed(figures.run.forwards[step].t, 2), "middle", "small");
   }
-  svg.text((kLeft + kWide) / 2, bottom + 36, "t of the step, from noise to the clip", "middle",
+  svg.text((left + kWide) / 2, bottom + 36, "t of the step, from noise to the clip", "middle",
            "soft");
   figure.caption =
       "What each layer adds to the predicted error at each step: w(t) x gain x head error, summed "
@@ -312,7 +322,8 @@ Figure layer_cost_chart(const PlanFigures& figures) {
   Svg& svg = chart.svg();
   const double width = chart.x().at(1.0) - chart.x().at(0.0);
   const double bar = std::min(24.0, width * 0.38);
-  const auto every = static_cast<std::size_t>(std::max(1.0, std::ceil(56.0 / width)));
+  const auto every =
+      static_cast<std::size_t>(std::max(1.0, std::ceil((name_width(figures) + 10) / width)));
   for (std::size_t i = 0; i < layers; ++i) {
     const LayerFigures& layer = figures.layers[i];
     const double x = chart.x().at(static_cast<double>(i));

@@ -20,7 +20,7 @@ struct ThemeColour {
 
 // Series colours are Okabe and Ito's, as the patterns' are; yellow and light blue are too pale for
 // lines on white and stay out.
-constexpr std::array<ThemeColour, 12> kTheme{{
+constexpr std::array<ThemeColour, 11> kTheme{{
     {"page", "#f6f7f9", "#15171b"},
     {"card", "#ffffff", "#1d2026"},
     {"ink", "#1b1f27", "#e8eaee"},
@@ -32,7 +32,6 @@ constexpr std::array<ThemeColour, 12> kTheme{{
     {"green", "#009e73", "#2fc79b"},
     {"pale", "#c4cad3", "#596170"},
     {"wash", "#dcebf5", "#22384a"},
-    {"dense", "#e1e1e1", "#6b7078"},
 }};
 
 // Cividis (Nunez, Anderton, Renslow 2018, https://doi.org/10.1371/journal.pone.0199239): even in
@@ -86,6 +85,7 @@ svg text.num{font-size:11px;fill:$ink}
 .f-pale{fill:$pale}
 .f-ink{fill:$ink}
 .f-wash{fill:$wash}
+.none{fill:$grid}
 .hit{fill:none;pointer-events:all}
 .ring{stroke:$card;stroke-width:2}
 )";
@@ -116,9 +116,7 @@ template <typename Colours>
 std::string rules(const Colours& colour) {
   std::string text = with_colours(kRules, colour);
   for (const auto& [kind, shown] : kPatternColours) {
-    // Dense is where nothing is saved: on dark screens it may not shine.
-    const std::string fill =
-        kind == PatternKind::kDense ? with_colours("$dense", colour) : hex_colour(shown);
+    const std::string fill = hex_colour(shown);
     text += concat(".", kind_class(kind), "{fill:", fill, "}\n.l", kind_class(kind),
                    "{stroke:", fill, ";stroke-width:2.5;fill:none;stroke-linejoin:round}\n");
   }
