@@ -99,6 +99,8 @@ install_system_packages() {
   rm -f "$TWILL_ROOT/.apt-log"
 }
 
+has_chromium_package() { grep -qsx 'ID=debian' /etc/os-release; }
+
 make_python_environment() {
   local python
   if [ -x "$TWILL_VENV_PYTHON" ] && [ -e "$TWILL_VENV/.made" ] && "$TWILL_VENV_PYTHON" -c 'import pip' 2>/dev/null; then
