@@ -10,7 +10,8 @@ import tree
 
 TOP_LEVEL = {
     "kernels", "core", "search", "presets", "comfy_nodes", "gui", "tests", "installer",
-    "CMakeLists.txt", "CMakePresets.json", "pyproject.toml", "README.md", "CONTRIBUTING.md", "LICENSE",
+    "CMakeLists.txt", "CMakePresets.json", "pyproject.toml", "README.md", "CONTRIBUTING.md", "LICENSE", "CHANGELOG.md",
+    "CITATION.cff",
 }  # fmt: skip
 
 MOST_LINES = 600
