@@ -150,6 +150,17 @@ def test_schedules_end_where_they_should():
     assert schedules.trailing(50)[:2] == [0.999, 0.979]
 
 
+def test_schedules_are_those_of_diffusers():
+    pytest.importorskip("diffusers", reason="the schedules are compared with its")
+    from diffusers import CogVideoXDDIMScheduler
+    from diffusers.pipelines.mochi.pipeline_mochi import linear_quadratic_schedule
+
+    assert schedules.linear_quadratic(64, 0.025) == pytest.approx(linear_quadratic_schedule(64, 0.025), abs=1e-12)
+    ddim = CogVideoXDDIMScheduler(timestep_spacing="trailing")
+    ddim.set_timesteps(50)
+    assert schedules.trailing(50) == pytest.approx((ddim.timesteps / 1000).tolist(), abs=1e-6)
+
+
 def keeps_by_radials_rule(frame, row_major, key_frame, key_place, frame_tokens, decay):
     """The authors' rule by token, without their thinning of far frames and their blocks."""
     distance = abs(frame - key_frame)
