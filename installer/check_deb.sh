@@ -24,10 +24,10 @@ for name in sources.list sources.list.d apt.conf.d; do
   [ ! -e "/etc/apt/$name" ] || cp -a "/etc/apt/$name" "$root/etc/apt/"
 done
 cp /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
-for place in proc dev; do
+for place in proc dev dev/pts; do
   mountpoint -q "$root/$place" || mount --bind "/$place" "$root/$place"
 done
-trap 'umount "$root/dev" "$root/proc"' EXIT
+trap 'umount "$root/dev/pts" "$root/dev" "$root/proc"' EXIT
 
 files() { in_root find / -xdev \( -path /proc -o -path /dev -o -path /tmp -o -path /var/lib/apt -o -path /var/cache -o -path /var/log \) -prune -o -print | sort; }
 
@@ -53,6 +53,9 @@ in_root twill generate --prompt "a red ball rolls left over a striped floor" --f
 if [ -x "$root/usr/bin/twill-studio" ]; then
   echo "== Twill Studio"
   in_root env QT_QPA_PLATFORM=offscreen twill-studio --version
+  status=0
+  in_root env QT_QPA_PLATFORM=offscreen timeout 10 twill-studio /usr/share/twill/presets/hunyuanvideo/balanced.json || status=$?
+  [ "$status" -eq 124 ] || { echo "check_deb.sh: twill-studio did not stay open, status $status" >&2; exit 1; }
 fi
 
 echo "== remove"
