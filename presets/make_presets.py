@@ -30,7 +30,7 @@ NOT_MEASURED = (
 )
 POINTS = {
     "quality": "quality: keeps more keys than the published rule or result that it follows",
-    "balanced": "balanced: the published rule or result as it is",
+    "balanced": "balanced: the published rule or result, as closely as a plan can follow it",
     "fast": "fast: fewer dense steps, as a published result at this density has them",
 }
 
