@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -58,6 +59,12 @@ def test_compiled_in_libraries_have_their_licence():
     lists = "\n".join(p.read_text() for p in ROOT.glob("*/**/CMakeLists.txt") if "build" not in p.parts[:-2])
     for target, licence in {"nlohmann_json::": "nlohmann_json", "CLI11::": "cli11", "pybind11": "pybind11"}.items():
         assert target in lists and licence in texts
+
+
+def test_the_wheel_carries_the_licences_of_what_is_in_it():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for name in ("LICENSE", "installer/licences/nlohmann_json.txt", "installer/licences/pybind11.txt"):
+        assert name in project["license-files"] and (ROOT / name).exists()
 
 
 def test_the_changelog_has_this_version_with_a_day():
