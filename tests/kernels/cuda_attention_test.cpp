@@ -244,6 +244,16 @@ TEST(CudaAttentionPlan, ACapturedGraphFollowsTheVariant) {
   }
   EXPECT_EQ(set_cuda_plan_variant(*call.call().plan, call.call().device_image, 2, stream).reason,
             "variant 2 is not one of the plan's 2");
+  // A call that names its variant has it, whatever the word says.
+  for (const std::int32_t variant : {0, 1}) {
+    call.call().variant = variant;
+    ASSERT_TRUE(run_attention_cuda(call.call()));
+    testing::require_cuda(cudaStreamSynchronize(stream));
+    call.copy_out();
+    EXPECT_EQ(inputs.output(), alone[variant]) << "variant " << variant;
+  }
+  call.call().variant = 2;
+  EXPECT_EQ(can_run_attention_cuda(call.call()).reason, "variant 2 is not one of the plan's 2");
   cudaGraphExecDestroy(executable);
   cudaGraphDestroy(graph);
   cudaStreamDestroy(stream);

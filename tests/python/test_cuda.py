@@ -20,7 +20,7 @@ def why_no_kernel():
         return "no CUDA device"
     from twill_vdit import cuda
 
-    return cuda.why_not(torch.empty(1, 1, 1, 64, dtype=torch.bfloat16, device="cuda"), 0.125)
+    return cuda.why_not(torch.device("cuda", 0), torch.bfloat16, 64, 0.125)
 
 
 pytestmark = pytest.mark.skipif(why_no_kernel() != "", reason=why_no_kernel() or "it runs")
@@ -84,3 +84,77 @@ def test_a_place_outside_the_plan_is_refused(plan, place, text):
     layout = LAYOUTS["one_frame"]
     with pytest.raises(Error, match=text):
         sparse_attention(*tensors(layout, torch.bfloat16), twill_vdit.compile_plan(plan, layout), **place)
+
+
+def test_a_captured_graph_follows_the_plans_time(plan):
+    layout = LAYOUTS["text_in_front_and_behind"]
+    compiled = twill_vdit.compile_plan(plan, layout)
+    q, k, v = tensors(layout, torch.bfloat16)
+    alone = [sparse_attention(q, k, v, compiled, layer=1, segment=segment) for segment in (0, 1)]
+    assert not torch.equal(*alone)
+    compiled.set_time(0.5, device="cuda")
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        sparse_attention(q, k, v, compiled, layer=1)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        follows = sparse_attention(q, k, v, compiled, layer=1)
+        frozen = sparse_attention(q, k, v, compiled, layer=1, segment=1)
+    for t, segment in ((0.95, 1), (0.5, 0), (0.95, 1)):
+        compiled.set_time(t, device="cuda")
+        graph.replay()
+        torch.cuda.synchronize()
+        assert torch.equal(follows, alone[segment])
+        assert torch.equal(frozen, alone[1])
+    # A call that names its segment leaves the plan's time as it was.
+    sparse_attention(q, k, v, compiled, layer=1, segment=0)
+    graph.replay()
+    assert torch.equal(follows, alone[1])
+
+
+def test_it_waits_for_nothing(plan):
+    layout = LAYOUTS["text_behind"]
+    compiled = twill_vdit.compile_plan(plan, layout)
+    q, k, v = tensors(layout, torch.bfloat16)
+    compiled.set_time(0.5, device="cuda")
+    sparse_attention(q, k, v, compiled, layer=0)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        sparse_attention(q, k, v, compiled, layer=0)
+        compiled.set_time(0.95, device="cuda")
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_model_compiled_with_graphs_follows_the_plans_time(plan):
+    """mode="reduce-overhead": torch captures the operator in graphs of its own."""
+    layout = LAYOUTS["text_behind"]
+    compiled = twill_vdit.compile_plan(plan, layout)
+    q, k, v = tensors(layout, torch.bfloat16)
+    compiled.set_time(0.5, device="cuda")
+
+    def block(q, k, v):
+        return sparse_attention(q * 2.0, k, v, compiled, layer=0) + q
+
+    made = torch.compile(block, fullgraph=True, mode="reduce-overhead")
+    for t in (0.5, 0.5, 0.5, 0.95, 0.5, 0.95):
+        compiled.set_time(t, device="cuda")
+        torch.compiler.cudagraph_mark_step_begin()
+        assert torch.equal(made(q, k, v), block(q, k, v)), t
+
+
+@pytest.mark.parametrize("backend", ["flex", "eager"])
+@pytest.mark.parametrize("layer", range(len(ORDERS)))
+def test_the_other_forms_agree_with_the_kernels(plan, backend, layer):
+    layout = LAYOUTS["text_in_front_and_behind"]
+    q, k, v = tensors(layout, torch.bfloat16)
+    ours = sparse_attention(q, k, v, twill_vdit.compile_plan(plan, layout), layer=layer, segment=0)
+    other = twill_vdit.compile_plan(plan, layout, backend=backend)
+    theirs = sparse_attention(q, k, v, other, layer=layer, segment=0)
+    torch.testing.assert_close(theirs, ours, rtol=2e-2, atol=2e-2)
+    other.set_time(0.5, device="cuda")
+    graph = torch.cuda.CUDAGraph()
+    with pytest.raises(Error, match="a CUDA graph cannot follow the plan's time"), torch.cuda.graph(graph):
+        sparse_attention(q, k, v, other, layer=layer)

@@ -19,31 +19,13 @@ void run_attention(const CompiledPlan& compiled, std::int32_t segment, std::int3
                    std::int32_t stack, std::int32_t layer, const TensorTuple& q_tuple,
                    const TensorTuple& k_tuple, const TensorTuple& v_tuple,
                    const TensorTuple& out_tuple, float scale, std::int32_t threads) {
-  const TensorArgument q = read_tensor("q", q_tuple);
-  const TensorArgument k = read_tensor("k", k_tuple);
-  const TensorArgument v = read_tensor("v", v_tuple);
-  const TensorArgument out = read_tensor("out", out_tuple);
-  require_same_shape("q", q, "k", k);
-  require_same_shape("q", q, "v", v);
-  require_same_shape("q", q, "out", out);
+  const AttentionArguments tensors = read_attention(q_tuple, k_tuple, v_tuple, out_tuple);
+  const TensorArgument& q = tensors.q;
   require(q.tokens == compiled.layout().tokens(), ErrorCode::kUsage, "q: ", q.tokens,
           " tokens, but the plan was compiled for ", compiled.layout().tokens());
 
   kernels::AttentionParams params;
-  params.q = q.data;
-  params.k = k.data;
-  params.v = v.data;
-  params.out = out.data;
-  params.q_strides = q.strides;
-  params.k_strides = k.strides;
-  params.v_strides = v.strides;
-  params.out_strides = out.strides;
-  params.batch = q.batch;
-  params.heads = q.heads;
-  params.tokens = q.tokens;
-  params.head_dim = q.head_dim;
-  params.dtype = q.dtype;
-  params.scale = scale;
+  set_attention(tensors, scale, &params);
   params.tasks = compiled.tasks(segment, expert, stack, layer);
   params.lists = compiled.lists();
   params.threads = threads;
@@ -62,24 +44,14 @@ void run_attention(const CompiledPlan& compiled, std::int32_t segment, std::int3
 py::array_t<float> attention_map(const TensorTuple& q_tuple, const TensorTuple& k_tuple,
                                  float scale, std::int32_t size, std::int32_t query_stride,
                                  std::int32_t threads) {
-  const TensorArgument q = read_tensor("q", q_tuple);
-  const TensorArgument k = read_tensor("k", k_tuple);
-  require_same_shape("q", q, "k", k);
+  const AttentionArguments tensors = read_attention(q_tuple, k_tuple);
+  const TensorArgument& q = tensors.q;
   require(size >= 1 && size <= q.tokens, ErrorCode::kUsage, "size: ", size, " is not one of 1..",
           q.tokens);
   require(query_stride >= 1, ErrorCode::kUsage, "query_stride: ", query_stride, " is not positive");
   py::array_t<float> map({q.batch, q.heads, size, size});
   kernels::AttentionMapParams params;
-  params.q = q.data;
-  params.k = k.data;
-  params.q_strides = q.strides;
-  params.k_strides = k.strides;
-  params.batch = q.batch;
-  params.heads = q.heads;
-  params.tokens = q.tokens;
-  params.head_dim = q.head_dim;
-  params.dtype = q.dtype;
-  params.scale = scale;
+  set_attention(tensors, scale, &params);
   params.size = size;
   params.query_stride = query_stride;
   params.map = map.mutable_data();

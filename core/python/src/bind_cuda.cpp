@@ -112,32 +112,9 @@ IntArray image_of(const CudaTables& tables) {
 }
 
 kernels::CudaAttentionParams call_of(const CudaTables& tables, Address image, std::int32_t layer,
-                                     const TensorTuple& q_tuple, const TensorTuple& k_tuple,
-                                     const TensorTuple& v_tuple, const TensorTuple& out_tuple,
-                                     float scale) {
-  const TensorArgument q = read_tensor("q", q_tuple);
-  const TensorArgument k = read_tensor("k", k_tuple);
-  const TensorArgument v = read_tensor("v", v_tuple);
-  const TensorArgument out = read_tensor("out", out_tuple);
-  require_same_shape("q", q, "k", k);
-  require_same_shape("q", q, "v", v);
-  require_same_shape("q", q, "out", out);
+                                     const AttentionArguments& tensors, float scale) {
   kernels::CudaAttentionParams call;
-  kernels::AttentionParams& a = call.attention;
-  a.q = q.data;
-  a.k = k.data;
-  a.v = v.data;
-  a.out = out.data;
-  a.q_strides = q.strides;
-  a.k_strides = k.strides;
-  a.v_strides = v.strides;
-  a.out_strides = out.strides;
-  a.batch = q.batch;
-  a.heads = q.heads;
-  a.tokens = q.tokens;
-  a.head_dim = q.head_dim;
-  a.dtype = q.dtype;
-  a.scale = scale;
+  set_attention(tensors, scale, &call.attention);
   call.plan = &tables.plan;
   call.device_image = pointer_of<std::int32_t>(image);
   call.layer = layer;
@@ -146,13 +123,16 @@ kernels::CudaAttentionParams call_of(const CudaTables& tables, Address image, st
 
 std::size_t workspace_bytes(const CudaTables& tables, Address image, std::int32_t layer,
                             const TensorTuple& q, float scale) {
-  return kernels::cuda_workspace_bytes(call_of(tables, image, layer, q, q, q, q, scale));
+  return kernels::cuda_workspace_bytes(
+      call_of(tables, image, layer, read_attention(q, q, q, q), scale));
 }
 
 void run(const CudaTables& tables, Address image, std::int32_t layer, const TensorTuple& q,
          const TensorTuple& k, const TensorTuple& v, const TensorTuple& out, float scale,
-         Address workspace, std::size_t bytes, Address stream, Address lse) {
-  kernels::CudaAttentionParams call = call_of(tables, image, layer, q, k, v, out, scale);
+         Address workspace, std::size_t bytes, Address stream, Address lse, std::int32_t variant) {
+  kernels::CudaAttentionParams call =
+      call_of(tables, image, layer, read_attention(q, k, v, out), scale);
+  call.variant = variant;
   call.workspace = pointer_of<void>(workspace);
   call.workspace_bytes = bytes;
   call.stream = pointer_of<void>(stream);
@@ -167,29 +147,13 @@ std::size_t head_errors(const CudaTables& tables, Address image, const TensorTup
                         const std::vector<ListTuple>& lists, const IntArray& rows,
                         Address device_rows, Address error, Address norm, Address workspace,
                         std::size_t bytes, Address stream) {
-  const TensorArgument q = read_tensor("q", q_tuple);
-  const TensorArgument k = read_tensor("k", k_tuple);
-  const TensorArgument v = read_tensor("v", v_tuple);
-  require_same_shape("q", q, "k", k);
-  require_same_shape("q", q, "v", v);
   std::vector<kernels::HeadTask> tasks;
   std::transform(candidates.begin(), candidates.end(), std::back_inserter(tasks), read_task);
   std::vector<kernels::TileListView> views;
   std::transform(lists.begin(), lists.end(), std::back_inserter(views), view_of);
   kernels::CudaHeadErrorParams call;
   kernels::HeadErrorParams& e = call.errors;
-  e.q = q.data;
-  e.k = k.data;
-  e.v = v.data;
-  e.q_strides = q.strides;
-  e.k_strides = k.strides;
-  e.v_strides = v.strides;
-  e.batch = q.batch;
-  e.heads = q.heads;
-  e.tokens = q.tokens;
-  e.head_dim = q.head_dim;
-  e.dtype = q.dtype;
-  e.scale = scale;
+  set_attention(read_attention(q_tuple, k_tuple, v_tuple), scale, &e);
   e.rows = span_of(rows);
   e.candidates = tasks;
   e.lists = views;
@@ -209,20 +173,8 @@ std::size_t head_errors(const CudaTables& tables, Address image, const TensorTup
 
 void draw_map(const TensorTuple& q_tuple, const TensorTuple& k_tuple, float scale,
               std::int32_t size, std::int32_t query_stride, Address map, Address stream) {
-  const TensorArgument q = read_tensor("q", q_tuple);
-  const TensorArgument k = read_tensor("k", k_tuple);
-  require_same_shape("q", q, "k", k);
   kernels::AttentionMapParams params;
-  params.q = q.data;
-  params.k = k.data;
-  params.q_strides = q.strides;
-  params.k_strides = k.strides;
-  params.batch = q.batch;
-  params.heads = q.heads;
-  params.tokens = q.tokens;
-  params.head_dim = q.head_dim;
-  params.dtype = q.dtype;
-  params.scale = scale;
+  set_attention(read_attention(q_tuple, k_tuple), scale, &params);
   params.size = size;
   params.query_stride = query_stride;
   params.map = pointer_of<float>(map);
@@ -252,7 +204,9 @@ void bind_cuda(py::module_& module) {
            py::arg("scale"))
       .def("run", &run, py::arg("image"), py::arg("layer"), py::arg("q"), py::arg("k"),
            py::arg("v"), py::arg("out"), py::arg("scale"), py::arg("workspace"),
-           py::arg("workspace_bytes"), py::arg("stream"), py::arg("lse") = 0)
+           py::arg("workspace_bytes"), py::arg("stream"), py::arg("lse") = 0,
+           py::arg("variant") = -1,
+           "variant -1: the one that set_variant wrote; else this one, in captured graphs too.")
       .def("head_errors", &head_errors, py::arg("image"), py::arg("q"), py::arg("k"), py::arg("v"),
            py::arg("scale"), py::arg("candidates"), py::arg("lists"), py::arg("rows"),
            py::arg("device_rows"), py::arg("error"), py::arg("norm"), py::arg("workspace"),
@@ -262,11 +216,10 @@ void bind_cuda(py::module_& module) {
              py::arg("size"), py::arg("query_stride"), py::arg("map"), py::arg("stream"));
   module.def(
       "why_no_cuda",
-      [](const TensorTuple& q_tuple, float scale) {
-        const TensorArgument q = read_tensor("q", q_tuple);
-        return kernels::why_no_cuda_kernel(q.head_dim, q.dtype, scale).reason;
+      [](std::int32_t head_dim, const std::string& dtype, float scale) {
+        return kernels::why_no_cuda_kernel(head_dim, read_dtype("q", dtype), scale).reason;
       },
-      py::arg("q"), py::arg("scale"),
+      py::arg("head_dim"), py::arg("dtype"), py::arg("scale"),
       "Empty when this build and the current device have a kernel for such tensors.");
 }
 

@@ -58,23 +58,8 @@ void observe(search::Profiler& profiler, std::int32_t t_index, std::int32_t prom
              std::int32_t expert, std::int32_t stack, std::int32_t layer, std::int32_t branch,
              const TensorTuple& q_tuple, const TensorTuple& k_tuple, const TensorTuple& v_tuple,
              float scale, const std::vector<double>& gain) {
-  const TensorArgument q = read_tensor("q", q_tuple);
-  const TensorArgument k = read_tensor("k", k_tuple);
-  const TensorArgument v = read_tensor("v", v_tuple);
-  require_same_shape("q", q, "k", k);
-  require_same_shape("q", q, "v", v);
-  const search::AttentionCall call{.q = q.data,
-                                   .k = k.data,
-                                   .v = v.data,
-                                   .q_strides = q.strides,
-                                   .k_strides = k.strides,
-                                   .v_strides = v.strides,
-                                   .batch = q.batch,
-                                   .heads = q.heads,
-                                   .tokens = q.tokens,
-                                   .head_dim = q.head_dim,
-                                   .dtype = q.dtype,
-                                   .scale = scale};
+  search::AttentionCall call;
+  set_attention(read_attention(q_tuple, k_tuple, v_tuple), scale, &call);
   const py::gil_scoped_release release;
   profiler.observe({.t_index = t_index,
                     .prompt = prompt,

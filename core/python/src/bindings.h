@@ -17,6 +17,7 @@ using LayoutTuple = std::array<std::int32_t, 5>;  // prefix, frames, rows, cols,
 // Throws Error(kUsage) naming the field.
 TokenLayout read_layout(const LayoutTuple& values);
 
+void bind_machine(pybind11::module_& module);    // what runs on this machine
 void bind_plan(pybind11::module_& module);       // Plan, CompiledPlan
 void bind_attention(pybind11::module_& module);  // attention and profiling kernels
 void bind_cuda(pybind11::module_& module);       // the CUDA kernels

@@ -44,6 +44,7 @@ PYBIND11_MODULE(_twill, module) {
   module.doc() = "Twill's plans, kernels and search. Use the package twill_vdit around it.";
   module.attr("__version__") = TWILL_VERSION;
   py::register_exception_translator([](std::exception_ptr pointer) { translate_error(pointer); });
+  twill::python::bind_machine(module);
   twill::python::bind_plan(module);
   twill::python::bind_attention(module);
   twill::python::bind_cuda(module);

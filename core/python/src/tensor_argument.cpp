@@ -18,6 +18,14 @@ constexpr std::array<std::pair<std::string_view, kernels::Dtype>, 3> kDtypeNames
     {"float16", kernels::Dtype::kF16},
 }};
 
+std::int32_t read_size(const char* name, const char* axis, std::int64_t size) {
+  require(size >= 1 && size <= std::numeric_limits<std::int32_t>::max(), ErrorCode::kUsage, name,
+          ": ", axis, " ", size, " is not one of 1..", std::numeric_limits<std::int32_t>::max());
+  return static_cast<std::int32_t>(size);
+}
+
+}  // namespace
+
 kernels::Dtype read_dtype(const char* name, const std::string& dtype) {
   for (const auto& [text, value] : kDtypeNames) {
     if (text == dtype) {
@@ -27,14 +35,6 @@ kernels::Dtype read_dtype(const char* name, const std::string& dtype) {
   throw Error(ErrorCode::kUsage,
               concat(name, ": dtype ", dtype, " is not one of float32, bfloat16, float16"));
 }
-
-std::int32_t read_size(const char* name, const char* axis, std::int64_t size) {
-  require(size >= 1 && size <= std::numeric_limits<std::int32_t>::max(), ErrorCode::kUsage, name,
-          ": ", axis, " ", size, " is not one of 1..", std::numeric_limits<std::int32_t>::max());
-  return static_cast<std::int32_t>(size);
-}
-
-}  // namespace
 
 TensorArgument read_tensor(const char* name, const TensorTuple& tensor) {
   const auto& [pointer, shape, strides, dtype] = tensor;
@@ -61,6 +61,28 @@ void require_same_shape(const char* first_name, const TensorArgument& first, con
           ", ", first.heads, ", ", first.tokens, ", ", first.head_dim, "]");
   require(first.dtype == other.dtype, ErrorCode::kUsage, other_name, ": dtype is not that of ",
           first_name);
+}
+
+AttentionArguments read_attention(const TensorTuple& q, const TensorTuple& k) {
+  AttentionArguments read{.q = read_tensor("q", q), .k = read_tensor("k", k), .v = {}, .out = {}};
+  require_same_shape("q", read.q, "k", read.k);
+  return read;
+}
+
+AttentionArguments read_attention(const TensorTuple& q, const TensorTuple& k,
+                                  const TensorTuple& v) {
+  AttentionArguments read = read_attention(q, k);
+  read.v = read_tensor("v", v);
+  require_same_shape("q", read.q, "v", read.v);
+  return read;
+}
+
+AttentionArguments read_attention(const TensorTuple& q, const TensorTuple& k, const TensorTuple& v,
+                                  const TensorTuple& out) {
+  AttentionArguments read = read_attention(q, k, v);
+  read.out = read_tensor("out", out);
+  require_same_shape("q", read.q, "out", read.out);
+  return read;
 }
 
 void require_ok(const kernels::Status& status) {

@@ -32,9 +32,42 @@ struct TensorArgument {
   kernels::Dtype dtype = kernels::Dtype::kF32;
 };
 
+// "float32", "bfloat16" or "float16"; throws Error(kUsage) naming the tensor.
+kernels::Dtype read_dtype(const char* name, const std::string& dtype);
 // Throws Error(kUsage) naming the tensor when its dtype, a size or the stride of head_dim does not
 // do.
 TensorArgument read_tensor(const char* name, const TensorTuple& tensor);
+// As many tensors as named, all of one shape and dtype; throws Error(kUsage) naming the odd one.
+struct AttentionArguments {
+  TensorArgument q, k, v, out;
+};
+AttentionArguments read_attention(const TensorTuple& q, const TensorTuple& k);
+AttentionArguments read_attention(const TensorTuple& q, const TensorTuple& k, const TensorTuple& v);
+AttentionArguments read_attention(const TensorTuple& q, const TensorTuple& k, const TensorTuple& v,
+                                  const TensorTuple& out);
+// Fills the fields that a kernel's params struct has of these.
+template <typename Params>
+void set_attention(const AttentionArguments& from, float scale, Params* params) {
+  params->q = from.q.data;
+  params->k = from.k.data;
+  params->q_strides = from.q.strides;
+  params->k_strides = from.k.strides;
+  params->batch = from.q.batch;
+  params->heads = from.q.heads;
+  params->tokens = from.q.tokens;
+  params->head_dim = from.q.head_dim;
+  params->dtype = from.q.dtype;
+  params->scale = scale;
+  if constexpr (requires { params->v; }) {
+    params->v = from.v.data;
+    params->v_strides = from.v.strides;
+  }
+  if constexpr (requires { params->out; }) {
+    params->out = from.out.data;
+    params->out_strides = from.out.strides;
+  }
+}
+
 // Throws Error(kUsage) when the shape or dtype of `other` is not that of `first`.
 void require_same_shape(const char* first_name, const TensorArgument& first, const char* other_name,
                         const TensorArgument& other);

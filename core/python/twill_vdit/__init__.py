@@ -7,6 +7,8 @@ compiled = twill_vdit.compile_plan(plan, twill_vdit.TokenLayout(frames=13, rows=
 out = twill_vdit.sparse_attention(q, k, v, compiled, layer=3, t=0.7)
 """
 
+import importlib
+
 from twill_vdit.compiled_plan import CompiledPlan, compile_plan
 from twill_vdit.errors import Error
 from twill_vdit.layout import TokenLayout, TokenOrder
@@ -24,6 +26,8 @@ from twill_vdit.plan_io import parse_plan, read_plan, write_plan
 
 __version__ = "0.1.0"
 
+_WITH_TORCH = {"sparse_attention": "twill_vdit.attention", "backend_report": "twill_vdit.backends"}
+
 __all__ = [
     "PATTERN_NAMES",
     "CompiledPlan",
@@ -37,6 +41,7 @@ __all__ = [
     "TokenOrder",
     "VerticalStripe",
     "Window",
+    "backend_report",
     "compile_plan",
     "parse_plan",
     "read_plan",
@@ -47,8 +52,6 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     # Plans can be read and looked at where torch is not installed.
-    if name == "sparse_attention":
-        from twill_vdit.attention import sparse_attention
-
-        return sparse_attention
+    if name in _WITH_TORCH:
+        return getattr(importlib.import_module(_WITH_TORCH[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,16 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""A plan on torch tensors, as the operator twill_vdit::sparse_attention that torch.compile understands."""
+"""A plan on torch tensors, as operators that torch.compile and CUDA graphs understand."""
 
+import inspect
 import math
 
 import torch
 
-from twill_vdit import cuda, eager, native
+from twill_vdit import backends, cuda
 from twill_vdit.compiled_plan import CompiledPlan, compiled_plan_of
 from twill_vdit.errors import require
 
-_NATIVE_DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
+_PLANS_OWN = -1  # as the segment of an operator: what set_time said
 
 
 def sparse_attention(
@@ -29,21 +30,66 @@ def sparse_attention(
     """softmax(scale q k^T over the keys that each head keeps) v; for inference, it has no gradient.
 
     q, k, v: [batch, heads, tokens, head_dim] of float32, bfloat16 or float16, heads and tokens as the plan has them.
-    t (1 noise, 0 clean) or segment says which of the plan's tables holds. scale: 1/sqrt(head_dim) if not given.
+    t (1 noise, 0 clean) or segment says which of the plan's tables holds, of which expert. With neither it is what
+    plan.set_time said: for compiled models and CUDA graphs, where a value given here would be frozen or compiled anew.
+    scale: 1/sqrt(head_dim) if not given.
     """
-    require((t is None) != (segment is None), "sparse_attention: give either t or segment")
-    require(k.shape == q.shape and v.shape == q.shape, f"q, k and v differ: {[*q.shape]}, {[*k.shape]}, {[*v.shape]}")
-    require(q.ndim == 4, f"q: {q.ndim} axes, not [batch, heads, tokens, head_dim]")
-    require(q.shape[2] == plan.layout.tokens, f"q: {q.shape[2]} tokens, but the plan has {plan.layout.tokens}")
-    heads = plan.heads_of_stack(stack)
-    require(q.shape[1] == heads, f"q: {q.shape[1]} heads, but the plan has {heads} in stack {stack}", "model")
-    segment = plan.segment_at(t) if segment is None else segment
+    if t is not None and segment is not None:
+        require(False, "sparse_attention: give either t or segment")
+    _check(q, k, v, plan, stack)
+    if t is not None:
+        segment = plan.segment_at(t)
+    elif segment is None:
+        segment = _PLANS_OWN
+    elif segment < 0:
+        require(False, f"segment {segment} is not one of {len(plan.plan.segments)}")
     scale = 1.0 / math.sqrt(q.shape[3]) if scale is None else scale
-    return _operator(q, k, v, plan.handle, segment, expert, stack, layer, scale)
+    graphs = _follows_graphs(q.device, q.dtype, q.shape[3], scale > 0, plan.native is not None, plan.backend)
+    operator = _in_graphs if graphs else _outside_graphs
+    return operator(q, k, v, plan.handle, segment, expert, stack, layer, scale)
 
 
-@torch.library.custom_op("twill_vdit::sparse_attention", mutates_args=())
-def _operator(
+def _check(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: CompiledPlan, stack: int) -> None:
+    # The texts are made on failure only: shapes may be symbols while a model is compiled.
+    if k.shape != q.shape or v.shape != q.shape:
+        require(False, f"q, k and v differ: {[*q.shape]}, {[*k.shape]}, {[*v.shape]}")
+    if q.ndim != 4:
+        require(False, f"q: {q.ndim} axes, not [batch, heads, tokens, head_dim]")
+    if q.shape[2] != plan.layout.tokens:
+        require(False, f"q: {q.shape[2]} tokens, but the plan has {plan.layout.tokens}")
+    heads = plan.heads_of_stack(stack)
+    if q.shape[1] != heads:
+        require(False, f"q: {q.shape[1]} heads, but the plan has {heads} in stack {stack}", "model")
+
+
+@torch.compiler.assume_constant_result
+def _follows_graphs(
+    device: torch.device, dtype: torch.dtype, head_dim: int, positive_scale: bool, has_tables: bool, wanted: str
+) -> bool:
+    call = backends.Call(device, dtype, head_dim, 1.0 if positive_scale else -1.0, has_tables)
+    return backends.choose(call, wanted).backend.follows_graphs or device.type != "cuda"
+
+
+def set_time(plan: CompiledPlan, t: float, expert: int, device: torch.device | str) -> None:
+    """The work of CompiledPlan.set_time."""
+    device = torch.device(device)
+    segment = plan.segment_at(t)
+    experts = len(plan.plan.model.experts)
+    require(0 <= expert < experts, f"expert {expert} is not one of the model's {experts}", "model")
+    if device.type == "cuda":
+        if device.index is None:
+            device = torch.device("cuda", torch.cuda.current_device())
+        require(
+            not torch.cuda.is_current_stream_capturing(),
+            "set_time: call it before a CUDA graph is captured or replayed, not inside",
+        )
+        if plan.native is not None and plan.backend in (backends.AUTO, "native_cuda"):
+            on_device = cuda.device_plan_of(plan, device)
+            on_device.set_variant(on_device.tables.variant(segment, expert))
+    plan.places[device] = (segment, expert)
+
+
+def _attend(
     q: torch.Tensor,
     k: torch.Tensor,
     v: torch.Tensor,
@@ -55,67 +101,36 @@ def _operator(
     scale: float,
 ) -> torch.Tensor:
     plan = compiled_plan_of(handle)
-    if q.device.type == "cpu" and plan.native is not None and q.dtype in _NATIVE_DTYPES:
-        return _run_native(q, k, v, plan, (segment, expert, stack, layer), scale)
-    if q.device.type == "cuda" and plan.native is not None:
-        why_not = cuda.why_not(q, scale)
-        if not why_not:
-            return _run_cuda(q, k, v, plan, (segment, expert, stack, layer), scale)
-        native.say_once(f"twill_vdit runs its plans on {q.device} in plain torch: {why_not}")
-    elif native.binary is None:
-        native.say_that_it_is_missing()
-    else:
-        native.say_once(
-            f"twill_vdit has no kernel for {q.dtype} on {q.device.type}; its plans run there in plain torch"
+    follows = segment == _PLANS_OWN
+    if follows:
+        place = plan.places.get(q.device)
+        require(
+            place is not None,
+            f"sparse_attention: give t or segment, or call plan.set_time(t, device={str(q.device)!r}) before",
         )
-    return eager.attention(q, k, v, plan.tasks(segment, expert, stack, layer), plan.tile_list, scale)
+        segment, expert = place
+    call = backends.Call(q.device, q.dtype, q.shape[3], 1.0 if scale > 0 else -1.0, plan.native is not None)
+    choice = backends.choose(call, plan.backend)
+    if follows and not choice.backend.follows_graphs and q.device.type == "cuda":
+        require(
+            not torch.cuda.is_current_stream_capturing(),
+            f"a CUDA graph cannot follow the plan's time through {choice.backend.what}; give segment, and capture one "
+            "graph for each",
+            "unsupported",
+        )
+    backends.say_why_not_native(choice, call)
+    return choice.backend.run(q, k, v, plan, backends.Place(segment, expert, stack, layer, follows), scale)
 
 
-@_operator.register_fake
-def _(q, k, v, handle, segment, expert, stack, layer, scale):
-    return q.new_empty(q.shape)
+def _operator(name: str, **options: object):
+    known = inspect.signature(torch.library.custom_op).parameters
+    options = {key: value for key, value in options.items() if key in known}
+    operator = torch.library.custom_op(f"twill_vdit::{name}", _attend, mutates_args=(), **options)
+    operator.register_fake(lambda q, k, v, handle, segment, expert, stack, layer, scale: q.new_empty(q.shape))
+    return operator
 
 
-def _run_native(
-    q: torch.Tensor,
-    k: torch.Tensor,
-    v: torch.Tensor,
-    plan: CompiledPlan,
-    site: tuple[int, int, int, int],
-    scale: float,
-) -> torch.Tensor:
-    q, k, v = (x if x.stride(3) == 1 else x.contiguous() for x in (q, k, v))
-    out = q.new_empty(q.shape)
-    threads = torch.get_num_threads()
-    native.binary.run_attention(plan.native, *site, *map(tensor_argument, (q, k, v, out)), scale, threads)
-    return out
-
-
-def _run_cuda(
-    q: torch.Tensor,
-    k: torch.Tensor,
-    v: torch.Tensor,
-    plan: CompiledPlan,
-    site: tuple[int, int, int, int],
-    scale: float,
-) -> torch.Tensor:
-    # The kernel takes any strides of whole 16 bytes; others are rare and copied.
-    q, k, v = (x if _has_whole_rows(x) else x.clone(memory_format=torch.contiguous_format) for x in (q, k, v))
-    segment, expert, stack, layer = site
-    on_device = cuda.device_plan_of(plan, q.device)
-    if not torch.cuda.is_current_stream_capturing():
-        on_device.set_variant(on_device.tables.variant(segment, expert))
-    with torch.cuda.device(q.device):
-        out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
-        return on_device.run(q, k, v, out, scale, on_device.tables.layer(stack, layer))
-
-
-def _has_whole_rows(x: torch.Tensor) -> bool:
-    return x.stride(3) == 1 and x.data_ptr() % 16 == 0 and all(stride % 8 == 0 for stride in x.stride()[:3])
-
-
-def tensor_argument(x: torch.Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...], str]:
-    """What the binary module takes for a tensor; the caller keeps x alive until the call returns."""
-    require(x.device.type == "cpu", f"a tensor stands on {x.device}, the kernels of this build take the CPU's")
-    require(x.dtype in _NATIVE_DTYPES, f"dtype {x.dtype} is not one of float32, bfloat16, float16")
-    return x.data_ptr(), tuple(x.shape), tuple(x.stride()), _NATIVE_DTYPES[x.dtype]
+# Torch's own CUDA graphs leave out operators with this tag; versions before 2.7 have none.
+_NOT_IN_GRAPHS = tuple(getattr(torch._C.Tag, tag) for tag in ("cudagraph_unsafe",) if hasattr(torch._C.Tag, tag))
+_in_graphs = _operator("sparse_attention")
+_outside_graphs = _operator("sparse_attention_outside_graphs", tags=_NOT_IN_GRAPHS)

@@ -27,13 +27,15 @@ def compiled_plan_of(handle: int) -> "CompiledPlan":
 class CompiledPlan:
     """A plan's tile lists at one token layout. Made once; running reads it only."""
 
-    def __init__(self, plan: Plan, layout: TokenLayout) -> None:
+    def __init__(self, plan: Plan, layout: TokenLayout, backend: str = "auto") -> None:
         self.plan = plan
+        self.backend = backend
         self.layout = layout
         self.native = None if plan.native is None else binary.CompiledPlan(plan.native, layout.as_tuple())
         self.handle = next(_handles)
         self._tile_lists: dict[int, TileList] = {}
         self.on_devices: dict[object, object] = {}  # torch.device -> cuda.DevicePlan, filled by cuda.py
+        self.places: dict[object, tuple[int, int]] = {}  # torch.device -> (segment, expert) of set_time
         _compiled_plans[self.handle] = self
 
     def heads_of_stack(self, stack: int) -> int:
@@ -42,6 +44,16 @@ class CompiledPlan:
 
     def segment_at(self, t: float) -> int:
         return self.plan.segment_at(t)
+
+    def set_time(self, t: float, *, expert: int = 0, device: object = "cpu") -> None:
+        """Says what calls that name no t compute on `device` from now on.
+
+        Once per forward, before it: outside of compiled code and captured CUDA graphs, on the stream that runs them.
+        Their replays follow. Each device has its own time, so one plan may serve several devices from several threads.
+        """
+        from twill_vdit.attention import set_time
+
+        set_time(self, t, expert, device)
 
     def tasks(self, segment: int, expert: int, stack: int, layer: int) -> list[tuple[str, int]]:
         """(mode, list) of each head of a layer; mode is dense, sparse, skip or mean; list is -1 unless sparse."""
@@ -94,5 +106,6 @@ class CompiledPlan:
         return sum(self.density(self.segment_at(x), expert) for x, expert in zip(t, experts, strict=True)) / len(t)
 
 
-def compile_plan(plan: Plan, layout: TokenLayout) -> CompiledPlan:
-    return CompiledPlan(plan, layout)
+def compile_plan(plan: Plan, layout: TokenLayout, backend: str = "auto") -> CompiledPlan:
+    """backend: "auto", or the one form of attention that may run (backends.BACKEND_NAMES)."""
+    return CompiledPlan(plan, layout, backend)

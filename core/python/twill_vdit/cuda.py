@@ -6,34 +6,28 @@ import torch
 
 from twill_vdit.compiled_plan import CompiledPlan
 from twill_vdit.native import binary
-
-DTYPES = {torch.bfloat16: "bfloat16", torch.float16: "float16", torch.float32: "float32"}
-
-
-def argument(x: torch.Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...], str]:
-    return x.data_ptr(), tuple(x.shape), tuple(x.stride()), DTYPES[x.dtype]
+from twill_vdit.tensors import DTYPES, argument
 
 
 def _stream(device: torch.device) -> int:
     return torch.cuda.current_stream(device).cuda_stream
 
 
-def why_not(q: torch.Tensor, scale: float) -> str:
-    """Empty when the binary has a kernel for such tensors on their device, else the reason."""
-    if q.dtype not in DTYPES:
-        return f"dtype {q.dtype}"
-    with torch.cuda.device(q.device):
-        return binary.why_no_cuda(argument(q), scale)
+def why_not(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float) -> str:
+    """Empty when the binary has a kernel for such tensors on the device, else the reason."""
+    if dtype not in DTYPES:
+        return f"dtype {dtype}"
+    with torch.cuda.device(device):
+        return binary.why_no_cuda(head_dim, DTYPES[dtype], scale)
 
 
 class DevicePlan:
-    """The tables of a plan on one device, its workspace, and which variant holds."""
+    """The tables of a plan on one device, with the word that says which variant holds."""
 
     def __init__(self, tables, device: torch.device) -> None:
         self.tables = tables
         self.device = device
         self.image = torch.from_numpy(tables.image()).to(device)
-        self._workspace: dict[int, torch.Tensor] = {}
         self._variant = 0
         self._needed: dict[tuple, int] = {}  # bytes of workspace
 
@@ -43,26 +37,25 @@ class DevicePlan:
             self.tables.set_variant(self.image.data_ptr(), variant, _stream(self.device))
             self._variant = variant
 
-    def run(self, q, k, v, out, scale: float, layer: int, lse: torch.Tensor | None = None) -> torch.Tensor:
+    def run(
+        self, q, k, v, out, scale: float, layer: int, lse: torch.Tensor | None = None, variant: int = -1
+    ) -> torch.Tensor:
+        """variant -1: the one that set_variant wrote last; else this one, in captured graphs too.
+
+        The workspace is torch's memory of this call only, so streams, graphs and threads do not share it.
+        """
         image, stream = self.image.data_ptr(), _stream(self.device)
         described = argument(q)
         shape = (layer, q.shape, q.dtype)
         needed = self._needed.get(shape)
         if needed is None:
             needed = self._needed[shape] = self.tables.workspace_bytes(image, layer, described, scale)
-        workspace = self._workspace_for(needed, stream)
+        workspace = torch.empty(needed, dtype=torch.uint8, device=self.device)
         tensors = (described, argument(k), argument(v), argument(out))
         lse_address = 0 if lse is None else lse.data_ptr()
-        self.tables.run(image, layer, *tensors, scale, workspace.data_ptr(), workspace.numel(), stream, lse_address)
+        where = (workspace.data_ptr(), workspace.numel(), stream)
+        self.tables.run(image, layer, *tensors, scale, *where, lse_address, variant)
         return out
-
-    def _workspace_for(self, needed: int, stream: int) -> torch.Tensor:
-        """One per stream, as large as any layer needed so far."""
-        workspace = self._workspace.get(stream)
-        if workspace is None or workspace.numel() < needed:
-            workspace = torch.empty(needed, dtype=torch.uint8, device=self.device)
-            self._workspace[stream] = workspace
-        return workspace
 
 
 def device_plan_of(plan: CompiledPlan, device: torch.device) -> DevicePlan:

@@ -22,5 +22,5 @@ def say_once(text: str) -> None:
     warnings.warn(text, stacklevel=3)
 
 
-def say_that_it_is_missing() -> None:
-    say_once(f"twill_vdit runs without its binary module, in plain torch and slowly: {why_not}")
+def say_that_it_is_missing(instead: str) -> None:
+    say_once(f"twill_vdit runs without its binary module, through {instead} and slowly: {why_not}")

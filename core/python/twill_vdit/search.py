@@ -90,11 +90,11 @@ class Profiler:
         gain: [heads], the mean squared norm of the head's gated share of the output projection over that of the
         residual stream. branch: of the guidance, 0 conditional, 1 unconditional.
         """
-        from twill_vdit.attention import tensor_argument
+        from twill_vdit.tensors import cpu_argument
 
         q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v))
         scale = 1.0 / math.sqrt(q.shape[3]) if scale is None else scale
-        tensors = map(tensor_argument, (q, k, v))
+        tensors = map(cpu_argument, (q, k, v))
         self._native.observe(t_index, prompt, expert, stack, layer, branch, *tensors, scale, [float(x) for x in gain])
 
     def finish_unit(self, t_index: int, prompt: int = 0) -> None:

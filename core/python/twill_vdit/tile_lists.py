@@ -25,7 +25,7 @@ DEFAULT_ORDERS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared and kept as the object that it is
 class TileList:
     """runs: int32 [runs, 2], first key tile and count; run_begin: int32 [query_tiles + 1], offsets into runs.
 

@@ -4,32 +4,61 @@
 #include "tile_ops.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tile_ops_isa.h"
+#include "twill/kernels/machine.h"
 
 namespace twill::kernels {
 namespace {
 
-std::vector<const TileOps*> supported(bool for_bf16) {
-  std::vector<const TileOps*> tables;  // best first
+struct Candidate {
+  const char* name;
+  const TileOps* ops;  // null: not in this build
+  bool bf16_only = false;
+  std::vector<const char*> missing;  // in this processor, of all that it needs
+};
+
+// Best first.
+std::vector<Candidate> candidates() {
+  std::vector<Candidate> found;
 #if defined(__x86_64__) && defined(__GNUC__)
-  const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
-                    __builtin_cpu_supports("f16c") != 0;
-  const bool avx512 =
-      avx2 && __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-      __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
-  if (for_bf16 && avx512 && __builtin_cpu_supports("avx512bf16") != 0) {
-    tables.push_back(tile_ops_avx512_bf16());
-  }
-  if (avx512) {
-    tables.push_back(tile_ops_avx512());
-  }
-  if (avx2) {
-    tables.push_back(tile_ops_avx2());
-  }
+  std::vector<const char*> missing;
+  const auto need = [&](bool has, const char* instructions) {
+    if (!has) {
+      missing.push_back(instructions);
+    }
+  };
+  need(__builtin_cpu_supports("avx2") != 0, "avx2");
+  need(__builtin_cpu_supports("fma") != 0, "fma");
+  need(__builtin_cpu_supports("f16c") != 0, "f16c");
+  found.push_back({.name = "avx2", .ops = tile_ops_avx2(), .missing = missing});
+  need(__builtin_cpu_supports("avx512f") != 0, "avx512f");
+  need(__builtin_cpu_supports("avx512bw") != 0, "avx512bw");
+  need(__builtin_cpu_supports("avx512dq") != 0, "avx512dq");
+  need(__builtin_cpu_supports("avx512vl") != 0, "avx512vl");
+  found.push_back({.name = "avx512", .ops = tile_ops_avx512(), .missing = missing});
+  need(__builtin_cpu_supports("avx512bf16") != 0, "avx512bf16");
+  found.push_back({.name = "avx512_bf16",
+                   .ops = tile_ops_avx512_bf16(),
+                   .bf16_only = true,
+                   .missing = missing});
+  std::ranges::reverse(found);
 #endif
-  tables.push_back(tile_ops_portable());
+  found.push_back({.name = "portable", .ops = tile_ops_portable()});
+  return found;
+}
+
+std::vector<const TileOps*> supported(bool for_bf16) {
+  std::vector<const TileOps*> tables;
+  for (const Candidate& candidate : candidates()) {
+    if (candidate.ops != nullptr && candidate.missing.empty() &&
+        (for_bf16 || !candidate.bf16_only)) {
+      tables.push_back(candidate.ops);
+    }
+  }
   return tables;
 }
 
@@ -40,6 +69,23 @@ std::vector<const TileOps*>& tables_for(bool bf16) {
 }
 
 }  // namespace
+
+std::vector<KernelFact> cpu_kernels() {
+  std::vector<KernelFact> facts;
+  for (const Candidate& candidate : candidates()) {
+    KernelFact fact{.name = candidate.name, .why_not = {}};
+    if (candidate.ops == nullptr) {
+      fact.why_not = "this build's compiler did not know these instructions";
+    } else if (!candidate.missing.empty()) {
+      fact.why_not = "this processor has no";
+      for (const char* instructions : candidate.missing) {
+        fact.why_not += std::string(" ") + instructions;
+      }
+    }
+    facts.push_back(std::move(fact));
+  }
+  return facts;
+}
 
 std::span<const TileOps* const> supported_tile_ops(Dtype dtype) {
   return tables_for(dtype == Dtype::kBf16);

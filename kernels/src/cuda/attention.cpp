@@ -58,6 +58,9 @@ Status check_plan(const CudaAttentionParams& p) {
   if (p.layer < 0 || p.layer >= std::ssize(p.plan->layers)) {
     return refuse("layer ", p.layer, " is not one of the plan's ", p.plan->layers.size());
   }
+  if (p.variant < -1 || p.variant >= p.plan->variants) {
+    return refuse("variant ", p.variant, " is not one of the plan's ", p.plan->variants);
+  }
   if (p.attention.heads != p.plan->layers[p.layer].heads) {
     return refuse(p.attention.heads, " heads, but layer ", p.layer, " of the plan has ",
                   p.plan->layers[p.layer].heads);
@@ -71,6 +74,7 @@ LayerView view_of(const CudaAttentionParams& p) {
           .offsets = p.plan->offsets,
           .layer = p.layer,
           .layers = static_cast<std::int32_t>(p.plan->layers.size()),
+          .variant = p.variant,
           .batch = a.batch,
           .heads = a.heads,
           .tokens = a.tokens,
@@ -192,6 +196,7 @@ Status run_attention_cuda(const CudaAttentionParams& p) {
   args.offsets = p.plan->offsets;
   args.layer = p.layer;
   args.layers = static_cast<std::int32_t>(p.plan->layers.size());
+  args.variant = p.variant;
   args.batch = a.batch;
   args.heads = a.heads;
   args.tokens = a.tokens;

@@ -7,8 +7,10 @@
 
 #include <array>
 #include <atomic>
+#include <string>
 
 #include "../checks.h"
+#include "twill/kernels/machine.h"
 
 namespace twill::kernels {
 namespace {
@@ -44,18 +46,56 @@ cudaError_t facts_of_current(int* facts) {
   return cudaSuccess;
 }
 
+std::string why_no_device(cudaError_t error) {
+  int driver_takes = 0;
+  if (cudaDriverGetVersion(&driver_takes) != cudaSuccess) {
+    driver_takes = 0;
+  }
+  const std::string why_not = why_not_driver(CUDART_VERSION, driver_takes);
+  if (!why_not.empty()) {
+    return why_not;
+  }
+  if (error == cudaErrorNoDevice) {
+    return "the NVIDIA driver shows no GPU to this process";
+  }
+  return std::string("no CUDA device: ") + cudaGetErrorString(error);
+}
+
 }  // namespace
+
+CudaMachine cuda_machine() {
+  CudaMachine machine{.built_with = CUDART_VERSION};
+  if (cudaDriverGetVersion(&machine.driver_takes) != cudaSuccess) {
+    machine.driver_takes = 0;
+  }
+  int count = 0;
+  if (const cudaError_t error = cudaGetDeviceCount(&count); error != cudaSuccess) {
+    machine.why_not = why_no_device(error);
+    return machine;
+  }
+  for (int i = 0; i < count; ++i) {
+    cudaDeviceProp properties;
+    if (const cudaError_t error = cudaGetDeviceProperties(&properties, i); error != cudaSuccess) {
+      machine.devices.push_back(
+          {.name = "device " + std::to_string(i), .why_not = cudaGetErrorString(error)});
+      continue;
+    }
+    const std::int32_t capability = properties.major * 10 + properties.minor;
+    machine.devices.push_back({.name = properties.name,
+                               .capability = capability,
+                               .memory_bytes = static_cast<std::int64_t>(properties.totalGlobalMem),
+                               .why_not = why_not_capability(capability)});
+  }
+  return machine;
+}
 
 Status check_device() {
   int facts = 0;
   if (const cudaError_t error = facts_of_current(&facts); error != cudaSuccess) {
-    return refuse("no CUDA device: ", cudaGetErrorString(error));
+    return Status::failure(why_no_device(error));
   }
-  if (facts >> 16 != 90) {
-    return refuse("the device has compute capability ", facts >> 16,
-                  " / 10; the kernels are for 9.0 (Hopper)");
-  }
-  return {};
+  const std::string why_not = why_not_capability(facts >> 16);
+  return why_not.empty() ? Status{} : Status::failure(why_not);
 }
 
 int multiprocessors() {

@@ -4,14 +4,16 @@
 // The CUDA entry points of a build without nvcc.
 #include "twill/kernels/cuda_attention.h"
 #include "twill/kernels/cuda_profiling.h"
+#include "twill/kernels/machine.h"
 
 namespace twill::kernels {
 namespace {
 
-Status none() { return Status::failure("this build has no CUDA kernels (built without nvcc)"); }
+Status none() { return Status::failure(why_not_driver(0, 0)); }
 
 }  // namespace
 
+CudaMachine cuda_machine() { return {.why_not = why_not_driver(0, 0)}; }
 Status why_no_cuda_kernel(std::int32_t, Dtype, float) { return none(); }
 std::size_t cuda_workspace_bytes(const CudaAttentionParams&) { return 0; }
 Status can_run_attention_cuda(const CudaAttentionParams&) { return none(); }

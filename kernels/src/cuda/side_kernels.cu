@@ -13,7 +13,7 @@ constexpr int kThreads = 256;
 constexpr int kRowsOfThread = 8;  // 16-byte loads that a thread has under way
 
 __device__ const CudaHead* heads_of(const LayerView& view) {
-  const std::int64_t variant = view.image[0];
+  const std::int64_t variant = view.variant < 0 ? view.image[0] : view.variant;
   return reinterpret_cast<const CudaHead*>(
       view.image + view.offsets.layers +
       (variant * view.layers + view.layer) * view.offsets.layer_words + kCudaLayerWords);

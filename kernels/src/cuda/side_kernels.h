@@ -18,6 +18,7 @@ struct LayerView {
   CudaPlanOffsets offsets;
   std::int32_t layer = 0;
   std::int32_t layers = 0;
+  std::int32_t variant = -1;  // -1: image[0]
   std::int32_t batch = 0;
   std::int32_t heads = 0;
   std::int32_t tokens = 0;

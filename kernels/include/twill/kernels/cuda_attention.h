@@ -21,6 +21,9 @@ struct CudaAttentionParams {
   const CudaPlan* plan = nullptr;
   std::int32_t* device_image = nullptr;  // a copy of plan->image
   std::int32_t layer = 0;
+  // Which variant of the plan; a captured graph keeps it. -1: the one that the word in device_image
+  // says when the launch runs.
+  std::int32_t variant = -1;
   void* workspace = nullptr;  // cuda_workspace_bytes, 256-byte aligned; not shared by streams
   std::size_t workspace_bytes = 0;
   // Natural logarithm of the sum of exp(scale q k^T) over a query's keys: [batch, heads, tokens].

@@ -27,8 +27,8 @@ struct AttentionArgs {
   float* lse;
   std::int64_t out_batch, out_head, out_token;  // strides in elements
   CudaPlanOffsets offsets;
-  std::int32_t layer, layers, batch, heads, tokens;
-  float factor;  // scale * log2(e)
+  std::int32_t layer, layers, variant, batch, heads, tokens;  // variant -1: image[0]
+  float factor;                                               // scale * log2(e)
 };
 
 // Launches the instance for this head_dim (64 or 128).

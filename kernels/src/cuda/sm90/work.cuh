@@ -31,7 +31,7 @@ struct Item {
 class WorkList {
  public:
   __device__ explicit WorkList(const AttentionArgs& args) : args_(args) {
-    const std::int64_t variant = args.image[0];
+    const std::int64_t variant = args.variant < 0 ? args.image[0] : args.variant;
     layer_ = args.image + args.offsets.layers +
              (variant * args.layers + args.layer) * args.offsets.layer_words;
     heavy_ = layer_[0];

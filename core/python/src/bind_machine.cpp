@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What of the kernels runs on this machine.
+#include <pybind11/stl.h>
+
+#include "bindings.h"
+#include "twill/kernels/machine.h"
+
+namespace py = pybind11;
+
+namespace twill::python {
+namespace {
+
+py::list cpu_kernels() {
+  py::list facts;
+  for (const kernels::KernelFact& fact : kernels::cpu_kernels()) {
+    facts.append(py::dict(py::arg("name") = fact.name, py::arg("why_not") = fact.why_not));
+  }
+  return facts;
+}
+
+py::dict cuda_machine() {
+  const kernels::CudaMachine machine = kernels::cuda_machine();
+  py::list devices;
+  for (const kernels::CudaDevice& device : machine.devices) {
+    devices.append(py::dict(
+        py::arg("name") = device.name, py::arg("capability") = device.capability,
+        py::arg("memory_bytes") = device.memory_bytes, py::arg("why_not") = device.why_not));
+  }
+  return py::dict(py::arg("built_with") = machine.built_with,
+                  py::arg("driver_takes") = machine.driver_takes,
+                  py::arg("why_not") = machine.why_not, py::arg("devices") = devices);
+}
+
+}  // namespace
+
+void bind_machine(py::module_& module) {
+  module.def("cpu_kernels", &cpu_kernels,
+             "[{name, why_not}], the best first; why_not is empty for those that run.");
+  module.def("cuda_machine", &cuda_machine,
+             "{built_with, driver_takes, why_not, devices: [{name, capability, memory_bytes, "
+             "why_not}]}; CUDA versions as 13000 for 13.0, 0 for none.");
+  module.def("why_not_driver", &kernels::why_not_driver, py::arg("built_with"),
+             py::arg("driver_takes"));
+  module.def("why_not_capability", &kernels::why_not_capability, py::arg("capability"));
+}
+
+}  // namespace twill::python

@@ -1,0 +1,194 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""The forms of attention, best first, and the one place that chooses among them and says why."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from twill_vdit import cuda, eager, flex, native
+from twill_vdit.compiled_plan import CompiledPlan
+from twill_vdit.errors import Error
+from twill_vdit.tensors import DTYPES, argument
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Call:
+    """What the choice depends on."""
+
+    device: torch.device
+    dtype: torch.dtype
+    head_dim: int
+    scale: float = 1.0
+    has_tables: bool = True  # the binary module compiled the plan
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the plan a call stands. follows: it asked for the plan's own time, which may change under a graph."""
+
+    segment: int
+    expert: int
+    stack: int
+    layer: int
+    follows: bool = False
+
+
+@dataclass(frozen=True)
+class Backend:
+    """follows_graphs: a captured CUDA graph computes what set_time says at its replay."""
+
+    name: str
+    what: str
+    follows_graphs: bool
+    why_not: Callable[[Call], str]
+    run: Callable[..., torch.Tensor]
+
+
+def _no_tables(call: Call) -> str:
+    if native.binary is None:
+        return f"the binary module is missing: {native.why_not}"
+    return "" if call.has_tables else "the plan was compiled without the binary module"
+
+
+def _why_not_native_cpu(call: Call) -> str:
+    if call.device.type != "cpu":
+        return f"the tensors stand on {call.device.type}"
+    if call.dtype not in DTYPES:
+        return f"it has no kernel for {call.dtype}"
+    if call.head_dim % 16 != 0 or call.head_dim > 256:
+        return f"head_dim {call.head_dim} is not a multiple of 16 up to 256"
+    return _no_tables(call)
+
+
+def _why_not_native_cuda(call: Call) -> str:
+    if call.device.type != "cuda":
+        return f"the tensors stand on {call.device.type}"
+    if call.dtype not in DTYPES:
+        return f"it has no kernel for {call.dtype}"
+    return _no_tables(call) or cuda.why_not(call.device, call.dtype, call.head_dim, call.scale)
+
+
+def _run_native_cpu(q, k, v, plan: CompiledPlan, place: Place, scale: float) -> torch.Tensor:
+    q, k, v = (x if x.stride(3) == 1 else x.contiguous() for x in (q, k, v))
+    out = q.new_empty(q.shape)
+    site = (place.segment, place.expert, place.stack, place.layer)
+    threads = torch.get_num_threads()
+    native.binary.run_attention(plan.native, *site, *map(argument, (q, k, v, out)), scale, threads)
+    return out
+
+
+def _run_native_cuda(q, k, v, plan: CompiledPlan, place: Place, scale: float) -> torch.Tensor:
+    # The kernel takes any strides of whole 16 bytes; others are rare and copied.
+    q, k, v = (x if _has_whole_rows(x) else x.clone(memory_format=torch.contiguous_format) for x in (q, k, v))
+    on_device = cuda.device_plan_of(plan, q.device)
+    variant = -1 if place.follows else on_device.tables.variant(place.segment, place.expert)
+    with torch.cuda.device(q.device):
+        out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
+        layer = on_device.tables.layer(place.stack, place.layer)
+        return on_device.run(q, k, v, out, scale, layer, variant=variant)
+
+
+def _has_whole_rows(x: torch.Tensor) -> bool:
+    return x.stride(3) == 1 and x.data_ptr() % 16 == 0 and all(stride % 8 == 0 for stride in x.stride()[:3])
+
+
+def _tasks(plan: CompiledPlan, place: Place) -> list[tuple[str, int]]:
+    return plan.tasks(place.segment, place.expert, place.stack, place.layer)
+
+
+def _run_eager(q, k, v, plan: CompiledPlan, place: Place, scale: float) -> torch.Tensor:
+    return eager.attention(q, k, v, _tasks(plan, place), plan.tile_list, scale)
+
+
+def _run_flex(q, k, v, plan: CompiledPlan, place: Place, scale: float) -> torch.Tensor:
+    try:
+        return eager.attention(q, k, v, _tasks(plan, place), plan.tile_list, scale, flex.sparse_heads)
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # whether Triton can compile on this machine shows only here
+        flex.note_failure(error)
+        choose.cache_clear()
+        return _run_eager(q, k, v, plan, place, scale)
+
+
+BACKENDS = (
+    Backend("native_cuda", "CUDA kernels of the binary module", True, _why_not_native_cuda, _run_native_cuda),
+    Backend("native_cpu", "CPU kernels of the binary module", False, _why_not_native_cpu, _run_native_cpu),
+    Backend(
+        "flex",
+        "FlexAttention of torch, compiled with Triton",
+        False,
+        lambda call: flex.why_not(call.device, call.dtype, call.head_dim),
+        _run_flex,
+    ),
+    Backend("eager", "plain torch", False, lambda call: "", _run_eager),
+)
+BACKEND_NAMES = tuple(backend.name for backend in BACKENDS)
+
+
+@dataclass(frozen=True)
+class Choice:
+    backend: Backend
+    passed_over: tuple[tuple[str, str], ...]  # (name, why not) of the better ones
+
+
+@functools.lru_cache(maxsize=4096)
+def choose(call: Call, wanted: str = AUTO) -> Choice:
+    """The best form that runs such a call, or the wanted one; throws Error with the reason when that does not run."""
+    passed_over = []
+    for backend in BACKENDS:
+        if wanted not in (AUTO, backend.name):
+            continue
+        reason = backend.why_not(call)
+        if not reason:
+            return Choice(backend, tuple(passed_over))
+        passed_over.append((backend.name, reason))
+    if wanted not in BACKEND_NAMES:
+        raise Error(f"backend {wanted!r} is not one of {', '.join((AUTO, *BACKEND_NAMES))}")
+    raise Error(f"backend {wanted!r} does not run here: {passed_over[0][1]}", "unsupported")
+
+
+def say_why_not_native(choice: Choice, call: Call) -> None:
+    """Nobody who has the binary module gets the slower forms without being told, nor who lacks it."""
+    if choice.backend.name.startswith("native"):
+        return
+    if native.binary is None:
+        native.say_that_it_is_missing(choice.backend.what)
+        return
+    meant = "native_cuda" if call.device.type == "cuda" else "native_cpu"
+    reason = dict(choice.passed_over).get(meant)
+    if reason:
+        native.say_once(f"twill_vdit runs its plans on {call.device.type} through {choice.backend.what}: {reason}")
+
+
+def backend_report(head_dims=(64, 128), dtypes=(torch.float32, torch.bfloat16, torch.float16)) -> list[dict]:
+    """For each device of this machine, dtype and head_dim: which form runs, and why the better ones do not."""
+    devices = [torch.device("cpu")]
+    if torch.cuda.is_available():
+        devices += [torch.device("cuda", i) for i in range(torch.cuda.device_count())]
+    calls = [
+        Call(device, dtype, head_dim, has_tables=native.binary is not None)
+        for device in devices
+        for dtype in dtypes
+        for head_dim in head_dims
+    ]
+    report = []
+    for call in calls:
+        choice = choose(call)
+        # Kernels of another kind of device say nothing about this one.
+        other = "native_cpu" if call.device.type == "cuda" else "native_cuda"
+        report.append(
+            {
+                "device": str(call.device),
+                "dtype": str(call.dtype).removeprefix("torch."),
+                "head_dim": call.head_dim,
+                "runs": choice.backend.name,
+                "passed_over": {name: reason for name, reason in choice.passed_over if name != other},
+            }
+        )
+    return report

@@ -1,0 +1,56 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What is said of drivers and devices that do not do: host code without CUDA, in every build.
+#include "twill/kernels/machine.h"
+
+namespace twill::kernels {
+namespace {
+
+constexpr std::int32_t kCapability = 90;
+
+// The first driver of each CUDA release on Linux: minor releases of one major run on all drivers
+// of it. https://docs.nvidia.com/deploy/cuda-compatibility
+std::int32_t first_driver(std::int32_t cuda_major) {
+  switch (cuda_major) {
+    case 12:
+      return 525;
+    case 13:
+      return 580;
+    default:
+      return 0;
+  }
+}
+
+std::string dotted(std::int32_t cuda) {
+  return std::to_string(cuda / 1000) + "." + std::to_string(cuda % 1000 / 10);
+}
+
+}  // namespace
+
+std::string why_not_driver(std::int32_t built_with, std::int32_t driver_takes) {
+  if (built_with == 0) {
+    return "this build has no CUDA kernels (built without nvcc)";
+  }
+  if (driver_takes == 0) {
+    return "no NVIDIA driver was found, so there is no GPU to run on";
+  }
+  if (driver_takes / 1000 >= built_with / 1000) {
+    return {};
+  }
+  const std::int32_t driver = first_driver(built_with / 1000);
+  return "the NVIDIA driver is too old: it runs CUDA " + dotted(driver_takes) +
+         ", these kernels are built with CUDA " + dotted(built_with) + " and need driver " +
+         (driver == 0 ? "of that release" : std::to_string(driver)) + " or newer";
+}
+
+std::string why_not_capability(std::int32_t capability) {
+  if (capability == kCapability) {
+    return {};
+  }
+  return "the device has compute capability " + std::to_string(capability / 10) + "." +
+         std::to_string(capability % 10) +
+         "; the kernels are for 9.0 (Hopper: H100, H200), elsewhere plans run in plain PyTorch";
+}
+
+}  // namespace twill::kernels
