@@ -17,13 +17,26 @@ function(twill_decide part found reason)
   set(TWILL_HAS_${part} ${has} PARENT_SCOPE)
 endfunction()
 
-find_package(nlohmann_json 3.11 REQUIRED)
 find_package(Threads REQUIRED)
 # The environment that installer/lib.sh makes is preferred to whatever python3 is on PATH.
 if(NOT Python3_EXECUTABLE AND EXISTS "${PROJECT_SOURCE_DIR}/.venv/bin/python")
   set(Python3_EXECUTABLE "${PROJECT_SOURCE_DIR}/.venv/bin/python")
 endif()
 find_package(Python3 COMPONENTS Interpreter Development.Module)
+
+# The system's, else the Python package that pyproject.toml asks for, which has the headers only.
+find_package(nlohmann_json 3.11 QUIET)
+if(NOT nlohmann_json_FOUND)
+  execute_process(
+    COMMAND ${Python3_EXECUTABLE} -c
+            "import importlib.util as u; print(u.find_spec('nlohmann_json').submodule_search_locations[0])"
+    OUTPUT_VARIABLE TWILL_JSON_PACKAGE OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  if(NOT EXISTS "${TWILL_JSON_PACKAGE}/include/nlohmann/json.hpp")
+    message(FATAL_ERROR "nlohmann_json 3.11 or newer was not found (Debian: nlohmann-json3-dev; or pip install nlohmann-json)")
+  endif()
+  add_library(nlohmann_json::nlohmann_json INTERFACE IMPORTED)
+  target_include_directories(nlohmann_json::nlohmann_json INTERFACE "${TWILL_JSON_PACKAGE}/include")
+endif()
 
 set(TWILL_CUDA_FOUND FALSE)
 if(NOT TWILL_CUDA STREQUAL "OFF")

@@ -14,8 +14,10 @@ def version_in(name: str, pattern: str) -> str:
 
 def test_the_version_of_twill_is_one():
     cmake = version_in("CMakeLists.txt", r"project\(twill VERSION ([\d.]+)")
-    assert tomllib.loads(tree.text_of("pyproject.toml"))["project"]["version"] == cmake
-    assert version_in("core/python/twill_vdit/__init__.py", r'__version__ = "([\d.]+)"') == cmake
+    pyproject = tomllib.loads(tree.text_of("pyproject.toml"))
+    assert pyproject["project"]["dynamic"] == ["version"]
+    source = pyproject["tool"]["scikit-build"]["metadata"]["version"]
+    assert version_in(source["input"], source["regex"].replace("?P<value>", "")) == cmake
 
 
 def test_commit_hooks_use_the_versions_of_the_tests():

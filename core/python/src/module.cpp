@@ -43,7 +43,9 @@ void translate_error(const std::exception_ptr& pointer) {
 PYBIND11_MODULE(_twill, module) {
   module.doc() = "Twill's plans, kernels and search. Use the package twill_vdit around it.";
   module.attr("__version__") = TWILL_VERSION;
-  py::register_exception_translator([](std::exception_ptr pointer) { translate_error(pointer); });
+  // Local: other modules of the process, torch's among them, may share pybind11's global list.
+  py::register_local_exception_translator(
+      [](std::exception_ptr pointer) { translate_error(pointer); });
   twill::python::bind_machine(module);
   twill::python::bind_plan(module);
   twill::python::bind_attention(module);

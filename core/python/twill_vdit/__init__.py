@@ -23,8 +23,12 @@ from twill_vdit.patterns import (
 )
 from twill_vdit.plan import Plan
 from twill_vdit.plan_io import parse_plan, read_plan, write_plan
+from twill_vdit.shipped import demo_model_folder, preset_files, presets_folder
 
-__version__ = "0.1.0"
+try:
+    from twill_vdit._version import __version__
+except ImportError:  # straight from the sources, where nothing was built
+    __version__ = "0+source"
 
 _WITH_TORCH = {"sparse_attention": "twill_vdit.attention", "backend_report": "twill_vdit.backends"}
 
@@ -43,7 +47,10 @@ __all__ = [
     "Window",
     "backend_report",
     "compile_plan",
+    "demo_model_folder",
     "parse_plan",
+    "preset_files",
+    "presets_folder",
     "read_plan",
     "sparse_attention",
     "write_plan",
