@@ -5,6 +5,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -36,6 +37,41 @@ def test_top_level_help_lists_every_verb_and_exit_code(twill):
 
 def test_version(twill):
     assert twill("--version").stdout.strip().count(".") == 2
+
+
+@pytest.fixture
+def presets(tiny_model, tmp_path, monkeypatch):
+    """A folder of presets with the tiny model and a plan, which the program takes for its own."""
+    shutil.copytree(tiny_model, tmp_path / "presets/demo")
+    (tmp_path / "presets/some-model").mkdir()
+    monkeypatch.setenv("TWILL_PRESETS", str(tmp_path / "presets"))
+    return tmp_path / "presets"
+
+
+def test_doctor_finds_kernels_models_and_plans(twill, presets, plan):
+    shutil.copy(plan, presets / "some-model/quality.json")
+    result = twill("doctor", "--json")
+    report = json.loads(result.stdout)
+    assert (result.returncode, report["problems"]) == (0, [])
+    kernels = {entry["name"]: entry["why_not"] for entry in report["kernels"]}
+    assert kernels["cpu portable"] == ""
+    assert kernels["cuda sm_90"] == "" or any("CUDA kernels" in sentence for sentence in report["missing"])
+    assert report["models"] == [{"folder": str(presets / "demo"), "why_not": ""}]
+    assert report["presets"] == [{"file": str(presets / "some-model/quality.json"), "why_not": ""}]
+    assert all(entry["why_not"] == "" for entry in report["write_access"])
+
+
+def test_doctor_names_damaged_files_and_fails(twill, presets):
+    weights = presets / "demo/dit.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    (presets / "some-model/half.json").write_text('{"schema_version": ')
+    result = twill("doctor")
+    assert result.returncode == 1
+    wrong = [line for line in result.stdout.splitlines() if line.startswith("wrong: ")]
+    assert len(wrong) == 2
+    assert str(weights) in wrong[0]
+    assert wrong[0].endswith("truncated?")
+    assert str(presets / "some-model/half.json") in wrong[1]
 
 
 def test_doctor_names_device_and_dtype(twill):

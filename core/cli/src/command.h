@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "exit_codes.h"
 #include "progress_display.h"
 #include "twill/jobs/clip_settings.h"
 #include "twill/jobs/job.h"
@@ -21,6 +22,7 @@ struct Context {
   bool json = false;                  // one JSON object on stdout instead of text
   bool quiet = false;                 // no progress on stderr
   std::function<void(Context&)> run;  // of the verb that was named
+  int exit_code = kExitFinished;      // of a verb that ran to its end
   jobs::JobControl control;
 
   // `text` for people, `json` for machines, whichever was asked for, on stdout.

@@ -71,7 +71,7 @@ int run(int argc, char** argv) {
   display.finish();
   switch (outcome.kind) {
     case jobs::OutcomeKind::kFinished:
-      return cli::kExitFinished;
+      return context.exit_code;
     case jobs::OutcomeKind::kCancelled:
       return report(context, "stopped", cli::kExitCancelled);
     case jobs::OutcomeKind::kFailed:

@@ -6,29 +6,148 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <system_error>
 
+#include "files.h"
 #include "json.h"
 #include "session.h"
 #include "twill/engine/device.h"
+#include "twill/engine/model.h"
+#include "twill/kernels/machine.h"
+#include "twill/plan/plan_io.h"
 
 namespace twill::jobs {
 namespace {
 
-std::string cpu_features() {
-  std::string features;
-#if defined(__x86_64__) && defined(__GNUC__)
-  const auto add = [&](bool has, const char* name) {
-    if (has) {
-      features += concat(features.empty() ? "" : " ", name);
+namespace fs = std::filesystem;
+
+// "580.159.04", or empty without an NVIDIA driver.
+std::string nvidia_driver() {
+  std::ifstream file("/proc/driver/nvidia/version");
+  std::string word;
+  for (bool found = false; file >> word;) {
+    if (found && word.front() >= '0' && word.front() <= '9' &&
+        word.find('.') != std::string::npos) {
+      return word;
     }
-  };
-  add(__builtin_cpu_supports("avx2") != 0, "avx2");
-  add(__builtin_cpu_supports("fma") != 0, "fma");
-  add(__builtin_cpu_supports("avx512f") != 0, "avx512f");
-  add(__builtin_cpu_supports("avx512bf16") != 0, "avx512bf16");
-#endif
-  return features.empty() ? "none that matter here" : features;
+    found = found || word == "Module" || word.ends_with("Module");
+  }
+  return {};
+}
+
+std::string cuda_name(std::int32_t version) {
+  return version == 0 ? "none" : concat(version / 1000, ".", version % 1000 / 10);
+}
+
+void add_kernels(DoctorReport* report) {
+  for (const kernels::KernelFact& kernel : kernels::cpu_kernels()) {
+    report->kernels.push_back({"cpu " + kernel.name, kernel.why_not});
+  }
+  const kernels::CudaMachine machine = kernels::cuda_machine();
+  const std::string driver = nvidia_driver();
+  report->facts.emplace_back("nvidia driver", driver.empty() ? "none" : driver);
+  report->facts.emplace_back("cuda of the kernels", cuda_name(machine.built_with));
+  report->facts.emplace_back("cuda of the driver", cuda_name(machine.driver_takes));
+  std::string why_not = machine.why_not;
+  for (const kernels::CudaDevice& device : machine.devices) {
+    report->facts.emplace_back(
+        "gpu", concat(device.name, ", ", device.capability / 10, ".", device.capability % 10, ", ",
+                      device.memory_bytes >> 30, " GiB"));
+    if (!device.why_not.empty()) {
+      report->missing.push_back(concat("CUDA kernels on ", device.name, ": ", device.why_not));
+      why_not = device.why_not;
+    }
+  }
+  const bool runs_somewhere = std::ranges::any_of(
+      machine.devices, [](const auto& device) { return device.why_not.empty(); });
+  report->kernels.push_back({"cuda sm_90", runs_somewhere ? std::string() : why_not});
+  if (!machine.why_not.empty()) {
+    const bool old = machine.driver_takes != 0 && machine.built_with != 0 &&
+                     machine.driver_takes / 1000 < machine.built_with / 1000;
+    (old ? report->problems : report->missing).push_back("CUDA kernels: " + machine.why_not);
+  }
+}
+
+// Empty, or the sentence of the error that `look` throws.
+template <typename Look>
+std::string why_not(const Look& look) {
+  try {
+    look();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+std::vector<fs::path> sorted_entries(const fs::path& folder) {
+  std::error_code code;
+  std::vector<fs::path> entries;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, code)) {
+    entries.push_back(entry.path());
+  }
+  std::ranges::sort(entries);
+  return entries;
+}
+
+void add_files(DoctorReport* report) {
+  fs::path demo;
+  const std::string not_found = why_not([&] { demo = find_demo_model(); });
+  if (!not_found.empty()) {
+    report->facts.emplace_back("demo model", "not found");
+    report->missing.push_back(not_found);
+    return;
+  }
+  report->facts.emplace_back("demo model", demo.string());
+  report->models.push_back({demo.string(), why_not([&] {
+                              engine::load_model(
+                                  demo, {.device = c10::Device(c10::kCPU), .dtype = at::kFloat});
+                            })});
+  for (const fs::path& folder : sorted_entries(demo.parent_path())) {
+    for (const fs::path& file : sorted_entries(folder)) {
+      const fs::path name = file.filename();
+      if (file.extension() == ".json" && name != "model.json" && name != "metrics.json" &&
+          folder.filename() != "sources") {
+        report->presets.push_back({file.string(), why_not([&] { read_plan(file); })});
+      }
+    }
+  }
+  for (const auto* examined : {&report->models, &report->presets}) {
+    for (const Examined& file : *examined) {
+      if (!file.why_not.empty()) {
+        report->problems.push_back(file.why_not);
+      }
+    }
+  }
+}
+
+void add_write_access(DoctorReport* report) {
+  std::error_code code;
+  std::vector<fs::path> folders{fs::current_path(code)};
+  if (const fs::path temporary = fs::temp_directory_path(code); temporary != folders.front()) {
+    folders.push_back(temporary);
+  }
+  for (const fs::path& folder : folders) {
+    const fs::path probe = temporary_beside(folder / ".twill-doctor");
+    const bool written = (std::ofstream(probe) << ' ').flush().good();
+    fs::remove(probe, code);
+    Examined examined{folder.string(), {}};
+    if (!written) {
+      examined.why_not = concat(folder.string(), ": nothing can be written there");
+      report->missing.push_back(examined.why_not);
+    }
+    report->write_access.push_back(examined);
+  }
+}
+
+json examined_json(const std::vector<Examined>& list, const char* what) {
+  json rows = json::array();
+  for (const Examined& examined : list) {
+    rows.push_back({{what, examined.name}, {"why_not", examined.why_not}});
+  }
+  return rows;
 }
 
 }  // namespace
@@ -41,15 +160,8 @@ DoctorReport examine() {
                   {"device", engine::device_name(device)},
                   {"dtype", engine::dtype_name(engine::choose_dtype(device))},
                   {"threads", std::to_string(at::get_num_threads())},
-                  {"cpu features", cpu_features()},
                   {"cuda in torch", at::hasCUDA() ? "yes" : "no"}};
-#ifdef TWILL_HAS_CUDA
-  report.facts.emplace_back("cuda kernels", "yes");
-#else
-  report.facts.emplace_back("cuda kernels", "no");
-  report.missing.emplace_back(
-      "CUDA kernels: this build was made without nvcc, so plans run on the CPU");
-#endif
+  add_kernels(&report);
 #ifdef TWILL_HAS_VIDEO
   report.facts.emplace_back("video files", "yes");
 #else
@@ -57,17 +169,8 @@ DoctorReport examine() {
   report.missing.emplace_back(
       "video files: this build was made without libav*; clips can be written as PNG frames");
 #endif
-  try {
-    const std::filesystem::path model = find_demo_model();
-    report.facts.emplace_back("demo model", model.string());
-    if (!std::filesystem::exists(model / "model.json")) {
-      report.missing.emplace_back(
-          concat("demo model: ", (model / "model.json").string(), " does not exist"));
-    }
-  } catch (const Error& error) {
-    report.facts.emplace_back("demo model", "not found");
-    report.missing.emplace_back(error.what());
-  }
+  add_files(&report);
+  add_write_access(&report);
   return report;
 }
 
@@ -76,7 +179,15 @@ std::string to_json(const DoctorReport& report) {
   for (const auto& [name, value] : report.facts) {
     facts[name] = value;
   }
-  return json{{"facts", facts}, {"missing", report.missing}}.dump(2) + "\n";
+  return json{{"facts", facts},
+              {"kernels", examined_json(report.kernels, "name")},
+              {"models", examined_json(report.models, "folder")},
+              {"presets", examined_json(report.presets, "file")},
+              {"write_access", examined_json(report.write_access, "folder")},
+              {"missing", report.missing},
+              {"problems", report.problems}}
+             .dump(2) +
+         "\n";
 }
 
 }  // namespace twill::jobs
