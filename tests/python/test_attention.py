@@ -107,6 +107,21 @@ def test_tensors_may_be_strided(plan):
     assert torch.equal(out, run_operator(*head_dim_first, compiled, 0))
 
 
+@pytest.mark.parametrize("backend", ["eager", pytest.param("native_cpu", marks=needs_binary)])
+def test_the_result_lies_in_memory_as_q_does(plan, backend):
+    """Models hold heads beside tokens; a result that does too needs no copy."""
+    layout = LAYOUTS["ragged_last_tile"]
+    compiled = twill_vdit.compile_plan(plan, layout, backend=backend)
+    heads_inside = [x.transpose(1, 2).contiguous().transpose(1, 2) for x in tensors(layout, torch.float32)]
+    head_dim_outside = [x.transpose(2, 3).contiguous().transpose(2, 3) for x in heads_inside]
+    plain = sparse_attention(*tensors(layout, torch.float32), compiled, layer=0, segment=0)
+    assert plain.is_contiguous()
+    for q, k, v in (heads_inside, head_dim_outside):
+        out = sparse_attention(q, k, v, compiled, layer=0, segment=0)
+        assert out.stride() == q.stride()
+        torch.testing.assert_close(out, plain)
+
+
 def test_t_picks_the_segment(plan):
     layout = LAYOUTS["text_behind"]
     q, k, v = tensors(layout, torch.float32)

@@ -91,3 +91,40 @@ def test_a_call_that_does_not_fit_is_refused():
 def test_a_density_out_of_range_is_refused(profile):
     with pytest.raises(Error, match=r"1\.5"):
         search.solve(profile, [0.9], density=1.5)
+
+
+def test_a_solver_gives_plans_of_any_density(profile):
+    solver = search.Solver(profile, [1.0, 0.7, 0.4], dense_first_steps=0, dense_last_steps=0)
+    least = solver.least_density()
+    assert 0 <= least < 0.5
+    found = [solver.solve(density) for density in (0.3, 0.5, 0.8)]
+    assert [s.density <= d + 1e-9 for s, d in zip(found, (0.3, 0.5, 0.8), strict=True)] == [True] * 3
+    assert found[0].predicted_error >= found[1].predicted_error >= found[2].predicted_error
+    front = solver.pareto_front(5)
+    assert front[0][0] == pytest.approx(least) and front[-1][1] == 0.0
+    with pytest.raises(Error, match=r"budget: 1\.5"):
+        solver.solve(1.5)
+
+
+def test_a_plan_carries_its_profile(profile, tmp_path):
+    attached = search.solve(profile, [0.9, 0.4], density=0.5, attach_profile=True).plan
+    twill_vdit.write_plan(tmp_path / "plan.json", attached)
+    read = search.profile_of(twill_vdit.read_plan(tmp_path / "plan.json"))
+    assert read is not None and read.native.t == TIMES and read.maps is None
+    assert search.profile_of(search.solve(profile, [0.9, 0.4], density=0.5).plan) is None
+
+
+def test_maps_are_there_while_the_profile_is_made():
+    profiler = make_profiler(map_size=12)
+    run_unit(profiler, 0)
+    maps = profiler.mean_maps()
+    assert maps.shape == (6, 12, 12)
+    assert maps.sum(2) == pytest.approx(1.0, abs=1e-3)
+    assert maps[OWN_FRAME].diagonal().sum() > maps[EVERYTHING].diagonal().sum()
+
+
+def test_a_folder_of_another_provenance_is_refused(tmp_path):
+    run_unit(make_profiler(folder=tmp_path, provenance={"dtype": "float32"}), 0)
+    assert make_profiler(folder=tmp_path, provenance={"dtype": "float32"}).done(0)
+    with pytest.raises(Error, match="dtype"):
+        make_profiler(folder=tmp_path, provenance={"dtype": "bfloat16"})

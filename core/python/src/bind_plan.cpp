@@ -15,6 +15,7 @@
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/profile.h"
 
 namespace py = pybind11;
 
@@ -100,7 +101,11 @@ void bind_plan(py::module_& module) {
            }),
            py::arg("text"), py::arg("file_name"))
       .def("to_json", &plan_to_json, "The plan as JSON text, as a file would hold it.")
-      .def("segment_at", &segment_at, py::arg("t"));
+      .def("segment_at", &segment_at, py::arg("t"))
+      .def_property_readonly(
+          "profile",
+          [](const Plan& plan) { return std::const_pointer_cast<Profile>(plan.profile); },
+          "The profile that the plan was solved from, or None.");
 
   py::class_<CompiledPlan, std::shared_ptr<CompiledPlan>>(
       module, "CompiledPlan", "A plan's tile lists at one token layout.")

@@ -1,14 +1,18 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "bindings.h"
@@ -39,7 +43,8 @@ std::unique_ptr<search::Profiler> make_profiler(
     const std::vector<StackTuple>& stacks, std::int32_t head_dim, const LayoutTuple& layout,
     std::int32_t candidates, const std::vector<double>& t, const std::vector<std::string>& prompts,
     const std::vector<std::int64_t>& seeds, std::int32_t rows, std::int32_t map_size,
-    const std::filesystem::path& folder, std::int32_t threads) {
+    const std::filesystem::path& folder, std::int32_t threads,
+    const std::map<std::string, std::string>& provenance) {
   search::ProfilerOptions options;
   options.model = read_model(family, experts, stacks, head_dim);
   options.layout = read_layout(layout);
@@ -51,6 +56,7 @@ std::unique_ptr<search::Profiler> make_profiler(
   options.map_size = map_size;
   options.folder = folder;
   options.threads = threads;
+  options.provenance = provenance;
   return std::make_unique<search::Profiler>(std::move(options));
 }
 
@@ -70,25 +76,49 @@ void observe(search::Profiler& profiler, std::int32_t t_index, std::int32_t prom
                    call, gain);
 }
 
-// (the plan, its density over the run, its predicted error)
-std::tuple<std::shared_ptr<Plan>, double, double> solve(
-    const std::shared_ptr<Profile>& profile, const std::vector<double>& t, double density,
-    std::int32_t max_segments, std::optional<std::int32_t> dense_first_steps,
-    std::optional<std::int32_t> dense_last_steps, const std::string& name, bool attach_profile) {
+search::SolveRequest request_for(const std::vector<double>& t, std::int32_t max_segments,
+                                 std::optional<std::int32_t> dense_first_steps,
+                                 std::optional<std::int32_t> dense_last_steps,
+                                 const std::string& name, bool attach_profile) {
   search::SolveRequest request;
   request.forwards = search::forwards_of_run(t);
-  request.budget = density;
   request.max_segments = max_segments;
   request.dense_first_steps = dense_first_steps;
   request.dense_last_steps = dense_last_steps;
   request.name = name;
   request.attach_profile = attach_profile;
+  return request;
+}
+
+// (the plan, its density over the run, its predicted error)
+std::tuple<std::shared_ptr<Plan>, double, double> solve_within(const search::Solver& solver,
+                                                               double density) {
   search::SolveResult result;
   {
     const py::gil_scoped_release release;
-    result = search::solve(profile, request);
+    result = solver.solve(density);
   }
   return {std::make_shared<Plan>(std::move(result.plan)), result.density, result.predicted_error};
+}
+
+py::array_t<float> mean_maps(const search::Profiler& profiler, std::int32_t map_size) {
+  const std::vector<float> maps = profiler.mean_maps();
+  const py::ssize_t heads = static_cast<py::ssize_t>(maps.size()) / map_size / map_size;
+  py::array_t<float> array({heads, py::ssize_t{map_size}, py::ssize_t{map_size}});
+  std::copy(maps.begin(), maps.end(), array.mutable_data());
+  return array;
+}
+
+// [experts * heads, map_size, map_size], each row scaled to its maximum; None when there are none.
+py::object profile_maps(const Profile& profile) {
+  if (profile.map_size == 0 || profile.maps.empty()) {
+    return py::none();
+  }
+  const py::ssize_t size = profile.map_size;
+  const py::ssize_t heads = static_cast<py::ssize_t>(profile.maps.size()) / size / size;
+  py::array_t<std::uint8_t> array({heads, size, size});
+  std::copy(profile.maps.begin(), profile.maps.end(), array.mutable_data());
+  return array;
 }
 
 }  // namespace
@@ -107,27 +137,52 @@ void bind_search(py::module_& module) {
           py::arg("file"))
       .def_property_readonly("candidate_count",
                              [](const Profile& profile) { return profile.candidates.size(); })
-      .def_property_readonly("t", [](const Profile& profile) { return profile.t; });
+      .def_property_readonly("t", [](const Profile& profile) { return profile.t; })
+      .def_property_readonly("prompts", [](const Profile& profile) { return profile.prompts; })
+      .def_property_readonly("maps", &profile_maps);
 
   py::class_<search::Profiler>(module, "Profiler",
                                "Measures head errors while somebody else runs the model.")
       .def(py::init(&make_profiler), py::arg("family"), py::arg("experts"), py::arg("stacks"),
            py::arg("head_dim"), py::arg("layout"), py::arg("candidates"), py::arg("t"),
            py::arg("prompts"), py::arg("seeds"), py::arg("rows"), py::arg("map_size"),
-           py::arg("folder"), py::arg("threads"))
+           py::arg("folder"), py::arg("threads"), py::arg("provenance"))
       .def("observe", &observe, py::arg("t_index"), py::arg("prompt"), py::arg("expert"),
            py::arg("stack"), py::arg("layer"), py::arg("branch"), py::arg("q"), py::arg("k"),
            py::arg("v"), py::arg("scale"), py::arg("gain"))
       .def("finish_unit", &search::Profiler::finish_unit, py::arg("t_index"), py::arg("prompt"))
       .def("done", &search::Profiler::done, py::arg("t_index"), py::arg("prompt"))
+      .def("mean_maps", &mean_maps, py::arg("map_size"))
       .def("finish", [](const search::Profiler& profiler) {
         return std::make_shared<Profile>(profiler.finish());
       });
 
-  module.def("solve", &solve, py::arg("profile"), py::arg("t"), py::arg("density"),
-             py::arg("max_segments"), py::arg("dense_first_steps"), py::arg("dense_last_steps"),
-             py::arg("name"), py::arg("attach_profile"),
-             "The plan with the least predicted error at a density over the forwards at `t`.");
+  py::class_<search::Solver>(module, "Solver", "Any number of plans from one profile.")
+      .def(py::init([](const std::shared_ptr<Profile>& profile, const std::vector<double>& t,
+                       std::int32_t max_segments, std::optional<std::int32_t> dense_first_steps,
+                       std::optional<std::int32_t> dense_last_steps, const std::string& name,
+                       bool attach_profile) {
+             search::SolveRequest request = request_for(t, max_segments, dense_first_steps,
+                                                        dense_last_steps, name, attach_profile);
+             const py::gil_scoped_release release;
+             return std::make_unique<search::Solver>(profile, std::move(request));
+           }),
+           py::arg("profile"), py::arg("t"), py::arg("max_segments"), py::arg("dense_first_steps"),
+           py::arg("dense_last_steps"), py::arg("name"), py::arg("attach_profile"))
+      .def("least_budget", &search::Solver::least_budget)
+      .def("solve", &solve_within, py::arg("density"),
+           "The plan with the least predicted error at a density over the forwards.")
+      .def(
+          "pareto_front",
+          [](const search::Solver& solver, std::int32_t points) {
+            std::vector<std::pair<double, double>> front;
+            const py::gil_scoped_release release;
+            for (const search::FrontPoint& point : solver.pareto_front(points)) {
+              front.emplace_back(point.density, point.predicted_error);
+            }
+            return front;
+          },
+          py::arg("points"), "[(density, predicted error)]");
 }
 
 }  // namespace twill::python

@@ -32,7 +32,7 @@ def sparse_attention(
     q, k, v: [batch, heads, tokens, head_dim] of float32, bfloat16 or float16, heads and tokens as the plan has them.
     t (1 noise, 0 clean) or segment says which of the plan's tables holds, of which expert. With neither it is what
     plan.set_time said: for compiled models and CUDA graphs, where a value given here would be frozen or compiled anew.
-    scale: 1/sqrt(head_dim) if not given.
+    scale: 1/sqrt(head_dim) if not given. The result has q's order of axes in memory.
     """
     if t is not None and segment is not None:
         require(False, "sparse_attention: give either t or segment")
@@ -126,7 +126,7 @@ def _operator(name: str, **options: object):
     known = inspect.signature(torch.library.custom_op).parameters
     options = {key: value for key, value in options.items() if key in known}
     operator = torch.library.custom_op(f"twill_vdit::{name}", _attend, mutates_args=(), **options)
-    operator.register_fake(lambda q, k, v, handle, segment, expert, stack, layer, scale: q.new_empty(q.shape))
+    operator.register_fake(lambda q, k, v, handle, segment, expert, stack, layer, scale: torch.empty_like(q))
     return operator
 
 

@@ -74,8 +74,10 @@ def _why_not_native_cuda(call: Call) -> str:
 
 
 def _run_native_cpu(q, k, v, plan: CompiledPlan, place: Place, scale: float) -> torch.Tensor:
+    out = torch.empty_like(q)
+    if out.stride(3) != 1:
+        return out.copy_(_run_native_cpu(*(x.contiguous() for x in (q, k, v)), plan, place, scale))
     q, k, v = (x if x.stride(3) == 1 else x.contiguous() for x in (q, k, v))
-    out = q.new_empty(q.shape)
     site = (place.segment, place.expert, place.stack, place.layer)
     threads = torch.get_num_threads()
     native.binary.run_attention(plan.native, *site, *map(argument, (q, k, v, out)), scale, threads)
@@ -84,11 +86,13 @@ def _run_native_cpu(q, k, v, plan: CompiledPlan, place: Place, scale: float) -> 
 
 def _run_native_cuda(q, k, v, plan: CompiledPlan, place: Place, scale: float) -> torch.Tensor:
     # The kernel takes any strides of whole 16 bytes; others are rare and copied.
+    out = torch.empty_like(q)
+    if not _has_whole_rows(out):
+        return out.copy_(_run_native_cuda(*(x.contiguous() for x in (q, k, v)), plan, place, scale))
     q, k, v = (x if _has_whole_rows(x) else x.clone(memory_format=torch.contiguous_format) for x in (q, k, v))
     on_device = cuda.device_plan_of(plan, q.device)
     variant = -1 if place.follows else on_device.tables.variant(place.segment, place.expert)
     with torch.cuda.device(q.device):
-        out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
         layer = on_device.tables.layer(place.stack, place.layer)
         return on_device.run(q, k, v, out, scale, layer, variant=variant)
 

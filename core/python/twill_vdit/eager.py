@@ -33,13 +33,14 @@ def attention(
     scale: float,
     sparse: "Callable[..., torch.Tensor] | None" = None,
 ) -> torch.Tensor:
-    """q, k, v: [batch, heads, tokens, head_dim]; tasks: (mode, list) per head. Returns the same shape, contiguous.
+    """q, k, v: [batch, heads, tokens, head_dim]; tasks: (mode, list) per head. The result has
+    q's shape and its order of axes in memory.
 
     sparse: computes heads that share a tile list, as sparse_heads does. Nothing here waits for the device once a plan's
     tables are there, so a CUDA graph can hold it.
     """
     sparse = sparse or sparse_heads
-    out = torch.zeros(q.shape, dtype=q.dtype, device=q.device)
+    out = torch.zeros_like(q)
     for (mode, index), heads in _groups(tuple(tasks), q.device):
         if mode == "skip":
             continue

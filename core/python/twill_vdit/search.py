@@ -11,7 +11,7 @@ plan = solve(profiler.finish(), t=times_of_all_forwards, density=0.4)
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from twill_vdit.plan import ModelShape, Plan
 from twill_vdit.plan_io import parse_plan
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 
@@ -36,7 +37,8 @@ class Profiler:
     """Head errors of all candidates against dense attention, from sampled queries.
 
     t: descending, in 0..1. A unit of work is one forward of one prompt at one t. With a folder finished units are kept
-    there, and a profiler with the same arguments goes on with them.
+    there, and a profiler with the same arguments goes on with them. provenance: whatever else decides the numbers; kept
+    with the units and compared on going on.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class Profiler:
         map_size: int = 0,
         folder: str | os.PathLike = "",
         threads: int = 0,
+        provenance: Mapping[str, str] | None = None,
     ) -> None:
         self.t = list(t)
+        self._map_size = map_size
         self._native = _binary().Profiler(
             family=model.family,
             experts=list(model.experts),
@@ -68,6 +72,7 @@ class Profiler:
             map_size=map_size,
             folder=os.fspath(folder),
             threads=threads,
+            provenance=dict(provenance or {}),
         )
 
     def observe(
@@ -103,6 +108,11 @@ class Profiler:
     def done(self, t_index: int, prompt: int = 0) -> bool:
         return self._native.done(t_index, prompt)
 
+    def mean_maps(self) -> "np.ndarray":
+        """Attention maps so far, float32 [experts * heads, map_size, map_size], rows sum to 1; finished units only."""
+        require(self._map_size > 0, "mean_maps: the profiler was made with map_size 0")
+        return self._native.mean_maps(self._map_size)
+
     def finish(self) -> "Profile":
         """Throws Error when a unit is missing."""
         return Profile(self._native.finish())
@@ -121,12 +131,60 @@ class Profile:
     def write(self, file: str | os.PathLike) -> None:
         self.native.write(os.fspath(file))
 
+    @property
+    def maps(self) -> "np.ndarray | None":
+        """uint8 [experts * heads, map_size, map_size], each row scaled to its maximum; None without maps."""
+        return self.native.maps
+
+
+def profile_of(plan: Plan) -> Profile | None:
+    """The profile in the plan's file; None when it has none or there is no binary module."""
+    native_profile = None if plan.native is None else plan.native.profile
+    return None if native_profile is None else Profile(native_profile)
+
 
 @dataclass(frozen=True)
 class Solution:
     plan: Plan
     density: float  # over the forwards that it was solved for
     predicted_error: float  # comparable between plans of one profile
+
+
+class Solver:
+    """Plans of any density from one profile, for the forwards at `t`, descending.
+
+    Dense steps at both ends are the solver's choice if not told.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        t: Sequence[float],
+        *,
+        max_segments: int = 4,
+        dense_first_steps: int | None = None,
+        dense_last_steps: int | None = None,
+        name: str = "plan",
+        attach_profile: bool = False,
+    ) -> None:
+        require(len(t) > 0, "solve: t holds no forward")
+        self._name = name
+        self._native = _binary().Solver(
+            profile.native, list(t), max_segments, dense_first_steps, dense_last_steps, name, attach_profile
+        )
+
+    def least_density(self) -> float:
+        """The smallest density that solve() takes."""
+        return self._native.least_budget()
+
+    def solve(self, density: float) -> Solution:
+        """The plan with the least predicted error at `density` over the forwards."""
+        plan, found_density, error = self._native.solve(density)
+        return Solution(parse_plan(plan.to_json(), self._name), found_density, error)
+
+    def pareto_front(self, points: int = 33) -> list[tuple[float, float]]:
+        """(density, predicted error) from the cheapest plan to the dense one."""
+        return self._native.pareto_front(points)
 
 
 def solve(
@@ -140,12 +198,13 @@ def solve(
     name: str = "plan",
     attach_profile: bool = False,
 ) -> Solution:
-    """The plan with the least predicted error at `density` over the forwards at `t`, descending.
-
-    Dense steps at both ends are the solver's choice if not told.
-    """
-    require(len(t) > 0, "solve: t holds no forward")
-    plan, found_density, error = _binary().solve(
-        profile.native, list(t), density, max_segments, dense_first_steps, dense_last_steps, name, attach_profile
-    )
-    return Solution(parse_plan(plan.to_json(), name), found_density, error)
+    """One plan of a Solver, which says what the arguments are."""
+    return Solver(
+        profile,
+        t,
+        max_segments=max_segments,
+        dense_first_steps=dense_first_steps,
+        dense_last_steps=dense_last_steps,
+        name=name,
+        attach_profile=attach_profile,
+    ).solve(density)
