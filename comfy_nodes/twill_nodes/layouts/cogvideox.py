@@ -1,0 +1,25 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""CogVideoX and CogVideoX 1.5: text in front of the clip; 1.5 joins two latent frames in a token.
+
+Read in ComfyUI 0.30.0, comfy/ldm/cogvideo/model.py.
+"""
+
+from .family import Family, NetworkShape, text_first
+
+
+def shape(network) -> NetworkShape:
+    block = network.blocks[0]
+    return NetworkShape(((len(network.blocks), block.num_heads),), block.head_dim)
+
+
+COGVIDEOX = Family(
+    name="CogVideoX",
+    plan_families=("cogvideox",),
+    classes=("CogVideoXTransformer3DModel",),
+    shape=shape,
+    stacks=lambda network: [network.blocks],
+    patch=lambda network: (network.patch_size_t or 1, network.patch_size, network.patch_size),
+    beside=text_first,
+    hooks=True,
+)

@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Wan 2.1 and 2.2: tokens in raster order, text only in cross-attention, extra frames in front or behind.
+
+Read in ComfyUI 0.30.0, comfy/ldm/wan/model.py and model_animate.py.
+"""
+
+from .family import Family, TextTokens, blocks_shape
+
+# Reference frames or pose tokens stand behind the clip in these classes, in the others in front of it.
+BEHIND = {"WanModel_S2V", "HumoWanModel", "SCAILWanModel", "SCAIL2WanModel"}
+
+
+def shape(network):
+    return blocks_shape(network, ["blocks"], network.num_heads, network.dim // network.num_heads)
+
+
+def vace_shape(network):
+    return blocks_shape(network, ["blocks", "vace_blocks"], network.num_heads, network.dim // network.num_heads)
+
+
+def begin(network, arguments: dict) -> dict:
+    """A latent that is appended in time (time_dim_concat) is part of the grid."""
+    joined = arguments.get("time_dim_concat")
+    return {"behind": arguments.get("context_latents") is not None, "joined": 0 if joined is None else joined.shape[2]}
+
+
+def beside(tokens: int, grid: int, forward) -> TextTokens | str:
+    if tokens < grid:
+        return f"{tokens} tokens are fewer than the {grid} of the clip"
+    behind = forward.extra.get("behind") or type(forward.network).__name__ in BEHIND
+    return TextTokens(suffix=tokens - grid) if behind else TextTokens(prefix=tokens - grid)
+
+
+def gain(network, layer: int, attended, residual, arguments) -> list[float]:
+    """What each head adds to the residual stream, through output projection and gate, over the stream itself.
+
+    attended: [tokens, heads, head_dim], residual: [tokens, dim], a sample of tokens in fp32. arguments: of the block;
+    its `e` is the embedding of the time.
+    """
+    import comfy.model_management
+
+    block = network.blocks[layer]
+    weight = block.self_attn.o.weight.float()
+    embedding = arguments["e"]
+    modulation = comfy.model_management.cast_to(block.modulation, dtype=embedding.dtype, device=embedding.device)
+    # [batch, times, 6, dim]; the third of six gates self-attention.
+    gate = (modulation.unsqueeze(0) + embedding).float()[..., 2, :].flatten(0, -2).mean(0)
+    stream = residual.square().sum().item()
+    heads, head_dim = attended.shape[1:]
+    added = []
+    for head in range(heads):
+        share = weight[:, head * head_dim : (head + 1) * head_dim]
+        added.append(((attended[:, head] @ share.T) * gate).square().sum().item() / max(stream, 1e-30))
+    return added
+
+
+def plan_family(network) -> str:
+    """As the engine calls them, so that Twill Studio takes the plans."""
+    return "wan2.1-t2v" if network.model_type == "t2v" else f"wan2.1-{network.model_type}"
+
+
+WAN = Family(
+    name="Wan",
+    plan_families=("wan",),
+    classes=("WanModel",),
+    shape=shape,
+    stacks=lambda network: [network.blocks],
+    patch=lambda network: tuple(network.patch_size),
+    beside=beside,
+    begin=begin,
+    gain=gain,
+    plan_family=plan_family,
+)
+
+# A vace block runs after its main block under the same index, so that hooks must tell them apart.
+WAN_VACE = Family(
+    name="Wan VACE",
+    plan_families=("wan",),
+    classes=("VaceWanModel",),
+    shape=vace_shape,
+    stacks=lambda network: [network.blocks, network.vace_blocks],
+    patch=lambda network: tuple(network.patch_size),
+    beside=beside,
+    begin=begin,
+    hooks=True,
+    stack_names=("blocks", "vace_blocks"),
+    plan_family=lambda network: "wan2.1-vace",
+)

@@ -1,0 +1,200 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Puts a plan on a MODEL: the override, and wrappers that tell it of every run and every forward."""
+
+from ..layouts import Family, NetworkShape, family_of, tokens_of
+from ..plan_store import LoadedPlan, why_not
+from ..settings import Settings, parse_blocks
+from ..slider import plan_for
+from . import block_index, notify
+from .forward import KEY as FORWARD
+from .forward import Forward, RunningForward
+from .override import Override
+from .report import BY_PERCENT, Report
+from .run import Run
+from .timestep import t_of_schedule, t_of_sigma
+
+KEY = "twill"
+OVERRIDE = "optimized_attention_override"
+# Noise starts here: a run that begins below it is the second part of a split one.
+FIRST_T = 0.98
+
+
+def network_of(model):
+    return model.get_model_object("diffusion_model")
+
+
+class SparsePatch:
+    """What Apply Sparse Plan attaches to a model. `report` is that of the last run, also while it goes on."""
+
+    def __init__(self, loaded: LoadedPlan, settings: Settings, family: Family, shape: NetworkShape) -> None:
+        self.loaded = loaded
+        self.settings = settings
+        self.family = family
+        self.shape = shape
+        self.report: Report | None = None
+        self._run: Run | None = None
+
+    def outer_sample(self, executor, noise, latent_image, sampler, sigmas, *args, **kwargs):
+        self._run = None
+        try:
+            self._begin(executor.class_obj.model_patcher, sigmas)
+        except Exception as error:  # never into the sampler
+            notify.warn("no sparse attention in this run", str(error))
+        try:
+            return executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
+        finally:
+            run, self._run = self._run, None
+            if run is not None:
+                run.report.finish()
+                self._tell(run.report)
+
+    def _begin(self, patcher, sigmas) -> None:
+        sampling = patcher.get_model_object("model_sampling")
+        report = Report(plan=self.loaded.name, model=f"{self.family.name}, {self.shape}")
+        times = t_of_schedule(sampling, sigmas)
+        plan, how = plan_for(self.loaded, self.settings.speed_quality, times)
+        expert = choose_expert(plan.model.experts, self.settings.expert, times)
+        layers = sum(count for count, _ in self.shape.stacks)
+        options = patcher.model_options.get("transformer_options", {})
+        ours = options.get(OVERRIDE)
+        self._run = Run(
+            plan=plan,
+            expert=expert,
+            family=self.family,
+            shape=self.shape,
+            settings=self.settings,
+            dense_blocks=parse_blocks(self.settings.dense_blocks, layers),
+            prefer_kernel_when_dense=isinstance(ours, Override) and ours.previous is None,
+            report=report,
+        )
+        report.settings = describe(self.settings, how, plan.model.experts, expert)
+        self.report = report
+
+    def apply_model(
+        self, executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **kw
+    ):
+        forward = None
+        options = transformer_options if transformer_options is not None else {}
+        if self._run is not None:
+            try:
+                forward = self._forward(executor.class_obj, x, t, options, kw)
+            except Exception as error:  # never into the sampler
+                self._run.failed(error)
+        if forward is None:
+            return executor(x, t, c_concat, c_crossattn, control, options, **kw)
+        options = {**options, FORWARD: forward}
+        with (
+            RunningForward(forward),
+            block_index.hooks_on(self.family.stacks(forward.network) if self.family.hooks else []),
+        ):
+            return executor(x, t, c_concat, c_crossattn, control, options, **kw)
+
+    def _forward(self, base_model, x, sigma, options: dict, arguments: dict) -> Forward:
+        run, network = self._run, base_model.diffusion_model
+        sampling = base_model.model_sampling
+        shape = arguments["latent_shapes"][0] if arguments.get("latent_shapes") else x.shape
+        patch = self.family.patch(network)
+        value = float(sigma.detach().max())
+        forward = Forward(
+            run=run,
+            family=self.family,
+            network=network,
+            grid=tokens_of(shape, patch) if len(patch) == 3 and len(shape) == 5 else None,
+            t=t_of_sigma(sampling, value),
+        )
+        run.report.count_forward()
+        if forward.grid is None:
+            run.report.note("The latent is not a clip; all attention was dense.")
+            return forward
+        if self.family.begin is not None:
+            forward.extra = self.family.begin(network, arguments)
+            # Latents joined in time are frames of the grid.
+            joined = forward.extra.get("joined", 0)
+            forward.grid = tokens_of((shape[2] + joined, *shape[3:]), patch)
+        forward.segment = run.plan.segment_at(forward.t)
+        run.tell_time(forward, x.device)
+        if not self._in_percent(sampling, value):
+            forward.dense_because = BY_PERCENT
+        if not isinstance(options.get(OVERRIDE), Override):
+            run.report.note(
+                "Another node replaced the attention after Apply Sparse Plan; put Apply Sparse Plan after that node."
+            )
+        return forward
+
+    def _in_percent(self, sampling, sigma: float) -> bool:
+        begin = float(sampling.percent_to_sigma(self.settings.start_percent))
+        end = float(sampling.percent_to_sigma(self.settings.end_percent))
+        return end <= sigma <= begin or (self.settings.end_percent >= 1.0 and sigma <= begin)
+
+    def _tell(self, report: Report) -> None:
+        if report.sparse:
+            report.notes = [note for note in report.notes if not note.startswith("Another node")]
+        notify.tell("sampling done", report.text().replace("\n", "; "))
+        if report.warning() and report.forwards:
+            notify.warn("attention ran dense against the plan", report.warning())
+
+
+def choose_expert(experts: tuple[str, ...], asked: str, times: list[float]) -> int:
+    """Wan 2.2 has one expert for noise and one for detail; a run that does not start from noise is the second one's."""
+    if len(experts) == 1:
+        return 0
+    high = next((i for i, name in enumerate(experts) if "high" in name.lower()), 0)
+    low = next(i for i in range(len(experts)) if i != high)
+    if asked == "auto":
+        return high if times and times[0] >= FIRST_T else low
+    return high if asked == "high noise" else low
+
+
+def describe(settings: Settings, how: str, experts: tuple[str, ...], expert: int) -> str:
+    parts = [how]
+    if len(experts) > 1:
+        parts.append(f"expert {experts[expert]}")
+    if settings.start_percent > 0.0 or settings.end_percent < 1.0:
+        parts.append(f"dense outside {settings.start_percent:.0%} to {settings.end_percent:.0%} of the run")
+    if settings.dense_blocks.strip():
+        parts.append(f"dense blocks {settings.dense_blocks}")
+    parts.append(f"dense below {settings.min_tokens} tokens")
+    return "; ".join(parts)
+
+
+def apply_plan(model, loaded: LoadedPlan, settings: Settings):
+    """(model, "") with the plan on a clone of it, or (the same model, why not)."""
+    from comfy.patcher_extension import WrappersMP
+
+    network = network_of(model)
+    family = family_of(network)
+    if family is None:
+        return model, f"Twill knows no token layout of {type(network).__name__}"
+    shape = family.shape(network)
+    reason = why_not(loaded, family, shape)
+    if reason:
+        return model, reason
+    parse_blocks(settings.dense_blocks, 1)
+    patched = without_plan(model)
+    patch = SparsePatch(loaded, settings, family, shape)
+    options = patched.model_options["transformer_options"]
+    options[OVERRIDE] = Override(options.get(OVERRIDE))
+    patched.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, patch.outer_sample)
+    patched.add_wrapper_with_key(WrappersMP.APPLY_MODEL, KEY, patch.apply_model)
+    patched.set_attachments(KEY, patch)
+    return patched, ""
+
+
+def without_plan(model):
+    """A clone without a plan that was applied earlier: of two, the later holds."""
+    from comfy.patcher_extension import WrappersMP
+
+    clone = model.clone()
+    options = clone.model_options.setdefault("transformer_options", {})
+    if isinstance(options.get(OVERRIDE), Override):
+        previous = options.pop(OVERRIDE).previous
+        if previous is not None:
+            options[OVERRIDE] = previous
+    clone.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)
+    clone.remove_wrappers_with_key(WrappersMP.APPLY_MODEL, KEY)
+    return clone
+
+
+def patch_of(model) -> SparsePatch | None:
+    return model.get_attachment(KEY)

@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Plan files: those that come with the package and those in models/sparse_plans."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import wheel
+from .layouts import Family, NetworkShape
+
+FOLDER = "sparse_plans"
+AUTO = "Auto (match model)"
+PRESET = "preset: "
+
+
+def register_folder() -> None:
+    """Makes models/sparse_plans known to ComfyUI, extra_model_paths.yaml included."""
+    import folder_paths
+
+    own = str(Path(folder_paths.models_dir) / FOLDER)
+    known, extensions = folder_paths.folder_names_and_paths.get(FOLDER, ([], set()))
+    folder_paths.folder_names_and_paths[FOLDER] = ([own, *(p for p in known if p != own)], set(extensions) | {".json"})
+
+
+def own_folder() -> Path:
+    import folder_paths
+
+    return Path(folder_paths.get_folder_paths(FOLDER)[0])
+
+
+@dataclass(frozen=True)
+class LoadedPlan:
+    """plan: twill_vdit.Plan. stamp: changes with the file."""
+
+    name: str
+    file: str
+    stamp: tuple[int, int]
+    plan: object
+
+    def __hash__(self) -> int:
+        return hash((self.file, self.stamp, self.name, len(self.plan.text)))
+
+    def profile(self):
+        """twill_vdit.search.Profile, or None."""
+        return wheel.package("search").profile_of(self.plan) if wheel.has_kernels() else None
+
+
+def preset_files() -> dict[str, Path]:
+    """Name in the drop-down -> file of the package."""
+    if wheel.why_missing():
+        return {}
+    try:
+        found = wheel.package("shipped").preset_files()
+    except wheel.package().Error:
+        return {}
+    return {f"{PRESET}{file.parent.name}/{file.stem}": file for file in found}
+
+
+def user_files() -> dict[str, Path]:
+    import folder_paths
+
+    names = folder_paths.get_filename_list(FOLDER)
+    return {name: Path(folder_paths.get_full_path(FOLDER, name)) for name in names}
+
+
+def names() -> list[str]:
+    return [*user_files(), *preset_files()]
+
+
+def file_of(name: str) -> Path:
+    """Raises FileNotFoundError with a sentence."""
+    file = {**preset_files(), **user_files()}.get(name)
+    if file is None or not file.is_file():
+        raise FileNotFoundError(f'the plan "{name}" is not in models/{FOLDER} and comes with no package')
+    return file
+
+
+def stamp_of(file: Path) -> tuple[int, int]:
+    about = file.stat()
+    return about.st_mtime_ns, about.st_size
+
+
+@functools.lru_cache(maxsize=16)
+def _read(name: str, file: str, stamp: tuple[int, int]) -> LoadedPlan:
+    return LoadedPlan(name, file, stamp, wheel.package().read_plan(file))
+
+
+def load(name: str) -> LoadedPlan:
+    """Raises WheelMissingError, FileNotFoundError or twill_vdit.Error, each with one sentence."""
+    file = file_of(name)
+    return _read(name, str(file), stamp_of(file))
+
+
+def from_plan(plan, name: str) -> LoadedPlan:
+    return LoadedPlan(name, "", (0, hash(plan.text)), plan)
+
+
+def why_not(loaded: LoadedPlan, family: Family, shape: NetworkShape) -> str:
+    """Empty when the plan fits the network; a network may have further stacks, which stay dense."""
+    model = loaded.plan.model
+    if not family.knows(model.family):
+        return f'the plan "{loaded.name}" is for {model.family}, not for {family.name}'
+    stacks = tuple((stack.layers, stack.heads) for stack in model.stacks)
+    if stacks != shape.stacks[: len(stacks)] or model.head_dim != shape.head_dim:
+        needed = NetworkShape(stacks, model.head_dim)
+        return f'the plan "{loaded.name}" is for {needed}, this model has {shape}'
+    return ""
+
+
+def match(family: Family, shape: NetworkShape) -> tuple[LoadedPlan | None, list[str]]:
+    """The first plan that fits, the user's before presets, and the plans that could not be read, with the reason."""
+    damaged = []
+    for name in names():
+        try:
+            loaded = load(name)
+        except Exception as error:
+            damaged.append(f"{name}: {error}")
+            continue
+        if not why_not(loaded, family, shape):
+            return loaded, damaged
+    return None, damaged

@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""An attention override that runs everything dense and shows q, k and v to the profiler at some steps."""
+
+import contextlib
+from collections.abc import Callable
+
+import torch
+
+from ..layouts import Family
+from ..patch import block_index
+from ..patch import forward as forwards
+from ..patch.attention_call import AttentionCall, read_call
+
+GAIN_TOKENS = 256  # that a head's share of the residual stream is measured on
+
+
+def sampled(tokens: int) -> torch.Tensor:
+    """The middles of equal stretches."""
+    count = min(GAIN_TOKENS, tokens)
+    return (2 * torch.arange(count) + 1) * tokens // (2 * count)
+
+
+class ProfilingOverride:
+    """`watch` says at which of the profiler's times the forwards from now on stand; None: they are not measured.
+
+    `trouble` holds the first error; measuring ends with it and the search tells it.
+    """
+
+    def __init__(self, profiler, family: Family, shape, expert: int, previous: Callable | None) -> None:
+        self.profiler = profiler
+        self.family = family
+        self.shape = shape
+        self.expert = expert
+        self.previous = previous
+        self.t_index: int | None = None
+        self.trouble: Exception | None = None
+        self.observed = 0
+
+    def __call__(self, func: Callable, *args, **kwargs):
+        out = func(*args, **kwargs) if self.previous is None else self.previous(func, *args, **kwargs)
+        options = kwargs.get("transformer_options") or {}
+        forward = options.get(forwards.KEY)
+        if forward is not None and self.t_index is not None and self.trouble is None:
+            try:
+                self._observe(forward, read_call(args, kwargs), out, options)
+            except Exception as error:  # the clip is still made; the search tells it
+                self.trouble = error
+        return out
+
+    def _observe(self, forward, call: AttentionCall, out: torch.Tensor, options: dict) -> None:
+        site = forward.block if self.family.hooks else block_index.from_options(options)
+        frames, rows, cols = forward.grid
+        if site is None or call.tokens != call.k.shape[2] or call.head_dim != self.shape.head_dim:
+            return
+        if call.masked:
+            raise ValueError("the attention of this model has a mask, which plans cannot have")
+        if call.tokens != frames * rows * cols + forward.extra.get("beside", 0):
+            forward.extra["beside"] = call.tokens - frames * rows * cols
+        stack, layer = site
+        branches = options.get("cond_or_uncond") or [0]
+        each = call.q.shape[0] // len(branches)
+        attended = out if call.keep_heads_apart else out.unflatten(-1, (call.heads, -1)).transpose(1, 2)
+        q, k, v = (x.detach().cpu() for x in (call.q, call.k, call.v))
+        for number, branch in enumerate(branches):
+            part = slice(number * each, (number + 1) * each)
+            gain = self._gain(forward, stack, layer, attended[part])
+            self.profiler.observe(
+                q[part],
+                k[part],
+                v[part],
+                gain,
+                t_index=self.t_index,
+                layer=layer,
+                stack=stack,
+                expert=self.expert,
+                branch=branch,
+                scale=call.scale,
+            )
+        self.observed += 1
+
+    def _gain(self, forward, stack: int, layer: int, attended: torch.Tensor) -> list[float]:
+        """attended: [batch, heads, tokens, head_dim]. Of the batch's first row."""
+        at = sampled(attended.shape[2]).to(attended.device)
+        heads = attended[0].index_select(1, at).transpose(0, 1).float()
+        entered = forward.extra.get("block_arguments", {})
+        stream = entered.get("x")
+        if self.family.gain is not None and stack == 0 and stream is not None:
+            return self.family.gain(forward.network, layer, heads, stream[0].index_select(0, at).float(), entered)
+        energy = heads.square().sum((0, 2))
+        if stream is None or stream.shape[1] != attended.shape[2]:
+            return (energy / energy.sum().clamp_min(1e-30)).tolist()
+        return (energy / stream[0].index_select(0, at).float().square().sum().clamp_min(1e-30)).tolist()
+
+
+@contextlib.contextmanager
+def arguments_noted(blocks):
+    """While it holds, every block writes what it was called with into the running forward."""
+
+    def note(module, args, kwargs):
+        forward = forwards.current()
+        if forward is not None:
+            first = next((x for x in (*args, *kwargs.values()) if isinstance(x, torch.Tensor) and x.ndim == 3), None)
+            forward.extra["block_arguments"] = {"x": first, **kwargs}
+
+    handles = [block.register_forward_pre_hook(note, with_kwargs=True) for block in blocks]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

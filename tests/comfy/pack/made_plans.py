@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Plans in which every layer and head differs, and attention by them without the pack."""
+
+import json
+import random
+
+import torch
+from twill_pack.twill_nodes import plan_store
+
+import twill_vdit
+
+PATTERNS = [
+    {"kind": "dense"},
+    {"kind": "mean"},
+    {"kind": "skip"},
+    {"kind": "window", "frames": 0, "rows": 1, "cols": 1},
+    {"kind": "window", "frames": 1, "rows": 0.2, "cols": 0.3},
+    {"kind": "diagonal", "reach": 0.4},
+    {"kind": "multi_diagonal", "frames": 2, "rows": 0, "cols": 0.2},
+    {"kind": "vertical_stripe", "boxes": [{"frame_begin": 0, "frame_end": 1}]},
+    {"kind": "window", "frames": 0, "rows": 0.2, "cols": 0.2, "offset_frames": -1},
+]
+BOUNDARY = 0.93  # t between the two segments
+
+
+def plan_for(case, seed: int = 1, experts: tuple[str, ...] = ("default",), dense: bool = False):
+    draw = random.Random(seed)
+    names = [f"stack_{i}" for i in range(len(case.stacks))]
+
+    def heads() -> dict:
+        return {
+            expert: {
+                name: [[draw.randrange(len(PATTERNS)) for _ in range(heads)] for _ in range(layers)]
+                for name, (layers, heads) in zip(names, case.stacks, strict=True)
+            }
+            for expert in experts
+        }
+
+    segments = [
+        {"t_begin": 0, "t_end": BOUNDARY, "heads": heads()},
+        {"t_begin": BOUNDARY, "t_end": 1, "heads": heads()},
+    ]
+    if dense:
+        segments = [{"t_begin": 0, "t_end": 1, "dense": True}]
+    text = {
+        "schema_version": "1.0",
+        "name": "made",
+        "model": {
+            "family": case.family,
+            "experts": list(experts),
+            "stacks": [
+                {"name": name, "layers": layers, "heads": count}
+                for name, (layers, count) in zip(names, case.stacks, strict=True)
+            ],
+            "head_dim": case.head_dim,
+        },
+        "patterns": PATTERNS,
+        "segments": segments,
+    }
+    return plan_store.from_plan(twill_vdit.parse_plan(json.dumps(text)), "made")
+
+
+class OracleOverride:
+    """Attention by a plan that finds its place by counting self-attention calls, and its layout in the case.
+
+    It shares neither hooks nor layouts with the pack; attention is plain torch.
+    """
+
+    def __init__(self, case, plan, expert: int = 0) -> None:
+        frames, rows, cols = case.grid
+        layout = twill_vdit.TokenLayout(frames=frames, rows=rows, cols=cols, prefix=case.prefix, suffix=case.suffix)
+        self.compiled = twill_vdit.compile_plan(plan, layout, backend="eager")
+        self.expert = expert
+        self.order = [(s, i) for s, (layers, _) in enumerate(case.stacks) for i in range(layers)]
+        if case.interleaved:
+            next_of = [iter(range(layers)) for layers, _ in case.stacks]
+            self.order = [(stack, next(next_of[stack])) for stack in case.interleaved]
+        self.segments: list[int] = []  # of each forward, told by `forward_at`
+        self.calls = 0
+
+    def forward_at(self, t: float) -> None:
+        self.segment = self.compiled.segment_at(t)
+        self.segments.append(self.segment)
+        self.place = iter(self.order)
+
+    def __call__(self, func, q, k, v, *args, **kwargs):
+        heads = args[0] if args else kwargs["heads"]
+        apart = kwargs.get("skip_reshape", False)
+        inside = [x if apart else x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v)]
+        if inside[0].shape[2] != self.compiled.layout.tokens or inside[1].shape[2] != self.compiled.layout.tokens:
+            return func(q, k, v, *args, **kwargs)
+        stack, layer = next(self.place)
+        self.calls += 1
+        out = twill_vdit.sparse_attention(
+            *inside, self.compiled, layer=layer, stack=stack, segment=self.segment, expert=self.expert
+        )
+        return out if kwargs.get("skip_output_reshape") else out.transpose(1, 2).flatten(2)
+
+
+def with_oracle(model, oracle: OracleOverride, t_of_sigma):
+    """A clone of the model that attends by the oracle. t_of_sigma: number -> t, written out by the test."""
+    from comfy.patcher_extension import WrappersMP
+
+    clone = model.clone()
+    clone.model_options.setdefault("transformer_options", {})["optimized_attention_override"] = oracle
+
+    def tell(executor, x, t, *args, **kwargs):
+        oracle.forward_at(t_of_sigma(float(t.max())))
+        return executor(x, t, *args, **kwargs)
+
+    clone.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "oracle", tell)
+    return clone
+
+
+def relative(a: torch.Tensor, b: torch.Tensor) -> float:
+    return ((a - b).norm() / b.norm()).item()
