@@ -48,7 +48,7 @@ def saved(prefix: str, latent: tuple[str, int], column: float, row: float, name:
             "SaveAnimatedWEBP",
             column + 1,
             row,
-            {"images": (f"{prefix}frames", 0), "filename_prefix": f"twill/{name}", "fps": 16.0},
+            {"images": (f"{prefix}frames", 0), "filename_prefix": f"twill/{name}", "fps": 16.0, "lossless": False},
         ),
     }
 
@@ -67,8 +67,8 @@ WORKFLOWS = {
         "report": ("TwillSparseReport", 3, 0, {"latent": ("sparse", 0), "model": ("applied", 0)}),
         **saved("sparse_", ("report", 0), 4, 0, "sparse"),
         **saved("dense_", ("dense", 0), 4, 1.5, "dense"),
-        "compared": ("TwillCompareVideos", 3, 1.5, {"a": ("dense_frames", 0), "b": ("sparse_frames", 0), "gain": 5.0}),
-        "difference": ("PreviewImage", 3, 2.4, {"images": ("compared", 2)}),
+        "compared": ("TwillCompareVideos", 5, 0.8, {"a": ("dense_frames", 0), "b": ("sparse_frames", 0), "gain": 5.0}),
+        "difference": ("PreviewImage", 6, 0.8, {"images": ("compared", 2)}),
     },
     "3 Search a plan": {
         **LOAD,

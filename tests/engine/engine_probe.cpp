@@ -4,6 +4,7 @@
 // Runs one network on tensors from a file, for comparisons written in Python.
 //   engine_probe dit|denoise|vae_decode|vae_encode WEIGHTS INPUTS OUTPUTS   safetensors files; the
 //   weights may be an index
+//   engine_probe sparse=PLAN WEIGHTS INPUTS OUTPUTS   as denoise, by a plan
 //   engine_probe text TABLE OUTPUTS PROMPT
 //   engine_probe sampler NAME INPUTS OUTPUTS
 //   engine_probe noise SEED INPUTS OUTPUTS
@@ -18,9 +19,12 @@
 #include <exception>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "twill/engine/attention.h"
 #include "twill/engine/noise.h"
 #include "twill/engine/sampler.h"
 #include "twill/engine/text_table.h"
@@ -29,16 +33,19 @@
 #include "twill/engine/wan_vae.h"
 #include "twill/engine/weights.h"
 #include "twill/plan/error.h"
+#include "twill/plan/plan_io.h"
 
 namespace {
 
 using twill::engine::Weights;
 
-at::Tensor denoise(const twill::engine::WanDit& dit, const Weights& inputs) {
+constexpr std::string_view kSparse = "sparse=";
+
+at::Tensor denoise(const twill::engine::WanDit& dit, const Weights& inputs,
+                   twill::engine::SelfAttention& attention) {
   const auto sampler = twill::engine::make_sampler(
       "euler", inputs.get("steps").item<std::int32_t>(), inputs.get("shift").item<double>());
   const twill::engine::WanPrompt prompt = dit.prepare_prompt(inputs.get("context"));
-  twill::engine::DenseAttention attention;
   at::Tensor x = inputs.get("x");
   const std::vector<double> times = sampler->t();
   for (std::size_t i = 0; i < times.size(); ++i) {
@@ -48,13 +55,32 @@ at::Tensor denoise(const twill::engine::WanDit& dit, const Weights& inputs) {
   return x;
 }
 
+// Tokens are 2 x 2 latent cells.
+at::Tensor denoise_by(const std::string& plan, const twill::engine::WanDit& dit,
+                      const Weights& inputs) {
+  const at::Tensor x = inputs.get("x");
+  const twill::TokenLayout layout{.frames = static_cast<std::int32_t>(x.size(2)),
+                                  .rows = static_cast<std::int32_t>(x.size(3) / 2),
+                                  .cols = static_cast<std::int32_t>(x.size(4) / 2)};
+  twill::engine::PlanAttention attention(
+      std::make_shared<const twill::Plan>(twill::read_plan(plan)), layout);
+  const at::Tensor out = denoise(dit, inputs, attention);
+  twill::require(attention.counts().fallback.empty(), twill::ErrorCode::kModel, plan,
+                 ": some calls fell back to dense attention");
+  return out;
+}
+
 at::Tensor run_network(const std::string& what, const Weights& weights, const Weights& inputs) {
-  if (what == "dit" || what == "denoise") {
+  const bool sparse = what.starts_with(kSparse);
+  if (what == "dit" || what == "denoise" || sparse) {
     const twill::engine::WanDit dit(weights, detect_wan_config(weights), at::kFloat);
-    if (what == "denoise") {
-      return denoise(dit, inputs);
+    if (sparse) {
+      return denoise_by(what.substr(kSparse.size()), dit, inputs);
     }
     twill::engine::DenseAttention attention;
+    if (what == "denoise") {
+      return denoise(dit, inputs, attention);
+    }
     return dit.forward(inputs.get("x"), inputs.get("timestep"), inputs.get("context"), attention,
                        {});
   }

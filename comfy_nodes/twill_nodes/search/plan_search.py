@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import plan_store, wheel
-from ..layouts import Family, NetworkShape, family_of, tokens_of
+from ..layouts import Family, NetworkShape, TextTokens, family_of, tokens_of
 from ..patch.apply import KEY, OVERRIDE, network_of, without_plan
 from ..patch.block_index import hooks_on
 from ..patch.forward import KEY as FORWARD
@@ -133,8 +133,6 @@ class PlanSearch:
             return latent
         request = self.request
         watcher = StepWatcher(self, model, expert, first)
-        options = watcher.patched.model_options["transformer_options"]
-        options["sample_first_step"] = first
         (out,) = core.common_ksampler(
             watcher.patched,
             request.seed,
@@ -153,7 +151,7 @@ class PlanSearch:
         watcher.finish_unit()
         return out
 
-    def profiler_for(self, grid: tuple[int, int, int], prefix: int, suffix: int):
+    def profiler_at(self, grid: tuple[int, int, int], beside: TextTokens):
         if self.profiler is None:
             twill_vdit, search = wheel.package(), wheel.package("search")
             plan = wheel.package("plan")
@@ -169,7 +167,7 @@ class PlanSearch:
             provenance = self._provenance()
             self.profiler = search.Profiler(
                 model,
-                twill_vdit.TokenLayout(frames=frames, rows=rows, cols=cols, prefix=prefix, suffix=suffix),
+                twill_vdit.TokenLayout(frames=frames, rows=rows, cols=cols, prefix=beside.prefix, suffix=beside.suffix),
                 t=[self.times[step] for step in self.points],
                 prompts=[f"conditioning {self._conditioning_hash()}"],
                 seeds=[self.request.seed % (1 << 62)],
@@ -256,7 +254,9 @@ class StepWatcher:
         self.first = first
         self.patched = without_plan(model)
         options = self.patched.model_options["transformer_options"]
-        self.override = ProfilingOverride(None, search.family, search.shape, expert, options.get(OVERRIDE))
+        self.override = ProfilingOverride(
+            search.profiler_at, search.family, search.shape, expert, options.get(OVERRIDE)
+        )
         options[OVERRIDE] = self.override
         self.patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, KEY, self._sampler_sample)
         self.patched.add_wrapper_with_key(WrappersMP.APPLY_MODEL, KEY, self._apply_model)
@@ -284,7 +284,7 @@ class StepWatcher:
         )
         if search.family.begin is not None:
             forward.extra = search.family.begin(network, kw)
-        self._watch(grid)
+        self.override.t_index = search.points.index(self.step) if self.step in search.points else None
         options = {**(transformer_options or {}), FORWARD: forward}
         stacks = search.family.stacks(network)
         with (
@@ -294,19 +294,14 @@ class StepWatcher:
         ):
             return executor(x, t, c_concat, c_crossattn, control, options, **kw)
 
-    def _watch(self, grid: tuple[int, int, int]) -> None:
-        search = self.search
-        profiler = search.profiler_for(grid, 0, 0)
-        self.override.profiler = profiler
-        wanted = search.points.index(self.step) if self.step in search.points else None
-        self.override.t_index = None if wanted is None or profiler.done(wanted) else wanted
-
     def finish_unit(self) -> None:
+        """A step is over: what was measured in it is kept."""
         if self.override.trouble is not None:
             raise self.override.trouble
-        if self.override.t_index is not None:
-            self.override.profiler.finish_unit(self.override.t_index)
-            self.override.t_index = None
+        t_index, self.override.t_index = self.override.t_index, None
+        profiler = self.search.profiler
+        if t_index is not None and profiler is not None and not profiler.done(t_index):
+            profiler.finish_unit(t_index)
 
 
 def with_provenance(plan, provenance: dict[str, str]):

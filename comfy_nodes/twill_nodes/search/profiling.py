@@ -22,20 +22,20 @@ def sampled(tokens: int) -> torch.Tensor:
 
 
 class ProfilingOverride:
-    """`watch` says at which of the profiler's times the forwards from now on stand; None: they are not measured.
+    """profiler_at: (grid, TextTokens) -> the profiler, made at the first call, when the layout is known.
 
+    `t_index` says at which of the profiler's times the forwards from now on stand; None: they are not measured.
     `trouble` holds the first error; measuring ends with it and the search tells it.
     """
 
-    def __init__(self, profiler, family: Family, shape, expert: int, previous: Callable | None) -> None:
-        self.profiler = profiler
+    def __init__(self, profiler_at: Callable, family: Family, shape, expert: int, previous: Callable | None) -> None:
+        self.profiler_at = profiler_at
         self.family = family
         self.shape = shape
         self.expert = expert
         self.previous = previous
         self.t_index: int | None = None
         self.trouble: Exception | None = None
-        self.observed = 0
 
     def __call__(self, func: Callable, *args, **kwargs):
         out = func(*args, **kwargs) if self.previous is None else self.previous(func, *args, **kwargs)
@@ -55,8 +55,12 @@ class ProfilingOverride:
             return
         if call.masked:
             raise ValueError("the attention of this model has a mask, which plans cannot have")
-        if call.tokens != frames * rows * cols + forward.extra.get("beside", 0):
-            forward.extra["beside"] = call.tokens - frames * rows * cols
+        beside = self.family.beside(call.tokens, frames * rows * cols, forward)
+        if isinstance(beside, str):
+            raise ValueError(f"this clip cannot be searched on: {beside}")
+        profiler = self.profiler_at(forward.grid, beside)
+        if profiler.done(self.t_index):
+            return
         stack, layer = site
         branches = options.get("cond_or_uncond") or [0]
         each = call.q.shape[0] // len(branches)
@@ -65,7 +69,7 @@ class ProfilingOverride:
         for number, branch in enumerate(branches):
             part = slice(number * each, (number + 1) * each)
             gain = self._gain(forward, stack, layer, attended[part])
-            self.profiler.observe(
+            profiler.observe(
                 q[part],
                 k[part],
                 v[part],
@@ -77,7 +81,6 @@ class ProfilingOverride:
                 branch=branch,
                 scale=call.scale,
             )
-        self.observed += 1
 
     def _gain(self, forward, stack: int, layer: int, attended: torch.Tensor) -> list[float]:
         """attended: [batch, heads, tokens, head_dim]. Of the batch's first row."""

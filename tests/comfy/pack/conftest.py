@@ -28,3 +28,7 @@ def load_pack() -> None:
 
 
 load_pack()
+
+from twill_pack.twill_nodes import plan_store  # noqa: E402
+
+plan_store.register_folder()

@@ -1,0 +1,299 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""A ComfyUI server with the pack, asked over HTTP as the page asks it."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+from tests.comfy.comfyui import make_environment
+from tests.comfy.server import PACK, Server, api_form, failure
+
+pytestmark = pytest.mark.slow
+
+NODES = {
+    "TwillApplySparsePlan",
+    "TwillCompareVideos",
+    "TwillDemoPrompt",
+    "TwillLoadSparsePlan",
+    "TwillSaveSparsePlan",
+    "TwillSearchPlan",
+    "TwillSparsePlanPreview",
+    "TwillSparseReport",
+    "TwillSparseSampler",
+    "TwillSparseSamplerAdvanced",
+}
+WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
+STEPS = 8  # of the workflows here; their own 20 take too long for three of them
+SMALL = {"width": 128, "height": 128, "length": 17, "batch_size": 1}  # 5x8x8 tokens
+PLAN_PRESET = "preset: demo/plan"
+
+
+def package() -> Path:
+    build = os.environ.get("TWILL_BUILD_DIR")
+    if not build:
+        pytest.skip("TWILL_BUILD_DIR names no build")
+    return Path(build).resolve() / "core" / "python"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(make_environment(), tmp_path_factory.mktemp("comfyui"), package=package())
+    try:
+        server.wait_until_up()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def about(server):
+    return server.ask("/object_info")
+
+
+def outputs_of(entry: dict, kind: str) -> list:
+    return [item for output in entry["outputs"].values() for item in output.get(kind, [])]
+
+
+def texts(entry: dict) -> str:
+    return "\n".join(outputs_of(entry, "text"))
+
+
+def log_of(server: Server) -> str:
+    return server.log.read_text(encoding="utf-8", errors="replace")
+
+
+def test_every_node_is_there_and_explains_itself(about):
+    assert {name for name in about if name.startswith("Twill")} == NODES
+    for name in NODES:
+        node = about[name]
+        assert node["description"] and node["search_aliases"], name
+        assert all(node["output_tooltips"]), name
+        for group in ("required", "optional"):
+            for field, spec in node["input"].get(group, {}).items():
+                assert len(spec) > 1 and spec[1].get("tooltip"), f"{name}.{field} has no tooltip"
+
+
+def test_the_samplers_have_ksamplers_inputs_in_its_order(about):
+    for ours, core in (("TwillSparseSampler", "KSampler"), ("TwillSparseSamplerAdvanced", "KSamplerAdvanced")):
+        theirs = about[core]["input"]["required"]
+        mine = about[ours]["input"]["required"]
+        assert list(mine)[: len(theirs)] == list(theirs)
+        for name, spec in theirs.items():
+            for key in ("default", "min", "max", "step"):
+                if len(spec) > 1 and key in spec[1]:
+                    assert mine[name][1][key] == spec[1][key], f"{ours}.{name}.{key}"
+
+
+def test_translations_help_and_templates_are_served(server):
+    translations = server.ask("/api/i18n")
+    for language in ("en", "zh"):
+        assert set(translations[language]["nodeDefs"]) >= NODES
+    assert set(server.ask("/api/workflow_templates")["twill"]) == {file.stem for file in WORKFLOWS}
+    for node in NODES:
+        assert (PACK / "web" / "docs" / f"{node}.md").is_file(), node
+    for file in WORKFLOWS:
+        assert file.with_suffix(".jpg").is_file(), f"{file.name} has no thumbnail"
+
+
+def in_steps(prompt: dict, steps: int) -> dict:
+    for node in prompt.values():
+        if "steps" in node["inputs"]:
+            node["inputs"]["steps"] = steps
+    return prompt
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_an_example_workflow_runs(file, server, about):
+    prompt = in_steps(api_form(json.loads(file.read_text(encoding="utf-8")), about), STEPS)
+    entry = server.run(prompt, seconds=1200)
+    assert failure(entry) == "", log_of(server)[-3000:]
+    kinds = {node["class_type"] for node in prompt.values()}
+    clips = [image for image in outputs_of(entry, "images") if image["filename"].endswith(".webp")]
+    assert len(clips) == sum(node["class_type"] == "SaveAnimatedWEBP" for node in prompt.values())
+    for clip in clips:
+        with PIL.Image.open(server.folder / "output" / clip["subfolder"] / clip["filename"]) as image:
+            assert (image.n_frames, image.size) == (49, (256, 256))
+    if kinds & {"TwillSparseSampler", "TwillSparseReport"}:
+        assert "nothing fell back to dense" in texts(entry)
+        assert f"in {STEPS} forwards" in texts(entry)
+    if "TwillCompareVideos" in kinds:
+        decibels = float(texts(entry).split("PSNR ")[1].split()[0])
+        assert 20 < decibels < 60, "the sparse clip is near the dense one, and not the same"
+    if "TwillSearchPlan" in kinds:
+        plan = json.loads((server.folder / "models" / "sparse_plans" / "demo search.json").read_text())
+        assert plan["profile"]["map_size"] == 52 and plan["model"]["family"] == "wan2.1-t2v"
+        assert float(plan["provenance"]["found_density"]) <= 0.4
+    if "TwillSparsePlanPreview" in kinds:
+        assert (server.folder / "models" / "sparse_plans" / "my copy.json").is_file()
+
+
+def small_run(**changes) -> dict:
+    """A prompt that samples 320 tokens in 3 steps with a plan; changes: node -> inputs."""
+    prompt = {
+        "network": ("UNETLoader", {"unet_name": "twill_demo.safetensors", "weight_dtype": "default"}),
+        "text": ("TwillDemoPrompt", {"text": "a red ball rolls left"}),
+        "empty": ("EmptyHunyuanLatentVideo", dict(SMALL)),
+        "applied": (
+            "TwillApplySparsePlan",
+            {
+                "model": ["network", 0],
+                "plan": PLAN_PRESET,
+                "speed_quality": 0.5,
+                "start_percent": 0.0,
+                "end_percent": 1.0,
+                "dense_blocks": "",
+                "min_tokens": 0,
+                "expert": "auto",
+            },
+        ),
+        "sampler": ("KSampler", {"model": ["applied", 0], **schedule(3)}),
+        "report": ("TwillSparseReport", {"latent": ["sampler", 0], "model": ["applied", 0]}),
+        "saved": ("SaveLatent", {"samples": ["report", 0], "filename_prefix": "small"}),
+    }
+    for node, inputs in changes.items():
+        prompt[node][1].update(inputs)
+    return {name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in prompt.items()}
+
+
+def schedule(steps: int) -> dict:
+    return {
+        "seed": 7,
+        "steps": steps,
+        "cfg": 1.0,
+        "sampler_name": "euler",
+        "scheduler": "simple",
+        "positive": ["text", 0],
+        "negative": ["text", 0],
+        "latent_image": ["empty", 0],
+        "denoise": 1.0,
+    }
+
+
+def search_run(name: str, steps: int, **more) -> dict:
+    inputs = schedule(steps)
+    inputs.pop("denoise")
+    inputs |= {"model": ["network", 0], "target": "balanced (density 0.40)", "density": 0.4, "points": 8}
+    inputs |= {"time_limit": 0.0, "name": name, "boundary": 0.875, **more}
+    nodes = {name: node for name, node in small_run().items() if name in ("network", "text", "empty")}
+    return {**nodes, "search": {"class_type": "TwillSearchPlan", "inputs": inputs}}
+
+
+def latent_bytes(entry: dict, server: Server) -> bytes:
+    (saved,) = outputs_of(entry, "latents")
+    return (server.folder / "output" / saved["subfolder"] / saved["filename"]).read_bytes()
+
+
+def test_a_small_run_is_sparse(server):
+    entry = server.run(small_run())
+    assert failure(entry) == "" and "nothing fell back to dense" in texts(entry)
+
+
+def test_a_bypassed_or_absent_plan_gives_ksamplers_latent(server):
+    without = small_run(sampler={"model": ["network", 0]}, report={"model": ["network", 0]})
+    without.pop("applied")
+    none = small_run(applied={"plan": "None (dense)"})
+    entries = [server.run(prompt) for prompt in (without, none)]
+    assert [failure(entry) for entry in entries] == ["", ""]
+    tensors = [latent_bytes(entry, server).split(b"}", 1)[1][-4096:] for entry in entries]
+    assert tensors[0] == tensors[1]
+
+
+def put_plan(server: Server, name: str, text: str) -> None:
+    folder = server.folder / "models" / "sparse_plans"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+
+
+def test_a_damaged_plan_stops_its_loader_and_leaves_apply_dense(server):
+    put_plan(server, "damaged.json", '{"schema_version": "1.0", "name": "x"')
+    loader = {"a": {"class_type": "TwillLoadSparsePlan", "inputs": {"plan": "damaged.json"}}}
+    loader["b"] = {"class_type": "TwillSparsePlanPreview", "inputs": {"sparse_plan": ["a", 0]}}
+    loader["b"]["inputs"] |= {"segment": 0, "layer": 0, "head": 0}
+    assert "damaged.json" in failure(server.run(loader))
+    entry = server.run(small_run(applied={"plan": "damaged.json"}, empty={"length": 13}))
+    assert failure(entry) == "" and "no plan" in texts(entry)
+    assert "the model stays dense" in log_of(server) and "damaged.json" in log_of(server)
+
+
+def test_a_changed_plan_file_is_read_again(server):
+    text = (package() / "twill_vdit" / "presets" / "demo" / "plan.json").read_text()
+    loader = {"a": {"class_type": "TwillLoadSparsePlan", "inputs": {"plan": "changing.json"}}}
+    loader["b"] = {"class_type": "TwillSaveSparsePlan", "inputs": {"sparse_plan": ["a", 0], "name": "out"}}
+    loader["b"]["inputs"]["overwrite"] = True
+    names = []
+    for name in ("first", "second"):
+        put_plan(server, "changing.json", json.dumps({**json.loads(text), "name": name}))
+        assert failure(server.run(loader)) == ""
+        names.append(json.loads((server.folder / "models/sparse_plans/out.json").read_text())["name"])
+    assert names == ["first", "second"]
+
+
+def test_a_plan_of_another_model_leaves_the_model_dense(server):
+    plan = json.loads((package() / "twill_vdit" / "presets" / "demo" / "plan.json").read_text())
+    plan["model"]["family"] = "mochi-1"
+    put_plan(server, "other.json", json.dumps(plan))
+    entry = server.run(small_run(applied={"plan": "other.json"}))
+    assert failure(entry) == "" and "no plan" in texts(entry)
+    assert "is for mochi-1, not for Wan" in log_of(server)
+
+
+def test_an_unknown_word_is_refused_with_the_vocabulary(server):
+    entry = server.run(small_run(text={"text": "a red dragon"}))
+    assert 'does not know the word "dragon"; it knows: ' in failure(entry)
+
+
+def test_a_wrong_name_is_refused_before_anything_runs(server):
+    answer = server.ask("/prompt", {"prompt": search_run("../../evil", 4)})
+    assert "is not one for a plan" in json.dumps(answer)
+
+
+def units_of(server: Server) -> int:
+    return sum(1 for file in (server.folder / "user").glob("**/twill/search/*/*") if file.is_file())
+
+
+def test_a_search_is_interrupted_and_goes_on(server):
+    """Interrupted after the first measured steps: a clean stop, no plan; queued again it goes on with what was kept."""
+    before = units_of(server)
+    prompt = search_run("interrupted", 400)
+    number = server.queue(prompt)
+    end = time.monotonic() + 300
+    while units_of(server) < before + 2 and time.monotonic() < end:
+        time.sleep(0.1)
+    server.ask("/interrupt", {})
+    assert failure(server.result(number)) == "interrupted"
+    plan = server.folder / "models" / "sparse_plans" / "interrupted.json"
+    assert not plan.exists() and not list(plan.parent.glob("*.part*"))
+    kept = {file: file.stat().st_mtime_ns for file in (server.folder / "user").glob("**/twill/search/*/*")}
+    assert failure(server.run(prompt, seconds=900)) == ""
+    assert plan.is_file()
+    assert sum(file.stat().st_mtime_ns == stamp for file, stamp in kept.items() if file.exists()) >= 2
+
+
+def test_a_search_stops_at_its_time_limit(server):
+    assert "is kept: queue again" in failure(server.run(search_run("limited", 60, time_limit=0.001, seed=99)))
+
+
+def test_the_server_has_survived(server):
+    entry = server.run(small_run(sampler={"seed": 8}))
+    assert failure(entry) == "" and server.process.poll() is None
+
+
+def test_without_the_package_everything_is_dense_or_says_what_to_do(tmp_path):
+    package()
+    server = Server(make_environment(), tmp_path, package=None)
+    try:
+        server.wait_until_up()
+        about = server.ask("/object_info")
+        assert {name for name in about if name.startswith("Twill")} == NODES
+        prompt = {"text": {"class_type": "TwillDemoPrompt", "inputs": {"text": "a"}}}
+        prompt["shown"] = {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["text", 0]}}
+        prompt["saved"] = {"class_type": "PreviewAny", "inputs": {"source": ["shown", 0]}}
+        assert "pip install twill-vdit" in failure(server.run(prompt))
+        assert server.log.read_text().count("twill-vdit is missing") >= 1
+    finally:
+        server.stop()
