@@ -36,13 +36,13 @@ def heat(values: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=256)
 def kept(pattern) -> np.ndarray:
-    """Share of the keys that a pattern keeps, block by block, 0..1 [blocks, blocks], on a small clip."""
+    """Share of the keys that a pattern keeps, block by block, brightened, 0..1 [blocks, blocks], on a small clip."""
     package = wheel.package("patterns")
     layout = wheel.package().TokenLayout(frames=SHOWN_FRAMES, rows=SHOWN_ROWS, cols=SHOWN_COLS)
     tokens = np.arange(layout.tokens)
     mask = package.keeps(pattern, layout, tokens, tokens).astype(np.float32)
     blocks = layout.tokens // SHOWN_BLOCK
-    return mask.reshape(blocks, SHOWN_BLOCK, blocks, SHOWN_BLOCK).mean((1, 3))
+    return np.sqrt(mask.reshape(blocks, SHOWN_BLOCK, blocks, SHOWN_BLOCK).mean((1, 3)))
 
 
 def _kinds(plan, segment: int, expert: int) -> list:

@@ -3,6 +3,7 @@
 """A plan in words."""
 
 from collections import Counter
+from dataclasses import fields
 
 from .plan_store import LoadedPlan
 
@@ -30,8 +31,18 @@ def pattern_of(plan, segment: int, index: int, expert: int = 0) -> str:
     if table.dense:
         return "dense (the whole segment)"
     pattern = plan.patterns[table.heads[expert][index]]
-    parts = ", ".join(str(part) for part in pattern.parts)
-    return f"{pattern.kind} {parts}".strip()
+    parts = " and ".join(_part_text(part, pattern.kind == "union") for part in pattern.parts)
+    return f"{pattern.kind}: {parts}" if parts else pattern.kind
+
+
+def _part_text(part, named: bool) -> str:
+    """Fields that are not 0, in the units of the plan: frames, and shares of rows and columns."""
+    if hasattr(part, "boxes"):
+        text = f"{len(part.boxes)} boxes of keys"
+    else:
+        values = {field.name: getattr(part, field.name) for field in fields(part)}
+        text = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in values.items() if value)
+    return f"{type(part).__name__} ({text})" if named else text or "its own place only"
 
 
 def describe(loaded: LoadedPlan) -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "comfy_nodes" / "example_workflows"
 COLUMN, ROW = 400, 340
+TEXT_HEIGHT = 220  # room for what a node tells
+WITH_TEXT = {"TwillLoadSparsePlan", "TwillSparseSampler", "TwillSparseReport", "TwillSearchPlan"}
 PROMPT = "a red ball rolls left over a striped floor, camera pans right"
 
 LOAD = {
@@ -101,8 +103,8 @@ WORKFLOWS = {
             0,
             {"sparse_plan": ("loaded", 0), "segment": 1, "layer": 4, "head": 2},
         ),
-        "head": ("PreviewImage", 2, 0, {"images": ("preview", 1)}),
-        "saved": ("TwillSaveSparsePlan", 1, 1.8, {"sparse_plan": ("loaded", 0), "name": "my copy", "overwrite": True}),
+        "head": ("PreviewImage", 2, 0.2, {"images": ("preview", 1)}),
+        "saved": ("TwillSaveSparsePlan", 2, 1.4, {"sparse_plan": ("loaded", 0), "name": "my copy", "overwrite": True}),
     },
 }
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
@@ -145,7 +147,7 @@ def page_form(table: dict, about: dict[str, dict]) -> dict:
                 "id": numbers[name],
                 "type": kind,
                 "pos": [int(column * COLUMN), int(row * ROW)],
-                "size": [340, 60 + 26 * (len(values) + len(sockets))],
+                "size": [340, 60 + 26 * (len(values) + len(sockets)) + TEXT_HEIGHT * (kind in WITH_TEXT)],
                 "flags": {},
                 "order": len(nodes),
                 "mode": 0,

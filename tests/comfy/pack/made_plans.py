@@ -67,10 +67,13 @@ class OracleOverride:
     It shares neither hooks nor layouts with the pack; attention is plain torch.
     """
 
-    def __init__(self, case, plan, expert: int = 0) -> None:
-        frames, rows, cols = case.grid
-        layout = twill_vdit.TokenLayout(frames=frames, rows=rows, cols=cols, prefix=case.prefix, suffix=case.suffix)
-        self.compiled = twill_vdit.compile_plan(plan, layout, backend="eager")
+    def __init__(self, case, plan, expert: int = 0, grids: tuple[tuple[int, int, int], ...] = ()) -> None:
+        """grids: where a run has several; the number of tokens tells them apart."""
+        self.plan = plan
+        self.compiled = {}
+        for frames, rows, cols in grids or (case.grid,):
+            layout = twill_vdit.TokenLayout(frames=frames, rows=rows, cols=cols, prefix=case.prefix, suffix=case.suffix)
+            self.compiled[layout.tokens] = twill_vdit.compile_plan(plan, layout, backend="eager")
         self.expert = expert
         self.order = [(s, i) for s, (layers, _) in enumerate(case.stacks) for i in range(layers)]
         if case.interleaved:
@@ -80,7 +83,7 @@ class OracleOverride:
         self.calls = 0
 
     def forward_at(self, t: float) -> None:
-        self.segment = self.compiled.segment_at(t)
+        self.segment = self.plan.segment_at(t)
         self.segments.append(self.segment)
         self.place = iter(self.order)
 
@@ -88,12 +91,13 @@ class OracleOverride:
         heads = args[0] if args else kwargs["heads"]
         apart = kwargs.get("skip_reshape", False)
         inside = [x if apart else x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v)]
-        if inside[0].shape[2] != self.compiled.layout.tokens or inside[1].shape[2] != self.compiled.layout.tokens:
+        compiled = self.compiled.get(inside[0].shape[2])
+        if compiled is None or inside[0].shape != inside[1].shape:
             return func(q, k, v, *args, **kwargs)
         stack, layer = next(self.place)
         self.calls += 1
         out = twill_vdit.sparse_attention(
-            *inside, self.compiled, layer=layer, stack=stack, segment=self.segment, expert=self.expert
+            *inside, compiled, layer=layer, stack=stack, segment=self.segment, expert=self.expert
         )
         return out if kwargs.get("skip_output_reshape") else out.transpose(1, 2).flatten(2)
 

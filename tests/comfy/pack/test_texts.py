@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import twill_pack
-from twill_pack.twill_nodes import demo_model, extension, slider
+from twill_pack.twill_nodes import demo_model, extension, plan_store, plan_text, slider
 from twill_pack.twill_nodes.nodes.save_sparse_plan import safe_name
 
 PACK = Path(twill_pack.__file__).parent
@@ -75,3 +75,11 @@ def test_a_long_prompt_is_refused_by_text():
 def test_the_slider_is_a_line_through_what_was_searched():
     at = [slider.density_at(x, 0.1, 0.4) for x in (0.0, 0.25, 0.5, 0.75, 1.0)]
     assert at == pytest.approx([0.1, 0.25, 0.4, 0.7, 1.0])
+
+
+def test_patterns_in_words():
+    plan = plan_store.load("preset: demo/plan").plan
+    texts = [plan_text.pattern_of(plan, s, h) for s in range(len(plan.segments)) for h in range(48)]
+    assert {text.split(":")[0] for text in texts} >= {"window", "mean", "union", "multi_diagonal", "vertical_stripe"}
+    assert not any("=" in text for text in texts)
+    assert plan_text.head_at(plan, 99, 99) == (47, "blocks, layer 11, head 3")
