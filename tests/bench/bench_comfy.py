@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""Sparse Sampler beside KSampler, and what the override costs beside the attention itself, inside a real ComfyUI.
+"""Sparse Sampler beside KSampler inside a real ComfyUI, on the demo model and the CPU.
 
     TWILL_BUILD_DIR=build/release .venv-comfy/bin/python tests/bench/bench_comfy.py --out results.json
 
@@ -33,16 +33,13 @@ import comfy.sd  # noqa: E402
 import nodes as core  # noqa: E402
 import torch  # noqa: E402
 from twill_pack.twill_nodes import demo_model, plan_store  # noqa: E402
-from twill_pack.twill_nodes.patch import apply, attention_call, forward  # noqa: E402
+from twill_pack.twill_nodes.patch import apply  # noqa: E402
 from twill_pack.twill_nodes.settings import Settings  # noqa: E402
-
-import twill_vdit  # noqa: E402
 
 PLAN = "preset: demo/plan"
 PROMPT = "a red ball rolls left over a striped floor, camera pans right"
 LATENT = (1, 16, 13, 32, 32)  # 49 frames of 256x256: 13x16x16 = 3,328 tokens
 STEPS, SHIFT = 20, 3.0
-HEADS, HEAD_DIM, TOKENS = 4, 64, 3328
 
 
 def spread(seconds: list[float]) -> dict:
@@ -84,50 +81,6 @@ def samplers(dtype: torch.dtype, repeats: int) -> dict:
     }
 
 
-def overhead(dtype: torch.dtype, repeats: int) -> dict:
-    """Median time of an attention call through the override beside the same operator called directly, in turns."""
-    model = load_model(dtype)
-    patched, _ = apply.apply_plan(model, plan_store.load(PLAN), Settings())
-    patch = apply.patch_of(patched)
-    sigmas = torch.linspace(1.0, 0.0, STEPS + 1)
-    patch._begin(patched, sigmas)
-    override = patched.model_options["transformer_options"][apply.OVERRIDE]
-    here = patch._forward(patched.model, torch.zeros(LATENT), torch.tensor([0.5]), {apply.OVERRIDE: override}, {})
-    generator = torch.Generator().manual_seed(1)
-    q, k, v = (torch.randn(1, TOKENS, HEADS * HEAD_DIM, generator=generator).to(dtype) for _ in "qkv")
-    options = {forward.KEY: here, "block_index": 0, "block_type": "double"}
-
-    def through_the_override():
-        return override(None, q, k, v, heads=HEADS, transformer_options=options)
-
-    through_the_override()
-    call = attention_call.read_call((q, k, v), {"heads": HEADS})
-    decision = here.run.decide(here, call, (0, 0))
-    assert decision.compiled is not None and not decision.dense_because
-
-    def the_operator_alone():
-        return twill_vdit.sparse_attention(call.q, call.k, call.v, decision.compiled, layer=0, segment=decision.segment)
-
-    runs = {"override": through_the_override, "operator": the_operator_alone}
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(repeats):
-        for name in (runs, reversed(runs))[turn % 2]:
-            begin = time.perf_counter()
-            runs[name]()
-            seconds[name].append(time.perf_counter() - begin)
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    pairs = [a - b for a, b in zip(seconds["override"], seconds["operator"], strict=True)]
-    return {
-        "dtype": str(dtype).removeprefix("torch."),
-        "tokens": TOKENS,
-        "layer_density": decision.density,
-        "median_ms": {name: 1e3 * value for name, value in medians.items()},
-        "overhead_us": 1e6 * statistics.median(pairs),
-        "overhead_share": statistics.median(pairs) / medians["operator"],
-        "repeats": repeats,
-    }
-
-
 def cpu_name() -> str:
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
@@ -137,7 +90,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--calls", type=int, default=200)
     given = parser.parse_args(ARGUMENTS)
     with torch.inference_mode():
         result = {
@@ -147,7 +99,6 @@ def main() -> None:
             "torch": torch.__version__,
             "comfyui": "0.30.0, --use-pytorch-cross-attention",
             "clip": "49 frames of 256x256, 3,328 tokens; euler, simple, shift 3, 20 steps, cfg 1",
-            "overhead": [overhead(dtype, given.calls) for dtype in (torch.bfloat16, torch.float32)],
             "samplers": [samplers(dtype, given.repeats) for dtype in (torch.bfloat16, torch.float32)],
         }
     text = json.dumps(result, indent=1) + "\n"

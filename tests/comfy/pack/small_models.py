@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import comfy.model_patcher
+import comfy.nested_tensor
 import comfy.sample
 import comfy.supported_models as supported
 import torch
@@ -35,6 +36,7 @@ class Case:
     prefix: int = 0
     suffix: int = 0
     cond: Callable[[], dict] = field(default=dict)
+    audio: tuple[int, ...] = ()  # latent of a second stream
     interleaved: tuple[int, ...] = ()  # stack of each self-attention call of a forward, where stacks alternate
 
 
@@ -226,6 +228,28 @@ CASES = {
         32,
         cond=lambda: {"attention_mask": torch.ones(1, TEXT)},
     ),
+    "ltx_2_with_audio": Case(
+        supported.LTXAV,
+        {
+            "image_model": "ltxav",
+            "num_layers": 3,
+            "attention_head_dim": 64,
+            "audio_attention_head_dim": 32,
+            "num_attention_heads": 2,
+            "audio_num_attention_heads": 2,
+            "cross_attention_dim": 128,
+            "audio_cross_attention_dim": 64,
+            "caption_channels": 32,
+        },
+        (128, 4, 10, 14),
+        GRID,
+        ((3, 2),),
+        64,
+        "ltx-2",
+        64,
+        cond=lambda: {"attention_mask": torch.ones(1, TEXT)},
+        audio=(8, 9, 16),
+    ),
     "mochi": Case(
         supported.GenmoMochi,
         {
@@ -347,8 +371,10 @@ def build(case: Case) -> comfy.model_patcher.ModelPatcher:
 
 def sample(model, case: Case, *, steps: int = 2, cfg: float = 1.0, batch: int = 1, seed: int = 1, **more):
     noise = normal(seed, batch, *case.latent)
+    if case.audio:
+        noise = comfy.nested_tensor.NestedTensor((noise, normal(seed + 1, batch, *case.audio)))
     prompts = [[normal(20 + i, 1, TEXT, case.text_dim), case.cond()] for i in range(2)]
-    return comfy.sample.sample(
+    latent = comfy.sample.sample(
         model,
         noise,
         steps,
@@ -357,8 +383,9 @@ def sample(model, case: Case, *, steps: int = 2, cfg: float = 1.0, batch: int = 
         "simple",
         [prompts[0]],
         [prompts[1]],
-        torch.zeros_like(noise),
+        noise * 0,
         disable_pbar=True,
         seed=1,
         **more,
     )
+    return torch.cat([x.flatten() for x in latent.unbind()]) if case.audio else latent
