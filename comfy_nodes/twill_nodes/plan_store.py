@@ -88,6 +88,7 @@ def _read(name: str, file: str, stamp: tuple[int, int]) -> LoadedPlan:
 
 def load(name: str) -> LoadedPlan:
     """Raises WheelMissingError, FileNotFoundError or twill_vdit.Error, each with one sentence."""
+    wheel.package()
     file = file_of(name)
     return _read(name, str(file), stamp_of(file))
 
