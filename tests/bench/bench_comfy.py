@@ -90,6 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--dtypes", nargs="+", choices=["bfloat16", "float32"], default=["bfloat16", "float32"])
     given = parser.parse_args(ARGUMENTS)
     with torch.inference_mode():
         result = {
@@ -99,7 +100,7 @@ def main() -> None:
             "torch": torch.__version__,
             "comfyui": "0.30.0, --use-pytorch-cross-attention",
             "clip": "49 frames of 256x256, 3,328 tokens; euler, simple, shift 3, 20 steps, cfg 1",
-            "samplers": [samplers(dtype, given.repeats) for dtype in (torch.bfloat16, torch.float32)],
+            "samplers": [samplers(getattr(torch, dtype), given.repeats) for dtype in given.dtypes],
         }
     text = json.dumps(result, indent=1) + "\n"
     print(text)
