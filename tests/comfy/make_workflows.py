@@ -80,7 +80,8 @@ WORKFLOWS = {
             0,
             {
                 "model": ("shifted", 0),
-                **{key: SCHEDULE[key] for key in SCHEDULE},
+                **{key: value for key, value in SCHEDULE.items() if key != "seed"},
+                "clip_seed": SCHEDULE["seed"],
                 "target": "balanced (density 0.40)",
                 "name": "demo search",
             },

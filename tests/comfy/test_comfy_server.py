@@ -177,6 +177,7 @@ def schedule(steps: int) -> dict:
 def search_run(name: str, steps: int, **more) -> dict:
     inputs = schedule(steps)
     inputs.pop("denoise")
+    inputs["clip_seed"] = inputs.pop("seed")
     inputs |= {"model": ["network", 0], "target": "balanced (density 0.40)", "density": 0.4, "points": 8}
     inputs |= {"time_limit": 0.0, "name": name, "boundary": 0.875, **more}
     nodes = {name: node for name, node in small_run().items() if name in ("network", "text", "empty")}
@@ -275,7 +276,7 @@ def test_a_search_is_interrupted_and_goes_on(server):
 
 
 def test_a_search_stops_at_its_time_limit(server):
-    assert "is kept: queue again" in failure(server.run(search_run("limited", 60, time_limit=0.001, seed=99)))
+    assert "is kept: queue again" in failure(server.run(search_run("limited", 60, time_limit=0.001, clip_seed=99)))
 
 
 def test_the_server_has_survived(server):

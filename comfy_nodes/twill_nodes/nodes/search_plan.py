@@ -56,7 +56,14 @@ class SearchPlan(io.ComfyNode):
                 io.Conditioning.Input("positive", tooltip="A usual prompt for this model."),
                 io.Conditioning.Input("negative", tooltip="A usual negative prompt."),
                 io.Latent.Input("latent_image", tooltip="An empty latent of the usual size and length."),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, tooltip="Seed of the clip's noise."),
+                # The page changes every input named seed after a run, and the search would not go on.
+                io.Int.Input(
+                    "clip_seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    tooltip="Seed of the clip's noise. A search goes on only with the seed that it began with.",
+                ),
                 io.Int.Input("steps", default=20, min=1, max=10000, tooltip="As many as you use with this model."),
                 io.Float.Input(
                     "cfg", default=1.0, min=0.0, max=100.0, step=0.1, tooltip="Guidance as you use it with this model."
@@ -143,7 +150,7 @@ class SearchPlan(io.ComfyNode):
         positive,
         negative,
         latent_image,
-        seed,
+        clip_seed,
         steps,
         cfg,
         sampler_name,
@@ -168,7 +175,7 @@ class SearchPlan(io.ComfyNode):
             positive=positive,
             negative=negative,
             latent=latent_image,
-            seed=seed,
+            seed=clip_seed,
             steps=steps,
             cfg=cfg,
             sampler_name=sampler_name,
