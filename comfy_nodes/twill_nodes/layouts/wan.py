@@ -7,8 +7,10 @@ Read in ComfyUI 0.30.0, comfy/ldm/wan/model.py and model_animate.py.
 
 from .family import Family, TextTokens, blocks_shape
 
-# Reference frames or pose tokens stand behind the clip in these classes, in the others in front of it.
-BEHIND = {"WanModel_S2V", "HumoWanModel", "SCAILWanModel", "SCAIL2WanModel"}
+# Reference and motion tokens stand behind the clip in these classes, in the others in front of it.
+BEHIND = {"WanModel_S2V", "HumoWanModel"}
+# These have tokens on both sides, of numbers that a call does not tell.
+BOTH_SIDES = {"SCAILWanModel", "SCAIL2WanModel", "AnimateWanModel"}
 
 
 def shape(network):
@@ -28,6 +30,8 @@ def begin(network, arguments: dict) -> dict:
 def beside(tokens: int, grid: int, forward) -> TextTokens | str:
     if tokens < grid:
         return f"{tokens} tokens are fewer than the {grid} of the clip"
+    if tokens > grid and type(forward.network).__name__ in BOTH_SIDES:
+        return f"{tokens} tokens are more than the {grid} of the clip, on both sides of it"
     behind = forward.extra.get("behind") or type(forward.network).__name__ in BEHIND
     return TextTokens(suffix=tokens - grid) if behind else TextTokens(prefix=tokens - grid)
 
