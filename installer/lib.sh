@@ -47,6 +47,10 @@ find_python() {
   return 1
 }
 
+# What Twill Studio needs besides; the command line does without.
+# shellcheck disable=SC2034
+TWILL_QT_PACKAGES=(qt6-base-dev qt6-svg-dev qt6-websockets-dev qt6-tools-dev qt6-tools-dev-tools qt6-l10n-tools libgl-dev)
+
 # Debian 12 and Ubuntu 24.04 call all of these the same. system_package_names MORE...: what one command needs besides.
 system_package_names() {
   printf '%s\n' "$@" g++ cmake ninja-build ccache pkg-config nlohmann-json3-dev libgtest-dev libcli11-dev \

@@ -24,10 +24,10 @@ run_pytest() {
   (cd "$TWILL_ROOT" && TWILL_BUILD_DIR=$build_dir "$TWILL_VENV_PYTHON" -m pytest --junitxml "$results/pytest.xml")
 }
 
-# ffmpeg for its ffprobe, which reads the clips that tests write; a browser to open reports in. Ubuntu has none as a package:
-# there the test that needs it is skipped.
+# ffmpeg for its ffprobe, which reads the clips that tests write; Qt for the app; a browser to open reports and ComfyUI's page
+# in. Ubuntu has none as a package: there the tests that need it are skipped.
 # shellcheck disable=SC2046
-stage "system packages" install_system_packages ffmpeg $(has_chromium_package && echo chromium)
+stage "system packages" install_system_packages ffmpeg "${TWILL_QT_PACKAGES[@]}" $(has_chromium_package && echo chromium)
 stage "Python packages" install_python_packages installer/requirements.txt installer/requirements-test.txt
 stage "configure ($preset)" configure "$preset"
 stage "build ($preset)" build "$preset"

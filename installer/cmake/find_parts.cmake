@@ -87,4 +87,13 @@ if(NOT TWILL_PYTHON STREQUAL "OFF" AND Python3_EXECUTABLE)
 endif()
 twill_decide(PYTHON "${pybind11_FOUND}" "pybind11 was not found (pip install pybind11)")
 
-twill_decide(GUI FALSE "gui/ holds no sources yet")
+# The app calls core/jobs, so it comes only with LibTorch.
+if(NOT TWILL_GUI STREQUAL "OFF")
+  find_package(Qt6 6.4 QUIET COMPONENTS Core Gui Widgets Network Svg WebSockets Test LinguistTools)
+endif()
+if(NOT TWILL_HAS_TORCH)
+  twill_decide(GUI FALSE "it needs LibTorch")
+else()
+  twill_decide(GUI "${Qt6_FOUND}"
+    "Qt 6.4 was not found (Debian: qt6-base-dev qt6-svg-dev qt6-websockets-dev qt6-tools-dev qt6-l10n-tools)")
+endif()

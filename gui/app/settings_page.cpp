@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "app/settings_page.h"
+
+#include <QComboBox>
+#include <QFormLayout>
+#include <QSettings>
+#include <QWidget>
+
+#include "base/text.h"
+#include "base/theme.h"
+
+namespace twill::gui {
+namespace {
+
+QString name_of(ThemeKind kind) {
+  switch (kind) {
+    case ThemeKind::kSystem:
+      return SettingsPage::tr("As the system");
+    case ThemeKind::kLight:
+      return SettingsPage::tr("Light");
+    case ThemeKind::kDark:
+      return SettingsPage::tr("Dark");
+  }
+  return {};
+}
+
+}  // namespace
+
+SettingsPage::SettingsPage(const Session& session) : session_(session), widget_(new QWidget) {
+  auto* form = new QFormLayout(widget_);
+  auto* theme = new QComboBox(widget_);
+  theme->setObjectName(QStringLiteral("theme"));
+  for (const auto& [kind, name] : kThemeNames) {
+    theme->addItem(name_of(kind), static_cast<int>(kind));
+    if (kind == session_.theme.kind()) {
+      theme->setCurrentIndex(theme->count() - 1);
+    }
+  }
+  connect(theme, &QComboBox::currentIndexChanged, this, [this](int index) {
+    const auto& [kind, name] = kThemeNames.at(static_cast<std::size_t>(index));
+    session_.theme.set_kind(kind);
+    session_.settings.setValue(QStringLiteral("theme"), to_qt(name));
+  });
+  form->addRow(tr("Colours"), theme);
+}
+
+}  // namespace twill::gui

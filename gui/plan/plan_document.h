@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The plan that the window shows and edits.
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <QUndoStack>
+#include <memory>
+
+#include "twill/plan/plan.h"
+
+namespace twill::gui {
+
+// A plan is a value: an edit puts a changed copy in its place (profile and undo history share what
+// they can), so that threads may keep what they were given.
+class PlanDocument : public QObject {
+  Q_OBJECT
+
+ public:
+  explicit PlanDocument(QObject* parent = nullptr);
+
+  // Null until one was opened.
+  std::shared_ptr<const Plan> plan() const { return plan_; }
+  // Empty for a plan that no file holds yet.
+  QString file() const { return file_; }
+  bool modified() const { return !undo_.isClean(); }
+  QUndoStack& undo_stack() { return undo_; }
+
+  // Throws Error(kFile); the document is then as it was.
+  void open(const QString& file);
+  // A plan of unknown file, as a search or a recovery leaves one; `modified` says whether closing
+  // loses it.
+  void take(std::shared_ptr<const Plan> plan, const QString& file, bool modified);
+  // One undoable step, unless nothing differs. Throws Error when `after` does not pass check_plan.
+  // Steps with the same `merge_id` >= 0 one after another become one.
+  void edit(const QString& text, Plan after, int merge_id = -1);
+  // Throws Error(kSystem); the file is then as it was. With the profile inside, where there is one.
+  void save_as(const QString& file);
+
+ Q_SIGNALS:
+  // Another plan stands here.
+  void replaced();
+  // An edit, an undo or a redo; or replaced.
+  void changed();
+  // File or "modified" changed.
+  void title_changed();
+
+ private:
+  friend class EditCommand;
+  void show(std::shared_ptr<const Plan> plan);
+
+  std::shared_ptr<const Plan> plan_;
+  QString file_;
+  QUndoStack undo_;
+};
+
+}  // namespace twill::gui
