@@ -44,8 +44,8 @@ MainWindow::MainWindow(const Session& session, std::vector<std::unique_ptr<Page>
   }
 }
 
-// The widgets belong to the stack, the pages to us: pages go last and must not delete widgets.
-MainWindow::~MainWindow() = default;
+// Widgets look at the models of their pages: they go first.
+MainWindow::~MainWindow() { delete takeCentralWidget(); }
 
 void MainWindow::add_pages() {
   stack_ = new QStackedWidget(this);

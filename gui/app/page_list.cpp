@@ -4,11 +4,13 @@
 #include "app/page_list.h"
 
 #include "app/settings_page.h"
+#include "heads/heads_page.h"
 
 namespace twill::gui {
 
 std::vector<std::unique_ptr<Page>> make_pages(const Session& session) {
   std::vector<std::unique_ptr<Page>> pages;
+  pages.push_back(std::make_unique<HeadsPage>(session));
   pages.push_back(std::make_unique<SettingsPage>(session));
   return pages;
 }

@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "heads/quality_panel.h"
+
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QSignalBlocker>
+#include <QSlider>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+
+#include "base/chart.h"
+#include "base/text.h"
+#include "base/theme.h"
+#include "plan/plan_document.h"
+#include "plan/quality_solver.h"
+
+namespace twill::gui {
+namespace {
+
+constexpr int kSliderSteps = 1000;
+
+QString numbers_text(const PlanNumbers& now, const Predictor& predictor) {
+  QString text = QualityPanel::tr("<b>density %1 %</b>").arg(now.density * 100.0, 0, 'f', 1);
+  if (now.attention_share) {
+    text += QualityPanel::tr(" &nbsp; attention time %1 % of dense")
+                .arg(*now.attention_share * 100.0, 0, 'f', 1);
+  }
+  text += QualityPanel::tr(" &nbsp; predicted error %1").arg(now.error, 0, 'g', 4);
+  if (now.unmeasured > 0) {
+    text += QualityPanel::tr(" (without %n head(s) whose pattern was not measured)", nullptr,
+                             static_cast<int>(now.unmeasured));
+  }
+  return text + QualityPanel::tr("<br>for %1").arg(to_qt(predictor.run().description));
+}
+
+}  // namespace
+
+QualityPanel::QualityPanel(PlanDocument& document, QualitySolver& solver, const Theme& theme,
+                           QWidget* parent)
+    : QWidget(parent), document_(document), solver_(solver), theme_(theme) {
+  auto* row = new QHBoxLayout(this);
+  row->setContentsMargins(0, 0, 0, 0);
+  auto* column = new QVBoxLayout;
+  auto* scale = new QHBoxLayout;
+  scale->addWidget(new QLabel(tr("Faster"), this));
+  slider_ = new QSlider(Qt::Horizontal, this);
+  slider_->setObjectName(QStringLiteral("quality"));
+  slider_->setAccessibleName(tr("Speed or quality"));
+  slider_->setRange(0, kSliderSteps);
+  slider_->setSingleStep(kSliderSteps / 100);
+  slider_->setPageStep(kSliderSteps / 10);
+  scale->addWidget(slider_, 1);
+  scale->addWidget(new QLabel(tr("Better"), this));
+  column->addLayout(scale);
+  numbers_ = new QLabel(this);
+  numbers_->setObjectName(QStringLiteral("numbers"));
+  numbers_->setWordWrap(true);
+  column->addWidget(numbers_);
+  note_ = new QLabel(this);
+  note_->setObjectName(QStringLiteral("quality_note"));
+  note_->setWordWrap(true);
+  column->addWidget(note_);
+  column->addStretch(1);
+  row->addLayout(column, 3);
+  front_ = new Chart(theme, tr("density, % of dense"), tr("predicted error"), this);
+  front_->set_log_y(true);
+  front_->setObjectName(QStringLiteral("front"));
+  row->addWidget(front_, 2);
+
+  connect(slider_, &QSlider::valueChanged, this, &QualityPanel::moved);
+  connect(front_, &Chart::picked, this, [this](int /*series*/, int point) {
+    solver_.set_quality(solver_.front().at(static_cast<std::size_t>(point)).quality);
+  });
+  connect(&document_, &PlanDocument::changed, this, &QualityPanel::refresh);
+  connect(&solver_, &QualitySolver::prepared, this, [this] {
+    draw_front();
+    refresh();
+  });
+  connect(&solver_, &QualitySolver::failed, this,
+          [this](const QString& sentence) { note_->setText(sentence); });
+  draw_front();
+  refresh();
+}
+
+void QualityPanel::moved(int value) {
+  solver_.set_quality(static_cast<double>(value) / kSliderSteps);
+}
+
+void QualityPanel::draw_front() {
+  ChartSeries series{.name = tr("front"), .colour = theme_.colours().muted, .line = true};
+  for (const search::FrontPoint& point : solver_.front()) {
+    series.points.emplace_back(point.density * 100.0, point.predicted_error);
+    series.tool_tips.push_back(tr("quality %1 %: density %2 %, predicted error %3")
+                                   .arg(qRound(point.quality * 100))
+                                   .arg(point.density * 100.0, 0, 'f', 1)
+                                   .arg(point.predicted_error, 0, 'g', 4));
+  }
+  front_->set_series({std::move(series)});
+}
+
+void QualityPanel::refresh() {
+  const std::shared_ptr<const Plan> plan = document_.plan();
+  const std::optional<PlanNumbers> now = solver_.numbers();
+  slider_->setEnabled(solver_.can_solve());
+  if (!now) {
+    numbers_->clear();
+    front_->set_marker({});
+    QString why = tr("No plan is open.");
+    if (plan && plan->profile) {
+      why = tr("Predicted numbers are being prepared...");
+    } else if (plan) {
+      why =
+          tr("This plan holds no profile, so its time and error cannot be predicted and the "
+             "slider cannot solve for other settings. A search makes a plan with a profile: "
+             "the Search page, or twill search on the command line.");
+    }
+    note_->setText(why);
+    front_->set_empty_text(why);
+    return;
+  }
+  note_->setText(solver_.can_solve() ? QString() : tr("The solver is being prepared..."));
+  numbers_->setText(numbers_text(*now, *solver_.predictor()));
+  front_->set_marker(QPointF(now->density * 100.0, now->error), tr("this plan"));
+  if (const std::optional<double> quality = solver_.quality();
+      quality && !slider_->isSliderDown() && !slider_->hasFocus()) {
+    const QSignalBlocker quiet(slider_);
+    slider_->setValue(static_cast<int>(std::lround(*quality * kSliderSteps)));
+  }
+}
+
+}  // namespace twill::gui

@@ -1,0 +1,190 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "plan/quality_solver.h"
+
+#include <QScopedValueRollback>
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "plan/plan_document.h"
+#include "twill/plan/error.h"
+
+namespace twill::gui {
+namespace {
+
+constexpr std::int32_t kFrontPoints = 33;
+constexpr int kSliderMergeId = 1;
+
+// The pattern that a fixed head has; it is the same in all sparse segments unless somebody edited
+// one of them since, then that of the last counts.
+std::vector<std::pair<HeadRef, Pattern>> fixed_patterns(const Plan& plan) {
+  std::vector<std::pair<HeadRef, Pattern>> fixed;
+  for (const HeadRef& head : fixed_heads(plan)) {
+    for (std::size_t i = plan.segments.size(); i-- > 0;) {
+      if (!plan.segments[i].dense) {
+        fixed.emplace_back(head, pattern_of(plan, i, head));
+        break;
+      }
+    }
+  }
+  return fixed;
+}
+
+std::int32_t sparse_segments(const Plan& plan) {
+  return static_cast<std::int32_t>(
+      std::count_if(plan.segments.begin(), plan.segments.end(),
+                    [](const Segment& segment) { return !segment.dense; }));
+}
+
+// Dense steps at the start are an early decision of the search; the slider keeps them.
+std::int32_t dense_first_steps(const Plan& plan, const jobs::ProfiledRun& run) {
+  std::int32_t steps = 0;
+  for (const search::Forward& forward : run.forwards) {
+    if (!plan.segments[static_cast<std::size_t>(segment_at(plan, forward.t))].dense) {
+      break;
+    }
+    ++steps;
+  }
+  return steps;
+}
+
+}  // namespace
+
+struct QualitySolver::Made {
+  std::shared_ptr<const Plan> plan;
+  std::vector<std::pair<HeadRef, Pattern>> fixed;
+  std::shared_ptr<const Predictor> predictor;
+  std::shared_ptr<const search::Solver> solver;
+  std::vector<search::FrontPoint> front;
+
+  void make();
+};
+
+void QualitySolver::Made::make() {
+  if (!predictor) {
+    predictor = std::make_shared<const Predictor>(plan->profile);
+  }
+  const jobs::ProfiledRun& run = predictor->run();
+  search::SolveRequest request{.forwards = run.forwards,
+                               .weight = run.weight,
+                               .max_segments = std::max(sparse_segments(*plan), 4),
+                               .name = plan->name,
+                               .attach_profile = true};
+  const std::int32_t first = dense_first_steps(*plan, run);
+  if (first < static_cast<std::int32_t>(run.forwards.size())) {
+    request.dense_first_steps = first;
+  }
+  for (const auto& [head, pattern] : fixed) {
+    // The solver takes candidates only; others are put back after it.
+    if (predictor->candidate(pattern)) {
+      const HeadSite site = site_of(plan->model, head.head);
+      request.fixed.push_back({.expert = static_cast<std::int32_t>(head.expert),
+                               .stack = static_cast<std::int32_t>(site.stack),
+                               .layer = site.layer,
+                               .head = site.head,
+                               .pattern = pattern});
+    }
+  }
+  solver = std::make_shared<const search::Solver>(plan->profile, request);
+  front = solver->pareto_front(kFrontPoints);
+}
+
+QualitySolver::QualitySolver(PlanDocument& document, QObject* parent)
+    : QObject(parent), document_(document) {
+  connect(&document_, &PlanDocument::changed, this, &QualitySolver::document_changed);
+  connect(&job_, &JobThread::ended, this, &QualitySolver::take);
+  document_changed();
+}
+
+QualitySolver::~QualitySolver() = default;
+
+bool QualitySolver::stale() const {
+  const std::shared_ptr<const Plan> plan = document_.plan();
+  const std::shared_ptr<const Profile> profile = plan ? plan->profile : nullptr;
+  return profile != profile_ || (profile && fixed_patterns(*plan) != fixed_);
+}
+
+void QualitySolver::document_changed() {
+  if (!solving_ && stale() && !job_.running()) {
+    start();
+  }
+}
+
+void QualitySolver::start() {
+  const std::shared_ptr<const Plan> plan = document_.plan();
+  const bool same_profile = plan && plan->profile == profile_;
+  profile_ = plan ? plan->profile : nullptr;
+  fixed_ = profile_ ? fixed_patterns(*plan) : std::vector<std::pair<HeadRef, Pattern>>{};
+  if (!same_profile) {
+    predictor_.reset();
+    front_.clear();
+  }
+  solver_.reset();
+  if (profile_) {
+    making_ = std::make_shared<Made>();
+    making_->plan = plan;
+    making_->fixed = fixed_;
+    making_->predictor = predictor_;
+    job_.start([made = making_](const jobs::JobControl&) { made->make(); });
+  }
+  Q_EMIT prepared();
+}
+
+void QualitySolver::take(const jobs::Outcome& outcome) {
+  const std::shared_ptr<Made> made = std::exchange(making_, nullptr);
+  if (stale()) {
+    start();
+    return;
+  }
+  predictor_ = made->predictor;
+  solver_ = made->solver;
+  front_ = std::move(made->front);
+  Q_EMIT prepared();
+  if (outcome.kind == jobs::OutcomeKind::kFailed) {
+    Q_EMIT failed(to_qt(outcome.text));
+  }
+}
+
+std::optional<PlanNumbers> QualitySolver::numbers() const {
+  if (!predictor_ || !document_.plan()) {
+    return {};
+  }
+  return predictor_->numbers(*document_.plan());
+}
+
+std::optional<double> QualitySolver::quality() const {
+  const std::optional<PlanNumbers> now = numbers();
+  if (!now || !solver_) {
+    return {};
+  }
+  const double least = solver_->least_budget();
+  return least >= 1.0 ? 1.0 : std::clamp((now->density - least) / (1.0 - least), 0.0, 1.0);
+}
+
+void QualitySolver::set_quality(double quality) {
+  if (!solver_ || !document_.plan()) {
+    return;
+  }
+  const double budget = std::max(solver_->budget_for_quality(quality), solver_->least_budget());
+  Plan plan = solver_->solve(budget).plan;
+  plan.provenance = document_.plan()->provenance;
+  plan.name = document_.plan()->name;
+  plan.profile = document_.plan()->profile;
+  for (const auto& [head, pattern] : fixed_) {
+    std::vector<std::size_t> sparse;
+    for (std::size_t i = 0; i < plan.segments.size(); ++i) {
+      if (!plan.segments[i].dense) {
+        sparse.push_back(i);
+      }
+    }
+    if (!predictor_->candidate(pattern)) {
+      plan = with_pattern(std::move(plan), sparse, {head}, pattern);
+    }
+  }
+  const QScopedValueRollback guard(solving_, true);
+  document_.edit(tr("Quality %1 %").arg(qRound(quality * 100)), std::move(plan), kSliderMergeId);
+}
+
+}  // namespace twill::gui
