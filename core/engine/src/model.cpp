@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "twill/engine/latent_preview.h"
 #include "twill/plan/error.h"
 
 namespace twill::engine {
@@ -155,6 +156,7 @@ VideoModel load_model(const fs::path& folder, const LoadOptions& options) {
   model.vae = std::make_unique<WanVae>(Weights::open(weight_file(folder, files, "vae")),
                                        model.dtype, model.device);
   model.text = std::make_unique<TextTable>(TextTable::load(weight_file(folder, files, "text")));
+  model.latent_colours = load_latent_colours(folder);
   require(model.text->text_dim() == model.dit->config().text_dim, ErrorCode::kFile,
           files.path("text"), ": its rows have ", model.text->text_dim(),
           " numbers; the transformer takes ", model.dit->config().text_dim);

@@ -57,33 +57,51 @@ void write_picture(const fs::path& file, const Picture& picture) {
                                         {picture.height, picture.width, 3}, at::kByte));
 }
 
-std::map<std::string, std::string> clip_metadata(const Session& session, const std::string& prompt,
-                                                 std::int64_t seed, const fs::path& plan) {
-  const ClipSettings& clip = session.clip();
-  return {{"prompt", prompt},
-          {"negative_prompt", clip.negative_prompt},
-          {"seed", std::to_string(seed)},
-          {"model", concat(clip.model.filename().string(), " ", session.fingerprint())},
-          {"plan", plan.empty() ? "dense" : plan.filename().string()},
-          {"size", concat(*clip.width, "x", *clip.height, "x", *clip.frames)},
-          {"sampler", *clip.sampler},
-          {"steps", std::to_string(*clip.steps)},
-          {"shift", concat(*clip.shift)},
-          {"cfg", concat(*clip.cfg)},
-          {"dtype", session.dtype()},
-          {"software", "twill " TWILL_VERSION}};
+RgbClip rgb_clip(const at::Tensor& frames, double fps) {
+  TWILL_ASSERT(frames.is_contiguous() && frames.scalar_type() == at::kByte && frames.dim() == 4);
+  const std::uint8_t* data = frames.const_data_ptr<std::uint8_t>();
+  return {.width = static_cast<std::int32_t>(frames.size(2)),
+          .height = static_cast<std::int32_t>(frames.size(1)),
+          .frames = static_cast<std::int32_t>(frames.size(0)),
+          .fps = fps,
+          .rgb = {data, data + frames.numel()}};
 }
 
-ClipQuality compare(const at::Tensor& dense, const at::Tensor& sparse) {
-  return {.psnr_db = engine::psnr(dense, sparse), .ssim = engine::ssim(dense, sparse)};
-}
-
-std::vector<double> psnr_of_frames(const at::Tensor& dense, const at::Tensor& sparse) {
-  std::vector<double> frames;
-  for (std::int64_t i = 0; i < dense.size(0); ++i) {
-    frames.push_back(engine::psnr(dense.narrow(0, i, 1), sparse.narrow(0, i, 1)));
+ClipRecord clip_record(const Session& session, const std::string& prompt, std::int64_t seed,
+                       const fs::path& plan) {
+  ClipRecord record{.prompt = prompt,
+                    .seed = seed,
+                    .clip = session.clip(),
+                    .model = session.clip().model.filename().string(),
+                    .model_fingerprint = session.fingerprint(),
+                    .software = "twill " TWILL_VERSION};
+  record.clip.model.clear();
+  record.clip.threads = 0;
+  if (!plan.empty()) {
+    record.plan = plan.filename().string();
+    record.plan_fingerprint = file_fingerprint(plan);
   }
-  return frames;
+  return record;
+}
+
+ClipQuality compare(const at::Tensor& dense, const at::Tensor& sparse, const std::stop_token& stop,
+                    FrameQuality* frames) {
+  ClipQuality quality{.psnr_db = engine::psnr(dense, sparse)};
+  for (std::int64_t i = 0; i < dense.size(0); ++i) {
+    if (stop.stop_requested()) {
+      throw Cancelled();
+    }
+    const at::Tensor one = dense.narrow(0, i, 1);
+    const at::Tensor other = sparse.narrow(0, i, 1);
+    const double ssim = engine::ssim(one, other);
+    quality.ssim += ssim;
+    if (frames != nullptr) {
+      frames->psnr_db.push_back(engine::psnr(one, other));
+      frames->ssim.push_back(ssim);
+    }
+  }
+  quality.ssim /= static_cast<double>(dense.size(0));
+  return quality;
 }
 
 Picture side_by_side(const at::Tensor& dense, const at::Tensor& sparse, int count) {

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -29,16 +30,17 @@ void write_clip(const std::filesystem::path& file, const at::Tensor& frames, dou
                 const std::map<std::string, std::string>& metadata);
 void write_picture(const std::filesystem::path& file, const Picture& picture);
 
-// Settings of a clip as a file's metadata.
-std::map<std::string, std::string> clip_metadata(const Session& session, const std::string& prompt,
-                                                 std::int64_t seed,
-                                                 const std::filesystem::path& plan);
+RgbClip rgb_clip(const at::Tensor& frames, double fps);
+
+ClipRecord clip_record(const Session& session, const std::string& prompt, std::int64_t seed,
+                       const std::filesystem::path& plan);
 
 // `count` frames spread over the clip, dense above sparse.
 Picture side_by_side(const at::Tensor& dense, const at::Tensor& sparse, int count = 5);
 
-ClipQuality compare(const at::Tensor& dense, const at::Tensor& sparse);
-std::vector<double> psnr_of_frames(const at::Tensor& dense, const at::Tensor& sparse);
+// Throws Cancelled between two frames when `stop` asks. `frames` may be null.
+ClipQuality compare(const at::Tensor& dense, const at::Tensor& sparse, const std::stop_token& stop,
+                    FrameQuality* frames = nullptr);
 
 // Dense clips by what made them (model, prompt, seed, size, steps, sampler, dtype, device).
 class DenseClips {

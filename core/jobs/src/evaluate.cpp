@@ -101,8 +101,9 @@ class Evaluation {
     if (!pair.dense.defined()) {
       make_dense(pair, prompt, number);
     }
-    pair.row.quality = compare(pair.dense, pair.sparse);
-    pair.row.psnr_db_frames = psnr_of_frames(pair.dense, pair.sparse);
+    FrameQuality frames;
+    pair.row.quality = compare(pair.dense, pair.sparse, session_.control().stop, &frames);
+    pair.row.psnr_db_frames = std::move(frames.psnr_db);
     return pair;
   }
 
@@ -130,7 +131,7 @@ void save_clips(const fs::path& folder, const Session& session, const Pair& pair
                 const fs::path& plan) {
   const double fps = *session.clip().fps;
   const auto metadata = [&](const fs::path& of_plan) {
-    return clip_metadata(session, pair.row.prompt, pair.row.seed, of_plan);
+    return to_metadata(clip_record(session, pair.row.prompt, pair.row.seed, of_plan));
   };
   write_clip(folder / "dense.mp4", pair.dense, fps, metadata({}));
   write_clip(folder / "sparse.mp4", pair.sparse, fps, metadata(plan));

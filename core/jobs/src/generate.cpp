@@ -6,6 +6,7 @@
 #include "clip_files.h"
 #include "json.h"
 #include "session.h"
+#include "twill/engine/latent_preview.h"
 #include "twill/plan/compile.h"
 
 namespace twill::jobs {
@@ -23,15 +24,134 @@ struct Made {
   ClipTimes times;
 };
 
-Made make_clip(const Session& session, const EncodedPrompt& prompt, std::int64_t seed,
-               engine::SelfAttention& attention, const std::string& name) {
-  Made made;
-  const Denoised denoised = session.denoise(prompt, seed, attention, concat("denoise ", name));
-  made.times = {
-      .text = prompt.seconds, .denoise = denoised.seconds, .attention = denoised.attention_seconds};
-  made.frames = session.decode(denoised.latents, concat("decode ", name), &made.times.vae);
-  return made;
+// Where the files of a request go; empty paths where nothing is written.
+std::vector<fs::path> checked_files(const GenerateOptions& options) {
+  std::vector<fs::path> files(options.prompts.size(), options.out);
+  if (options.out.empty()) {
+    require(options.keep_frames, ErrorCode::kUsage, "no file to write and no frames to keep");
+    return files;
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (files.size() > 1) {
+      files[i] = with_suffix(options.out, concat("-", i + 1));
+    }
+    check_clip_file(files[i]);
+    if (options.compare_dense) {
+      check_clip_file(with_suffix(files[i], "-dense"));
+    }
+  }
+  return files;
 }
+
+// Makes the clips of one request, one prompt after another.
+class Generator {
+ public:
+  Generator(const GenerateOptions& options, const JobControl& control)
+      : options_(options), session_(options.clip, control) {
+    if (!options.plan.empty()) {
+      const std::shared_ptr<const Plan> plan = session_.read_plan_for_model(options.plan);
+      sparse_.emplace(plan, session_.layout(), session_.clip().threads);
+      density_ = run_density(sparse_->compiled(), *plan, session_.forward_t());
+    }
+  }
+
+  const Session& session() const { return session_; }
+
+  GeneratedClip make(const EncodedPrompt& prompt, std::int64_t seed, const fs::path& file,
+                     const std::string& number) {
+    GeneratedClip clip{.prompt = prompt.text, .seed = seed, .file = file, .density = density_};
+    Made dense;
+    Made sparse;
+    if (options_.compare_dense || !sparse_) {
+      dense = make_clip(prompt, seed, dense_, "dense" + number);
+    }
+    if (sparse_) {
+      sparse_->reset_counts();
+      sparse = make_clip(prompt, seed, *sparse_, "sparse" + number);
+      clip.attention = attention_use(sparse_->counts());
+      tell_fallbacks(clip.attention);
+    }
+    const Made& shown = sparse_ ? sparse : dense;
+    clip.times = shown.times;
+    clip.record = clip_record(session_, clip.prompt, seed, options_.plan);
+    if (options_.compare_dense) {
+      clip.dense_times = dense.times;
+      clip.quality =
+          compare(dense.frames, sparse.frames, session_.control().stop, &clip.frame_quality);
+      clip.dense_frames = kept(dense.frames);
+    }
+    clip.frames = kept(shown.frames);
+    write(clip, shown.frames, dense.frames);
+    return clip;
+  }
+
+ private:
+  Made make_clip(const EncodedPrompt& prompt, std::int64_t seed, engine::SelfAttention& attention,
+                 const std::string& name) const {
+    Made made;
+    const std::string stage = concat("denoise ", name);
+    LoopOptions loop;
+    if (options_.preview) {
+      loop.estimate = [&](std::int64_t step, const at::Tensor& latents) {
+        const at::Tensor small = engine::preview_latents(latents, session_.model().latent_colours);
+        const double cells_a_second = *session_.clip().fps / 4.0;
+        options_.preview({.stage = stage,
+                          .step = step + 1,
+                          .steps = session_.steps(),
+                          .frames = rgb_clip(small, cells_a_second)});
+      };
+    }
+    const Denoised denoised = session_.denoise(prompt, seed, attention, stage, loop);
+    made.times = {.text = prompt.seconds,
+                  .denoise = denoised.seconds,
+                  .attention = denoised.attention_seconds};
+    made.frames = session_.decode(denoised.latents, concat("decode ", name), &made.times.vae);
+    return made;
+  }
+
+  std::shared_ptr<const RgbClip> kept(const at::Tensor& frames) const {
+    return options_.keep_frames
+               ? std::make_shared<const RgbClip>(rgb_clip(frames, *session_.clip().fps))
+               : nullptr;
+  }
+
+  // Both clips of a comparison or none.
+  void write(GeneratedClip& clip, const at::Tensor& shown, const at::Tensor& dense) const {
+    if (clip.file.empty()) {
+      return;
+    }
+    const double fps = *session_.clip().fps;
+    if (options_.compare_dense) {
+      clip.dense_file = with_suffix(clip.file, "-dense");
+      write_clip(clip.dense_file, dense, fps,
+                 to_metadata(clip_record(session_, clip.prompt, clip.seed, {})));
+    }
+    try {
+      write_clip(clip.file, shown, fps, to_metadata(clip.record));
+    } catch (...) {
+      std::error_code code;
+      if (options_.compare_dense) {
+        fs::remove_all(clip.dense_file, code);
+      }
+      throw;
+    }
+  }
+
+  void tell_fallbacks(const AttentionUse& use) const {
+    for (const auto& [reason, calls] : use.fallbacks) {
+      if (session_.control().note) {
+        session_.control().note(
+            concat(calls, " attention calls ran dense against the plan: ", reason));
+      }
+    }
+  }
+
+  const GenerateOptions& options_;
+  Session session_;
+  engine::DenseAttention dense_;
+  std::optional<engine::PlanAttention> sparse_;
+  double density_ = 1.0;
+};
 
 }  // namespace
 
@@ -39,65 +159,18 @@ GenerateResult generate(const GenerateOptions& options, const JobControl& contro
   require(!options.prompts.empty(), ErrorCode::kUsage, "no prompt");
   require(!options.compare_dense || !options.plan.empty(), ErrorCode::kUsage,
           "a comparison needs a plan");
-  const bool several = options.prompts.size() > 1;
-  std::vector<fs::path> files;
-  for (std::size_t i = 0; i < options.prompts.size(); ++i) {
-    files.push_back(several ? with_suffix(options.out, concat("-", i + 1)) : options.out);
-    check_clip_file(files.back());
-  }
-
-  const Session session(options.clip, control);
-  std::shared_ptr<const Plan> plan;
-  std::optional<engine::PlanAttention> sparse;
-  double density = 1.0;
-  if (!options.plan.empty()) {
-    plan = session.read_plan_for_model(options.plan);
-    sparse.emplace(plan, session.layout(), session.clip().threads);
-    density = run_density(sparse->compiled(), *plan, session.forward_t());
-  }
-  engine::DenseAttention dense;
-
+  const std::vector<fs::path> files = checked_files(options);
+  Generator generator(options, control);
   std::vector<EncodedPrompt> prompts;
   for (const std::string& text : options.prompts) {
-    prompts.push_back(session.encode(text));
+    prompts.push_back(generator.session().encode(text));
   }
-
-  GenerateResult result{.device = session.device(), .dtype = session.dtype()};
+  GenerateResult result{.device = generator.session().device(),
+                        .dtype = generator.session().dtype()};
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    const std::string number = several ? concat(" ", i + 1, " of ", prompts.size()) : std::string();
-    GeneratedClip clip{.prompt = prompts[i].text,
-                       .seed = options.seed + static_cast<std::int64_t>(i),
-                       .file = files[i],
-                       .density = density};
-    const auto metadata = [&](const fs::path& of_plan) {
-      return clip_metadata(session, clip.prompt, clip.seed, of_plan);
-    };
-    Made dense_clip;
-    if (options.compare_dense || !sparse) {
-      dense_clip = make_clip(session, prompts[i], clip.seed, dense, "dense" + number);
-    }
-    if (sparse) {
-      sparse->reset_counts();
-      const Made made = make_clip(session, prompts[i], clip.seed, *sparse, "sparse" + number);
-      clip.times = made.times;
-      clip.attention = attention_use(sparse->counts());
-      write_clip(clip.file, made.frames, *session.clip().fps, metadata(options.plan));
-      if (options.compare_dense) {
-        clip.dense_file = with_suffix(clip.file, "-dense");
-        clip.dense_times = dense_clip.times;
-        clip.quality = compare(dense_clip.frames, made.frames);
-        write_clip(clip.dense_file, dense_clip.frames, *session.clip().fps, metadata({}));
-      }
-      for (const auto& [reason, calls] : clip.attention.fallbacks) {
-        if (control.note) {
-          control.note(concat(calls, " attention calls ran dense against the plan: ", reason));
-        }
-      }
-    } else {
-      clip.times = dense_clip.times;
-      write_clip(clip.file, dense_clip.frames, *session.clip().fps, metadata({}));
-    }
-    result.clips.push_back(std::move(clip));
+    result.clips.push_back(generator.make(
+        prompts[i], options.seed + static_cast<std::int64_t>(i), files[i],
+        prompts.size() > 1 ? concat(" ", i + 1, " of ", prompts.size()) : std::string()));
   }
   return result;
 }

@@ -71,7 +71,8 @@ ClipQuality KeptQuality::make_and_compare(engine::SelfAttention& attention,
                                           const std::string& stage) {
   const at::Tensor dense = dense_clip(prompt, seed, stage);
   const Denoised denoised = session_.denoise(prompt, seed, attention, stage);
-  return compare(dense, session_.decode(denoised.latents, concat("decode ", stage)));
+  return compare(dense, session_.decode(denoised.latents, concat("decode ", stage)),
+                 session_.control().stop);
 }
 
 ClipQuality KeptQuality::measure(engine::SelfAttention& attention, const std::string& key,

@@ -129,10 +129,10 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::int64_t seed,
                      .to(model_.device);
   Meter meter(control_, stage, count);
   double hook_seconds = 0.0;
-  const auto call = [&](const std::function<void(std::int64_t)>& hook, std::int64_t step) {
+  const auto call = [&](const auto& hook, auto... arguments) {
     if (hook) {
       const Clock::time_point begin = Clock::now();
-      hook(step);
+      hook(arguments...);
       hook_seconds += seconds_since(begin);
     }
   };
@@ -152,6 +152,9 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::int64_t seed,
     if (prompt.negative) {
       const at::Tensor away = forward(*prompt.negative);
       velocity = away + *clip_.cfg * (velocity - away);
+    }
+    if (loop.estimate) {
+      call(loop.estimate, step, at::sub(x, velocity, t));
     }
     x = sampler->step(static_cast<std::size_t>(step), x, velocity);
     call(loop.after, step);

@@ -42,6 +42,8 @@ struct LoopOptions {
   // Called around every step, outside the loop's clock.
   std::function<void(std::int64_t step)> before;
   std::function<void(std::int64_t step)> after;
+  // Given the clip that the network sees in x after every step: x - t * velocity.
+  std::function<void(std::int64_t step, const at::Tensor& latents)> estimate;
 };
 
 class Session {

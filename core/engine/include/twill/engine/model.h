@@ -52,6 +52,7 @@ struct VideoModel {
   std::unique_ptr<WanDit> dit;
   std::unique_ptr<WanVae> vae;
   std::unique_ptr<TextTable> text;
+  at::Tensor latent_colours;  // for previews, see latent_preview.h
 
   ModelShape shape() const;
   // Tokens of a clip. Throws Error(kUsage) unless width and height are multiples of 16 and frames

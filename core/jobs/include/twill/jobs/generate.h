@@ -7,12 +7,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "twill/jobs/clip_record.h"
 #include "twill/jobs/clip_settings.h"
 #include "twill/jobs/job.h"
+#include "twill/jobs/rgb_clip.h"
 
 namespace twill::jobs {
 
@@ -25,8 +28,10 @@ struct GenerateOptions {
                                // turns with the sparse one
   // A video file (its ending names the container) or an existing or new folder for PNG frames (a
   // path without an ending). With several prompts "-1", "-2", ... stands before the ending. The
-  // dense clip of a comparison gets "-dense".
+  // dense clip of a comparison gets "-dense". Empty: nothing is written, see keep_frames.
   std::filesystem::path out;
+  bool keep_frames = false;  // hand the frames over in the result
+  PreviewHook preview;       // after every step; may be empty
 };
 
 // Wall clock of one clip's parts, in seconds.
@@ -40,6 +45,12 @@ struct ClipTimes {
 struct ClipQuality {
   double psnr_db = 0.0;
   double ssim = 0.0;
+};
+
+// Of each frame of a comparison; PSNR from the frame's own MSE.
+struct FrameQuality {
+  std::vector<double> psnr_db;  // +inf where the frames are equal
+  std::vector<double> ssim;
 };
 
 // What became of the attention calls of a clip.
@@ -56,10 +67,14 @@ struct GeneratedClip {
   ClipTimes times;
   double density = 1.0;
   AttentionUse attention;
+  ClipRecord record;                      // of `file`, to be kept with the frames
+  std::shared_ptr<const RgbClip> frames;  // with keep_frames
   // Of a comparison.
   std::filesystem::path dense_file;
   std::optional<ClipTimes> dense_times;
   std::optional<ClipQuality> quality;
+  FrameQuality frame_quality;
+  std::shared_ptr<const RgbClip> dense_frames;
 };
 
 struct GenerateResult {

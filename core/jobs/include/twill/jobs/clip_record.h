@@ -1,0 +1,53 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What a clip was made with, kept inside the video that shows it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "twill/jobs/clip_settings.h"
+#include "twill/jobs/rgb_clip.h"
+
+namespace twill::jobs {
+
+struct ClipRecord {
+  std::string prompt;
+  std::int64_t seed = 0;
+  // Every optional is filled in; `model` is empty: a video names its model by name and fingerprint,
+  // not by a path of the machine that made it.
+  ClipSettings clip;
+  std::string model;              // name of its folder
+  std::string model_fingerprint;  // of its weights, 16 hexadecimal digits
+  std::string plan;               // name of its file; empty: dense
+  std::string plan_fingerprint;   // of its file
+  std::string software;           // "twill 0.1.0"
+};
+
+// Keys and values as a video's metadata.
+std::map<std::string, std::string> to_metadata(const ClipRecord& record);
+// Empty when the metadata are not of a clip that this program made. Throws Error(kFile) naming
+// `source`, the key and the value when one of them cannot be.
+std::optional<ClipRecord> clip_record_from(const std::map<std::string, std::string>& metadata,
+                                           const std::string& source);
+
+// "16 hexadecimal digits" that change when the file does.
+std::string file_fingerprint(const std::filesystem::path& file);
+
+struct StoredClip {
+  RgbClip clip;
+  std::optional<ClipRecord> record;
+};
+// Reads .mp4, .webm, .gif and .png. Throws Error(kFile, kUnsupported).
+StoredClip read_clip(const std::filesystem::path& file);
+
+// A video by the ending of `file`, or a folder of PNG frames when it has none. Nothing half-written
+// is left. Throws Error(kUsage, kUnsupported, kSystem).
+void write_clip(const std::filesystem::path& file, const RgbClip& clip,
+                const std::map<std::string, std::string>& metadata);
+
+}  // namespace twill::jobs

@@ -1,0 +1,151 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/jobs/clip_record.h"
+
+#include <ATen/ATen.h>
+
+#include <charconv>
+
+#include "clip_files.h"
+#include "files.h"
+#include "json.h"
+#include "twill/engine/video_io.h"
+
+namespace twill::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+using Metadata = std::map<std::string, std::string>;
+
+constexpr std::string_view kSoftware = "twill ";
+constexpr std::size_t kMostText = 100'000;
+
+// Shortest text that reads back as the same number.
+std::string exact(double value) { return json(value).dump(); }
+
+// One clip's metadata, read as hostile.
+class Entries {
+ public:
+  Entries(const Metadata& metadata, const std::string& source)
+      : metadata_(metadata), source_(source) {}
+
+  std::string text(const char* key, bool needed = true) const {
+    const auto found = metadata_.find(key);
+    require(!needed || found != metadata_.end(), ErrorCode::kFile, source_, ": its settings lack ",
+            key);
+    const std::string value = found == metadata_.end() ? std::string() : found->second;
+    require(value.size() <= kMostText, ErrorCode::kFile, source_, ": its setting ", key, " has ",
+            value.size(), " letters, more than ", kMostText);
+    return value;
+  }
+  template <typename Number>
+  Number number(const char* key) const {
+    const std::string value = text(key);
+    Number parsed{};
+    const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+    require(code == std::errc() && end == value.data() + value.size(), ErrorCode::kFile, source_,
+            ": its setting ", key, " is \"", value.substr(0, 40), "\", not a number");
+    return parsed;
+  }
+  // "256x192x49"
+  void size(ClipSettings& clip) const {
+    const std::string value = text("size");
+    const std::size_t second = value.rfind('x');
+    const bool three = second != std::string::npos && value.find('x') < second;
+    std::int32_t frames = 0;
+    const char* end = value.data() + value.size();
+    const bool counted =
+        three && std::from_chars(value.data() + second + 1, end, frames).ptr == end;
+    require(counted, ErrorCode::kFile, source_, ": its setting size is \"", value.substr(0, 40),
+            "\", not WIDTHxHEIGHTxFRAMES");
+    parse_size(std::string_view(value).substr(0, second), clip);
+    clip.frames = frames;
+  }
+
+ private:
+  const Metadata& metadata_;
+  const std::string& source_;
+};
+
+ClipRecord read_entries(const Entries& entries) {
+  ClipRecord record{.prompt = entries.text("prompt"),
+                    .seed = entries.number<std::int64_t>("seed"),
+                    .software = entries.text("software")};
+  ClipSettings& clip = record.clip;
+  entries.size(clip);
+  clip.fps = entries.number<double>("fps");
+  clip.steps = entries.number<std::int32_t>("steps");
+  clip.shift = entries.number<double>("shift");
+  clip.cfg = entries.number<double>("cfg");
+  clip.negative_prompt = entries.text("negative_prompt", false);
+  clip.sampler = entries.text("sampler");
+  clip.dtype = entries.text("dtype");
+  check_clip_settings(clip);
+  const std::string model = entries.text("model");
+  const std::size_t space = model.rfind(' ');
+  record.model = model.substr(0, space);
+  record.model_fingerprint = space == std::string::npos ? std::string() : model.substr(space + 1);
+  record.plan = entries.text("plan");
+  if (record.plan == "dense") {
+    record.plan.clear();
+  }
+  record.plan_fingerprint = entries.text("plan_fingerprint", false);
+  return record;
+}
+
+}  // namespace
+
+Metadata to_metadata(const ClipRecord& record) {
+  const ClipSettings& clip = record.clip;
+  Metadata metadata{{"prompt", record.prompt},
+                    {"negative_prompt", clip.negative_prompt},
+                    {"seed", std::to_string(record.seed)},
+                    {"model", concat(record.model, " ", record.model_fingerprint)},
+                    {"plan", record.plan.empty() ? "dense" : record.plan},
+                    {"size", concat(clip.width.value_or(0), "x", clip.height.value_or(0), "x",
+                                    clip.frames.value_or(0))},
+                    {"fps", exact(clip.fps.value_or(0.0))},
+                    {"sampler", clip.sampler.value_or("")},
+                    {"steps", std::to_string(clip.steps.value_or(0))},
+                    {"shift", exact(clip.shift.value_or(0.0))},
+                    {"cfg", exact(clip.cfg.value_or(0.0))},
+                    {"dtype", clip.dtype.value_or("")},
+                    {"software", record.software}};
+  if (!record.plan_fingerprint.empty()) {
+    metadata["plan_fingerprint"] = record.plan_fingerprint;
+  }
+  return metadata;
+}
+
+std::optional<ClipRecord> clip_record_from(const Metadata& metadata, const std::string& source) {
+  const auto software = metadata.find("software");
+  if (software == metadata.end() || !software->second.starts_with(kSoftware)) {
+    return std::nullopt;
+  }
+  try {
+    return read_entries(Entries(metadata, source));
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    throw Error(ErrorCode::kFile,
+                text.starts_with(source) ? text : concat(source, ": its settings: ", text));
+  }
+}
+
+std::string file_fingerprint(const fs::path& file) { return hex(hash_file(file)); }
+
+StoredClip read_clip(const fs::path& file) {
+  const engine::Video video = engine::read_video(file);
+  return {.clip = rgb_clip(video.frames.contiguous(), video.fps),
+          .record = clip_record_from(video.metadata, file.string())};
+}
+
+void write_clip(const fs::path& file, const RgbClip& clip, const Metadata& metadata) {
+  TWILL_ASSERT(clip.rgb.size() == static_cast<std::size_t>(clip.frames) * clip.frame_bytes());
+  check_clip_file(file);
+  const at::Tensor frames = at::from_blob(const_cast<std::uint8_t*>(clip.rgb.data()),
+                                          {clip.frames, clip.height, clip.width, 3}, at::kByte);
+  write_clip(file, frames, clip.fps, metadata);
+}
+
+}  // namespace twill::jobs
