@@ -92,8 +92,7 @@ fs::path weight_file(const fs::path& folder, const Fields& files, const char* na
 
 }  // namespace
 
-ModelShape VideoModel::shape() const {
-  const WanConfig& config = dit->config();
+ModelShape model_shape(const std::string& family, const WanConfig& config) {
   return {.family = family,
           .experts = {"default"},
           .stacks = {{.name = "blocks",
@@ -101,6 +100,8 @@ ModelShape VideoModel::shape() const {
                       .heads = static_cast<std::int32_t>(config.heads)}},
           .head_dim = static_cast<std::int32_t>(config.head_dim())};
 }
+
+ModelShape VideoModel::shape() const { return model_shape(family, dit->config()); }
 
 TokenLayout VideoModel::layout(const ClipSize& size) const {
   const auto check_side = [](const char* name, std::int32_t value) {
@@ -126,39 +127,48 @@ std::array<std::int64_t, 5> VideoModel::latent_shape(const ClipSize& size) const
           size.width / kPixelsPerLatent};
 }
 
-VideoModel load_model(const fs::path& folder, const LoadOptions& options) {
+ModelDescription describe_model(const fs::path& folder) {
   const fs::path file = folder / "model.json";
   const json document = read_json(file);
   const Fields fields(file.string(), document);
-  VideoModel model;
-  model.folder = folder;
-  model.family = fields.text("family");
-  require(model.family == kFamily, ErrorCode::kFile, fields.path("family"), ": unknown family \"",
-          model.family, "\"; known is ", kFamily);
+  ModelDescription description{.family = fields.text("family")};
+  require(description.family == kFamily, ErrorCode::kFile, fields.path("family"),
+          ": unknown family \"", description.family, "\"; known is ", kFamily);
   const Fields defaults = fields.object("default");
-  model.defaults = {.size = defaults.clip_size(),
-                    .fps = defaults.number("fps", 1, 240),
-                    .steps = defaults.integer("steps", 1, 1000),
-                    .shift = defaults.number("shift", 0.01, 100),
-                    .cfg = defaults.number("cfg", 0, 100),
-                    .sampler = defaults.text("sampler")};
+  description.defaults = {.size = defaults.clip_size(),
+                          .fps = defaults.number("fps", 1, 240),
+                          .steps = defaults.integer("steps", 1, 1000),
+                          .shift = defaults.number("shift", 0.01, 100),
+                          .cfg = defaults.number("cfg", 0, 100),
+                          .sampler = defaults.text("sampler")};
   if (document.contains("sizes")) {
     require(document["sizes"].is_array(), ErrorCode::kFile, fields.path("sizes"), " is not a list");
     for (const json& size : document["sizes"]) {
-      model.sizes.push_back(Fields(fields.path("sizes"), size).clip_size());
+      description.sizes.push_back(Fields(fields.path("sizes"), size).clip_size());
     }
   }
   const Fields files = fields.object("files");
+  description.dit = weight_file(folder, files, "dit");
+  description.vae = weight_file(folder, files, "vae");
+  description.text = weight_file(folder, files, "text");
+  return description;
+}
+
+VideoModel load_model(const fs::path& folder, const LoadOptions& options) {
+  ModelDescription description = describe_model(folder);
+  VideoModel model{.folder = folder,
+                   .family = std::move(description.family),
+                   .defaults = std::move(description.defaults),
+                   .sizes = std::move(description.sizes)};
   model.device = options.device.value_or(choose_device());
   model.dtype = options.dtype.value_or(choose_dtype(model.device));
-  const Weights dit = Weights::open(weight_file(folder, files, "dit"));
+  const Weights dit = Weights::open(description.dit);
   model.dit = std::make_unique<WanDit>(dit, detect_wan_config(dit), model.dtype, model.device);
-  model.vae = std::make_unique<WanVae>(Weights::open(weight_file(folder, files, "vae")),
-                                       model.dtype, model.device);
-  model.text = std::make_unique<TextTable>(TextTable::load(weight_file(folder, files, "text")));
+  model.vae = std::make_unique<WanVae>(Weights::open(description.vae), model.dtype, model.device);
+  model.text = std::make_unique<TextTable>(TextTable::load(description.text));
   model.latent_colours = load_latent_colours(folder);
   require(model.text->text_dim() == model.dit->config().text_dim, ErrorCode::kFile,
-          files.path("text"), ": its rows have ", model.text->text_dim(),
+          (folder / "model.json").string(), ".files.text: its rows have ", model.text->text_dim(),
           " numbers; the transformer takes ", model.dit->config().text_dim);
   return model;
 }

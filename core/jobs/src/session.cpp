@@ -9,12 +9,12 @@
 
 #include <algorithm>
 
-#include "files.h"
 #include "meter.h"
 #include "timed_attention.h"
 #include "twill/engine/device.h"
 #include "twill/engine/noise.h"
 #include "twill/engine/sampler.h"
+#include "twill/jobs/model_facts.h"
 #include "twill/plan/plan_io.h"
 
 namespace twill::jobs {
@@ -30,18 +30,6 @@ engine::LoadOptions load_options(const ClipSettings& settings) {
     }
   }
   return options;
-}
-
-// The files beside model.json that make the clips, in the order of their names.
-std::vector<fs::path> model_files(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".safetensors" || entry.path().filename() == "model.json") {
-      files.push_back(entry.path());
-    }
-  }
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 }  // namespace
@@ -79,11 +67,7 @@ std::string Session::device() const { return engine::device_name(model_.device);
 
 const std::string& Session::fingerprint() const {
   if (fingerprint_.empty()) {
-    std::uint64_t hash = hash_text(model_.family);
-    for (const fs::path& file : model_files(clip_.model)) {
-      hash = hash_text(hex(hash_file(file)), hash);
-    }
-    fingerprint_ = hex(hash);
+    fingerprint_ = model_fingerprint(clip_.model);
   }
   return fingerprint_;
 }

@@ -37,6 +37,19 @@ struct ModelDefaults {
   std::string sampler;
 };
 
+// What a model folder says of itself; no weights are read.
+struct ModelDescription {
+  std::string family;
+  ModelDefaults defaults;
+  std::vector<ClipSize> sizes;  // that it was trained on; may be empty
+  std::filesystem::path dit;    // files inside the folder; not looked for yet
+  std::filesystem::path vae;
+  std::filesystem::path text;
+};
+
+// The shape that plans of such a model have.
+ModelShape model_shape(const std::string& family, const WanConfig& config);
+
 struct LoadOptions {
   std::optional<c10::Device> device;     // empty: choose_device()
   std::optional<c10::ScalarType> dtype;  // empty: choose_dtype(device)
@@ -64,6 +77,9 @@ struct VideoModel {
   // [1, channels, frames, height, width] of a clip's latents; the same checks.
   std::array<std::int64_t, 5> latent_shape(const ClipSize& size) const;
 };
+
+// Throws Error(kFile) naming file, field and value when model.json is not what it should be.
+ModelDescription describe_model(const std::filesystem::path& folder);
 
 // Throws Error(kFile) naming file, field and value when model.json or a weight file is not what it
 // should be.

@@ -1,0 +1,41 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What a model folder holds, for people who choose: read from its headers, without its weights.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "twill/jobs/clip_settings.h"
+#include "twill/plan/plan.h"
+
+namespace twill::jobs {
+
+struct ModelFacts {
+  std::filesystem::path folder;
+  std::string name;  // of the folder
+  ModelShape shape;
+  ClipSettings defaults;            // every optional but dtype is filled in
+  std::vector<ClipSettings> sizes;  // width, height, frames that it was trained on; may be empty
+  std::vector<std::string> words;   // that a prompt may have
+  std::int64_t weight_bytes = 0;    // of its files
+  std::int64_t dim = 0;             // of the transformer
+  std::int64_t ffn_dim = 0;
+};
+
+// Throws Error(kFile) naming the file, and the field or tensor and the value where there is one.
+ModelFacts read_model_facts(const std::filesystem::path& folder);
+
+// Fills what `settings` leaves empty with the model's defaults, but dtype.
+ClipSettings with_defaults(const ClipSettings& settings, const ModelFacts& facts);
+
+// Of the weights, the text table and model.json: changes when one of them does.
+std::string model_fingerprint(const std::filesystem::path& folder);
+
+// As `generate` would refuse the prompt: an unknown word, too many words. Empty: it is fine.
+std::string prompt_problem(const ModelFacts& facts, const std::string& prompt);
+
+}  // namespace twill::jobs

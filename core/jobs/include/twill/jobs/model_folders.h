@@ -1,0 +1,36 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Which models a machine has: our own model folders and what ComfyUI knows.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace twill::jobs {
+
+// Folders of ComfyUI's extra_model_paths.yaml by kind ("diffusion_models", "vae", ...; ComfyUI's
+// older words "unet" and "clip" are given as "diffusion_models" and "text_encoders"). As ComfyUI
+// reads it: base_path may hold ~ and $VARIABLES, relative paths start at the file's folder, a value
+// may have several lines. Throws Error(kFile) naming the file and what is wrong.
+std::map<std::string, std::vector<std::filesystem::path>> read_extra_model_paths(
+    const std::filesystem::path& file);
+
+struct FoundModel {
+  std::string name;
+  std::filesystem::path path;  // a model folder; or a weight file that cannot be run
+  std::int64_t bytes = 0;      // of its weights
+  std::string obstacle;        // why the engine cannot run it; empty: it can
+};
+
+// Models in `folders` (each one itself or its folders, two deep) and in the places of the
+// extra_model_paths.yaml `lists`, by name. Folders that are not there are left out, as ComfyUI
+// does; a list that cannot be read is told in `problems`, if given.
+std::vector<FoundModel> find_models(const std::vector<std::filesystem::path>& folders,
+                                    const std::vector<std::filesystem::path>& lists,
+                                    std::vector<std::string>* problems = nullptr);
+
+}  // namespace twill::jobs

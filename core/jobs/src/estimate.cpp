@@ -1,0 +1,147 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/jobs/estimate.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "meter.h"
+#include "session.h"
+#include "timed_attention.h"
+#include "twill/plan/compile.h"
+#include "twill/plan/plan_io.h"
+
+namespace twill::jobs {
+namespace {
+
+// 5 x 16 x 16 tokens: a second of work on the demo model, and enough for attention to weigh.
+constexpr std::int32_t kSide = 256;
+constexpr std::int32_t kFrames = 17;
+
+// Highest resident memory of whole runs of the demo model at 5 to 81 frames of 128x128 and 256x256,
+// fp32 and bf16, fitted: what the program and its libraries take, and what decoding and writing a
+// pixel of a frame does (tests/jobs/test_estimate.cpp holds it within a third).
+constexpr double kProgramBytes = 180e6;
+constexpr double kBytesPerPixel = 66.0;
+// The residual stream and its copies in fp32, q, k, v and the attention's output, the wide layer.
+constexpr double kStreamCopies = 10.0;
+
+Plan all_dense(const ModelShape& shape) {
+  Plan plan{.name = "dense"};
+  plan.model = shape;
+  plan.patterns = {dense()};
+  Segment segment;
+  segment.heads = {std::vector<HeadPlan>(static_cast<std::size_t>(shape.heads_total()))};
+  plan.segments = {segment};
+  return plan;
+}
+
+struct ForwardTime {
+  double attention = 0.0;
+  double rest = 0.0;
+};
+
+ForwardTime time_forward(const Session& session, const EncodedPrompt& prompt,
+                         engine::SelfAttention& attention) {
+  session.warm_up(prompt, attention, 0.5);
+  TimedAttention timed(attention);
+  const Clock::time_point begin = Clock::now();
+  session.warm_up(prompt, timed, 0.5);
+  const double all = seconds_since(begin);
+  return {.attention = timed.seconds(), .rest = std::max(0.0, all - timed.seconds())};
+}
+
+double tokens_of(const ClipSettings& clip) {
+  return ((*clip.frames - 1) / 4 + 1) * (*clip.height / 16.0) * (*clip.width / 16.0);
+}
+
+}  // namespace
+
+ModelSpeed measure_speed(const ClipSettings& clip, const JobControl& control) {
+  ClipSettings small = clip;
+  small.width = kSide;
+  small.height = kSide;
+  small.frames = kFrames;
+  const Session session(small, control);
+  Meter meter(control, "measure this machine", 3);
+  const EncodedPrompt prompt = session.encode("");
+  const double tokens = tokens_of(session.clip());
+  engine::DenseAttention dense;
+  const ForwardTime by_dense = time_forward(session, prompt, dense);
+  meter.advance();
+  engine::PlanAttention kernel(std::make_shared<const Plan>(all_dense(session.model().shape())),
+                               session.layout(), session.clip().threads);
+  const ForwardTime by_kernel = time_forward(session, prompt, kernel);
+  meter.advance();
+  double vae_seconds = 0.0;
+  const std::array<std::int64_t, 5> shape = session.model().latent_shape(session.size());
+  session.decode(at::zeros(shape, at::kFloat), "measure the VAE", &vae_seconds);
+  meter.advance();
+  return {.seconds_per_token = std::min(by_dense.rest, by_kernel.rest) / tokens,
+          .dense_seconds_per_cell = by_dense.attention / (tokens * tokens),
+          .sparse_seconds_per_cell = by_kernel.attention / (tokens * tokens),
+          .vae_seconds_per_pixel = vae_seconds / (double{kFrames} * kSide * kSide),
+          .dtype = session.dtype(),
+          .device = session.device()};
+}
+
+ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
+                           const GenerateOptions& options, double density) {
+  const ClipSettings clip = with_defaults(options.clip, facts);
+  check_clip_settings(clip);
+  const double tokens = tokens_of(clip);
+  const double forwards = *clip.steps * (*clip.cfg != 1.0 ? 2.0 : 1.0);
+  const double pixels = double{1} * *clip.frames * *clip.height * *clip.width;
+  const bool sparse = !options.plan.empty();
+  const bool dense = !sparse || options.compare_dense;
+  const auto loop = [&](double seconds_per_cell, double share) {
+    return forwards * tokens * (speed.seconds_per_token + seconds_per_cell * share * tokens);
+  };
+  ClipEstimate estimate{.tokens = static_cast<std::int64_t>(tokens),
+                        .density = sparse ? density : 1.0};
+  estimate.dense_seconds = dense ? loop(speed.dense_seconds_per_cell, 1.0) : 0.0;
+  estimate.sparse_seconds = sparse ? loop(speed.sparse_seconds_per_cell, density) : 0.0;
+  const double clips = (dense ? 1.0 : 0.0) + (sparse ? 1.0 : 0.0);
+  estimate.vae_seconds = clips * pixels * speed.vae_seconds_per_pixel;
+  estimate.seconds = estimate.dense_seconds + estimate.sparse_seconds + estimate.vae_seconds;
+  const double bytes_a_number = speed.dtype == "float32" ? 4.0 : 2.0;
+  const double denoising = tokens * (4.0 * kStreamCopies * static_cast<double>(facts.dim) +
+                                     bytes_a_number * 2.0 * static_cast<double>(facts.ffn_dim));
+  const double weights = static_cast<double>(facts.weight_bytes) * bytes_a_number / 2.0;
+  const double kept = 3.0 * pixels * (2.0 * clips - 1.0);
+  estimate.memory_bytes = static_cast<std::int64_t>(kProgramBytes + weights + kept +
+                                                    std::max(denoising, kBytesPerPixel * pixels));
+  return estimate;
+}
+
+double plan_density(const ModelFacts& facts, const ClipSettings& settings,
+                    const std::filesystem::path& file) {
+  const ClipSettings clip = with_defaults(settings, facts);
+  check_clip_settings(clip);
+  const Plan plan = read_plan(file);
+  try {
+    check_plan_fits(plan, facts.shape);
+  } catch (const Error& error) {
+    throw Error(error.code(), concat(file.string(), ": ", error.what()));
+  }
+  const TokenLayout layout{
+      .frames = (*clip.frames - 1) / 4 + 1, .rows = *clip.height / 16, .cols = *clip.width / 16};
+  return run_density(CompiledPlan(plan, layout), plan,
+                     sampler_t(*clip.sampler, *clip.steps, *clip.shift));
+}
+
+std::optional<std::int64_t> free_memory_bytes() {
+  std::ifstream stream("/proc/meminfo");
+  for (std::string word; stream >> word;) {
+    std::int64_t kibibytes = 0;
+    if (word == "MemAvailable:" && stream >> kibibytes) {
+      return kibibytes * 1024;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace twill::jobs

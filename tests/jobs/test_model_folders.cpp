@@ -1,0 +1,115 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/jobs/model_folders.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "jobs/scratch_folder.h"
+#include "jobs/tiny_model.h"
+#include "twill/jobs/model_facts.h"
+#include "twill/plan/error.h"
+
+namespace twill::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+void write(const fs::path& file, const std::string& text) {
+  fs::create_directories(file.parent_path());
+  std::ofstream(file) << text;
+}
+
+TEST(ExtraModelPaths, is_read_as_comfyui_reads_it) {
+  const tests::ScratchFolder folder;
+  ::setenv("TWILL_TEST_MODELS", (folder / "elsewhere").c_str(), 1);
+  write(folder / "extra_model_paths.yaml",
+        "# a comment\n"
+        "comfyui:\n"
+        "    base_path: sub/\n"
+        "    is_default: true\n"
+        "    unet: |\n"
+        "        models/unet\n"
+        "        models/diffusion_models\n"
+        "    vae: models/vae\n"
+        "other:\n"
+        "    base_path: ${TWILL_TEST_MODELS}\n"
+        "    diffusion_models: wan\n"
+        "    clip: clip\n"
+        "absolute:\n"
+        "    vae: /models/vae\n"
+        "empty:\n");
+  const auto paths = read_extra_model_paths(folder / "extra_model_paths.yaml");
+  EXPECT_EQ(
+      paths.at("diffusion_models"),
+      (std::vector<fs::path>{folder / "sub/models/unet", folder / "sub/models/diffusion_models",
+                             folder / "elsewhere/wan"}));
+  EXPECT_EQ(paths.at("vae"), (std::vector<fs::path>{folder / "sub/models/vae", "/models/vae"}));
+  EXPECT_EQ(paths.at("text_encoders"), (std::vector<fs::path>{folder / "elsewhere/clip"}));
+  EXPECT_FALSE(paths.contains("is_default"));
+}
+
+TEST(ExtraModelPaths, damaged_lists_are_named_with_their_line) {
+  const tests::ScratchFolder folder;
+  write(folder / "a.yaml", "comfyui:\n  base_path: [\n");
+  try {
+    read_extra_model_paths(folder / "a.yaml");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_TRUE(std::string(error.what()).starts_with((folder / "a.yaml: line ").string()))
+        << error.what();
+  }
+  write(folder / "b.yaml", "- just\n- a list\n");
+  EXPECT_THROW(read_extra_model_paths(folder / "b.yaml"), Error);
+  EXPECT_THROW(read_extra_model_paths(folder / "none.yaml"), Error);
+}
+
+TEST(FindModels, runnable_ones_come_first_and_the_others_say_why) {
+  const tests::ScratchFolder folder;
+  tests::write_tiny_model(folder / "mine/tiny");
+  write(folder / "mine/broken/model.json", "{}");
+  tests::write_tiny_model(folder / "comfy/scratch");
+  fs::create_directories(folder / "comfy/models/diffusion_models");
+  fs::rename(folder / "comfy/scratch/dit.safetensors",
+             folder / "comfy/models/diffusion_models/wan_tiny.safetensors");
+  fs::copy_file(folder / "mine/tiny/vae.safetensors",
+                folder / "comfy/models/diffusion_models/not_a_transformer.safetensors");
+  write(folder / "paths.yaml",
+        "a:\n  base_path: comfy/models\n  diffusion_models: diffusion_models\n");
+  write(folder / "bad.yaml", "[");
+  std::vector<std::string> problems;
+  const std::vector<FoundModel> found =
+      find_models({folder / "mine", folder / "mine/tiny", folder / "missing"},
+                  {folder / "paths.yaml", folder / "bad.yaml"}, &problems);
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[0].name, "tiny");
+  EXPECT_EQ(found[0].obstacle, "");
+  EXPECT_GT(found[0].bytes, 0);
+  EXPECT_EQ(found[1].name, "broken");
+  EXPECT_NE(found[1].obstacle.find("field family is missing"), std::string::npos);
+  EXPECT_EQ(found[2].name, "wan_tiny");
+  EXPECT_TRUE(found[2].obstacle.starts_with("a Wan transformer of 2 x 2 heads without"));
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_NE(problems[0].find("bad.yaml"), std::string::npos);
+}
+
+TEST(ModelFacts, are_those_of_the_folder) {
+  const fs::path demo = fs::path(TWILL_PRESETS) / "demo";
+  const ModelFacts facts = read_model_facts(demo);
+  EXPECT_EQ(facts.name, "demo");
+  EXPECT_EQ(facts.shape.stacks.at(0).layers, 12);
+  EXPECT_EQ(facts.shape.stacks.at(0).heads, 4);
+  EXPECT_EQ(facts.dim, 256);
+  EXPECT_EQ(facts.defaults.frames, 49);
+  EXPECT_EQ(facts.sizes.size(), 9u);
+  EXPECT_EQ(with_defaults({.frames = 33}, facts).frames, 33);
+  EXPECT_EQ(with_defaults({.frames = 33}, facts).steps, 20);
+  EXPECT_EQ(prompt_problem(facts, "a red ball rolls left"), "");
+  EXPECT_NE(prompt_problem(facts, "a red zeppelin").find("zeppelin"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace twill::jobs
