@@ -144,6 +144,19 @@ TEST_F(Jobs, search_then_evaluate) {
   }
 }
 
+TEST_F(Jobs, a_search_shows_its_maps_while_it_runs_and_finds_the_same) {
+  std::vector<Picture> seen;
+  SearchOptions options = search_options(folder_ / "live.json");
+  options.live = [&](const Picture& picture) { seen.push_back(picture); };
+  search(options, {});
+  // Four steps of a clip for the maps alone, then three of each prompt.
+  ASSERT_EQ(seen.size(), 4u + 2 * 3);
+  EXPECT_EQ(seen.back().rgb.size(), std::size_t{3} * seen.back().width * seen.back().height);
+  EXPECT_NE(seen.front().rgb, seen.back().rgb);
+  search(search_options(folder_ / "quiet.json"), {});
+  EXPECT_EQ(bytes_of(folder_ / "live.json"), bytes_of(folder_ / "quiet.json"));
+}
+
 TEST_F(Jobs, probes_leave_a_weight_of_t_in_the_profile) {
   SearchOptions options = search_options(folder_ / "plan.json");
   options.prompts = {"a red ball"};

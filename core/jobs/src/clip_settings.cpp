@@ -46,6 +46,9 @@ void check_name(std::string_view setting, const std::optional<std::string>& valu
 
 }  // namespace
 
+std::span<const std::string_view> sampler_names() { return kSamplers; }
+std::span<const std::string_view> dtype_names() { return kDtypes; }
+
 void check_clip_settings(const ClipSettings& settings) {
   check_side("width", settings.width);
   check_side("height", settings.height);

@@ -117,20 +117,25 @@ ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
   return estimate;
 }
 
-double plan_density(const ModelFacts& facts, const ClipSettings& settings,
-                    const std::filesystem::path& file) {
+double plan_density(const ModelFacts& facts, const ClipSettings& settings, const Plan& plan) {
   const ClipSettings clip = with_defaults(settings, facts);
   check_clip_settings(clip);
-  const Plan plan = read_plan(file);
-  try {
-    check_plan_fits(plan, facts.shape);
-  } catch (const Error& error) {
-    throw Error(error.code(), concat(file.string(), ": ", error.what()));
-  }
+  check_plan_fits(plan, facts.shape);
   const TokenLayout layout{
       .frames = (*clip.frames - 1) / 4 + 1, .rows = *clip.height / 16, .cols = *clip.width / 16};
   return run_density(CompiledPlan(plan, layout), plan,
                      sampler_t(*clip.sampler, *clip.steps, *clip.shift));
+}
+
+double plan_density(const ModelFacts& facts, const ClipSettings& clip,
+                    const std::filesystem::path& file) {
+  try {
+    return plan_density(facts, clip, read_plan(file));
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    throw Error(error.code(),
+                text.starts_with(file.string()) ? text : concat(file.string(), ": ", text));
+  }
 }
 
 std::optional<std::int64_t> free_memory_bytes() {

@@ -34,6 +34,27 @@ std::vector<double> times_at(const std::vector<double>& step_t,
   return t;
 }
 
+// The maps so far as a picture, each row of a map scaled to its maximum as in a profile.
+void show_maps(const Session& session, const search::Profiler& profiler,
+               const SearchOptions& options) {
+  if (!options.live || options.map_size <= 0) {
+    return;
+  }
+  constexpr std::int32_t kCell = 52;  // pixels of a map, at least
+  Profile profile{.model = session.model().shape(), .map_size = options.map_size};
+  const std::vector<float> maps = profiler.mean_maps();
+  const auto width = static_cast<std::size_t>(options.map_size);
+  profile.maps.resize(maps.size());
+  for (std::size_t row = 0; row + width <= maps.size(); row += width) {
+    const float most = *std::max_element(maps.begin() + static_cast<std::ptrdiff_t>(row),
+                                         maps.begin() + static_cast<std::ptrdiff_t>(row + width));
+    for (std::size_t i = row; i < row + width; ++i) {
+      profile.maps[i] = most > 0.0f ? static_cast<std::uint8_t>(255.0f * maps[i] / most + 0.5f) : 0;
+    }
+  }
+  options.live(draw_heads(profile, nullptr, 0, 0, kCell));
+}
+
 // What one clip is to be profiled for.
 struct ClipTask {
   std::vector<double> t;  // of the clip's steps, all profiled
@@ -45,7 +66,7 @@ struct ClipTask {
 // Denoises with `inner` as far as units are missing.
 void profile_clip(const Session& session, engine::SelfAttention& inner, search::Profiler& profiler,
                   const ClipTask& task, const EncodedPrompt& encoded, KeptSeconds& seconds,
-                  ProfilingTimes& times) {
+                  ProfilingTimes& times, const SearchOptions& options) {
   const auto missing = [&](std::int64_t step) {
     return !profiler.done(static_cast<std::int32_t>(step), task.prompt);
   };
@@ -74,6 +95,7 @@ void profile_clip(const Session& session, engine::SelfAttention& inner, search::
       times.forwards += seconds_since(step_begin) - profile;
       attention.finish();
       seconds.add(seconds_since(begin));
+      show_maps(session, profiler, options);
       begin = Clock::now();
     }
   };
@@ -179,7 +201,7 @@ std::vector<Pattern> ProfileRun::candidates(const EncodedPrompt& prompt) {
     ProfilingTimes map_times;  // of a clip of its own
     profile_clip(session_, *session_.dense_by_kernel(), profiler,
                  {.t = t, .seed = options_.seed, .stage = "attention maps"}, prompt, seconds_,
-                 map_times);
+                 map_times, options_);
     offered.stripes =
         search::stripe_candidates(profiler.mean_maps(), session_.model().shape().heads_total(),
                                   options_.map_size, session_.layout());
@@ -227,7 +249,7 @@ Profile ProfileRun::profile(const std::vector<EncodedPrompt>& prompts,
                   .prompt = static_cast<std::int32_t>(i),
                   .seed = seeds[i],
                   .stage = concat("profile prompt ", i + 1, " of ", prompts.size())},
-                 prompts[i], seconds_, times_);
+                 prompts[i], seconds_, times_, options_);
   }
   return profiler.finish();
 }

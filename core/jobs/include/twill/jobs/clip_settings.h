@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,10 @@ struct ClipSettings {
   std::optional<std::string> dtype;    // "float32", "bfloat16", "float16"
   std::int32_t threads = 0;            // 0: as many as the process may use
 };
+
+// What `sampler` and `dtype` may be.
+std::span<const std::string_view> sampler_names();
+std::span<const std::string_view> dtype_names();
 
 // Throws Error(kUsage) naming the setting and its value.
 void check_clip_settings(const ClipSettings& settings);

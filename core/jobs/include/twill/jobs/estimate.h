@@ -44,7 +44,10 @@ struct ClipEstimate {
 ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
                            const GenerateOptions& options, double density);
 
-// Share of dense's cells over all forwards of such a run. Throws Error(kFile, kModel).
+// Share of dense's cells over all forwards of such a run. Throws Error(kModel) when the plan is for
+// another model.
+double plan_density(const ModelFacts& facts, const ClipSettings& clip, const Plan& plan);
+// The same of a file: Error(kFile) too.
 double plan_density(const ModelFacts& facts, const ClipSettings& clip,
                     const std::filesystem::path& plan);
 

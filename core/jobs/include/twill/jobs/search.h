@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "twill/jobs/clip_settings.h"
+#include "twill/jobs/heads_picture.h"
 #include "twill/jobs/job.h"
 #include "twill/search/policies.h"
 #include "twill/search/solver.h"
@@ -76,6 +78,9 @@ struct SearchOptions {
   bool sparse_trajectory = false;
   std::filesystem::path out;   // plan to write; the profile is inside
   std::filesystem::path work;  // what an interrupted search keeps; empty: beside `out`
+  // The heads' attention maps so far (see heads_picture.h), after every profiled step; from the
+  // job's thread; may be empty.
+  std::function<void(const Picture&)> live;
 };
 
 struct SearchResult {
