@@ -4,6 +4,7 @@
 #include "app/page_list.h"
 
 #include "app/settings_page.h"
+#include "generate/generate_page.h"
 #include "heads/heads_page.h"
 
 namespace twill::gui {
@@ -11,6 +12,7 @@ namespace twill::gui {
 std::vector<std::unique_ptr<Page>> make_pages(const Session& session) {
   std::vector<std::unique_ptr<Page>> pages;
   pages.push_back(std::make_unique<HeadsPage>(session));
+  pages.push_back(std::make_unique<GeneratePage>(session));
   pages.push_back(std::make_unique<SettingsPage>(session));
   return pages;
 }

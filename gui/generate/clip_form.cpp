@@ -1,0 +1,289 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "generate/clip_form.h"
+
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QRandomGenerator>
+#include <QRegularExpressionValidator>
+#include <QScopedValueRollback>
+#include <QSpinBox>
+
+#include "base/text.h"
+#include "twill/plan/error.h"
+
+namespace twill::gui {
+namespace {
+
+constexpr int kSideStep = 16;    // pixels of a token
+constexpr int kFramesStep = 4;   // frames of a token, after the first
+constexpr int kMostSide = 4096;  // as core/jobs checks
+
+QSpinBox* spin(QWidget* parent, const char* name, int least, int most, int step) {
+  auto* box = new QSpinBox(parent);
+  box->setObjectName(QString::fromLatin1(name));
+  box->setRange(least, most);
+  box->setSingleStep(step);
+  return box;
+}
+
+QDoubleSpinBox* real_spin(QWidget* parent, const char* name, double least, double most,
+                          double step) {
+  auto* box = new QDoubleSpinBox(parent);
+  box->setObjectName(QString::fromLatin1(name));
+  box->setRange(least, most);
+  box->setSingleStep(step);
+  box->setDecimals(2);
+  return box;
+}
+
+QWidget* row_of(QWidget* parent, const QList<QWidget*>& widgets) {
+  auto* row = new QWidget(parent);
+  auto* layout = new QHBoxLayout(row);
+  layout->setContentsMargins(0, 0, 0, 0);
+  for (QWidget* widget : widgets) {
+    layout->addWidget(widget);
+  }
+  return row;
+}
+
+}  // namespace
+
+ClipForm::ClipForm(QWidget* parent) : QWidget(parent) {
+  setObjectName(QStringLiteral("clip_form"));
+  auto* form = new QFormLayout(this);
+  form->setContentsMargins(0, 0, 0, 0);
+  form->setRowWrapPolicy(QFormLayout::WrapLongRows);
+  model_ = new QComboBox(this);
+  model_->setObjectName(QStringLiteral("model"));
+  model_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+  connect(model_, &QComboBox::currentIndexChanged, this, &ClipForm::take_model);
+  form->addRow(tr("&Model"), model_);
+  prompt_ = new QPlainTextEdit(this);
+  prompt_->setObjectName(QStringLiteral("prompt"));
+  prompt_->setTabChangesFocus(true);
+  prompt_->setMaximumHeight(4 * fontMetrics().height() + 12);
+  connect(prompt_, &QPlainTextEdit::textChanged, this, &ClipForm::changed);
+  form->addRow(tr("&Prompt"), prompt_);
+  add_numbers(*form);
+}
+
+void ClipForm::add_numbers(QFormLayout& form) {
+  size_ = new QComboBox(this);
+  size_->setObjectName(QStringLiteral("size"));
+  connect(size_, &QComboBox::activated, this, &ClipForm::take_size);
+  form.addRow(tr("&Size"), size_);
+  width_ = spin(this, "width", kSideStep, kMostSide, kSideStep);
+  height_ = spin(this, "height", kSideStep, kMostSide, kSideStep);
+  frames_ = spin(this, "frames", 1, 1001, kFramesStep);
+  form.addRow(tr("Width, height, frames"), row_of(this, {width_, height_, frames_}));
+  steps_ = spin(this, "steps", 1, 1000, 1);
+  sampler_ = new QComboBox(this);
+  sampler_->setObjectName(QStringLiteral("sampler"));
+  for (const std::string_view name : jobs::sampler_names()) {
+    sampler_->addItem(to_qt(name));
+  }
+  form.addRow(tr("S&teps, sampler"), row_of(this, {steps_, sampler_}));
+  seed_ = new QLineEdit(QStringLiteral("0"), this);
+  seed_->setObjectName(QStringLiteral("seed"));
+  seed_->setValidator(
+      new QRegularExpressionValidator(QRegularExpression(QStringLiteral("[0-9]{1,18}")), seed_));
+  auto* other = new QPushButton(tr("Another"), this);
+  other->setObjectName(QStringLiteral("other_seed"));
+  connect(other, &QPushButton::clicked, this,
+          [this] { set_seed(QRandomGenerator::global()->bounded(1'000'000'000)); });
+  form.addRow(tr("S&eed"), row_of(this, {seed_, other}));
+  shift_ = real_spin(this, "shift", 0.01, 100, 0.5);
+  cfg_ = real_spin(this, "cfg", 1, 100, 0.5);
+  form.addRow(tr("Shift, guidance"), row_of(this, {shift_, cfg_}));
+  negative_ = new QLineEdit(this);
+  negative_->setObjectName(QStringLiteral("negative_prompt"));
+  form.addRow(tr("Negative prompt"), negative_);
+  fps_ = real_spin(this, "fps", 1, 240, 1);
+  dtype_ = new QComboBox(this);
+  dtype_->setObjectName(QStringLiteral("dtype"));
+  dtype_->addItem(tr("as the machine does best"), QString());
+  for (const std::string_view name : jobs::dtype_names()) {
+    dtype_->addItem(to_qt(name), to_qt(name));
+  }
+  form.addRow(tr("Frames a second, numbers"), row_of(this, {fps_, dtype_}));
+
+  const auto tell = [this] {
+    if (!filling_) {
+      show_size_choice();
+      Q_EMIT changed();
+    }
+  };
+  for (QSpinBox* box : {width_, height_, frames_, steps_}) {
+    connect(box, &QSpinBox::valueChanged, this, tell);
+  }
+  for (QDoubleSpinBox* box : {shift_, cfg_, fps_}) {
+    connect(box, &QDoubleSpinBox::valueChanged, this, tell);
+  }
+  for (QComboBox* box : {sampler_, dtype_}) {
+    connect(box, &QComboBox::currentIndexChanged, this, tell);
+  }
+  for (QLineEdit* line : {seed_, negative_}) {
+    connect(line, &QLineEdit::textChanged, this, tell);
+  }
+}
+
+void ClipForm::set_models(const std::vector<jobs::FoundModel>& models) {
+  const int at = model_->currentIndex();
+  const auto chosen = at < 0 ? std::filesystem::path() : models_[static_cast<std::size_t>(at)].path;
+  {
+    const QScopedValueRollback filling(filling_, true);
+    model_->clear();
+    models_ = models;
+    for (const jobs::FoundModel& model : models) {
+      model_->addItem(model.obstacle.empty() ? to_qt(model.name)
+                                             : tr("%1 (cannot run)").arg(to_qt(model.name)));
+      model_->setItemData(model_->count() - 1,
+                          model.obstacle.empty()
+                              ? path_to_qt(model.path)
+                              : to_qt(model.path.string() + ": " + model.obstacle),
+                          Qt::ToolTipRole);
+    }
+  }
+  if (!choose_model(chosen)) {
+    take_model();
+  }
+}
+
+bool ClipForm::choose_model(const std::filesystem::path& path) {
+  for (std::size_t i = 0; i < models_.size(); ++i) {
+    if (models_[i].path == path) {
+      const bool same = facts_ && facts_->folder == path;
+      const QScopedValueRollback filling(filling_, same);
+      model_->setCurrentIndex(static_cast<int>(i));
+      if (!same) {
+        take_model();
+      }
+      return true;
+    }
+  }
+  return false;
+}
+
+void ClipForm::take_model() {
+  if (filling_) {
+    return;
+  }
+  const int at = model_->currentIndex();
+  facts_.reset();
+  model_problem_ = tr("No model was found.");
+  if (at >= 0) {
+    const jobs::FoundModel& model = models_[static_cast<std::size_t>(at)];
+    model_problem_ = to_qt(model.obstacle);
+    if (model.obstacle.empty()) {
+      try {
+        facts_ = jobs::read_model_facts(model.path);
+        take_defaults(facts_->defaults);
+      } catch (const Error& error) {
+        model_problem_ = to_qt(error.what());
+      }
+    }
+  }
+  Q_EMIT changed();
+}
+
+void ClipForm::take_defaults(const jobs::ClipSettings& defaults) {
+  const QScopedValueRollback filling(filling_, true);
+  size_->clear();
+  for (const jobs::ClipSettings& size : facts_->sizes) {
+    size_->addItem(QStringLiteral("%1 x %2, %3")
+                       .arg(*size.width)
+                       .arg(*size.height)
+                       .arg(tr("%1 frames").arg(*size.frames)));
+  }
+  size_->addItem(tr("Other"));
+  width_->setValue(*defaults.width);
+  height_->setValue(*defaults.height);
+  frames_->setValue(*defaults.frames);
+  steps_->setValue(*defaults.steps);
+  shift_->setValue(*defaults.shift);
+  cfg_->setValue(*defaults.cfg);
+  fps_->setValue(*defaults.fps);
+  sampler_->setCurrentText(to_qt(*defaults.sampler));
+  show_size_choice();
+}
+
+void ClipForm::take_size(int index) {
+  if (!facts_ || index < 0 || index >= static_cast<int>(facts_->sizes.size())) {
+    return;
+  }
+  const jobs::ClipSettings& size = facts_->sizes[static_cast<std::size_t>(index)];
+  {
+    const QScopedValueRollback filling(filling_, true);
+    width_->setValue(*size.width);
+    height_->setValue(*size.height);
+    frames_->setValue(*size.frames);
+  }
+  Q_EMIT changed();
+}
+
+void ClipForm::show_size_choice() {
+  int index = size_->count() - 1;
+  for (std::size_t i = 0; facts_ && i < facts_->sizes.size(); ++i) {
+    const jobs::ClipSettings& size = facts_->sizes[i];
+    if (*size.width == width_->value() && *size.height == height_->value() &&
+        *size.frames == frames_->value()) {
+      index = static_cast<int>(i);
+    }
+  }
+  size_->setCurrentIndex(index);
+}
+
+jobs::ClipSettings ClipForm::settings() const {
+  jobs::ClipSettings settings{.width = width_->value(),
+                              .height = height_->value(),
+                              .frames = frames_->value(),
+                              .fps = fps_->value(),
+                              .steps = steps_->value(),
+                              .shift = shift_->value(),
+                              .cfg = cfg_->value(),
+                              .negative_prompt = from_qt(negative_->text()),
+                              .sampler = from_qt(sampler_->currentText())};
+  if (facts_) {
+    settings.model = facts_->folder;
+  }
+  if (const QString dtype = dtype_->currentData().toString(); !dtype.isEmpty()) {
+    settings.dtype = from_qt(dtype);
+  }
+  return settings;
+}
+
+QString ClipForm::prompt() const { return prompt_->toPlainText().simplified(); }
+std::int64_t ClipForm::seed() const { return seed_->text().toLongLong(); }
+void ClipForm::set_prompt(const QString& prompt) { prompt_->setPlainText(prompt); }
+void ClipForm::set_seed(std::int64_t seed) { seed_->setText(QString::number(seed)); }
+
+void ClipForm::set_record(const jobs::ClipRecord& record) {
+  const jobs::ClipSettings& clip = record.clip;
+  {
+    const QScopedValueRollback filling(filling_, true);
+    width_->setValue(*clip.width);
+    height_->setValue(*clip.height);
+    frames_->setValue(*clip.frames);
+    steps_->setValue(*clip.steps);
+    shift_->setValue(*clip.shift);
+    cfg_->setValue(*clip.cfg);
+    fps_->setValue(*clip.fps);
+    sampler_->setCurrentText(to_qt(*clip.sampler));
+    dtype_->setCurrentIndex(std::max(0, dtype_->findData(to_qt(*clip.dtype))));
+    negative_->setText(to_qt(clip.negative_prompt));
+    set_seed(record.seed);
+    set_prompt(to_qt(record.prompt));
+  }
+  show_size_choice();
+  Q_EMIT changed();
+}
+
+}  // namespace twill::gui

@@ -1,0 +1,78 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What a clip is asked for with: model, prompt, size, steps and the like.
+#pragma once
+
+#include <QWidget>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "twill/jobs/clip_record.h"
+#include "twill/jobs/model_facts.h"
+#include "twill/jobs/model_folders.h"
+
+class QComboBox;
+class QDoubleSpinBox;
+class QFormLayout;
+class QLineEdit;
+class QPlainTextEdit;
+class QSpinBox;
+
+namespace twill::gui {
+
+class ClipForm : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit ClipForm(QWidget* parent = nullptr);
+
+  // Keeps the chosen one where it is still there.
+  void set_models(const std::vector<jobs::FoundModel>& models);
+  // Empty: no model that runs is chosen, and `model_problem` says why.
+  const std::optional<jobs::ModelFacts>& facts() const { return facts_; }
+  QString model_problem() const { return model_problem_; }
+  // False when there is no such model in the list.
+  bool choose_model(const std::filesystem::path& path);
+
+  // As the fields stand; every optional but dtype is filled in.
+  jobs::ClipSettings settings() const;
+  QString prompt() const;
+  std::int64_t seed() const;
+  void set_prompt(const QString& prompt);
+  void set_seed(std::int64_t seed);
+  // Fills the fields; the model stays.
+  void set_record(const jobs::ClipRecord& record);
+
+ Q_SIGNALS:
+  void changed();
+
+ private:
+  void add_numbers(QFormLayout& form);
+  void take_model();
+  void take_defaults(const jobs::ClipSettings& defaults);
+  void take_size(int index);
+  void show_size_choice();
+
+  QComboBox* model_ = nullptr;
+  QPlainTextEdit* prompt_ = nullptr;
+  QComboBox* size_ = nullptr;
+  QSpinBox* width_ = nullptr;
+  QSpinBox* height_ = nullptr;
+  QSpinBox* frames_ = nullptr;
+  QSpinBox* steps_ = nullptr;
+  QLineEdit* seed_ = nullptr;  // 64 bits: a spin box has 32
+  QComboBox* sampler_ = nullptr;
+  QDoubleSpinBox* shift_ = nullptr;
+  QDoubleSpinBox* cfg_ = nullptr;
+  QLineEdit* negative_ = nullptr;
+  QDoubleSpinBox* fps_ = nullptr;
+  QComboBox* dtype_ = nullptr;
+  std::vector<jobs::FoundModel> models_;
+  std::optional<jobs::ModelFacts> facts_;
+  QString model_problem_;
+  bool filling_ = false;  // fields change together; one `changed` follows
+};
+
+}  // namespace twill::gui

@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Page: make clips, dense and by a plan from one noise, and look at them side by side.
+#pragma once
+
+#include <memory>
+
+#include "base/page.h"
+#include "generate/clip_queue.h"
+#include "plan/session.h"
+#include "twill/jobs/clip_record.h"
+
+class QCheckBox;
+class QLabel;
+class QListView;
+class QProgressBar;
+class QPushButton;
+
+namespace twill::gui {
+
+class ClipFiles;
+class ClipForm;
+class CostTeller;
+class ModelList;
+class PlanChoice;
+class Player;
+struct Playable;
+
+class GeneratePage : public Page {
+  Q_OBJECT
+
+ public:
+  explicit GeneratePage(const Session& session);
+  ~GeneratePage() override;
+
+  QString id() const override { return QStringLiteral("generate"); }
+  QString title() const override { return tr("Generate"); }
+  QString icon_name() const override { return QStringLiteral("generate"); }
+  QKeySequence shortcut() const override { return {Qt::CTRL | Qt::Key_G}; }
+  QWidget* widget() override;
+  void save_state(QSettings& settings) const override;
+  void restore_state(QSettings& settings) override;
+  bool may_close() override;
+
+  // Shows a video and puts the settings inside it into the form.
+  void open_video(const QString& file);
+  void save_clip(int row, const QString& file);
+
+  ClipQueue& queue() { return *queue_; }
+  ModelList& models() { return *models_; }
+
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
+ private:
+  void build();
+  QWidget* make_request_side();
+  QWidget* make_queue_side();
+  void connect_queue();
+  void connect_files();
+  ClipRequest request() const;
+  QString request_problem() const;
+  void update_request();
+  void generate();
+  void show_row(int row);
+  void end_row(int row);
+  void update_buttons();
+  int chosen_row() const;
+  void take_video(const std::shared_ptr<const jobs::StoredClip>& clip, const QString& file);
+  void ask_where_to_save();
+  void ask_for_video();
+  void ask_for_models();
+  void tell(const QString& sentence);
+
+  Session session_;
+  std::unique_ptr<ClipQueue> queue_;
+  std::unique_ptr<ModelList> models_;
+  std::unique_ptr<CostTeller> costs_;
+  std::unique_ptr<ClipFiles> files_;
+  QWidget* widget_ = nullptr;
+  ClipForm* form_ = nullptr;
+  PlanChoice* plan_ = nullptr;
+  QCheckBox* compare_ = nullptr;
+  QLabel* cost_ = nullptr;
+  QLabel* message_ = nullptr;
+  QPushButton* generate_ = nullptr;
+  QPushButton* cancel_ = nullptr;
+  QPushButton* remove_ = nullptr;
+  QPushButton* save_ = nullptr;
+  QProgressBar* progress_ = nullptr;
+  QListView* list_ = nullptr;
+  Player* player_ = nullptr;
+};
+
+}  // namespace twill::gui

@@ -1,0 +1,286 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <sys/resource.h>
+
+#include <QAbstractItemModelTester>
+#include <QApplication>
+#include <QComboBox>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListView>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSettings>
+#include <QSignalSpy>
+#include <QSpinBox>
+#include <QTest>
+#include <csignal>
+
+#include "base/theme.h"
+#include "generate/clip_queue.h"
+#include "generate/generate_page.h"
+#include "generate/model_list.h"
+#include "gui/studio_model.h"
+#include "plan/plan_document.h"
+#include "player/player.h"
+
+namespace twill::gui {
+
+namespace {
+
+constexpr int kPatienceMs = 60000;
+
+}  // namespace
+
+class TestGeneratePage : public QObject {
+  Q_OBJECT
+
+  // The page by itself, with the tiny model chosen.
+  struct Stage {
+    explicit Stage(const tests::StudioModel& model, bool with_plan = true)
+        : settings(model.path("studio.ini"), QSettings::IniFormat) {
+      settings.clear();
+      if (with_plan) {
+        document.open(model.path("plan.json"));
+      }
+      page = std::make_unique<GeneratePage>(session);
+      widget.reset(page->widget());
+      widget->resize(1200, 700);
+      widget->show();
+      QObject::connect(&page->queue(), &ClipQueue::ended, page.get(),
+                       [this](int row) { ends.append(row); });
+    }
+    bool ready() {
+      return QTest::qWaitFor([this] { return generate()->isEnabled(); }, kPatienceMs);
+    }
+    template <typename Widget>
+    Widget* child(const char* name) {
+      return widget->findChild<Widget*>(QString::fromLatin1(name));
+    }
+    QPushButton* generate() { return child<QPushButton>("generate"); }
+    void click(const char* name) { QTest::mouseClick(child<QPushButton>(name), Qt::LeftButton); }
+    QString message() { return child<QLabel>("message")->text(); }
+    bool wait_for_ends(int count) {
+      return QTest::qWaitFor([this, count] { return ends.size() >= count; }, kPatienceMs);
+    }
+
+    QSettings settings;
+    Theme theme{*qApp};
+    PlanDocument document;
+    Session session{.theme = theme, .document = document, .settings = settings};
+    std::unique_ptr<GeneratePage> page;
+    std::unique_ptr<QWidget> widget;
+    QList<int> ends;
+  };
+
+ private Q_SLOTS:
+  void one_click_makes_a_pair() {
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    QCOMPARE(stage.generate()->text(), QStringLiteral("&Generate dense and sparse"));
+    QCOMPARE(stage.child<QPlainTextEdit>("prompt")->toPlainText(), QStringLiteral("a red ball"));
+    QSignalSpy previews(&stage.page->queue(), &ClipQueue::previewed);
+    stage.click("generate");
+    QVERIFY(stage.wait_for_ends(1));
+    QCOMPARE(stage.page->queue().state(0), RequestState::kFinished);
+    const auto clip = stage.page->queue().clip(0);
+    QVERIFY(clip->frames && clip->dense_frames && clip->quality);
+    QCOMPARE(previews.count(), 2 * 4);  // steps of both clips
+    QVERIFY(stage.child<QComboBox>("view_mode")->isVisible());
+    QVERIFY(stage.child<QLabel>("player_summary")->text().contains(QStringLiteral("PSNR")));
+    QVERIFY(stage.child<Player>("player")->playing());
+  }
+
+  void without_a_plan_the_clip_is_dense() {
+    Stage stage(model_, false);
+    QVERIFY(stage.ready());
+    QCOMPARE(stage.generate()->text(), QStringLiteral("&Generate"));
+    stage.click("generate");
+    QVERIFY(stage.wait_for_ends(1));
+    QVERIFY(stage.page->queue().clip(0)->record.plan.empty());
+    QVERIFY(!stage.page->queue().clip(0)->dense_frames);
+  }
+
+  void time_and_memory_are_said_before() {
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    auto* cost = stage.child<QLabel>("cost");
+    QTRY_VERIFY_WITH_TIMEOUT(cost->text().startsWith(QStringLiteral("576 tokens, density 0.")),
+                             kPatienceMs);
+    QVERIFY(cost->text().contains(QStringLiteral("GB of memory")));
+    stage.child<QSpinBox>("frames")->setValue(17);
+    QTRY_VERIFY_WITH_TIMEOUT(cost->text().startsWith(QStringLiteral("320 tokens")), kPatienceMs);
+  }
+
+  void mistakes_are_told_before_anything_is_made() {
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    auto* cost = stage.child<QLabel>("cost");
+    stage.child<QPlainTextEdit>("prompt")->setPlainText(QStringLiteral("a red zeppelin"));
+    QVERIFY(!stage.generate()->isEnabled());
+    QVERIFY(cost->text().contains(QStringLiteral("zeppelin")));
+    stage.child<QPlainTextEdit>("prompt")->setPlainText(QStringLiteral("a red ball"));
+    QVERIFY(stage.generate()->isEnabled());
+    stage.child<QSpinBox>("width")->setValue(130);
+    QVERIFY(!stage.generate()->isEnabled());
+    QCOMPARE(cost->text(), QStringLiteral("width 130 is not a multiple of 16 in 16..4096"));
+  }
+
+  void clips_wait_their_turn_and_each_ends_once() {
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    QAbstractItemModelTester tester(&stage.page->queue(),
+                                    QAbstractItemModelTester::FailureReportingMode::QtTest);
+    stage.child<QSpinBox>("frames")->setValue(9);
+    for (int i = 0; i < 3; ++i) {
+      stage.child<QLineEdit>("seed")->setText(QString::number(i));
+      stage.click("generate");
+    }
+    ClipQueue& queue = stage.page->queue();
+    QCOMPARE(queue.state(0), RequestState::kRunning);
+    QCOMPARE(queue.state(1), RequestState::kQueued);
+    auto* list = stage.child<QListView>("queue");
+    list->setCurrentIndex(queue.index(1));
+    stage.click("cancel");
+    QCOMPARE(queue.state(1), RequestState::kCancelled);
+    QCOMPARE(queue.state(0), RequestState::kRunning);
+    QVERIFY(stage.wait_for_ends(3));
+    QTest::qWait(50);
+    QCOMPARE(stage.ends, (QList<int>{1, 0, 2}));
+    QCOMPARE(queue.state(0), RequestState::kFinished);
+    QCOMPARE(queue.state(2), RequestState::kFinished);
+    QCOMPARE(queue.clip(2)->seed, 2);
+    list->setCurrentIndex(queue.index(1));
+    stage.click("remove");
+    QCOMPARE(queue.rowCount(), 2);
+  }
+
+  void cancel_of_the_running_clip_is_no_failure() {
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    QSignalSpy previews(&stage.page->queue(), &ClipQueue::previewed);
+    stage.click("generate");
+    QTRY_VERIFY_WITH_TIMEOUT(previews.count() > 0, kPatienceMs);
+    stage.click("cancel");
+    QVERIFY(stage.wait_for_ends(1));
+    QCOMPARE(stage.page->queue().state(0), RequestState::kCancelled);
+    QVERIFY(!stage.page->queue().clip(0));
+    QCOMPARE(stage.message(), QString());
+  }
+
+  void failures_say_what_is_wrong_data() {
+    QTest::addColumn<QString>("plan");
+    QTest::addColumn<QString>("part");
+    QTest::newRow("damaged plan") << "damaged.json"
+                                  << "damaged.json";
+    QTest::newRow("plan for another model") << "other.json"
+                                            << "other.json: ";
+    QTest::newRow("missing plan") << "nowhere.json"
+                                  << "nowhere.json";
+  }
+  void failures_say_what_is_wrong() {
+    QFETCH(QString, plan);
+    QFETCH(QString, part);
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    ClipRequest request;
+    request.options.clip = {.model = model_.folder / "demo", .frames = 9};
+    request.options.prompts = {"a red ball"};
+    request.options.plan = model_.folder / plan.toStdString();
+    stage.page->queue().add(request);
+    QVERIFY(stage.wait_for_ends(1));
+    QCOMPARE(stage.page->queue().state(0), RequestState::kFailed);
+    QVERIFY2(stage.message().contains(part), qPrintable(stage.message()));
+  }
+
+  void missing_weights_are_named() {
+    const tests::StudioModel broken;
+    std::filesystem::remove(broken.folder / "demo/vae.safetensors");
+    Stage stage(broken);
+    auto* cost = stage.child<QLabel>("cost");
+    QTRY_VERIFY_WITH_TIMEOUT(cost->text().contains(QStringLiteral("vae.safetensors")), kPatienceMs);
+    QVERIFY(!stage.generate()->isEnabled());
+    qputenv("TWILL_PRESETS", model_.folder.path().c_str());
+  }
+
+  void a_saved_video_gives_its_settings_back() {
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    stage.child<QSpinBox>("frames")->setValue(9);
+    stage.child<QSpinBox>("steps")->setValue(3);
+    stage.child<QLineEdit>("seed")->setText(QStringLiteral("123456789012"));
+    stage.click("generate");
+    QVERIFY(stage.wait_for_ends(1));
+    for (const char* ending : {"webm", "mp4"}) {
+      const QString file = model_.path("saved.") + QLatin1String(ending);
+      stage.page->save_clip(0, file);
+      QTRY_VERIFY_WITH_TIMEOUT(stage.message().startsWith(QStringLiteral("Saved")), kPatienceMs);
+      QVERIFY(QFileInfo::exists(file));
+      QVERIFY(QFileInfo::exists(model_.path("saved-dense.") + QLatin1String(ending)));
+      stage.child<QSpinBox>("frames")->setValue(33);
+      stage.child<QSpinBox>("steps")->setValue(9);
+      stage.child<QLineEdit>("seed")->setText(QStringLiteral("1"));
+      stage.page->open_video(file);
+      QTRY_VERIFY_WITH_TIMEOUT(stage.message().startsWith(QStringLiteral("Settings taken")),
+                               kPatienceMs);
+      QCOMPARE(stage.child<QSpinBox>("frames")->value(), 9);
+      QCOMPARE(stage.child<QSpinBox>("steps")->value(), 3);
+      QCOMPARE(stage.child<QLineEdit>("seed")->text(), QStringLiteral("123456789012"));
+      QVERIFY(stage.child<QComboBox>("plan_choice")
+                  ->currentData()
+                  .toString()
+                  .endsWith(QStringLiteral("plan.json")));
+    }
+    stage.page->open_video(model_.path("plan.json"));
+    QTRY_VERIFY_WITH_TIMEOUT(stage.message().contains(QStringLiteral("plan.json: cannot be read")),
+                             kPatienceMs);
+  }
+
+  void a_full_disk_is_told_and_leaves_nothing() {
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    stage.child<QSpinBox>("frames")->setValue(9);
+    stage.click("generate");
+    QVERIFY(stage.wait_for_ends(1));
+    // Files of this process may hold 2000 bytes from here on, as if the disk had no more.
+    rlimit before{};
+    getrlimit(RLIMIT_FSIZE, &before);
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit little{.rlim_cur = 2000, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &little);
+    const QDir folder(model_.path("."));
+    const QStringList files = folder.entryList(QDir::Files);
+    stage.page->save_clip(0, model_.path("full.mp4"));
+    const bool told = QTest::qWaitFor(
+        [&] { return stage.message().contains(QStringLiteral("cannot be written")); }, kPatienceMs);
+    setrlimit(RLIMIT_FSIZE, &before);
+    std::signal(SIGXFSZ, handler);
+    QVERIFY2(told, qPrintable(stage.message()));
+    QCOMPARE(folder.entryList(QDir::Files), files);
+    QVERIFY(stage.page->queue().clip(0));  // still there to be saved elsewhere
+  }
+
+  void more_model_folders_are_found_and_kept() {
+    const tests::StudioModel more;
+    qputenv("TWILL_PRESETS", model_.folder.path().c_str());
+    std::ofstream(more.folder / "paths.yaml")
+        << "comfy:\n  base_path: .\n  diffusion_models: demo\n";
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    stage.page->models().set_places({more.path("demo")}, {more.path("paths.yaml")});
+    auto* models = stage.child<QComboBox>("model");
+    QTRY_COMPARE_WITH_TIMEOUT(models->count(), 2, kPatienceMs);
+    QSettings again(model_.path("studio.ini"), QSettings::IniFormat);
+    stage.settings.sync();
+    QCOMPARE(ModelList(again).folders(), QStringList{more.path("demo")});
+  }
+
+ private:
+  tests::StudioModel model_;
+};
+
+}  // namespace twill::gui
+
+QTEST_MAIN(twill::gui::TestGeneratePage)
+#include "test_generate_page.moc"
