@@ -6,6 +6,7 @@
 #include "app/settings_page.h"
 #include "generate/generate_page.h"
 #include "heads/heads_page.h"
+#include "search/search_page.h"
 
 namespace twill::gui {
 
@@ -13,6 +14,7 @@ std::vector<std::unique_ptr<Page>> make_pages(const Session& session) {
   std::vector<std::unique_ptr<Page>> pages;
   pages.push_back(std::make_unique<HeadsPage>(session));
   pages.push_back(std::make_unique<GeneratePage>(session));
+  pages.push_back(std::make_unique<SearchPage>(session));
   pages.push_back(std::make_unique<SettingsPage>(session));
   return pages;
 }

@@ -1,0 +1,128 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <QApplication>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QSettings>
+#include <QSpinBox>
+#include <QTest>
+
+#include "base/theme.h"
+#include "gui/studio_model.h"
+#include "plan/plan_document.h"
+#include "player/picture_view.h"
+#include "search/search_page.h"
+
+namespace twill::gui {
+
+namespace {
+
+constexpr int kPatienceMs = 100000;
+
+}  // namespace
+
+class TestSearchPage : public QObject {
+  Q_OBJECT
+
+  struct Stage {
+    Stage(const tests::StudioModel& model, const char* out)
+        : settings(model.path("studio.ini"), QSettings::IniFormat) {
+      settings.clear();
+      page = std::make_unique<SearchPage>(session);
+      widget.reset(page->widget());
+      widget->show();
+      child<QLineEdit>("search_out")->setText(model.path(out));
+      child<QSpinBox>("points")->setValue(2);
+    }
+    template <typename Widget>
+    Widget* child(const char* name) {
+      return widget->findChild<Widget*>(QString::fromLatin1(name));
+    }
+    QPushButton* start() { return child<QPushButton>("search_start"); }
+    QString message() { return child<QLabel>("search_message")->text(); }
+    bool ready() {
+      return QTest::qWaitFor([this] { return start()->isEnabled(); }, kPatienceMs);
+    }
+    bool ended() {
+      return QTest::qWaitFor([this] { return page->last_end().has_value(); }, kPatienceMs);
+    }
+
+    QSettings settings;
+    Theme theme{*qApp};
+    PlanDocument document;
+    Session session{.theme = theme, .document = document, .settings = settings};
+    std::unique_ptr<SearchPage> page;
+    std::unique_ptr<QWidget> widget;
+  };
+
+ private Q_SLOTS:
+  void a_search_shows_its_heads_and_opens_its_plan() {
+    Stage stage(model_, "found.json");
+    QVERIFY(stage.ready());
+    QCOMPARE(stage.child<QPlainTextEdit>("search_prompts")->toPlainText(),
+             QStringLiteral("a red ball\na blue ball rolls"));
+    QTest::mouseClick(stage.start(), Qt::LeftButton);
+    QVERIFY(!stage.start()->isEnabled());
+    QVERIFY(stage.ended());
+    QCOMPARE(*stage.page->last_end(), jobs::OutcomeKind::kFinished);
+    QVERIFY(stage.message().contains(QStringLiteral("density 0.")));
+    QCOMPARE(stage.document.file(), model_.path("found.json"));
+    QVERIFY(stage.document.plan()->profile != nullptr);
+    QVERIFY(!stage.child<PictureView>("picture_view")->picture().isNull());
+  }
+
+  void a_stopped_search_goes_on_and_finds_the_same() {
+    Stage stage(model_, "stopped.json");
+    QVERIFY(stage.ready());
+    QTest::mouseClick(stage.start(), Qt::LeftButton);
+    auto* heads = stage.child<PictureView>("picture_view");
+    QTRY_VERIFY_WITH_TIMEOUT(!heads->picture().isNull(), kPatienceMs);
+    QTest::mouseClick(stage.child<QPushButton>("search_stop"), Qt::LeftButton);
+    QVERIFY(stage.ended());
+    QCOMPARE(*stage.page->last_end(), jobs::OutcomeKind::kCancelled);
+    QVERIFY(!QFileInfo::exists(model_.path("stopped.json")));
+    QCOMPARE(stage.start()->text(), QStringLiteral("&Go on"));
+    QTest::mouseClick(stage.start(), Qt::LeftButton);
+    QVERIFY(stage.ended());
+    QCOMPARE(*stage.page->last_end(), jobs::OutcomeKind::kFinished);
+    QFile stopped(model_.path("stopped.json"));
+    QFile whole(model_.path("found.json"));
+    QVERIFY(stopped.open(QIODevice::ReadOnly) && whole.open(QIODevice::ReadOnly));
+    QCOMPARE(stopped.readAll(), whole.readAll());
+  }
+
+  void a_folder_that_cannot_be_written_is_a_failure_with_its_reason() {
+    Stage stage(model_, "plan.json/inside.json");
+    QVERIFY(stage.ready());
+    QTest::mouseClick(stage.start(), Qt::LeftButton);
+    QVERIFY(stage.ended());
+    QCOMPARE(*stage.page->last_end(), jobs::OutcomeKind::kFailed);
+    QVERIFY2(stage.message().contains(QStringLiteral("inside.json")), qPrintable(stage.message()));
+  }
+
+  void unsaved_edits_of_the_open_plan_stay() {
+    Stage stage(model_, "beside.json");
+    stage.document.open(model_.path("plan.json"));
+    Plan edited = *stage.document.plan();
+    edited.name = "edited";
+    stage.document.edit(QStringLiteral("rename"), edited);
+    QVERIFY(stage.ready());
+    QTest::mouseClick(stage.start(), Qt::LeftButton);
+    QVERIFY(stage.ended());
+    QCOMPARE(*stage.page->last_end(), jobs::OutcomeKind::kFinished);
+    QCOMPARE(QString::fromStdString(stage.document.plan()->name), QStringLiteral("edited"));
+    QVERIFY(QFileInfo::exists(model_.path("beside.json")));
+  }
+
+ private:
+  tests::StudioModel model_;
+};
+
+}  // namespace twill::gui
+
+QTEST_MAIN(twill::gui::TestSearchPage)
+#include "test_search_page.moc"
