@@ -1,0 +1,92 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Page: run workflows of a ComfyUI with the plan that is open, and see what it makes.
+#pragma once
+
+#include <QTemporaryDir>
+#include <memory>
+#include <vector>
+
+#include "base/job_thread.h"
+#include "base/page.h"
+#include "comfy/comfy_client.h"
+#include "plan/session.h"
+#include "player/clip_view.h"
+
+class QComboBox;
+class QLabel;
+class QLineEdit;
+class QProgressBar;
+class QPushButton;
+class QStackedWidget;
+
+namespace twill::gui {
+
+class PictureView;
+class Player;
+
+class ComfyPage : public Page {
+  Q_OBJECT
+
+ public:
+  explicit ComfyPage(const Session& session);
+  ~ComfyPage() override;
+
+  QString id() const override { return QStringLiteral("comfy"); }
+  QString title() const override { return tr("ComfyUI"); }
+  QString icon_name() const override { return QStringLiteral("comfy"); }
+  QKeySequence shortcut() const override { return {Qt::CTRL | Qt::Key_U}; }
+  QWidget* widget() override { return widget_; }
+  void save_state(QSettings& settings) const override;
+  void restore_state(QSettings& settings) override;
+
+  ComfyClient& client() { return client_; }
+  // Adds a workflow file and chooses it.
+  void choose_workflow(const QString& file);
+
+ private:
+  void build();
+  QWidget* make_form();
+  QWidget* make_view();
+  void connect_client();
+  void connect_jobs();
+  void update_buttons();
+  void refresh_plans();
+  void run();
+  // Puts the open plan where ComfyUI finds it, then goes on with `queue_workflow`.
+  void install_plan();
+  void queue_workflow();
+  void take_files(const QList<ComfyFile>& files);
+  void fetch_next();
+  void show_result();
+  void tell(const QString& sentence);
+  void fail(const QString& sentence);
+
+  Session session_;
+  ComfyClient client_;
+  QWidget* widget_ = nullptr;
+  QLineEdit* address_ = nullptr;
+  QPushButton* connect_ = nullptr;
+  QComboBox* workflow_ = nullptr;
+  QComboBox* plan_ = nullptr;
+  QPushButton* run_ = nullptr;
+  QPushButton* cancel_ = nullptr;
+  QLabel* state_ = nullptr;
+  QLabel* message_ = nullptr;
+  QProgressBar* progress_ = nullptr;
+  QStackedWidget* shown_ = nullptr;
+  PictureView* picture_ = nullptr;
+  Player* player_ = nullptr;
+  QList<ComfyFile> waiting_;  // files of the last run that are not here yet
+  QTemporaryDir files_;
+  std::shared_ptr<std::vector<ClipPtr>> clips_;
+  QString installed_;  // name of the open plan in ComfyUI, while it is being added
+  JobThread writer_;
+  JobThread reader_;
+};
+
+// Folder of the example workflows that come with the node pack; empty when they are not there.
+QString find_example_workflows();
+
+}  // namespace twill::gui
