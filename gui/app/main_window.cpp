@@ -6,21 +6,59 @@
 #include <QAction>
 #include <QActionGroup>
 #include <QCloseEvent>
+#include <QDir>
+#include <QFile>
 #include <QFileDialog>
 #include <QFileInfo>
+#include <QFrame>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLocale>
 #include <QMenuBar>
 #include <QMessageBox>
+#include <QPushButton>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QToolBar>
+#include <QVBoxLayout>
 #include <utility>
 
+#include "app/export.h"
 #include "base/text.h"
 #include "base/theme.h"
 #include "plan/plan_document.h"
+#include "plan/recovery.h"
+#include "twill/jobs/clip_settings.h"
 #include "twill/plan/error.h"
 
 namespace twill::gui {
+namespace {
+
+constexpr int kMostRecent = 10;
+constexpr qint64 kPlanMark = 64;  // bytes within which a plan's file names its schema
+
+// Plans that came with the program: <presets>/<family>/<name>.json.
+QStringList preset_plans() {
+  QStringList found;
+  try {
+    const QDir presets(path_to_qt(jobs::find_demo_model().parent_path()));
+    for (const QString& family : presets.entryList(QDir::Dirs | QDir::NoDotAndDotDot)) {
+      const QDir folder(presets.filePath(family));
+      for (const QString& name : folder.entryList({QStringLiteral("*.json")}, QDir::Files)) {
+        QFile file(folder.filePath(name));
+        // Other data stand there too.
+        if (file.open(QIODevice::ReadOnly) && file.read(kPlanMark).contains("\"schema_version\"")) {
+          found.append(file.fileName());
+        }
+      }
+    }
+  } catch (const Error&) {
+    // Without the demo's folder there are no presets either.
+  }
+  return found;
+}
+
+}  // namespace
 
 MainWindow::MainWindow(const Session& session, std::vector<std::unique_ptr<Page>> pages)
     : session_(session), pages_(std::move(pages)) {
@@ -48,8 +86,13 @@ MainWindow::MainWindow(const Session& session, std::vector<std::unique_ptr<Page>
 MainWindow::~MainWindow() { delete takeCentralWidget(); }
 
 void MainWindow::add_pages() {
-  stack_ = new QStackedWidget(this);
-  setCentralWidget(stack_);
+  auto* middle = new QWidget(this);
+  auto* column = new QVBoxLayout(middle);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(0);
+  stack_ = new QStackedWidget(middle);
+  column->addWidget(stack_);
+  setCentralWidget(middle);
   bar_ = new QToolBar(tr("Pages"), this);
   bar_->setObjectName(QStringLiteral("page_bar"));
   bar_->setMovable(false);
@@ -81,10 +124,19 @@ void MainWindow::add_menus() {
       open_plan(name);
     }
   });
+  recent_ = file->addMenu(tr("Open &recent"));
+  recent_->setObjectName(QStringLiteral("recent"));
+  connect(recent_, &QMenu::aboutToShow, this, &MainWindow::fill_recent);
+  presets_ = file->addMenu(tr("Open &preset"));
+  presets_->setObjectName(QStringLiteral("presets"));
+  connect(presets_, &QMenu::aboutToShow, this, &MainWindow::fill_presets);
   file->addAction(tr("&Save"), QKeySequence::Save, this, [this] { save(); });
-  file->addAction(tr("Save &as..."), QKeySequence::SaveAs, this, [this] { save_as(); });
+  file->addAction(tr("Save &as..."), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_S), this,
+                  [this] { save_as(); });
+  file->addAction(tr("&Export heads..."), QKeySequence(Qt::CTRL | Qt::Key_E), this,
+                  &MainWindow::export_plan);
   file->addSeparator();
-  file->addAction(tr("&Quit"), QKeySequence::Quit, this, &QWidget::close);
+  file->addAction(tr("&Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q), this, &QWidget::close);
   QMenu* edit = menuBar()->addMenu(tr("&Edit"));
   QAction* undo = session_.document.undo_stack().createUndoAction(this, tr("Undo"));
   undo->setShortcut(QKeySequence::Undo);
@@ -132,9 +184,21 @@ bool MainWindow::open_plan(const QString& file) {
   }
   try {
     session_.document.open(file);
+    remember_file();
     return true;
   } catch (const Error& error) {
     QMessageBox::warning(this, tr("Open plan"), to_qt(error.what()));
+    return false;
+  }
+}
+
+bool MainWindow::save_to(const QString& file) {
+  try {
+    session_.document.save_as(file);
+    remember_file();
+    return true;
+  } catch (const Error& error) {
+    QMessageBox::warning(this, tr("Save plan"), to_qt(error.what()));
     return false;
   }
 }
@@ -143,16 +207,7 @@ bool MainWindow::save() {
   if (!session_.document.plan()) {
     return false;
   }
-  if (session_.document.file().isEmpty()) {
-    return save_as();
-  }
-  try {
-    session_.document.save_as(session_.document.file());
-    return true;
-  } catch (const Error& error) {
-    QMessageBox::warning(this, tr("Save plan"), to_qt(error.what()));
-    return false;
-  }
+  return session_.document.file().isEmpty() ? save_as() : save_to(session_.document.file());
 }
 
 bool MainWindow::save_as() {
@@ -161,16 +216,104 @@ bool MainWindow::save_as() {
   }
   const QString name = QFileDialog::getSaveFileName(this, tr("Save plan"), session_.document.file(),
                                                     tr("Plans (*.json)"));
+  return !name.isEmpty() && save_to(name);
+}
+
+void MainWindow::export_plan() {
+  if (!session_.document.plan()) {
+    return;
+  }
+  const QString name = QFileDialog::getSaveFileName(
+      this, tr("Export heads"), {}, tr("Pictures, tables and pages (*.png *.svg *.csv *.html)"));
   if (name.isEmpty()) {
-    return false;
+    return;
   }
   try {
-    session_.document.save_as(name);
-    return true;
+    export_heads(*session_.document.plan(), name, session_.theme);
   } catch (const Error& error) {
-    QMessageBox::warning(this, tr("Save plan"), to_qt(error.what()));
-    return false;
+    QMessageBox::warning(this, tr("Export heads"), to_qt(error.what()));
   }
+}
+
+QStringList MainWindow::recent_files() const {
+  return session_.settings.value(QStringLiteral("recent")).toStringList();
+}
+
+void MainWindow::remember_file() {
+  QStringList files = recent_files();
+  const QString file = QFileInfo(session_.document.file()).absoluteFilePath();
+  files.removeAll(file);
+  files.prepend(file);
+  session_.settings.setValue(QStringLiteral("recent"), files.mid(0, kMostRecent));
+}
+
+void MainWindow::fill_recent() {
+  recent_->clear();
+  for (const QString& file : recent_files()) {
+    recent_->addAction(file, this, [this, file] { open_plan(file); });
+  }
+  recent_->setEnabled(true);
+  if (recent_->isEmpty()) {
+    recent_->addAction(tr("None yet"))->setEnabled(false);
+  }
+}
+
+void MainWindow::fill_presets() {
+  presets_->clear();
+  for (const QString& file : preset_plans()) {
+    const QFileInfo info(file);
+    presets_->addAction(
+        QStringLiteral("%1 / %2").arg(info.dir().dirName(), info.completeBaseName()), this,
+        [this, file] { open_plan(file); });
+  }
+  if (presets_->isEmpty()) {
+    presets_->addAction(tr("None found"))->setEnabled(false);
+  }
+}
+
+void MainWindow::offer_left_edits(Recovery& recovery) {
+  const std::vector<LeftEdits> left = recovery.left();
+  if (left.empty()) {
+    return;
+  }
+  const LeftEdits edits = left.front();
+  auto* bar = new QFrame(centralWidget());
+  bar->setObjectName(QStringLiteral("left_edits"));
+  bar->setFrameShape(QFrame::StyledPanel);
+  auto* row = new QHBoxLayout(bar);
+  const QString name =
+      edits.plan_file.isEmpty() ? tr("a new plan") : QFileInfo(edits.plan_file).fileName();
+  row->addWidget(new QLabel(tr("Unsaved edits of %1 were left behind (%2).")
+                                .arg(name, QLocale().toString(edits.when, QLocale::ShortFormat)),
+                            bar),
+                 1);
+  auto* bring = new QPushButton(tr("Bring them back"), bar);
+  bring->setObjectName(QStringLiteral("bring_back"));
+  auto* forget = new QPushButton(tr("Throw them away"), bar);
+  forget->setObjectName(QStringLiteral("throw_away"));
+  row->addWidget(bring);
+  row->addWidget(forget);
+  static_cast<QVBoxLayout*>(centralWidget()->layout())->insertWidget(0, bar);
+  const auto done = [this, bar, &recovery] {
+    bar->hide();
+    bar->deleteLater();
+    offer_left_edits(recovery);  // of another process, if any
+  };
+  connect(bring, &QPushButton::clicked, this, [this, edits, done, &recovery] {
+    if (!may_lose_edits()) {
+      return;
+    }
+    try {
+      recovery.bring_back(edits);
+    } catch (const Error& error) {
+      QMessageBox::warning(this, tr("Unsaved edits"), to_qt(error.what()));
+    }
+    done();
+  });
+  connect(forget, &QPushButton::clicked, this, [edits, done, &recovery] {
+    recovery.forget(edits);
+    done();
+  });
 }
 
 bool MainWindow::may_lose_edits() {

@@ -12,10 +12,13 @@
 #include "plan/session.h"
 
 class QAction;
+class QMenu;
 class QStackedWidget;
 class QToolBar;
 
 namespace twill::gui {
+
+class Recovery;
 
 class MainWindow : public QMainWindow {
   Q_OBJECT
@@ -29,6 +32,9 @@ class MainWindow : public QMainWindow {
   // False when there is no such page.
   bool show_page(const QString& id);
   QString page_shown() const;
+  QStringList recent_files() const;
+  // Offers edits that an earlier process left behind in a bar above the pages.
+  void offer_left_edits(Recovery& recovery);
 
  protected:
   void closeEvent(QCloseEvent* event) override;
@@ -38,6 +44,11 @@ class MainWindow : public QMainWindow {
   void add_menus();
   void draw_icons();
   void update_title();
+  void remember_file();
+  void fill_recent();
+  void fill_presets();
+  bool save_to(const QString& file);
+  void export_plan();
   bool save();
   bool save_as();
   // Offers to save; false: the user wants to go on editing.
@@ -48,6 +59,7 @@ class MainWindow : public QMainWindow {
   std::vector<QAction*> page_actions_;
   QStackedWidget* stack_ = nullptr;
   QToolBar* bar_ = nullptr;
+  QMenu *recent_ = nullptr, *presets_ = nullptr;
 };
 
 }  // namespace twill::gui

@@ -5,9 +5,12 @@
 
 #include <QComboBox>
 #include <QFormLayout>
+#include <QLabel>
 #include <QSettings>
 #include <QWidget>
+#include <algorithm>
 
+#include "app/translations.h"
 #include "base/text.h"
 #include "base/theme.h"
 
@@ -44,6 +47,24 @@ SettingsPage::SettingsPage(const Session& session) : session_(session), widget_(
     session_.settings.setValue(QStringLiteral("theme"), to_qt(name));
   });
   form->addRow(tr("Colours"), theme);
+
+  auto* language = new QComboBox(widget_);
+  language->setObjectName(QStringLiteral("language"));
+  language->addItem(tr("As the system"), QString());
+  for (const auto& [code, name] : kLanguages) {
+    language->addItem(to_qt(name), to_qt(code));
+  }
+  const int now =
+      language->findData(session_.settings.value(QStringLiteral("language")).toString());
+  language->setCurrentIndex(std::max(0, now));
+  auto* later = new QLabel(tr("The language changes when Twill Studio is started again."), widget_);
+  later->setVisible(false);
+  connect(language, &QComboBox::currentIndexChanged, this, [this, language, later] {
+    session_.settings.setValue(QStringLiteral("language"), language->currentData());
+    later->setVisible(true);
+  });
+  form->addRow(tr("Language"), language);
+  form->addRow(later);
 }
 
 }  // namespace twill::gui

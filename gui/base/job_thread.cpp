@@ -23,10 +23,14 @@ struct JobThread::Run {
 
 JobThread::JobThread(QObject* parent) : QObject(parent) {}
 
-JobThread::~JobThread() {
+JobThread::~JobThread() { abandon(); }
+
+void JobThread::abandon() {
   if (run_) {
     run_->stop.request_stop();
     run_->thread->wait();
+    disconnect(run_->thread.get(), nullptr, this, nullptr);
+    run_.reset();
   }
 }
 
@@ -64,7 +68,9 @@ void JobThread::start(Work work) {
                       now = *self->latest;
                       self->latest.reset();
                     }
-                    Q_EMIT progressed(now);
+                    if (self == run_) {
+                      Q_EMIT progressed(now);
+                    }
                   },
                   Qt::QueuedConnection);
             }
@@ -84,6 +90,9 @@ void JobThread::start(Work work) {
 }
 
 void JobThread::finish(const std::shared_ptr<Run>& run) {
+  if (run != run_) {
+    return;  // abandoned while this was on its way
+  }
   run->thread->wait();
   // Free before the signal, so that a slot may start the next job.
   run_.reset();

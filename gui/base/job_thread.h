@@ -22,13 +22,15 @@ class JobThread : public QObject {
   using Work = std::function<void(const jobs::JobControl&)>;
 
   explicit JobThread(QObject* parent = nullptr);
-  // Asks a running job to stop and waits for it; `ended` is then not emitted.
+  // Abandons a running job.
   ~JobThread() override;
 
   // Throws std::logic_error while a job runs.
   void start(Work work);
   // Asks; the job ends as cancelled at its next look, or finished if it was done already.
   void stop();
+  // Asks a running job to stop and waits for it; `ended` is then not emitted.
+  void abandon();
   bool running() const;
   bool stopping() const;
 

@@ -21,6 +21,8 @@ namespace {
 
 constexpr double kMargin = 30.0;          // for the numbers of layers and heads
 constexpr double kLeastThumbnail = 28.0;  // cells below this show no attention map
+// More of them at once take longer than a repaint may.
+constexpr int kMostThumbnails = 200;
 constexpr double kMostZoom = 24.0;
 constexpr double kZoomStep = 1.25;
 constexpr double kLeastCell = 4.0;
@@ -69,7 +71,10 @@ void paint_heads(QPainter& painter, const HeadsModel& model, const Theme& theme,
   const int last_column = std::min(model.columnCount() - 1, first(visible.right()));
   const Profile* profile =
       model.plan() && model.plan()->profile ? model.plan()->profile.get() : nullptr;
-  const bool thumbnails = look.thumbnails && look.cell >= kLeastThumbnail && profile != nullptr &&
+  const int seen =
+      (last_row - first(visible.top()) + 1) * (last_column - first(visible.left()) + 1);
+  const bool thumbnails = look.thumbnails && seen <= kMostThumbnails &&
+                          look.cell >= kLeastThumbnail && profile != nullptr &&
                           profile->map_size > 0;
   const double gap = look.cell >= 8.0 ? 1.0 : 0.0;
   const QColor dimmed = theme.colours().panel;
