@@ -36,7 +36,7 @@ class ComfyPage : public Page {
   QString id() const override { return QStringLiteral("comfy"); }
   QString title() const override { return tr("ComfyUI"); }
   QString icon_name() const override { return QStringLiteral("comfy"); }
-  QKeySequence shortcut() const override { return {Qt::CTRL | Qt::Key_U}; }
+  QKeySequence shortcut() const override { return {Qt::CTRL | Qt::Key_5}; }
   QWidget* widget() override { return widget_; }
   void save_state(QSettings& settings) const override;
   void restore_state(QSettings& settings) override;

@@ -4,8 +4,10 @@
 #include "generate/clip_files.h"
 
 #include <QStringList>
+#include <utility>
 
 #include "base/text.h"
+#include "twill/jobs/model_facts.h"
 #include "twill/plan/error.h"
 
 namespace twill::gui {
@@ -22,10 +24,13 @@ fs::path dense_name(const fs::path& file) {
 ClipFiles::ClipFiles(QObject* parent) : QObject(parent) {
   connect(&job_, &JobThread::ended, this, [this](const jobs::Outcome& outcome) {
     const std::shared_ptr<const jobs::StoredClip> stored = std::exchange(stored_, nullptr);
+    const std::shared_ptr<const jobs::StoredClip> second = std::exchange(second_, nullptr);
     if (outcome.kind == jobs::OutcomeKind::kFailed) {
       Q_EMIT failed(to_qt(outcome.text));
     } else if (outcome.kind == jobs::OutcomeKind::kFinished) {
-      stored ? Q_EMIT read_done(stored, reading_) : Q_EMIT saved(writing_);
+      second   ? Q_EMIT pair_read(stored, second)
+      : stored ? Q_EMIT read_done(stored, reading_, path_to_qt(*model_))
+               : Q_EMIT saved(writing_);
     }
   });
 }
@@ -50,12 +55,35 @@ void ClipFiles::save(const std::shared_ptr<const jobs::GeneratedClip>& clip, con
   });
 }
 
-void ClipFiles::read(const QString& file) {
+void ClipFiles::read(const QString& file, const std::vector<jobs::FoundModel>& models) {
   TWILL_ASSERT(!busy());
   reading_ = file;
   stored_ = std::make_shared<jobs::StoredClip>();
-  job_.start([stored = stored_, path = path_from_qt(file)](const jobs::JobControl&) {
+  model_ = std::make_shared<std::filesystem::path>();
+  job_.start([stored = stored_, found = model_, models,
+              path = path_from_qt(file)](const jobs::JobControl&) {
     *stored = jobs::read_clip(path);
+    for (const jobs::FoundModel& model : models) {
+      if (stored->record && found->empty() && model.obstacle.empty() &&
+          model.name == stored->record->model &&
+          jobs::model_fingerprint(model.path) == stored->record->model_fingerprint) {
+        *found = model.path;
+      }
+    }
+  });
+}
+
+void ClipFiles::read_pair(const QString& dense, const QString& sparse) {
+  TWILL_ASSERT(!busy());
+  stored_ = std::make_shared<jobs::StoredClip>();
+  second_ = std::make_shared<jobs::StoredClip>();
+  job_.start([first = stored_, second = second_, a = path_from_qt(dense),
+              b = path_from_qt(sparse)](const jobs::JobControl&) {
+    *first = jobs::read_clip(a);
+    *second = jobs::read_clip(b);
+    require(first->clip.width == second->clip.width && first->clip.height == second->clip.height &&
+                first->clip.frames == second->clip.frames,
+            ErrorCode::kFile, a.string(), " and ", b.string(), " are not of one size and length");
   });
 }
 

@@ -7,11 +7,12 @@
 #include <QObject>
 #include <QString>
 #include <memory>
-#include <optional>
+#include <vector>
 
 #include "base/job_thread.h"
 #include "twill/jobs/clip_record.h"
 #include "twill/jobs/generate.h"
+#include "twill/jobs/model_folders.h"
 
 namespace twill::gui {
 
@@ -25,17 +26,26 @@ class ClipFiles : public QObject {
   bool busy() const { return job_.running(); }
   // The clip as `file`, and the dense one of a pair beside it with "-dense" in its name.
   void save(const std::shared_ptr<const jobs::GeneratedClip>& clip, const QString& file);
-  void read(const QString& file);
+  // Also looks for the model that made the clip, by its fingerprint.
+  void read(const QString& file, const std::vector<jobs::FoundModel>& models);
+  // Two videos of one noise, to be played at once.
+  void read_pair(const QString& dense, const QString& sparse);
 
  Q_SIGNALS:
   void saved(const QStringList& files);
-  void read_done(const std::shared_ptr<const twill::jobs::StoredClip>& clip, const QString& file);
+  // `model`: its folder; empty when none of the models made the clip.
+  void read_done(const std::shared_ptr<const twill::jobs::StoredClip>& clip, const QString& file,
+                 const QString& model);
+  void pair_read(const std::shared_ptr<const twill::jobs::StoredClip>& dense,
+                 const std::shared_ptr<const twill::jobs::StoredClip>& sparse);
   void failed(const QString& sentence);
 
  private:
   QStringList writing_;
   QString reading_;
+  std::shared_ptr<std::filesystem::path> model_;  // of the clip that is read
   std::shared_ptr<jobs::StoredClip> stored_;
+  std::shared_ptr<jobs::StoredClip> second_;  // of a pair
   JobThread job_;
 };
 

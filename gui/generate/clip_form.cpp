@@ -58,6 +58,7 @@ QWidget* row_of(QWidget* parent, const QList<QWidget*>& widgets) {
 
 ClipForm::ClipForm(QWidget* parent) : QWidget(parent) {
   setObjectName(QStringLiteral("clip_form"));
+  model_problem_ = tr("Looking for models...");
   auto* form = new QFormLayout(this);
   form->setContentsMargins(0, 0, 0, 0);
   form->setRowWrapPolicy(QFormLayout::WrapLongRows);

@@ -7,6 +7,7 @@
 #include <QDragEnterEvent>
 #include <QDropEvent>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QFormLayout>
 #include <QLabel>
 #include <QListView>
@@ -123,6 +124,7 @@ QWidget* GeneratePage::make_request_side() {
         // A model without example prompts.
       }
     }
+    show_example();
   });
   return side;
 }
@@ -215,6 +217,21 @@ void GeneratePage::connect_files() {
     tell(tr("Saved %1").arg(files.join(QStringLiteral(", "))));
     update_buttons();
   });
+  connect(files_.get(), &ClipFiles::pair_read, this,
+          [this](const std::shared_ptr<const jobs::StoredClip>& dense,
+                 const std::shared_ptr<const jobs::StoredClip>& sparse) {
+            if (queue_->rowCount() > 0) {
+              return;
+            }
+            const QString prompt = sparse->record ? to_qt(sparse->record->prompt) : QString();
+            player_->show_clips({.first = ClipPtr(dense, &dense->clip),
+                                 .second = ClipPtr(sparse, &sparse->clip),
+                                 .first_caption = tr("Dense"),
+                                 .second_caption = tr("Sparse"),
+                                 .summary = tr("\"%1\", made before, dense and by a plan from the "
+                                               "same noise. Generate makes the next.")
+                                                .arg(prompt)});
+          });
   connect(files_.get(), &ClipFiles::read_done, this, &GeneratePage::take_video);
 }
 
@@ -315,11 +332,11 @@ void GeneratePage::open_video(const QString& file) {
     return;
   }
   tell(tr("Reading %1...").arg(file));
-  files_->read(file);
+  files_->read(file, models_->models());
 }
 
 void GeneratePage::take_video(const std::shared_ptr<const jobs::StoredClip>& clip,
-                              const QString& file) {
+                              const QString& file, const QString& model) {
   player_->show_clips({.first = ClipPtr(clip, &clip->clip), .first_caption = file});
   update_buttons();
   if (!clip->record) {
@@ -328,12 +345,7 @@ void GeneratePage::take_video(const std::shared_ptr<const jobs::StoredClip>& cli
   }
   const jobs::ClipRecord& record = *clip->record;
   QStringList missing;
-  bool found = false;
-  for (const jobs::FoundModel& model : models_->models()) {
-    found = found || (model.obstacle.empty() && model.name == record.model &&
-                      jobs::model_fingerprint(model.path) == record.model_fingerprint &&
-                      form_->choose_model(model.path));
-  }
+  const bool found = !model.isEmpty() && form_->choose_model(path_from_qt(model));
   if (!found) {
     missing.append(
         tr("The clip was made by the model %1 (%2), which is not here: another run gives "
@@ -349,6 +361,18 @@ void GeneratePage::take_video(const std::shared_ptr<const jobs::StoredClip>& cli
   }
   tell(missing.isEmpty() ? tr("Settings taken from %1.").arg(file)
                          : missing.join(QLatin1Char('\n')));
+}
+
+void GeneratePage::show_example() {
+  if (!form_->facts() || queue_->rowCount() > 0 || files_->busy()) {
+    return;
+  }
+  const std::filesystem::path pictures = form_->facts()->folder / "pictures";
+  const QString dense = path_to_qt(pictures / "dense.mp4");
+  const QString sparse = path_to_qt(pictures / "sparse.mp4");
+  if (QFileInfo::exists(dense) && QFileInfo::exists(sparse)) {
+    files_->read_pair(dense, sparse);
+  }
 }
 
 void GeneratePage::ask_where_to_save() {

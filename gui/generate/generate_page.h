@@ -37,7 +37,7 @@ class GeneratePage : public Page {
   QString id() const override { return QStringLiteral("generate"); }
   QString title() const override { return tr("Generate"); }
   QString icon_name() const override { return QStringLiteral("generate"); }
-  QKeySequence shortcut() const override { return {Qt::CTRL | Qt::Key_G}; }
+  QKeySequence shortcut() const override { return {Qt::CTRL | Qt::Key_3}; }
   QWidget* widget() override;
   void save_state(QSettings& settings) const override;
   void restore_state(QSettings& settings) override;
@@ -67,7 +67,10 @@ class GeneratePage : public Page {
   void end_row(int row);
   void update_buttons();
   int chosen_row() const;
-  void take_video(const std::shared_ptr<const jobs::StoredClip>& clip, const QString& file);
+  void take_video(const std::shared_ptr<const jobs::StoredClip>& clip, const QString& file,
+                  const QString& model);
+  // The finished pair that comes with the model, until there is one of one's own.
+  void show_example();
   void ask_where_to_save();
   void ask_for_video();
   void ask_for_models();

@@ -35,7 +35,7 @@ class SearchPage : public Page {
   QString id() const override { return QStringLiteral("search"); }
   QString title() const override { return tr("Search"); }
   QString icon_name() const override { return QStringLiteral("search"); }
-  QKeySequence shortcut() const override { return {Qt::CTRL | Qt::Key_F}; }
+  QKeySequence shortcut() const override { return {Qt::CTRL | Qt::Key_4}; }
   QWidget* widget() override { return widget_; }
   void save_state(QSettings& settings) const override;
   void restore_state(QSettings& settings) override;

@@ -3,14 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Makes the pictures of the README anew, after installer/demo.sh: six prompts animated, heads, the two clips and the top of
-# the report from out/demo. Needs Chromium and ffmpeg for the report.
+# the report from out/demo. Needs Chromium and ffmpeg for the report. The app shows the clips when it opens.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 demo=$root/out/demo
 pictures=$root/presets/demo/pictures
 
 mkdir -p "$pictures"
-for file in heads.png side_by_side.png report.html; do
+for file in heads.png side_by_side.png dense.mp4 sparse.mp4 report.html; do
   [ -s "$demo/$file" ] || {
     printf '%s is missing: run installer/demo.sh first.\n' "$demo/$file" >&2
     exit 1

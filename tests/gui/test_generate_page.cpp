@@ -92,6 +92,27 @@ class TestGeneratePage : public QObject {
     QVERIFY(stage.child<Player>("player")->playing());
   }
 
+  void a_kept_prompt_comes_back_before_any_model_was_found() {
+    QSettings kept(model_.path("kept.ini"), QSettings::IniFormat);
+    kept.setValue(QStringLiteral("prompt"), QStringLiteral("a blue ball"));
+    Stage stage(model_);
+    stage.page->restore_state(kept);
+    QVERIFY(!stage.generate()->isEnabled());
+    QCOMPARE(stage.child<QLabel>("cost")->text(), QStringLiteral("Looking for models..."));
+    QVERIFY(stage.ready());
+    QCOMPARE(stage.child<QPlainTextEdit>("prompt")->toPlainText(), QStringLiteral("a blue ball"));
+  }
+
+  void a_finished_pair_is_played_at_once() {
+    qputenv("TWILL_PRESETS", TWILL_PRESETS);
+    Stage stage(model_);
+    auto* player = stage.child<Player>("player");
+    QTRY_VERIFY_WITH_TIMEOUT(player->playing(), kPatienceMs);
+    QVERIFY(stage.child<QComboBox>("view_mode")->isVisible());
+    QVERIFY(stage.child<QLabel>("player_summary")->text().contains(QStringLiteral("a red ball")));
+    qputenv("TWILL_PRESETS", model_.folder.path().c_str());
+  }
+
   void without_a_plan_the_clip_is_dense() {
     Stage stage(model_, false);
     QVERIFY(stage.ready());

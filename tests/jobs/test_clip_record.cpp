@@ -199,6 +199,8 @@ TEST(ClipRecord, bad_settings_are_named) {
   EXPECT_EQ(refusal("size", "255x256x49"),
             "a.mp4: its settings: width 255 is not a multiple of 16 in 16..4096");
   std::map<std::string, std::string> without = good;
+  without.erase("fps");
+  EXPECT_FALSE(clip_record_from(without, "a.mp4")->clip.fps);
   without.erase("prompt");
   EXPECT_THROW(clip_record_from(without, "a.mp4"), Error);
 }

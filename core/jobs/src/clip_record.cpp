@@ -30,6 +30,7 @@ class Entries {
   Entries(const Metadata& metadata, const std::string& source)
       : metadata_(metadata), source_(source) {}
 
+  bool has(const char* key) const { return metadata_.contains(key); }
   std::string text(const char* key, bool needed = true) const {
     const auto found = metadata_.find(key);
     require(!needed || found != metadata_.end(), ErrorCode::kFile, source_, ": its settings lack ",
@@ -74,7 +75,9 @@ ClipRecord read_entries(const Entries& entries) {
                     .software = entries.text("software")};
   ClipSettings& clip = record.clip;
   entries.size(clip);
-  clip.fps = entries.number<double>("fps");
+  if (entries.has("fps")) {
+    clip.fps = entries.number<double>("fps");
+  }
   clip.steps = entries.number<std::int32_t>("steps");
   clip.shift = entries.number<double>("shift");
   clip.cfg = entries.number<double>("cfg");
@@ -136,8 +139,12 @@ std::string file_fingerprint(const fs::path& file) { return hex(hash_file(file))
 
 StoredClip read_clip(const fs::path& file) {
   const engine::Video video = engine::read_video(file);
-  return {.clip = rgb_clip(video.frames.contiguous(), video.fps),
-          .record = clip_record_from(video.metadata, file.string())};
+  StoredClip stored{.clip = rgb_clip(video.frames.contiguous(), video.fps),
+                    .record = clip_record_from(video.metadata, file.string())};
+  if (stored.record && !stored.record->clip.fps) {
+    stored.record->clip.fps = video.fps;
+  }
+  return stored;
 }
 
 void write_clip(const fs::path& file, const RgbClip& clip, const Metadata& metadata) {

@@ -30,6 +30,7 @@ struct ClipRecord {
 
 // Keys and values as a video's metadata.
 std::map<std::string, std::string> to_metadata(const ClipRecord& record);
+// fps is left empty where the metadata do not say it; read_clip then takes the video's own.
 // Empty when the metadata are not of a clip that this program made. Throws Error(kFile) naming
 // `source`, the key and the value when one of them cannot be.
 std::optional<ClipRecord> clip_record_from(const std::map<std::string, std::string>& metadata,
