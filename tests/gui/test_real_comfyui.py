@@ -2,71 +2,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """The app's ComfyUI page against an unmodified ComfyUI on the CPU, in the environment of tests/comfy."""
 
-import contextlib
 import os
-import socket
 import subprocess
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.comfy import comfyui
+from tests.comfy import comfyui, server
 
 HERE = Path(__file__).parent
 BUILD = Path(os.environ.get("TWILL_BUILD_DIR", HERE.parents[1] / "build" / "ci"))
 PROGRAM = BUILD / "tests" / "gui" / "test_comfy_page"
-START = """
-import runpy, sys
-from pathlib import Path
-from start_comfyui import start_comfyui
-start_comfyui(Path.cwd(), *sys.argv[1:])
-runpy.run_path("main.py", run_name="__main__")
-"""
-PATIENCE_S = 180
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
 def address(tmp_path: Path):
     """Of a ComfyUI with a damaged VAE among its models and nothing else."""
+    if not PROGRAM.exists():
+        pytest.skip(f"{PROGRAM} was not built: no Qt")
     environment = comfyui.make_environment()
     (tmp_path / "models" / "vae").mkdir(parents=True)
     (tmp_path / "models" / "vae" / "damaged.safetensors").write_bytes(b"no weights")
-    port = free_port()
-    command = [environment / "bin" / "python", "-c", START, "--cpu", "--listen", "127.0.0.1", "--port", port]
-    command += ["--base-directory", tmp_path, "--disable-api-nodes", "--disable-all-custom-nodes"]
-    with (tmp_path / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [str(part) for part in command],
-            cwd=environment / "ComfyUI",
-            env={**os.environ, "PYTHONPATH": str(HERE.parent / "comfy")},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    running = server.Server(environment, tmp_path, "--disable-all-custom-nodes", package=None)
     try:
-        end = time.monotonic() + PATIENCE_S
-        while True:
-            assert server.poll() is None and time.monotonic() < end, (tmp_path / "server.log").read_text()[-3000:]
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/system_stats", timeout=5)
-                break
-            time.sleep(0.5)
-        yield f"127.0.0.1:{port}"
+        running.wait_until_up()
+        yield f"127.0.0.1:{running.port}"
     finally:
-        server.terminate()
-        server.wait(30)
+        running.stop()
 
 
+@pytest.mark.slow
 def test_the_page_runs_fails_and_stops_workflows(address: str, tmp_path: Path):
-    if not PROGRAM.exists():
-        pytest.skip(f"{PROGRAM} was not built: no Qt")
     places = {f"XDG_{kind}_HOME": str(tmp_path / "home") for kind in ("CONFIG", "DATA", "CACHE")}
     result = subprocess.run(
         [PROGRAM, "a_real_comfyui_runs_fails_and_stops"],
