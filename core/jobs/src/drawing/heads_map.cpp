@@ -301,7 +301,7 @@ Figure difference_map(const PlanDifference& difference, std::size_t expert) {
       }
       draw_panel(svg, grid, left, top, [&](std::size_t head) -> std::string {
         if (row == 2) {
-          return differs(stretch, head) ? "f-orange" : "f-wash";
+          return differs(stretch, head) ? "f-ink" : "none";
         }
         return row == 0 ? kind_class(kind_in(*difference.before, stretch.before, head))
                         : kind_class(kind_in(*difference.after, stretch.after, head));
@@ -310,7 +310,7 @@ Figure difference_map(const PlanDifference& difference, std::size_t expert) {
   }
   figure.caption =
       "Columns are the stretches of t in which neither plan changes its table, from noise (t = 1) "
-      "down; below each its heads that differ (orange).";
+      "down; last row: the heads that differ.";
   return figure;
 }
 
