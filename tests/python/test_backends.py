@@ -85,7 +85,7 @@ def test_a_plan_may_ask_for_a_form():
         warnings.simplefilter("error")  # what was asked for is no surprise
         out = sparse_attention(q, k, v, plain, layer=0, t=0.5)
     torch.testing.assert_close(out, sparse_attention(q, k, v, ours, layer=0, t=0.5), rtol=1e-4, atol=1e-5)
-    with pytest.raises(Error, match="does not run here: it is used on GPUs"):
+    with pytest.raises(Error, match=r"backend .flex. does not run here: (it is used on GPUs|torch 2.4)"):
         sparse_attention(q, k, v, twill_vdit.compile_plan(plan, layout, backend="flex"), layer=0, t=0.5)
 
 
