@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 
 #include "twill/plan/compile.h"
@@ -57,6 +58,30 @@ QImage attention_image(const Profile& profile, std::size_t expert, std::size_t h
   QImage image(map, profile.map_size, profile.map_size, profile.map_size, QImage::Format_Indexed8);
   image.setColorTable(kTable);
   return image;
+}
+
+QImage enlarged(const QImage& map, const QSize& size) {
+  QImage large(size, QImage::Format_RGB32);
+  const QList<QRgb> table = map.colorTable();
+  std::vector<int> column(static_cast<std::size_t>(size.width()));
+  for (int x = 0; x < size.width(); ++x) {
+    column[static_cast<std::size_t>(x)] = x * map.width() / size.width();
+  }
+  int drawn = -1;
+  for (int y = 0; y < size.height(); ++y) {
+    auto* line = reinterpret_cast<QRgb*>(large.scanLine(y));
+    const int row = y * map.height() / size.height();
+    if (row == drawn) {
+      std::memcpy(line, large.constScanLine(y - 1), sizeof(QRgb) * column.size());
+      continue;
+    }
+    drawn = row;
+    const uchar* from = map.constScanLine(row);
+    for (std::size_t x = 0; x < column.size(); ++x) {
+      line[x] = table[from[column[x]]];
+    }
+  }
+  return large;
 }
 
 std::vector<float> kept_share(const Pattern& pattern, const TokenLayout& layout,

@@ -31,6 +31,17 @@ QRectF cell_at(const HeadsMapLook& look, int row, int column) {
   return {kMargin + column * look.cell, kMargin + row * look.cell, look.cell, look.cell};
 }
 
+// No pixel twice: at 4K that is what a repaint takes its time for.
+void paint_framed(QPainter& painter, const QRect& cell, int frame, const QColor& colour,
+                  const QImage& map) {
+  const QRect inside = cell.adjusted(frame, frame, -frame, -frame);
+  painter.fillRect(QRect(cell.left(), cell.top(), cell.width(), frame), colour);
+  painter.fillRect(QRect(cell.left(), inside.bottom() + 1, cell.width(), frame), colour);
+  painter.fillRect(QRect(cell.left(), inside.top(), frame, inside.height()), colour);
+  painter.fillRect(QRect(inside.right() + 1, inside.top(), frame, inside.height()), colour);
+  painter.drawImage(inside.topLeft(), enlarged(map, inside.size()));
+}
+
 void paint_numbers(QPainter& painter, const HeadsModel& model, const Theme& theme,
                    const HeadsMapLook& look, const QRectF& visible) {
   painter.setPen(theme.colours().muted);
@@ -89,12 +100,13 @@ void paint_heads(QPainter& painter, const HeadsModel& model, const Theme& theme,
         colour.setRgb(mix(colour.red(), dimmed.red()), mix(colour.green(), dimmed.green()),
                       mix(colour.blue(), dimmed.blue()));
       }
-      painter.fillRect(cell, colour);
       if (thumbnails && matches) {
-        const double frame = std::max(3.0, look.cell / 14.0);
+        const int frame = std::max(3, static_cast<int>(look.cell / 14.0));
         const HeadRef head = model.head_at(model.index(row, column));
-        painter.drawImage(cell.adjusted(frame, frame, -frame, -frame),
-                          attention_image(*profile, head.expert, head.head));
+        paint_framed(painter, cell.toRect(), frame, colour,
+                     attention_image(*profile, head.expert, head.head));
+      } else {
+        painter.fillRect(cell, colour);
       }
       if (model.fixed_at(row, column)) {
         painter.fillRect(QRectF(cell.left() + 1, cell.top() + 1, look.cell / 3.5, look.cell / 3.5),

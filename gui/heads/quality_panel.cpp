@@ -124,10 +124,11 @@ void QualityPanel::refresh() {
   note_->setText(solver_.can_solve() ? QString() : tr("The solver is being prepared..."));
   numbers_->setText(numbers_text(*now, *solver_.predictor()));
   front_->set_marker(QPointF(now->density * 100.0, now->error), tr("this plan"));
-  if (const std::optional<double> quality = solver_.quality();
-      quality && !slider_->isSliderDown() && !slider_->hasFocus()) {
+  // Under the user's hand the slider stays where it was put.
+  if (!slider_->isSliderDown() && !slider_->hasFocus()) {
     const QSignalBlocker quiet(slider_);
-    slider_->setValue(static_cast<int>(std::lround(*quality * kSliderSteps)));
+    slider_->setValue(
+        static_cast<int>(std::lround(solver_.quality().value_or(0.0) * kSliderSteps)));
   }
 }
 

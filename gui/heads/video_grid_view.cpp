@@ -48,7 +48,8 @@ void VideoGridView::set_head(std::shared_ptr<const Profile> profile, std::size_t
     const TokenLayout& layout = profile_->layout;
     token_ = layout.prefix + layout.grid_tokens() / 2 + layout.cols / 2;
   }
-  draw();
+  stale_ = true;
+  update();
 }
 
 void VideoGridView::set_token(int token) {
@@ -57,7 +58,8 @@ void VideoGridView::set_token(int token) {
   }
   const TokenLayout& layout = profile_->layout;
   token_ = std::clamp(token, layout.prefix, layout.prefix + layout.grid_tokens() - 1);
-  draw();
+  stale_ = true;
+  update();
 }
 
 void VideoGridView::draw() {
@@ -88,7 +90,6 @@ void VideoGridView::draw() {
     }
     frames_.push_back(std::move(image));
   }
-  update();
 }
 
 VideoGridView::Grid VideoGridView::grid() const {
@@ -129,6 +130,10 @@ void VideoGridView::paintEvent(QPaintEvent* /*event*/) {
   if (!profile_) {
     painter.drawText(rect().adjusted(12, 12, -12, -12), Qt::AlignCenter | Qt::TextWordWrap, empty_);
     return;
+  }
+  // A hidden view costs nothing while the slider moves.
+  if (std::exchange(stale_, false)) {
+    draw();
   }
   const TokenLayout& layout = profile_->layout;
   const Grid of = grid();

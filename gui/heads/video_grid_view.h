@@ -60,6 +60,7 @@ class VideoGridView : public QWidget {
   QString empty_;
   int token_ = 0;
   std::vector<QImage> frames_;
+  bool stale_ = false;  // frames_ show another head or token
 };
 
 }  // namespace twill::gui

@@ -17,24 +17,19 @@
 #include "app/main_window.h"
 #include "app/page_list.h"
 #include "base/theme.h"
+#include "heads/compare_page.h"
 #include "heads/heads_page.h"
 #include "plan/plan_document.h"
 
 namespace {
 
 constexpr int kPatienceMs = 60000;
+constexpr double kOtherQuality = 0.1;  // of the second plan on the page Compare
 
 bool save(QWidget& window, const QString& file) {
   QTest::qWait(300);
   const QPixmap seen = window.screen()->grabWindow(window.winId());
-  // 32 levels a channel look the same and pack far better.
-  QImage small = seen.toImage().convertToFormat(QImage::Format_RGB32);
-  for (int y = 0; y < small.height(); ++y) {
-    auto* line = reinterpret_cast<QRgb*>(small.scanLine(y));
-    for (int x = 0; x < small.width(); ++x) {
-      line[x] = (line[x] & 0xfff8f8f8U) | ((line[x] >> 5) & 0x00070707U);
-    }
-  }
+  const QImage small = seen.toImage();
   if (!small.save(file, "PNG", 0)) {
     std::fprintf(stderr, "%s: cannot be written\n", qPrintable(file));
     return false;
@@ -63,6 +58,10 @@ int main(int argc, char** argv) {
     ids.append(page->id());
   }
   auto* heads = qobject_cast<HeadsPage*>(pages.front().get());
+  ComparePage* compare = nullptr;
+  for (const auto& page : pages) {
+    compare = compare ? compare : qobject_cast<ComparePage*>(page.get());
+  }
   MainWindow window(session, std::move(pages));
   window.resize(1280, 840);
   window.show();
@@ -79,12 +78,20 @@ int main(int argc, char** argv) {
     theme.set_kind(kind);
     for (const QString& id : ids) {
       window.show_page(id);
+      const bool two_plans = compare != nullptr && id == compare->id();
+      if (two_plans) {
+        compare->keep_current();
+        heads->solver().set_quality(kOtherQuality);
+      }
       const QString file =
           QStringLiteral("%1/%2-%3.png")
               .arg(QString::fromLocal8Bit(argv[2]), id,
                    kind == ThemeKind::kDark ? QStringLiteral("dark") : QStringLiteral("light"));
       if (!save(window, file)) {
         return 1;
+      }
+      if (two_plans) {
+        document.undo_stack().undo();
       }
     }
   }
