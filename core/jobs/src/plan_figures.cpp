@@ -233,7 +233,7 @@ Run run_of(const Profile& profile, const RunOptions& options, const std::filesys
   require(experts == 1 || (experts == 2 && options.expert_boundary), ErrorCode::kUsage,
           file.string(), ": a model with ", experts,
           " experts; say below which t the second one runs");
-  run.forwards = search::forwards_at(sampler_t(run.sampler, run.steps, run.shift));
+  run.forwards = search::forwards_of_run(sampler_t(run.sampler, run.steps, run.shift));
   for (search::Forward& forward : run.forwards) {
     forward.expert = experts == 2 && forward.t < *options.expert_boundary ? 1 : 0;
   }
