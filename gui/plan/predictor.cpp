@@ -113,7 +113,8 @@ PlanNumbers Predictor::numbers(const Plan& plan) const {
     const search::TimeBlend blend = search::blend_at(profile_->t, forward.t);
     const double weight = forward.weight * run_.weight.at(forward.t);
     const auto error_at = [&](std::size_t t, std::size_t head, std::size_t which) {
-      return static_cast<double>(profile_->gain_at(t, expert, head)) *
+      return search::coherence(profile_->candidates[which].kind) *
+             static_cast<double>(profile_->gain_at(t, expert, head)) *
              static_cast<double>(profile_->error_at(t, expert, head, which));
     };
     for (std::size_t head = 0; head < profile_->heads(); ++head) {

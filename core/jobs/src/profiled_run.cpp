@@ -48,7 +48,8 @@ ProfiledRun profiled_run(const Profile& profile) {
           "the profile's steps ", *steps, " is not a whole number up to ", kMostSteps);
   const auto found = profile.provenance.find(kSamplerKey);
   const std::string sampler = found == profile.provenance.end() ? "euler" : found->second;
-  run.forwards = search::forwards_of_run(sampler_t(sampler, static_cast<std::int32_t>(*steps), *shift));
+  run.forwards =
+      search::forwards_of_run(sampler_t(sampler, static_cast<std::int32_t>(*steps), *shift));
   run.description = concat(*steps, " steps of ", sampler, ", shift ", *shift, ", ", grid);
   return run;
 }
