@@ -33,19 +33,6 @@ struct Scene {
   QSizeF size;
 };
 
-std::size_t widest_sparse(const Plan& plan) {
-  std::size_t widest = 0;
-  double length = -1.0;
-  for (std::size_t i = 0; i < plan.segments.size(); ++i) {
-    const double own = plan.segments[i].t_end - plan.segments[i].t_begin;
-    if (!plan.segments[i].dense && own > length) {
-      length = own;
-      widest = i;
-    }
-  }
-  return widest;
-}
-
 Scene make_scene(const std::shared_ptr<const Plan>& plan, std::size_t segment) {
   Scene scene;
   std::int32_t rows = 0;
@@ -215,7 +202,7 @@ QByteArray html_of(const std::shared_ptr<const Plan>& plan, const Scene& scene,
 void export_heads(const Plan& plan, const QString& file, const Theme& theme,
                   const std::optional<std::size_t>& segment) {
   const auto shared = std::make_shared<const Plan>(plan);
-  const std::size_t shown = segment.value_or(widest_sparse(plan));
+  const std::size_t shown = segment.value_or(widest_sparse_segment(plan));
   require(shown < plan.segments.size(), ErrorCode::kUsage, "segment ", shown, " is not one of 0..",
           plan.segments.size() - 1);
   const QString ending = QFileInfo(file).suffix().toLower();

@@ -24,6 +24,7 @@
 namespace twill::gui {
 namespace {
 
+constexpr int kColumn = 240;             // pixels
 constexpr std::size_t kMostRows = 2000;  // of the list; the maps show all
 
 QString numbers_of(const QString& name, const QualitySolver& solver) {
@@ -93,6 +94,7 @@ ComparePage::ComparePage(const Session& session, QualitySolver& mine)
   table_ = new QTableWidget(widget_);
   table_->setObjectName(QStringLiteral("differences"));
   table_->setColumnCount(4);
+  table_->horizontalHeader()->setDefaultSectionSize(kColumn);
   table_->setHorizontalHeaderLabels({tr("t"), tr("Head"), tr("Open plan"), tr("Other plan")});
   table_->horizontalHeader()->setStretchLastSection(true);
   table_->verticalHeader()->hide();
@@ -155,6 +157,13 @@ void ComparePage::refresh() {
   }
   set_count(*stacks_, plan ? plan->model.experts.size() * plan->model.stacks.size() : 0);
   set_count(*segments_, plan ? plan->segments.size() : 0);
+  if (plan && plan->profile != shown_) {
+    // Another plan: its longest sparse segment says most.
+    shown_ = plan->profile;
+    const QSignalBlocker quiet(segments_);
+    segments_->setCurrentIndex(
+        static_cast<int>(plan->segments.size() - 1 - widest_sparse_segment(*plan)));
+  }
   stacks_->setVisible(stacks_->count() > 1);
   left_.set_plan(plan, mine_.predictor());
   right_.set_plan(other, theirs_.predictor() ? theirs_.predictor() : mine_.predictor());

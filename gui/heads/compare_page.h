@@ -52,6 +52,7 @@ class ComparePage : public Page {
   PlanDocument other_;
   QualitySolver theirs_;
   HeadsModel left_, right_;
+  std::shared_ptr<const Profile> shown_;  // of the plan whose segment was chosen for it
   QWidget* widget_ = nullptr;
   HeadsMap *left_map_ = nullptr, *right_map_ = nullptr;
   QLabel *left_text_ = nullptr, *right_text_ = nullptr, *note_ = nullptr;

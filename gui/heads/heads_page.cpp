@@ -234,16 +234,7 @@ void HeadsPage::document_replaced() {
   model_.set_plan(nullptr, nullptr);
   model_.set_plan(plan, solver_.predictor());
   // The longest sparse segment says most.
-  std::size_t widest = 0;
-  double length = -1.0;
-  for (std::size_t i = 0; plan && i < plan->segments.size(); ++i) {
-    const Segment& of = plan->segments[i];
-    if (!of.dense && of.t_end - of.t_begin > length) {
-      length = of.t_end - of.t_begin;
-      widest = i;
-    }
-  }
-  model_.set_segment(widest);
+  model_.set_segment(plan ? widest_sparse_segment(*plan) : 0);
   fill_segments();
   edits_->set_segment(model_.segment());
   if (model_.rowCount() > 0) {

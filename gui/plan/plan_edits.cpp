@@ -51,6 +51,19 @@ HeadSite site_of(const ModelShape& model, std::size_t head) {
   throw Error(ErrorCode::kModel, concat("head ", head, " is outside the model"));
 }
 
+std::size_t widest_sparse_segment(const Plan& plan) {
+  std::size_t widest = 0;
+  double length = -1.0;
+  for (std::size_t i = 0; i < plan.segments.size(); ++i) {
+    const double own = plan.segments[i].t_end - plan.segments[i].t_begin;
+    if (!plan.segments[i].dense && own > length) {
+      length = own;
+      widest = i;
+    }
+  }
+  return widest;
+}
+
 const Pattern& pattern_of(const Plan& plan, std::size_t segment, const HeadRef& head) {
   static const Pattern kDense = dense();
   const Segment& of = plan.segments.at(segment);

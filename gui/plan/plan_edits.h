@@ -27,6 +27,9 @@ struct HeadSite {
 };
 HeadSite site_of(const ModelShape& model, std::size_t head);
 
+// The longest segment that is not dense; 0 when all are.
+std::size_t widest_sparse_segment(const Plan& plan);
+
 // A head's pattern in a segment; dense where the segment is.
 const Pattern& pattern_of(const Plan& plan, std::size_t segment, const HeadRef& head);
 

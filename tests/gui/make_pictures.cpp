@@ -16,6 +16,7 @@
 
 #include "app/main_window.h"
 #include "app/page_list.h"
+#include "app/translations.h"
 #include "base/theme.h"
 #include "heads/compare_page.h"
 #include "heads/heads_page.h"
@@ -47,6 +48,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: make_pictures PLAN FOLDER\n");
     return 2;
   }
+  Translations translations(application);
+  translations.use(QStringLiteral("en"));
   const QTemporaryDir scratch;
   QSettings settings(scratch.filePath(QStringLiteral("settings.ini")), QSettings::IniFormat);
   Theme theme(application);
