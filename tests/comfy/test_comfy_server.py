@@ -236,6 +236,7 @@ def test_a_changed_plan_file_is_read_again(server):
 
 def test_a_plan_of_another_model_leaves_the_model_dense(server):
     plan = json.loads((package() / "twill_vdit" / "presets" / "demo" / "plan.json").read_text())
+    plan.pop("profile", None)
     plan["model"]["family"] = "mochi-1"
     put_plan(server, "other.json", json.dumps(plan))
     entry = server.run(small_run(applied={"plan": "other.json"}))
