@@ -39,7 +39,7 @@ def test_every_plan_file_is_of_a_model_here():
     found = {
         str(file.relative_to(PRESETS))
         for file in PRESETS.glob("*/*.json")
-        if '"segments"' in file.read_text(encoding="utf-8")
+        if file.parent.name != "demo" and '"segments"' in file.read_text(encoding="utf-8")
     }
     assert found == set(SHIPPED)
 

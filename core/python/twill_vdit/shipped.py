@@ -27,10 +27,13 @@ def demo_model_folder() -> Path:
     return folder
 
 
+_NO_PLANS = ("model.json", "metrics.json", "preview.json")
+
+
 def preset_files() -> list[Path]:
     """The plan files, sorted: <family>/<name>.json."""
     return sorted(
         file
         for file in presets_folder().glob("*/*.json")
-        if file.parent.name != "sources" and file.name not in ("model.json", "metrics.json")
+        if file.parent.name != "sources" and file.name not in _NO_PLANS
     )

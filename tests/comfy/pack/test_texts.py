@@ -80,6 +80,6 @@ def test_the_slider_is_a_line_through_what_was_searched():
 def test_patterns_in_words():
     plan = plan_store.load("preset: demo/plan").plan
     texts = [plan_text.pattern_of(plan, s, h) for s in range(len(plan.segments)) for h in range(48)]
-    assert {text.split(":")[0] for text in texts} >= {"window", "mean", "union", "multi_diagonal", "vertical_stripe"}
+    assert {text.split(":")[0] for text in texts} >= {"window", "dense", "union", "multi_diagonal", "vertical_stripe"}
     assert not any("=" in text for text in texts)
     assert plan_text.head_at(plan, 99, 99) == (47, "blocks, layer 11, head 3")
