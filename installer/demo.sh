@@ -18,14 +18,14 @@ twill=$TWILL_ROOT/build/release/core/cli/twill
 # Of 0, 2, 4, 5, 6 and 7 dense first steps, 5 kept the most of a search prompt's clip (tests/bench/results/policies.json).
 search_plan() {
   "$twill" search --model "$model" --prompts "$model/prompts_search.txt" --count 2 --dense-first 5 \
-    --out "$out/plan.json" --work "$out/work"
+    --out "$out/plan.json" --work "$work"
 }
 
 # The first two prompts are timed, dense and sparse in turns; the dense clips of the others are kept for the next run.
 evaluate_plan() {
   "$twill" evaluate --model "$model" --prompts "$model/prompts_test.txt" --count "${TWILL_DEMO_PROMPTS:-4}" \
     --plan "$out/plan.json" --timed 2 \
-    --out "$out/report.json" --save-clips "$out" --work "$out/work" | tee "$out/work/table.txt"
+    --out "$out/report.json" --save-clips "$out" --work "$work" | tee "$work/table.txt"
 }
 
 write_report() {
@@ -36,7 +36,8 @@ stage "system packages" install_system_packages
 stage "Python packages" install_python_packages installer/requirements.txt
 stage "configure (release)" configure release >/dev/null
 stage "build (release)" build release --target twill
-mkdir -p "$out/work"
+work=$out/work
+mkdir -p "$work"
 stage "search: profile the heads, solve for a plan" search_plan
 stage "evaluate: dense and sparse clips from the same noise" evaluate_plan
 stage "report: one page with all of it" write_report
