@@ -14,14 +14,6 @@
 namespace twill::jobs {
 namespace {
 
-TEST(SpreadSteps, go_from_the_first_to_the_last) {
-  EXPECT_EQ(spread_steps(20, 8), (std::vector<std::int64_t>{0, 3, 5, 8, 11, 14, 16, 19}));
-  EXPECT_EQ(spread_steps(4, 8), (std::vector<std::int64_t>{0, 1, 2, 3}));
-  EXPECT_EQ(spread_steps(5, 2), (std::vector<std::int64_t>{0, 4}));
-  EXPECT_EQ(spread_steps(5, 1), (std::vector<std::int64_t>{0}));
-  EXPECT_EQ(spread_steps(1, 3), (std::vector<std::int64_t>{0}));
-}
-
 TEST(ProfiledSteps, are_closer_together_where_errors_count_more) {
   const std::vector<double> t = sampler_t("euler", 20, 3.0);
   const std::vector<std::int64_t> steps = profiled_steps(t, 10);
@@ -31,6 +23,9 @@ TEST(ProfiledSteps, are_closer_together_where_errors_count_more) {
   EXPECT_EQ(std::adjacent_find(steps.begin(), steps.end(), std::greater_equal<>()), steps.end());
   // Half of the points lie in the first third of the steps.
   EXPECT_LE(steps[4], 6);
+  EXPECT_EQ(profiled_steps(sampler_t("euler", 4, 3.0), 8), (std::vector<std::int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(profiled_steps(t, 2), (std::vector<std::int64_t>{0, 19}));
+  EXPECT_EQ(profiled_steps(t, 1), (std::vector<std::int64_t>{0}));
   for (int count = 1; count <= 25; ++count) {
     const std::vector<std::int64_t> some = profiled_steps(t, count);
     EXPECT_EQ(some.size(), static_cast<std::size_t>(std::min(count, 20)));

@@ -9,28 +9,15 @@
 #include <span>
 #include <vector>
 
-#include "kernel_arguments.h"
 #include "plan_on_cuda.h"
 #include "twill/engine/aten_executor.h"
 #include "twill/engine/attention.h"
+#include "twill/engine/kernel_arguments.h"
 #include "twill/kernels/attention.h"
 #include "twill/plan/error.h"
 
 namespace twill::engine {
 namespace {
-
-std::optional<kernels::Dtype> kernel_dtype(at::ScalarType dtype) {
-  switch (dtype) {
-    case at::kFloat:
-      return kernels::Dtype::kF32;
-    case at::kBFloat16:
-      return kernels::Dtype::kBf16;
-    case at::kHalf:
-      return kernels::Dtype::kF16;
-    default:
-      return std::nullopt;
-  }
-}
 
 const StackShape& stack_at(const ModelShape& model, const AttentionSite& site) {
   const auto inside = [](std::int32_t index, std::size_t count) {
@@ -99,9 +86,6 @@ kernels::Status PlanAttention::run_segment(const at::Tensor& q, const at::Tensor
                                            " keys where the plan was compiled for ",
                                            compiled_.layout().tokens(), " tokens"));
   }
-  const auto with_contiguous_rows = [](const at::Tensor& x) {
-    return x.stride(3) == 1 ? x : x.contiguous();
-  };
   const at::Tensor queries = with_contiguous_rows(q);
   const at::Tensor keys = with_contiguous_rows(k);
   const at::Tensor values = with_contiguous_rows(v);

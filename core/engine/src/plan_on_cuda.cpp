@@ -6,7 +6,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include "kernel_arguments.h"
+#include "twill/engine/kernel_arguments.h"
 #include "twill/kernels/cuda_attention.h"
 
 namespace twill::engine {

@@ -39,14 +39,6 @@ std::string KeptQuality::key_of(const std::string& attention, const EncodedPromp
   return concat(hex(hash_text(attention)), " ", seed, " ", prompt.text);
 }
 
-std::optional<ClipQuality> KeptQuality::find(const Plan& plan, const EncodedPrompt& prompt,
-                                             std::int64_t seed) const {
-  Plan bare = plan;
-  bare.profile = nullptr;
-  const auto found = kept_.find(key_of(plan_to_json(bare), prompt, seed));
-  return found == kept_.end() ? std::nullopt : std::optional(found->second);
-}
-
 ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& prompt, std::int64_t seed,
                                  const std::string& stage) {
   auto bare = std::make_shared<Plan>(plan);

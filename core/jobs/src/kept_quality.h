@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "clip_files.h"
@@ -29,9 +28,6 @@ class KeptQuality {
   // Of any attention; `key` tells it from all others.
   ClipQuality measure(engine::SelfAttention& attention, const std::string& key,
                       const EncodedPrompt& prompt, std::int64_t seed, const std::string& stage);
-  // Measured before.
-  std::optional<ClipQuality> find(const Plan& plan, const EncodedPrompt& prompt,
-                                  std::int64_t seed) const;
 
  private:
   static std::string key_of(const std::string& attention, const EncodedPrompt& prompt,

@@ -105,20 +105,11 @@ void profile_clip(const Session& session, engine::SelfAttention& inner, search::
 
 }  // namespace
 
-std::vector<std::int64_t> spread_steps(std::int64_t steps, std::int32_t points) {
-  std::vector<std::int64_t> chosen;
-  const std::int64_t count = std::min<std::int64_t>(points, steps);
-  for (std::int64_t i = 0; i < count; ++i) {
-    chosen.push_back(count == 1 ? 0 : (2 * i * (steps - 1) + count - 1) / (2 * (count - 1)));
-  }
-  return chosen;
-}
-
 std::vector<std::int64_t> profiled_steps(const std::vector<double>& step_t, std::int32_t points) {
   const auto steps = std::ssize(step_t);
   const std::int64_t count = std::min<std::int64_t>(points, steps);
   if (count < 2) {
-    return spread_steps(steps, points);
+    return {0};
   }
   const search::TimeWeight weight = search::default_time_weight();
   std::vector<double> before;  // weight of the steps up to each one

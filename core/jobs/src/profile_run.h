@@ -16,10 +16,9 @@
 
 namespace twill::jobs {
 
-// Steps spread evenly over the run, the first and the last among them, ascending.
-std::vector<std::int64_t> spread_steps(std::int64_t steps, std::int32_t points);
-// The same, but closer together where errors count more: the stretches between them have equal sums
-// of the square root of the default weight of t.
+// Steps spread over the run, the first and the last among them, ascending; closer together where
+// errors count more: the stretches between them have equal sums of the square root of the default
+// weight of t.
 std::vector<std::int64_t> profiled_steps(const std::vector<double>& step_t, std::int32_t points);
 
 // Seconds of work that were spent so far, kept in a file: those of stopped runs count too.

@@ -9,33 +9,10 @@
 
 #include "head_gain.h"
 #include "meter.h"
+#include "twill/engine/kernel_arguments.h"
 #include "twill/plan/error.h"
 
 namespace twill::jobs {
-namespace {
-
-kernels::Strides strides_of(const at::Tensor& x) { return {x.stride(0), x.stride(1), x.stride(2)}; }
-
-at::Tensor with_contiguous_rows(const at::Tensor& x) {
-  const at::Tensor on_cpu = x.to(at::kCPU);
-  return on_cpu.stride(3) == 1 ? on_cpu : on_cpu.contiguous();
-}
-
-}  // namespace
-
-kernels::Dtype kernel_dtype(c10::ScalarType dtype) {
-  switch (dtype) {
-    case at::kFloat:
-      return kernels::Dtype::kF32;
-    case at::kBFloat16:
-      return kernels::Dtype::kBf16;
-    case at::kHalf:
-      return kernels::Dtype::kF16;
-    default:
-      throw Error(ErrorCode::kUnsupported, concat("no kernel for dtype ", c10::toString(dtype)));
-  }
-}
-
 void ProfilingAttention::watch(std::int32_t t_index, std::int32_t prompt) {
   unit_ = {.t_index = t_index, .prompt = prompt};
 }
@@ -58,20 +35,23 @@ at::Tensor ProfilingAttention::run(const at::Tensor& q, const at::Tensor& k, con
   for (const double head : sums.head) {
     gain.push_back(head / sums.residual);
   }
-  const at::Tensor queries = with_contiguous_rows(q);
-  const at::Tensor keys = with_contiguous_rows(k);
-  const at::Tensor values = with_contiguous_rows(v);
+  const std::optional<kernels::Dtype> dtype = engine::kernel_dtype(q.scalar_type());
+  require(dtype.has_value(), ErrorCode::kUnsupported, "no kernel for dtype ",
+          c10::toString(q.scalar_type()));
+  const at::Tensor queries = engine::with_contiguous_rows(q.to(at::kCPU));
+  const at::Tensor keys = engine::with_contiguous_rows(k.to(at::kCPU));
+  const at::Tensor values = engine::with_contiguous_rows(v.to(at::kCPU));
   const search::AttentionCall call{.q = queries.const_data_ptr(),
                                    .k = keys.const_data_ptr(),
                                    .v = values.const_data_ptr(),
-                                   .q_strides = strides_of(queries),
-                                   .k_strides = strides_of(keys),
-                                   .v_strides = strides_of(values),
+                                   .q_strides = engine::strides_of(queries),
+                                   .k_strides = engine::strides_of(keys),
+                                   .v_strides = engine::strides_of(values),
                                    .batch = static_cast<std::int32_t>(q.size(0)),
                                    .heads = static_cast<std::int32_t>(q.size(1)),
                                    .tokens = static_cast<std::int32_t>(q.size(2)),
                                    .head_dim = static_cast<std::int32_t>(q.size(3)),
-                                   .dtype = kernel_dtype(q.scalar_type())};
+                                   .dtype = *dtype};
   profiler_.observe({.t_index = unit_->t_index,
                      .prompt = unit_->prompt,
                      .expert = site.expert,

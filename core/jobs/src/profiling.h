@@ -15,10 +15,8 @@
 
 namespace twill::jobs {
 
-// Throws Error(kUnsupported) for a dtype that no kernel takes.
-kernels::Dtype kernel_dtype(c10::ScalarType dtype);
-
-// Runs `inner`; while a unit is watched, its calls go to the profiler with their gains.
+// Runs `inner`; while a unit is watched, its calls go to the profiler with their gains. Throws
+// Error(kUnsupported) for a dtype that no kernel takes.
 class ProfilingAttention final : public engine::SelfAttention {
  public:
   ProfilingAttention(search::Profiler& profiler, engine::SelfAttention& inner)

@@ -50,7 +50,8 @@ class Words {
   std::string text_;
 };
 
-// --strategy, --density or --attention-share, --segments, --dense-first, --dense-last.
+// --strategy, --density or --attention-share, --segments, --dense-first, --dense-last,
+// --dense-layers.
 void add_solving(Words& words, const std::map<std::string, std::string>& plan) {
   words.add("--strategy", plan, "policy");
   if (const auto budget = plan.find("budget"); budget != plan.end()) {
@@ -62,7 +63,8 @@ void add_solving(Words& words, const std::map<std::string, std::string>& plan) {
   }
   words.add("--segments", plan, "segments")
       .add("--dense-first", plan, "dense_first_steps")
-      .add("--dense-last", plan, "dense_last_steps");
+      .add("--dense-last", plan, "dense_last_steps")
+      .add("--dense-layers", plan, "dense_first_layers");
 }
 
 bool consecutive(const std::vector<std::int64_t>& seeds) {

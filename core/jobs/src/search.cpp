@@ -92,8 +92,11 @@ void check_target(const Target& target) {
           target.most_tries, " is not in 1..32");
 }
 
-SearchResult search(const SearchOptions& options, const JobControl& control) {
+namespace {
+
+void check_search_options(const SearchOptions& options) {
   check_solve_options(options.solve);
+  check_target(options.target);
   require(!options.prompts.empty(), ErrorCode::kUsage, "no prompt");
   require(options.points >= 1 && options.points <= 64, ErrorCode::kUsage, "points ", options.points,
           " is not in 1..64");
@@ -101,7 +104,24 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
           options.map_size, " is not in 0..256");
   require(options.probes >= 0 && options.probes <= 64, ErrorCode::kUsage, "probes ", options.probes,
           " is not in 0..64");
-  check_target(options.target);
+}
+
+// Before any clip is made.
+void check_fits_run(const SearchOptions& options, const Session& session) {
+  const std::int64_t dense_steps = std::int64_t{options.solve.dense_first_steps.value_or(0)} +
+                                   options.solve.dense_last_steps.value_or(0);
+  require(dense_steps <= session.steps(), ErrorCode::kUsage, dense_steps,
+          " dense steps are more than the ", session.steps(), " of the run");
+  require(options.solve.budget_kind != search::BudgetKind::kAttentionShare ||
+              session.model().device.is_cpu(),
+          ErrorCode::kUnsupported, "candidates are timed on the CPU only, and the model runs on ",
+          session.device(), "; give a density instead of an attention share");
+}
+
+}  // namespace
+
+SearchResult search(const SearchOptions& options, const JobControl& control) {
+  check_search_options(options);
   check_can_write(options.out);
   const fs::path work = options.work.empty() ? options.out.parent_path() /
                                                    concat(options.out.stem().string(), ".work")
@@ -110,10 +130,7 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
 
   const Clock::time_point begin = Clock::now();
   const Session session(options.clip, control);
-  const std::int64_t dense_steps = std::int64_t{options.solve.dense_first_steps.value_or(0)} +
-                                   options.solve.dense_last_steps.value_or(0);
-  require(dense_steps <= session.steps(), ErrorCode::kUsage, dense_steps,
-          " dense steps are more than the ", session.steps(), " of the run");
+  check_fits_run(options, session);
   std::vector<EncodedPrompt> prompts;
   for (const std::string& text : options.prompts) {
     prompts.push_back(session.encode(text));
@@ -122,6 +139,8 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
   const double loaded_seconds = seconds_since(begin);
   auto profile = std::make_shared<Profile>(run.run(prompts));
 
+  // What stopped runs spent is in it; from here on this process's clock tells.
+  const double profile_seconds = run.seconds();
   const Clock::time_point after_clips = Clock::now();
   if (options.probes > 0) {
     KeptQuality quality(session, work);
@@ -159,7 +178,7 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
   }
   result.clips_seconds = run.seconds();
   result.profiling_share = run.profiling_share();
-  result.search_seconds = loaded_seconds + result.clips_seconds + seconds_since(after_clips);
+  result.search_seconds = loaded_seconds + profile_seconds + seconds_since(after_clips);
   write_text(search_record_file(options.out), to_json(result));
   return result;
 }

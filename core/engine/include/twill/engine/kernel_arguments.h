@@ -7,10 +7,29 @@
 #include <ATen/core/Tensor.h>
 
 #include <cmath>
+#include <optional>
 
 #include "twill/kernels/attention.h"
 
 namespace twill::engine {
+
+// Nothing for a dtype that no kernel takes.
+inline std::optional<kernels::Dtype> kernel_dtype(at::ScalarType dtype) {
+  switch (dtype) {
+    case at::kFloat:
+      return kernels::Dtype::kF32;
+    case at::kBFloat16:
+      return kernels::Dtype::kBf16;
+    case at::kHalf:
+      return kernels::Dtype::kF16;
+    default:
+      return std::nullopt;
+  }
+}
+
+inline at::Tensor with_contiguous_rows(const at::Tensor& x) {
+  return x.stride(3) == 1 ? x : x.contiguous();
+}
 
 inline kernels::Strides strides_of(const at::Tensor& x) {
   return {x.stride(0), x.stride(1), x.stride(2)};
