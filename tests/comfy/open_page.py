@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -82,9 +83,21 @@ class Page:
         file.write_bytes(base64.b64decode(shot["data"]))
 
 
+async def end_group(process: asyncio.subprocess.Process) -> None:
+    """Ends a process and all that it started: a browser's children write into its profile after it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(process.wait(), 10)
+    with contextlib.suppress(ProcessLookupError):
+        for _ in range(100):
+            os.killpg(process.pid, signal.SIGKILL)
+            await asyncio.sleep(0.1)
+
+
 @contextlib.asynccontextmanager
 async def chromium(folder: Path):
-    """The port on which a browser of our own answers; ended when left."""
+    """The port on which a browser of our own answers; ended when left, with all its children."""
     program = next(filter(None, map(shutil.which, CHROMIUM)), None)
     assert program, f"none of {', '.join(CHROMIUM)} is installed"
     process = await asyncio.create_subprocess_exec(
@@ -93,6 +106,7 @@ async def chromium(folder: Path):
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         env={**os.environ, "HOME": str(folder)},
+        start_new_session=True,
     )
     try:
         port_file = folder / "DevToolsActivePort"
@@ -102,8 +116,7 @@ async def chromium(folder: Path):
             await asyncio.sleep(0.5)
         yield int(port_file.read_text().split()[0])
     finally:
-        process.terminate()
-        await process.wait()
+        await end_group(process)
 
 
 async def open_page(session: aiohttp.ClientSession, port: int, url: str) -> Page:
@@ -141,7 +154,8 @@ async def show(page: Page, session, url: str, file: Path, folder: Path, run: boo
 
 
 async def main(url: str, folder: Path, files: list[Path], run: bool) -> None:
-    with tempfile.TemporaryDirectory() as profile:
+    # What a browser leaves behind in its profile is no finding of this test.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         async with chromium(Path(profile)) as port, aiohttp.ClientSession() as session:
             page = await open_page(session, port, url)
             for file in files:
