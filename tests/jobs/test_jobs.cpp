@@ -15,6 +15,7 @@
 #include "session.h"
 #include "twill/jobs/evaluate.h"
 #include "twill/jobs/generate.h"
+#include "twill/jobs/plan_figures.h"
 #include "twill/jobs/policies.h"
 #include "twill/jobs/search.h"
 #include "twill/plan/compile.h"
@@ -277,6 +278,14 @@ TEST_F(Jobs, a_wish_for_quality_is_met_by_the_cheapest_of_the_tries) {
     least = tried.holds ? std::min(least, tried.density) : least;
   }
   EXPECT_DOUBLE_EQ(found.density, least);
+  // The report shows what was predicted of each try beside what came.
+  const std::vector<PredictedMeasured> probes = read_probes(options.out);
+  ASSERT_EQ(probes.size(), found.tries.size());
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    EXPECT_GT(probes[i].predicted, 0.0);
+    EXPECT_GT(probes[i].measured_mse, 0.0);
+    EXPECT_EQ(probes[i].name.find(concat("try ", i + 1, ", ")), 0u) << probes[i].name;
+  }
 
   // Stopped in the middle of the clips and started again: the same bytes.
   SearchOptions stopped = options;

@@ -68,6 +68,24 @@ TEST_F(Figures, add_up_to_the_error_of_the_model_however_they_are_grouped) {
   EXPECT_NEAR(by_head, error, 1e-12 * error);
 }
 
+TEST_F(Figures, count_what_mean_leaves_out_as_the_error_model_does) {
+  const search::SolveRequest request{
+      .forwards = run_.forwards,
+      .budget = 0.4,
+      .forbidden = {PatternKind::kDiagonal, PatternKind::kWindow, PatternKind::kUnion,
+                    PatternKind::kMultiDiagonal, PatternKind::kVerticalStripe}};
+  const auto plan = std::make_shared<const Plan>(search::solve(profile_, request).plan);
+  const PlanFigures figures = figures_of(plan, profile_, run_);
+  const double error =
+      search::predicted_error(*profile_, *plan, run_.forwards, search::default_time_weight());
+  const auto mean = static_cast<std::size_t>(
+      std::find_if(kPatternNames.begin(), kPatternNames.end(),
+                   [](const auto& known) { return known.first == PatternKind::kMean; }) -
+      kPatternNames.begin());
+  ASSERT_GT(sum(figures.kind_error[mean]), 0.0);
+  EXPECT_NEAR(figures.predicted_error, error, 1e-12 * error);
+}
+
 TEST_F(Figures, have_the_density_of_the_compiled_plan) {
   std::vector<double> t;
   for (const search::Forward& forward : run_.forwards) {
@@ -150,6 +168,19 @@ TEST_F(Figures, front_holds_the_plan_that_was_solved) {
       EXPECT_GE(point.predicted_error, 0.98 * figures_.predicted_error);
     }
   }
+}
+
+TEST_F(Figures, front_keeps_the_layers_dense_that_the_search_was_told) {
+  auto told = std::make_shared<Plan>(*plan_);
+  told->provenance["dense_first_layers"] = "2";
+  const PlanFigures figures = figures_of(told, profile_, run_);
+  EXPECT_EQ(figures.dense_first_layers, 2);
+  // Two of three layers dense at all t.
+  EXPECT_NEAR(front_of(figures).front().density, 2.0 / 3.0, 0.1);
+  EXPECT_LT(front_of(figures_).front().density, 0.5);
+  // Words of another tool are no number of layers.
+  told->provenance["dense_first_layers"] = "some";
+  EXPECT_EQ(figures_of(told, profile_, run_).dense_first_layers, 0);
 }
 
 TEST_F(Figures, offset_turns_predicted_error_into_decibels) {

@@ -4,6 +4,7 @@
 #include "twill/jobs/plan_figures.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -40,19 +41,35 @@ double number_of(const Profile& profile, const char* key, const std::filesystem:
 // What the profile says of a head with a candidate at t.
 struct At {
   double head_error = 0.0;
-  double clip_error = 0.0;  // gain x head error, w(t) left out
+  double clip_error = 0.0;  // gain x head error x coherence, w(t) left out
 };
 At profile_at(const Profile& profile, double t, std::size_t expert, std::size_t head,
               std::size_t candidate) {
   const search::TimeBlend blend = search::blend_at(profile.t, t);
+  const double coherence = search::coherence(profile.candidates[candidate].kind);
   At sum;
   for (const auto& [time, share] : {std::pair(blend.first, 1.0 - blend.second_share),
                                     std::pair(blend.second, blend.second_share)}) {
     const double error = profile.error_at(time, expert, head, candidate);
     sum.head_error += share * error;
-    sum.clip_error += share * error * profile.gain_at(time, expert, head);
+    sum.clip_error += share * error * profile.gain_at(time, expert, head) * coherence;
   }
   return sum;
+}
+
+// 0 when the plan does not say, or says it in another way.
+std::int32_t told_dense_layers(const Plan& plan) {
+  const auto found = plan.provenance.find("dense_first_layers");
+  std::int32_t told = 0;
+  if (found != plan.provenance.end()) {
+    const std::string& text = found->second;
+    std::from_chars(text.data(), text.data() + text.size(), told);
+  }
+  std::int32_t layers = 0;
+  for (const StackShape& stack : plan.model.stacks) {
+    layers += stack.layers;
+  }
+  return std::clamp(told, 0, layers);
 }
 
 // Adds a plan up over a run.
@@ -100,6 +117,7 @@ class Sums {
         std::find_if_not(forwards.begin(), forwards.end(), is_dense) - forwards.begin());
     figures_.dense_last_steps = static_cast<std::int32_t>(
         std::find_if_not(forwards.rbegin(), forwards.rend(), is_dense) - forwards.rbegin());
+    figures_.dense_first_layers = told_dense_layers(plan_);
   }
 
  private:
@@ -278,7 +296,8 @@ std::vector<search::FrontPoint> front_of(const PlanFigures& figures, std::int32_
       .max_segments = std::max(1, static_cast<std::int32_t>(sparse)),
       .dense_first_steps = figures.dense_first_steps,
       .dense_last_steps =
-          std::min(figures.dense_last_steps, figures.run.steps - figures.dense_first_steps)};
+          std::min(figures.dense_last_steps, figures.run.steps - figures.dense_first_steps),
+      .dense_first_layers = figures.dense_first_layers};
   return search::Solver(figures.profile, request).pareto_front(points);
 }
 

@@ -4,8 +4,8 @@
 #include "probing.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "statistics.h"
 #include "twill/plan/error.h"
 #include "twill/search/solver.h"
 
@@ -55,12 +55,15 @@ std::vector<double> stretch_edges(const std::vector<double>& step_t, std::int32_
   return edges;
 }
 
-search::Calibration calibrate_time_weight(const Session& session,
-                                          std::shared_ptr<const Profile> profile,
-                                          const EncodedPrompt& prompt, std::int64_t seed,
-                                          std::int32_t probes, KeptQuality& quality) {
+TimeCalibration calibrate_time_weight(const Session& session,
+                                      std::shared_ptr<const Profile> profile,
+                                      const EncodedPrompt& prompt, std::int64_t seed,
+                                      std::int32_t probes, KeptQuality& quality) {
   const std::vector<double> edges = stretch_edges(session.step_t(), probes);
+  const std::vector<search::Forward> forwards = search::forwards_of_run(session.step_t());
   std::vector<search::Probe> measured;
+  std::vector<Plan> plans;
+  TimeCalibration result;
   for (std::size_t bin = 0; bin + 1 < edges.size(); ++bin) {
     std::vector<double> times;
     for (const double t : session.step_t()) {
@@ -68,15 +71,21 @@ search::Calibration calibrate_time_weight(const Session& session,
         times.push_back(t);
       }
     }
-    const Plan plan = probe_plan(profile, times, edges[bin], edges[bin + 1]);
-    const ClipQuality found =
-        quality.measure(plan, prompt, seed, concat("probe ", bin + 1, " of ", edges.size() - 1));
+    plans.push_back(probe_plan(profile, times, edges[bin], edges[bin + 1]));
+    const ClipQuality found = quality.measure(plans.back(), prompt, seed,
+                                              concat("probe ", bin + 1, " of ", edges.size() - 1));
     measured.push_back(
-        {.error_by_time = search::error_by_time(*profile, plan,
-                                                search::forwards_of_run(session.step_t()), edges),
-         .clip_mse = std::max(kLeastMse, 255.0 * 255.0 * std::pow(10.0, -found.psnr_db / 10.0))});
+        {.error_by_time = search::error_by_time(*profile, plans.back(), forwards, edges),
+         .clip_mse = std::max(kLeastMse, mse_of(found.psnr_db))});
   }
-  return search::calibrate(measured, edges);
+  result.weight = search::calibrate(measured, edges).weight;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    result.probes.push_back(
+        {.name = plans[i].name,
+         .predicted = search::predicted_error(*profile, plans[i], forwards, result.weight),
+         .measured_mse = measured[i].clip_mse});
+  }
+  return result;
 }
 
 }  // namespace twill::jobs

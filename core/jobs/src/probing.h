@@ -10,6 +10,7 @@
 
 #include "kept_quality.h"
 #include "session.h"
+#include "twill/jobs/search.h"
 #include "twill/plan/profile.h"
 #include "twill/search/calibration.h"
 
@@ -17,10 +18,14 @@ namespace twill::jobs {
 
 // Makes `probes` clips of the prompt, each sparse in one stretch of the run only and dense
 // elsewhere.
-search::Calibration calibrate_time_weight(const Session& session,
-                                          std::shared_ptr<const Profile> profile,
-                                          const EncodedPrompt& prompt, std::int64_t seed,
-                                          std::int32_t probes, KeptQuality& quality);
+struct TimeCalibration {
+  search::TimeWeight weight;
+  std::vector<PredictedMeasured> probes;  // with the new weight
+};
+TimeCalibration calibrate_time_weight(const Session& session,
+                                      std::shared_ptr<const Profile> profile,
+                                      const EncodedPrompt& prompt, std::int64_t seed,
+                                      std::int32_t probes, KeptQuality& quality);
 
 // Inner edges halfway between neighbouring steps: `bins` stretches of as equally many steps as can
 // be, ascending from 0 to 1.

@@ -8,6 +8,7 @@
 #include "files.h"
 #include "json.h"
 #include "search_record.h"
+#include "statistics.h"
 #include "twill/plan/plan_io.h"
 
 namespace twill::jobs {
@@ -73,10 +74,9 @@ PlanFigures figures_from(const fs::path& file, std::shared_ptr<const Plan> plan,
 }
 
 double mean_mse(const EvaluateReport& report) {
-  constexpr double kPeak = 255.0;
   double sum = 0.0;
   for (const EvaluateRow& row : report.rows) {
-    sum += kPeak * kPeak * std::pow(10.0, -row.quality.psnr_db / 10.0);
+    sum += mse_of(row.quality.psnr_db);
   }
   return sum / static_cast<double>(report.rows.size());
 }

@@ -142,10 +142,12 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
   // What stopped runs spent is in it; from here on this process's clock tells.
   const double profile_seconds = run.seconds();
   const Clock::time_point after_clips = Clock::now();
+  std::vector<PredictedMeasured> probes;
   if (options.probes > 0) {
     KeptQuality quality(session, work);
-    const search::Calibration calibration = calibrate_time_weight(
-        session, profile, prompts.front(), options.seed, options.probes, quality);
+    TimeCalibration calibration = calibrate_time_weight(session, profile, prompts.front(),
+                                                        options.seed, options.probes, quality);
+    probes = std::move(calibration.probes);
     profile->provenance[kTimeWeightKey] = time_weight_text(calibration.weight);
   }
   if (options.solve.budget_kind == search::BudgetKind::kAttentionShare) {
@@ -172,10 +174,12 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
     LoopResult loop = close_the_loop(session, profile, options, prompts, work);
     result = finish(std::move(loop.solved), options.out);
     result.tries = std::move(loop.tries);
+    std::move(loop.probes.begin(), loop.probes.end(), std::back_inserter(probes));
     result.target_seconds = seconds_since(before_loop);
   } else {
     result = finish(solve_once(), options.out);
   }
+  result.probes = std::move(probes);
   result.clips_seconds = run.seconds();
   result.profiling_share = run.profiling_share();
   result.search_seconds = loaded_seconds + profile_seconds + seconds_since(after_clips);
@@ -240,6 +244,12 @@ std::string to_json(const SearchResult& result) {
                      {"speedup", tried.speedup > 0.0 ? json(tried.speedup) : json()},
                      {"holds", tried.holds}});
   }
+  json probes = json::array();
+  for (const PredictedMeasured& probe : result.probes) {
+    probes.push_back({{"name", probe.name},
+                      {"predicted_error", probe.predicted},
+                      {"clip_mse", probe.measured_mse}});
+  }
   return json{{"plan", result.plan.string()},
               {"density", result.density},
               {"attention_share", result.attention_share},
@@ -252,6 +262,7 @@ std::string to_json(const SearchResult& result) {
               {"clips_seconds", result.clips_seconds},
               {"target_seconds", result.target_seconds},
               {"tries", tries},
+              {"probes", probes},
               {"profiling_share", result.profiling_share ? json(*result.profiling_share) : json()}}
              .dump(2) +
          "\n";

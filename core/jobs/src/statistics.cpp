@@ -4,6 +4,7 @@
 #include "statistics.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -20,6 +21,11 @@ double mean_of(std::span<const double> values) {
 double worst_of(std::span<const double> values) {
   TWILL_ASSERT(!values.empty());
   return *std::min_element(values.begin(), values.end());
+}
+
+double mse_of(double psnr_db) {
+  constexpr double kPeak = 255.0;
+  return kPeak * kPeak * std::pow(10.0, -psnr_db / 10.0);
 }
 
 Interval bootstrap_interval(std::span<const double> differences, std::uint64_t seed) {

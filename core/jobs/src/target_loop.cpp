@@ -11,6 +11,7 @@
 #include "files.h"
 #include "json.h"
 #include "solving.h"
+#include "statistics.h"
 #include "twill/plan/plan_io.h"
 
 namespace twill::jobs {
@@ -99,14 +100,18 @@ class TargetLoop {
     TargetTry tried{.budget = budget, .density = solved.density};
     const std::string stage = concat("try ", index + 1, " of at most ", options_.target.most_tries);
     if (options_.target.min_psnr_db) {
+      const auto count = static_cast<double>(prompts_.size());
+      double mse = 0.0;
       for (std::size_t i = 0; i < prompts_.size(); ++i) {
-        tried.psnr_db +=
-            quality_
-                .measure(solved.plan, prompts_[i], options_.seed + static_cast<std::int64_t>(i),
-                         concat(stage, ", prompt ", i + 1, " of ", prompts_.size()))
-                .psnr_db /
-            static_cast<double>(prompts_.size());
+        const ClipQuality found =
+            quality_.measure(solved.plan, prompts_[i], options_.seed + static_cast<std::int64_t>(i),
+                             concat(stage, ", prompt ", i + 1, " of ", prompts_.size()));
+        tried.psnr_db += found.psnr_db / count;
+        mse += mse_of(found.psnr_db) / count;
       }
+      result_.probes.push_back({.name = concat("try ", index + 1, ", ", solved.plan.name),
+                                .predicted = solved.predicted_error,
+                                .measured_mse = mse});
       tried.holds = tried.psnr_db >= *options_.target.min_psnr_db + kPsnrMargin;
     } else {
       tried.speedup = dense_seconds(stage) / sparse_seconds(solved.plan, stage);

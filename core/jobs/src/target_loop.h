@@ -21,6 +21,7 @@ namespace twill::jobs {
 struct LoopResult {
   search::SolveResult solved;
   std::vector<TargetTry> tries;  // in the order of the work
+  std::vector<PredictedMeasured> probes;
 };
 
 // Finds the cheapest plan whose clips reach target.min_psnr_db, or the best one that reaches

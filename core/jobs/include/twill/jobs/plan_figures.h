@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "twill/jobs/evaluate.h"
+#include "twill/jobs/search.h"
 #include "twill/plan/plan.h"
 #include "twill/plan/profile.h"
 #include "twill/search/solver.h"
@@ -83,6 +84,7 @@ struct PlanFigures {
   double predicted_error = 0.0;  // as search::predicted_error
   std::int32_t dense_first_steps = 0;
   std::int32_t dense_last_steps = 0;
+  std::int32_t dense_first_layers = 0;  // that the search was told, by the plan's provenance
 };
 // The plan's patterns must be candidates of the profile. Throws Error(kModel).
 PlanFigures figures_of(std::shared_ptr<const Plan> plan, std::shared_ptr<const Profile> profile,
@@ -91,20 +93,14 @@ PlanFigures figures_of(std::shared_ptr<const Plan> plan, std::shared_ptr<const P
 // "blocks.3 head 1", after the expert's name where there are several. `head`: [expert][head_index].
 std::string head_label(const ModelShape& model, std::size_t head);
 
-// Best plans of the profile at `points` budgets, with the plan's numbers of segments and of dense
-// first and last steps.
+// Best plans of the profile at `points` budgets, with the plan's numbers of segments, of dense
+// first and last steps, and of dense first layers.
 std::vector<search::FrontPoint> front_of(const PlanFigures& figures, std::int32_t points = 33);
 
 // Head errors at the profile's times as if the segment's patterns ran there: mean over the heads of
 // each kind, [kPatternNames][t]; empty where the segment has no such head.
 std::vector<std::vector<double>> kind_head_errors(const PlanFigures& figures, std::size_t segment);
 
-// A clip or a plan whose error was predicted and then measured.
-struct PredictedMeasured {
-  std::string name;
-  double predicted = 0.0;     // predicted error
-  double measured_mse = 0.0;  // against the dense clip, of 8-bit RGB
-};
 // What the search left beside its plan: probes ("<plan>.search.json"). Empty when there is none.
 std::vector<PredictedMeasured> read_probes(const std::filesystem::path& plan);
 

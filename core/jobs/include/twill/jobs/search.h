@@ -61,6 +61,13 @@ struct TargetTry {
 
 void check_target(const Target& target);
 
+// A clip or a plan whose error was predicted and then measured.
+struct PredictedMeasured {
+  std::string name;
+  double predicted = 0.0;     // predicted error
+  double measured_mse = 0.0;  // against the dense clip, of 8-bit RGB
+};
+
 struct SearchOptions {
   ClipSettings clip;
   std::vector<std::string> prompts;
@@ -97,6 +104,8 @@ struct SearchResult {
   double clips_seconds = 0.0;   // of it, making clips with the profiling in them
   double target_seconds = 0.0;  // of it, clips to reach the target, in this process
   std::vector<TargetTry> tries;
+  // The clips that the weight of t was fitted to, and the tries for a quality.
+  std::vector<PredictedMeasured> probes;
   // The profile's time over that of the dense forwards it rode on, as far as this process did it.
   std::optional<double> profiling_share;
 };
