@@ -258,6 +258,16 @@ std::vector<std::uint8_t> allowed_candidates(const Profile& profile, const Solve
       }
     }
   }
+  // Sparse, but slower than dense here. A table that does not fit is refused where it sets prices.
+  const std::vector<double>& measured = profile.cost.milliseconds;
+  if (measured.size() == candidates) {
+    const std::size_t dense_index = dense_candidate(profile);
+    for (std::size_t i = 0; i < allowed.size(); ++i) {
+      if (i % candidates != dense_index && measured[i % candidates] >= measured[dense_index]) {
+        allowed[i] = 0;
+      }
+    }
+  }
   for (std::size_t i = 0; i < request.fixed.size(); ++i) {
     const FixedHeads& fixed = request.fixed[i];
     const auto found =

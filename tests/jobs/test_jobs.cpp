@@ -17,6 +17,7 @@
 #include "twill/jobs/generate.h"
 #include "twill/jobs/plan_figures.h"
 #include "twill/jobs/policies.h"
+#include "twill/jobs/prediction.h"
 #include "twill/jobs/search.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/plan_io.h"
@@ -45,6 +46,7 @@ class Jobs : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     shared_ = std::make_unique<tests::ScratchFolder>();
+    ::setenv("XDG_CACHE_HOME", (*shared_ / "cache").c_str(), 1);
     tests::write_tiny_model(*shared_ / "model");
   }
   static void TearDownTestSuite() { shared_.reset(); }
@@ -180,6 +182,25 @@ TEST_F(Jobs, a_budget_of_time_is_kept) {
   EXPECT_EQ(plan.profile->cost.milliseconds.size(), plan.profile->candidates.size());
 }
 
+TEST_F(Jobs, what_candidates_cost_here_is_measured_once) {
+  ASSERT_EQ(::setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1), 0);
+  SearchOptions options = search_options(folder_ / "plan.json");
+  options.prompts = {"a red ball"};
+  options.solve.budget_kind = search::BudgetKind::kAttentionShare;
+  options.solve.budget = 0.7;
+  search(options, {});
+  const std::string first = bytes_of(options.out);
+  search(options, {});
+  EXPECT_EQ(bytes_of(options.out), first);
+  std::vector<fs::path> kept(fs::directory_iterator(folder_ / "cache" / "twill"), {});
+  ASSERT_EQ(kept.size(), 1u);
+  // A damaged file is measured over.
+  std::ofstream(kept.front()) << "{";
+  search(options, {});
+  EXPECT_GT(fs::file_size(kept.front()), 100u);
+  ::setenv("XDG_CACHE_HOME", (*shared_ / "cache").c_str(), 1);
+}
+
 TEST_F(Jobs, solving_again_needs_the_profile_only) {
   search(search_options(folder_ / "plan.json"), {});
   const SearchResult again =
@@ -264,6 +285,30 @@ TEST_F(Jobs, a_search_that_was_stopped_gives_the_same_plan_bytes) {
   search(options, {});
   EXPECT_GE(stops, 2);
   EXPECT_EQ(bytes_of(folder_ / "parts/plan.json"), bytes_of(folder_ / "whole/plan.json"));
+}
+
+TEST_F(Jobs, prediction_is_checked_on_plans_of_all_rules_and_goes_on_where_it_was_stopped) {
+  SearchOptions searched = search_options(folder_ / "plan.json");
+  search(searched, {});
+  PredictionOptions options{.clip = searched.clip,
+                            .profile = searched.out,
+                            .prompts = {"a blue ball"},
+                            .densities = {0.6},
+                            .out = folder_ / "prediction.json"};
+  StopAfter stop{.left = 8};
+  EXPECT_THROW(check_prediction(options, stop.control()), Cancelled);
+  EXPECT_FALSE(fs::exists(options.out));
+  const PredictionReport report = check_prediction(options, {});
+  EXPECT_GE(report.plans.size(), 6u);
+  EXPECT_LE(std::abs(report.rank_correlation), 1.0);
+  for (const PredictedMeasured& plan : report.plans) {
+    EXPECT_GE(plan.predicted, 0.0) << plan.name;
+    EXPECT_GT(plan.measured_mse, 0.0) << plan.name;
+  }
+  const nlohmann::json written = nlohmann::json::parse(bytes_of(options.out));
+  EXPECT_EQ(written["plans"].size(), report.plans.size());
+  options.densities = {};
+  EXPECT_THROW(check_prediction(options, {}), Error);
 }
 
 TEST_F(Jobs, a_wish_for_quality_is_met_by_the_cheapest_of_the_tries) {

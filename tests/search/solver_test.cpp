@@ -326,6 +326,26 @@ TEST(Solver, MillisecondsDecideWhereTheyAreTheBudget) {
   }
 }
 
+TEST(Solver, WhatIsSlowerThanDenseIsNotChosenForADensityEither) {
+  const auto plain = demo_like_profile();
+  const SolveRequest request = request_for(shifted_times(20), 0.4);
+  const std::vector<Pattern> chosen = solve(plain, request).plan.patterns;
+  const auto favourite = std::find_if(chosen.begin(), chosen.end(), [](const Pattern& pattern) {
+    return pattern.kind != PatternKind::kDense;
+  });
+  ASSERT_NE(favourite, chosen.end());
+  auto timed = std::make_shared<Profile>(*plain);
+  timed->cost = {.device = "none", .kernel = "none", .layout = timed->layout, .milliseconds = {}};
+  for (const Pattern& pattern : timed->candidates) {
+    timed->cost.milliseconds.push_back(pattern.kind == PatternKind::kDense ? 2.0
+                                       : pattern == *favourite             ? 2.1
+                                                                           : 1.0);
+  }
+  for (const Pattern& pattern : solve(timed, request).plan.patterns) {
+    EXPECT_NE(pattern, *favourite);
+  }
+}
+
 TEST(Solver, TheSameRequestGivesTheSameBytes) {
   SolveRequest request = request_for(shifted_times(20), 0.37);
   request.attach_profile = true;

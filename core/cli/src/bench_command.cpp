@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "twill/jobs/policies.h"
+#include "twill/jobs/prediction.h"
 
 namespace twill::cli {
 namespace {
@@ -68,6 +69,42 @@ void add_policies(CLI::App& bench, Context& context) {
   });
 }
 
+void add_prediction(CLI::App& bench, Context& context) {
+  struct PredictionSettings {
+    jobs::PredictionOptions options;
+    PromptOptions prompts;
+  };
+  CLI::App* verb = bench.add_subcommand(
+      "prediction",
+      "how well the predicted error ranks plans: predicted and measured, side by side");
+  const auto settings = std::make_shared<PredictionSettings>();
+  jobs::PredictionOptions& options = settings->options;
+  add_prompt_options(*verb, settings->prompts);
+  verb->add_option("--profile", options.profile, "plan with a profile, or a profile")->required();
+  verb->add_option("--densities", options.densities,
+                   "executed shares of dense attention over the whole run")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb->add_option("--segments", options.segments, "at most so many tables of patterns over t")
+      ->capture_default_str();
+  verb->add_option("--seed", options.seed,
+                   "seed of the first prompt; each further prompt takes the next")
+      ->capture_default_str();
+  verb->add_option("--out", options.out, "report to write (JSON)")->required();
+  verb->add_option("--work", options.work,
+                   "folder for kept clips and measurements (default: beside --out)");
+  add_clip_options(*verb, options.clip);
+  verb->callback([settings, &context] {
+    context.run = [settings](Context& at_run) {
+      settings->options.prompts = settings->prompts.read();
+      complete(settings->options.clip);
+      const jobs::PredictionReport report =
+          jobs::check_prediction(settings->options, at_run.control);
+      at_run.print(jobs::describe(report), jobs::to_json(report));
+    };
+  });
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, Context& context) {
@@ -75,6 +112,7 @@ void add_bench(CLI::App& app, Context& context) {
   bench->require_subcommand(1);
   bench->fallthrough();
   add_policies(*bench, context);
+  add_prediction(*bench, context);
 }
 
 }  // namespace twill::cli

@@ -20,6 +20,8 @@ constexpr int kRepeats = 3;
 
 }  // namespace
 
+std::string cpu_kernel_name() { return concat("twill cpu ", kernels::kCpuKernelVersion); }
+
 CostTable measure_costs(const Profile& profile, const std::string& device, const std::string& dtype,
                         int threads, const JobControl& control) {
   const bool narrow = dtype == "bfloat16";
@@ -40,7 +42,7 @@ CostTable measure_costs(const Profile& profile, const std::string& device, const
   const kernels::Strides strides{q.stride(0), q.stride(1), q.stride(2)};
 
   CostTable table{
-      .device = concat(device, ", ", dtype), .kernel = "twill cpu", .layout = profile.layout};
+      .device = concat(device, ", ", dtype), .kernel = cpu_kernel_name(), .layout = profile.layout};
   Meter meter(control, "time the candidates", static_cast<std::int64_t>(profile.candidates.size()));
   for (const Pattern& pattern : profile.candidates) {
     meter.check_stop();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cost_cache.h"
 #include "files.h"
 #include "json.h"
 #include "kept_quality.h"
@@ -152,7 +153,7 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
   }
   if (options.solve.budget_kind == search::BudgetKind::kAttentionShare) {
     profile->cost =
-        measure_costs(*profile, session.device(), session.dtype(), session.clip().threads, control);
+        costs_here(*profile, session.device(), session.dtype(), session.clip().threads, control);
   }
   const auto solve_once = [&] {
     Meter meter(control, "solve", 1);

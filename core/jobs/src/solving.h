@@ -34,6 +34,8 @@ std::vector<search::SolveResult> solve_plans(std::shared_ptr<const Profile> prof
                                              const std::vector<double>& step_t,
                                              const SolveOptions& options, std::size_t most);
 
+// "twill cpu 1": of a cost table.
+std::string cpu_kernel_name();
 // Milliseconds of every candidate for one head of a forward, measured here on random q, k and v.
 CostTable measure_costs(const Profile& profile, const std::string& device, const std::string& dtype,
                         int threads, const JobControl& control);

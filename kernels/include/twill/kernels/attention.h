@@ -13,6 +13,9 @@
 
 namespace twill::kernels {
 
+// Raised with every change of the CPU kernels' speed: measured costs are kept by it.
+inline constexpr int kCpuKernelVersion = 1;
+
 enum class Dtype : std::uint8_t { kF32, kBf16, kF16 };
 
 // Strides of a [batch, heads, tokens, head_dim] tensor in elements; head_dim is contiguous.

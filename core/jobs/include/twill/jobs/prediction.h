@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Job: how well the predicted error ranks plans that were never used to find it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "twill/jobs/clip_settings.h"
+#include "twill/jobs/job.h"
+#include "twill/jobs/search.h"
+
+namespace twill::jobs {
+
+struct PredictionOptions {
+  ClipSettings clip;
+  std::filesystem::path profile;     // a plan with a profile, or a profile
+  std::vector<std::string> prompts;  // not those of the profile
+  std::int64_t seed = 1000;          // of the first prompt; each next prompt takes the next seed
+  // Shares of dense's cells. At each one: the solver's plan, with one segment too, and the first
+  // plan of every rule, each with no dense first step and with a fifth of the steps dense.
+  std::vector<double> densities{0.2, 0.3, 0.4, 0.5, 0.6};
+  std::int32_t segments = 8;
+  std::filesystem::path out;   // JSON
+  std::filesystem::path work;  // kept clips and measurements; empty: beside `out`
+};
+
+struct PredictionReport {
+  std::vector<PredictedMeasured> plans;  // clip MSE: mean over the prompts
+  std::vector<double> densities;         // of each plan
+  double rank_correlation = 0.0;         // Spearman's
+  // The same among plans whose densities differ by less than 0.02 of what was asked for; mean over
+  // `densities`.
+  double rank_correlation_at_equal_density = 0.0;
+  PredictionOptions options;  // with the model's defaults filled in
+  std::string model;
+  std::string device;
+  std::string dtype;
+};
+
+// Every clip's quality is kept: a stopped run goes on where it was. Throws Error or Cancelled.
+PredictionReport check_prediction(const PredictionOptions& options, const JobControl& control);
+
+std::string describe(const PredictionReport& report);
+std::string to_json(const PredictionReport& report);
+
+}  // namespace twill::jobs
