@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts a plan on a MODEL: the override, and wrappers that tell it of every run and every forward."""
 
+from collections.abc import Callable
+
 from ..layouts import Family, NetworkShape, family_of, tokens_of
 from ..plan_store import LoadedPlan, why_not
 from ..settings import Settings, parse_blocks
@@ -12,7 +14,8 @@ from .forward import Forward, RunningForward
 from .override import Override
 from .report import BY_PERCENT, Report
 from .run import Run
-from .timestep import t_of_schedule, t_of_sigma
+from .schedule import NO_STEPS, Moment, Schedule
+from .timestep import t_of_schedule
 
 KEY = "twill"
 OVERRIDE = "optimized_attention_override"
@@ -34,6 +37,7 @@ class SparsePatch:
         self.shape = shape
         self.report: Report | None = None
         self._run: Run | None = None
+        self._schedule: Schedule | None = None
 
     def outer_sample(self, executor, noise, latent_image, sampler, sigmas, *args, **kwargs):
         self._run = None
@@ -46,6 +50,8 @@ class SparsePatch:
         finally:
             run, self._run = self._run, None
             if run is not None:
+                if self._schedule.lost:
+                    run.report.note(NO_STEPS)
                 run.report.finish()
                 self._tell(run.report)
 
@@ -70,6 +76,20 @@ class SparsePatch:
         )
         report.settings = describe(self.settings, how, plan.model.experts, expert)
         self.report = report
+        in_percent = percent_window(sampling, self.settings)
+        self._schedule = Schedule(
+            sampling, sigmas, lambda moment: (plan.segment_at(moment.t), in_percent(moment.sigma))
+        )
+        self._in_percent = in_percent
+
+    def sampler_sample(self, executor, guider, sigmas, extra_args, callback, *rest):
+        def after(step, *arguments):
+            if self._run is not None:
+                self._schedule.after_step(step)
+            if callback is not None:
+                callback(step, *arguments)
+
+        return executor(guider, sigmas, extra_args, after, *rest)
 
     def apply_model(
         self, executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **kw
@@ -92,16 +112,15 @@ class SparsePatch:
 
     def _forward(self, base_model, x, sigma, options: dict, arguments: dict) -> Forward:
         run, network = self._run, base_model.diffusion_model
-        sampling = base_model.model_sampling
         shape = arguments["latent_shapes"][0] if arguments.get("latent_shapes") else x.shape
         patch = self.family.patch(network)
-        value = float(sigma.detach().max())
+        moment: Moment = self._schedule.at(sigma)
         forward = Forward(
             run=run,
             family=self.family,
             network=network,
             grid=tokens_of(shape, patch) if len(patch) == 3 and len(shape) == 5 else None,
-            t=t_of_sigma(sampling, value),
+            t=moment.t,
         )
         run.report.count_forward()
         if forward.grid is None:
@@ -114,7 +133,7 @@ class SparsePatch:
             forward.grid = tokens_of((shape[2] + joined, *shape[3:]), patch)
         forward.segment = run.plan.segment_at(forward.t)
         run.tell_time(forward, x.device)
-        if not self._in_percent(sampling, value):
+        if not self._in_percent(moment.sigma):
             forward.dense_because = BY_PERCENT
         if not isinstance(options.get(OVERRIDE), Override):
             run.report.note(
@@ -122,17 +141,18 @@ class SparsePatch:
             )
         return forward
 
-    def _in_percent(self, sampling, sigma: float) -> bool:
-        begin = float(sampling.percent_to_sigma(self.settings.start_percent))
-        end = float(sampling.percent_to_sigma(self.settings.end_percent))
-        return end <= sigma <= begin or (self.settings.end_percent >= 1.0 and sigma <= begin)
-
     def _tell(self, report: Report) -> None:
         if report.sparse:
             report.notes = [note for note in report.notes if not note.startswith("Another node")]
         notify.tell("sampling done", report.text().replace("\n", "; "))
         if report.warning() and report.forwards:
             notify.warn("attention ran dense against the plan", report.warning())
+
+
+def percent_window(sampling, settings: Settings) -> Callable[[float], bool]:
+    begin = float(sampling.percent_to_sigma(settings.start_percent))
+    end = float(sampling.percent_to_sigma(settings.end_percent)) if settings.end_percent < 1.0 else 0.0
+    return lambda sigma: end <= sigma <= begin
 
 
 def choose_expert(experts: tuple[str, ...], asked: str, times: list[float]) -> int:
@@ -176,6 +196,7 @@ def apply_plan(model, loaded: LoadedPlan, settings: Settings):
     options = patched.model_options["transformer_options"]
     options[OVERRIDE] = Override(options.get(OVERRIDE))
     patched.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, patch.outer_sample)
+    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, KEY, patch.sampler_sample)
     patched.add_wrapper_with_key(WrappersMP.APPLY_MODEL, KEY, patch.apply_model)
     patched.set_attachments(KEY, patch)
     return patched, ""
@@ -191,8 +212,8 @@ def without_plan(model):
         previous = options.pop(OVERRIDE).previous
         if previous is not None:
             options[OVERRIDE] = previous
-    clone.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)
-    clone.remove_wrappers_with_key(WrappersMP.APPLY_MODEL, KEY)
+    for kind in (WrappersMP.OUTER_SAMPLE, WrappersMP.SAMPLER_SAMPLE, WrappersMP.APPLY_MODEL):
+        clone.remove_wrappers_with_key(kind, KEY)
     return clone
 
 

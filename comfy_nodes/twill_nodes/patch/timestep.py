@@ -27,7 +27,8 @@ def _range_of(sampling) -> tuple[float, float]:
 
 
 def t_of_sigma(sampling, sigma) -> float:
-    """sigma: a number or a tensor of them (their maximum counts). Of a tensor on a GPU this waits for its value."""
+    """sigma: a number or a tensor of them (their maximum counts). Of a tensor on a GPU this waits for its value; a
+    running forward asks patch/schedule.py instead."""
     import torch
 
     sigma = torch.as_tensor(sigma).detach().float().max().cpu().reshape(1)
