@@ -5,12 +5,22 @@
 Read in ComfyUI 0.30.0, comfy/ldm/cogvideo/model.py.
 """
 
-from .family import Family, NetworkShape, text_first
+from .family import Family, NetworkShape, Residual, text_first
 
 
 def shape(network) -> NetworkShape:
     block = network.blocks[0]
     return NetworkShape(((len(network.blocks), block.num_heads),), block.head_dim)
+
+
+def gate(block, arguments):
+    modulation = block.norm1.linear(block.norm1.silu(arguments["temb"]))
+    return modulation.chunk(6, dim=1)[2].unsqueeze(1)
+
+
+RESIDUAL = Residual(
+    projection=lambda block: block.attn_out, stream=lambda block, arguments: arguments["hidden_states"], gate=gate
+)
 
 
 COGVIDEOX = Family(
@@ -22,4 +32,5 @@ COGVIDEOX = Family(
     patch=lambda network: (network.patch_size_t or 1, network.patch_size, network.patch_size),
     beside=text_first,
     hooks=True,
+    residuals=(RESIDUAL,),
 )

@@ -5,7 +5,7 @@
 Read in ComfyUI 0.30.0, comfy/ldm/cosmos/model.py, blocks.py and predict2.py.
 """
 
-from .family import Family, NetworkShape, grid_only
+from .family import Family, NetworkShape, Residual, grid_only
 
 
 def _blocks(network) -> list:
@@ -26,6 +26,34 @@ def patch(network) -> tuple[int, int, int]:
     return network.patch_temporal, network.patch_spatial, network.patch_spatial
 
 
+def gate1(block, arguments):
+    first = block.blocks[0]
+    modulation = first.adaLN_modulation(arguments["emb_B_D"])
+    if first.use_adaln_lora:
+        modulation = modulation + arguments["adaln_lora_B_3D"]
+    return modulation.chunk(3, dim=1)[2].unsqueeze(1)
+
+
+def stream2(block, arguments):
+    stream, extra = arguments["x_B_T_H_W_D"], arguments["extra_per_block_pos_emb"]
+    return (stream if extra is None else stream + extra).flatten(1, 3)
+
+
+def gate2(block, arguments):
+    modulation = block.adaln_modulation_self_attn(arguments["emb_B_T_D"])
+    if block.use_adaln_lora:
+        modulation = modulation + arguments["adaln_lora_B_T_3D"]
+    return modulation.chunk(3, dim=-1)[2]
+
+
+RESIDUAL1 = Residual(
+    projection=lambda block: block.blocks[0].block.attn.to_out[0],
+    stream=lambda block, arguments: arguments["x"].flatten(0, 2).transpose(0, 1),
+    gate=gate1,
+)
+RESIDUAL2 = Residual(projection=lambda block: block.self_attn.output_proj, stream=stream2, gate=gate2)
+
+
 COSMOS1 = Family(
     name="Cosmos",
     plan_families=("cosmos1", "cosmospredict1", "cosmosdiffusion"),
@@ -35,6 +63,7 @@ COSMOS1 = Family(
     patch=patch,
     beside=grid_only,
     hooks=True,
+    residuals=(RESIDUAL1,),
 )
 
 COSMOS_PREDICT2 = Family(
@@ -45,4 +74,5 @@ COSMOS_PREDICT2 = Family(
     stacks=lambda network: [network.blocks],
     patch=patch,
     beside=grid_only,
+    residuals=(RESIDUAL2,),
 )

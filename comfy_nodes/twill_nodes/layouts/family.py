@@ -28,6 +28,22 @@ class TextTokens:
 
 
 @dataclass(frozen=True)
+class Residual:
+    """How a block adds its self-attention to the stream: stream + gate * projection(heads), for measuring heads.
+
+    Functions of (block, arguments by name): stream -> [batch, tokens, dim]; gate -> [batch, 1 or frames or tokens,
+    dim]; projection: block -> its Linear, whose first columns take the heads. head_gate: with (row of the batch,
+    tokens of the stream) too -> [tokens, heads]. norm_eps: the projected sum is divided by its RMS first.
+    """
+
+    projection: Callable[[object], object]
+    stream: Callable[[object, dict], object]
+    gate: Callable[[object, dict], object]
+    head_gate: Callable[[object, dict, int, object], object] | None = None
+    norm_eps: float = 0.0
+
+
+@dataclass(frozen=True)
 class Family:
     """name: as users know it. plan_families: beginnings of the names that plans use, letters and digits only.
 
@@ -46,7 +62,7 @@ class Family:
     beside: Callable[[int, int, object], TextTokens | str]
     hooks: bool = False
     begin: Callable[[object, dict], dict] | None = None
-    gain: Callable[..., list[float]] | None = None  # for Search Plan; without it heads are weighed by their output
+    residuals: tuple[Residual, ...] = ()  # of each stack
     stack_names: tuple[str, ...] = ("blocks",)
     plan_family: Callable[[object], str] | None = None  # network -> the name in plans made here
 

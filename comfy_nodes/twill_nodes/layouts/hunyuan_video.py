@@ -5,13 +5,41 @@
 Read in ComfyUI 0.30.0, comfy/ldm/hunyuan_video/model.py and comfy/ldm/flux.
 """
 
-from .family import Family, NetworkShape, blocks_shape, text_first
+from .family import Family, NetworkShape, Residual, blocks_shape, text_first
 
 
 def shape(network) -> NetworkShape:
     return blocks_shape(
         network, ["double_blocks", "single_blocks"], network.num_heads, network.hidden_size // network.num_heads
     )
+
+
+def _rows(gate, dims, tokens: int):
+    """A reference latent has a modulation of its own: dims are (begin, end, which) of its tokens and the others."""
+    if dims is None:
+        return gate
+    rows = gate[:, :1].repeat(1, tokens, 1)
+    for begin, end, which in dims:
+        rows[:, begin:end] = gate[:, which : which + 1]
+    return rows
+
+
+def double_gate(block, arguments):
+    modulation = block.img_mod(arguments["vec"])[0] if block.modulation else arguments["vec"][0][0]
+    return _rows(modulation.gate, arguments["modulation_dims_img"], arguments["img"].shape[1])
+
+
+def single_gate(block, arguments):
+    modulation = block.modulation(arguments["vec"])[0] if block.modulation else arguments["vec"]
+    return _rows(modulation.gate, arguments["modulation_dims"], arguments["x"].shape[1])
+
+
+DOUBLE = Residual(
+    projection=lambda block: block.img_attn.proj, stream=lambda block, arguments: arguments["img"], gate=double_gate
+)
+SINGLE = Residual(
+    projection=lambda block: block.linear2, stream=lambda block, arguments: arguments["x"], gate=single_gate
+)
 
 
 HUNYUAN_VIDEO = Family(
@@ -23,4 +51,5 @@ HUNYUAN_VIDEO = Family(
     patch=lambda network: tuple(network.patch_size),
     beside=text_first,
     stack_names=("double_blocks", "single_blocks"),
+    residuals=(DOUBLE, SINGLE),
 )

@@ -5,12 +5,24 @@
 Read in ComfyUI 0.30.0, comfy/ldm/kandinsky5/model.py.
 """
 
-from .family import Family, NetworkShape, grid_only
+from .family import Family, NetworkShape, Residual, grid_only
 
 
 def shape(network) -> NetworkShape:
     attention = network.visual_transformer_blocks[0].self_attention
     return NetworkShape(((len(network.visual_transformer_blocks), attention.num_heads),), attention.head_dim)
+
+
+def gate(block, arguments):
+    self_attention = block.visual_modulation(arguments["time_embed"]).chunk(3, dim=-1)[0]
+    return self_attention.chunk(3, dim=-1)[2].unsqueeze(1)
+
+
+RESIDUAL = Residual(
+    projection=lambda block: block.self_attention.out_layer,
+    stream=lambda block, arguments: arguments["visual_embed"],
+    gate=gate,
+)
 
 
 KANDINSKY5 = Family(
@@ -22,4 +34,5 @@ KANDINSKY5 = Family(
     patch=lambda network: tuple(network.patch_size),
     beside=grid_only,
     stack_names=("visual_transformer_blocks",),
+    residuals=(RESIDUAL,),
 )

@@ -5,7 +5,7 @@
 Read in ComfyUI 0.30.0, comfy/ldm/wan/model.py and model_animate.py.
 """
 
-from .family import Family, TextTokens, blocks_shape
+from .family import Family, Residual, TextTokens, blocks_shape
 
 # Reference and motion tokens stand behind the clip in these classes, in the others in front of it.
 BEHIND = {"WanModel_S2V", "HumoWanModel"}
@@ -36,27 +36,25 @@ def beside(tokens: int, grid: int, forward) -> TextTokens | str:
     return TextTokens(suffix=tokens - grid) if behind else TextTokens(prefix=tokens - grid)
 
 
-def gain(network, layer: int, attended, residual, arguments) -> list[float]:
-    """What each head adds to the residual stream, through output projection and gate, over the stream itself.
-
-    attended: [tokens, heads, head_dim], residual: [tokens, dim], a sample of tokens in fp32. arguments: of the block;
-    its `e` is the embedding of the time.
-    """
+def gate(block, arguments):
+    """The third of six modulations; its embedding is one for all tokens, or one per frame."""
     import comfy.model_management
 
-    block = network.blocks[layer]
-    weight = block.self_attn.o.weight.float()
-    embedding = arguments["e"]
-    modulation = comfy.model_management.cast_to(block.modulation, dtype=embedding.dtype, device=embedding.device)
-    # [batch, times, 6, dim]; the third of six gates self-attention.
-    gate = (modulation.unsqueeze(0) + embedding).float()[..., 2, :].flatten(0, -2).mean(0)
-    stream = residual.square().sum().item()
-    heads, head_dim = attended.shape[1:]
-    added = []
-    for head in range(heads):
-        share = weight[:, head * head_dim : (head + 1) * head_dim]
-        added.append(((attended[:, head] @ share.T) * gate).square().sum().item() / max(stream, 1e-30))
-    return added
+    embedding, stream = arguments["e"], arguments["c" if "c" in arguments else "x"]
+    modulation = comfy.model_management.cast_to(block.modulation, dtype=stream.dtype, device=stream.device)
+    if embedding.ndim < 4:
+        return (modulation + embedding)[:, 2:3]
+    return (modulation.unsqueeze(0) + embedding)[:, :, 2]
+
+
+def vace_stream(block, arguments):
+    return block.before_proj(arguments["c"]) + arguments["x"] if block.block_id == 0 else arguments["c"]
+
+
+RESIDUAL = Residual(
+    projection=lambda block: block.self_attn.o, stream=lambda block, arguments: arguments["x"], gate=gate
+)
+VACE_RESIDUAL = Residual(projection=lambda block: block.self_attn.o, stream=vace_stream, gate=gate)
 
 
 def plan_family(network) -> str:
@@ -73,7 +71,7 @@ WAN = Family(
     patch=lambda network: tuple(network.patch_size),
     beside=beside,
     begin=begin,
-    gain=gain,
+    residuals=(RESIDUAL,),
     plan_family=plan_family,
 )
 
@@ -89,5 +87,6 @@ WAN_VACE = Family(
     begin=begin,
     hooks=True,
     stack_names=("blocks", "vace_blocks"),
+    residuals=(RESIDUAL, VACE_RESIDUAL),
     plan_family=lambda network: "wan2.1-vace",
 )

@@ -103,6 +103,7 @@ class PlanSearch:
             self.split = next((i for i, t in enumerate(self.times) if t < request.boundary), len(self.times))
         self.profiler = None
         self.resumed = 0
+        self.estimated = False
 
     def run(self) -> SearchResult:
         request = self.request
@@ -149,6 +150,7 @@ class PlanSearch:
             force_full_denoise=last == len(self.times),
         )
         watcher.finish_unit()
+        self.estimated |= watcher.override.estimated
         return out
 
     def profiler_at(self, grid: tuple[int, int, int], beside: TextTokens):
@@ -215,12 +217,11 @@ class PlanSearch:
         }
 
     def _how(self, density: float) -> dict[str, str]:
-        exact = self.family.gain is not None
         return {
             "source": "a search of our own (Search Plan in ComfyUI)",
             "budget": f"density {self.request.density:g}",
             "found_density": f"{density:.4f}",
-            "gain": "through output projection and gate" if exact else "of the attention output alone",
+            "gain": "of the attention output alone" if self.estimated else "through output projection and gate",
             "policy": "solver",
             "twill": wheel.package().__version__,
         }

@@ -3,6 +3,7 @@
 """An attention override that runs everything dense and shows q, k and v to the profiler at some steps."""
 
 import contextlib
+import logging
 from collections.abc import Callable
 
 import torch
@@ -11,6 +12,9 @@ from ..layouts import Family
 from ..patch import block_index
 from ..patch import forward as forwards
 from ..patch.attention_call import AttentionCall, read_call
+from .gains import Sample, arguments_of, estimated_gains, gains
+
+log = logging.getLogger("twill")
 
 GAIN_TOKENS = 256  # that a head's share of the residual stream is measured on
 
@@ -36,6 +40,7 @@ class ProfilingOverride:
         self.previous = previous
         self.t_index: int | None = None
         self.trouble: Exception | None = None
+        self.estimated = False  # of some heads only the output could be weighed
 
     def __call__(self, func: Callable, *args, **kwargs):
         out = func(*args, **kwargs) if self.previous is None else self.previous(func, *args, **kwargs)
@@ -66,9 +71,12 @@ class ProfilingOverride:
         each = call.q.shape[0] // len(branches)
         attended = out if call.keep_heads_apart else out.unflatten(-1, (call.heads, -1)).transpose(1, 2)
         q, k, v = (x.detach().cpu() for x in (call.q, call.k, call.v))
+        at = sampled(frames * rows * cols).to(attended.device)
         for number, branch in enumerate(branches):
             part = slice(number * each, (number + 1) * each)
-            gain = self._gain(forward, stack, layer, attended[part])
+            heads = attended[part.start].index_select(1, beside.prefix + at).transpose(0, 1).float()
+            sample = Sample(heads, at, part.start, beside.prefix, call.tokens)
+            gain = self._gain(forward, stack, layer, sample)
             profiler.observe(
                 q[part],
                 k[part],
@@ -82,18 +90,16 @@ class ProfilingOverride:
                 scale=call.scale,
             )
 
-    def _gain(self, forward, stack: int, layer: int, attended: torch.Tensor) -> list[float]:
-        """attended: [batch, heads, tokens, head_dim]. Of the batch's first row."""
-        at = sampled(attended.shape[2]).to(attended.device)
-        heads = attended[0].index_select(1, at).transpose(0, 1).float()
-        entered = forward.extra.get("block_arguments", {})
-        stream = entered.get("x")
-        if self.family.gain is not None and stack == 0 and stream is not None:
-            return self.family.gain(forward.network, layer, heads, stream[0].index_select(0, at).float(), entered)
-        energy = heads.square().sum((0, 2))
-        if stream is None or stream.shape[1] != attended.shape[2]:
-            return (energy / energy.sum().clamp_min(1e-30)).tolist()
-        return (energy / stream[0].index_select(0, at).float().square().sum().clamp_min(1e-30)).tolist()
+    def _gain(self, forward, stack: int, layer: int, sample: Sample) -> list[float]:
+        arguments = forward.extra.get("block_arguments")
+        try:
+            block = self.family.stacks(forward.network)[stack][layer]
+            return gains(self.family.residuals[stack], block, arguments, sample)
+        except Exception as error:  # a block of another build than the one that was read
+            if not self.estimated:
+                log.warning("heads are weighed by their output alone: %s: %s", type(error).__name__, error)
+            self.estimated = True
+            return estimated_gains(sample)
 
 
 @contextlib.contextmanager
@@ -103,8 +109,7 @@ def arguments_noted(blocks):
     def note(module, args, kwargs):
         forward = forwards.current()
         if forward is not None:
-            first = next((x for x in (*args, *kwargs.values()) if isinstance(x, torch.Tensor) and x.ndim == 3), None)
-            forward.extra["block_arguments"] = {"x": first, **kwargs}
+            forward.extra["block_arguments"] = arguments_of(module, args, kwargs)
 
     handles = [block.register_forward_pre_hook(note, with_kwargs=True) for block in blocks]
     try:
