@@ -307,8 +307,20 @@ TEST_F(Jobs, prediction_is_checked_on_plans_of_all_rules_and_goes_on_where_it_wa
   }
   const nlohmann::json written = nlohmann::json::parse(bytes_of(options.out));
   EXPECT_EQ(written["plans"].size(), report.plans.size());
+  EXPECT_TRUE(written.contains("torch"));
+  std::set<double> predicted;
+  for (const PredictedMeasured& plan : report.plans) {
+    EXPECT_TRUE(predicted.insert(plan.predicted).second) << plan.name << " is there twice";
+  }
   options.densities = {};
   EXPECT_THROW(check_prediction(options, {}), Error);
+  options.densities = {0.5, 1.5};
+  try {
+    check_prediction(options, {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("density 1.5"), std::string::npos) << error.what();
+  }
 }
 
 TEST_F(Jobs, a_wish_for_quality_is_met_by_the_cheapest_of_the_tries) {

@@ -15,13 +15,28 @@ struct Settings {
   std::int64_t tuning_count = 0;
 };
 
+// What every measurement over prompts and plans of one profile asks for.
+template <class Options>
+void add_measurement_options(CLI::App& verb, PromptOptions& prompts, Options& options) {
+  add_prompt_options(verb, prompts);
+  verb.add_option("--profile", options.profile, "plan with a profile, or a profile")->required();
+  verb.add_option("--segments", options.segments, "at most so many tables of patterns over t")
+      ->capture_default_str();
+  verb.add_option("--seed", options.seed,
+                  "seed of the first prompt; each further prompt takes the next")
+      ->capture_default_str();
+  verb.add_option("--out", options.out, "report to write (JSON)")->required();
+  verb.add_option("--work", options.work,
+                  "folder for kept clips and measurements (default: beside --out)");
+  add_clip_options(verb, options.clip);
+}
+
 void add_policies(CLI::App& bench, Context& context) {
   CLI::App* verb = bench.add_subcommand(
       "policies", "the solver, the rules of others and a dynamic oracle at equal density");
   const auto settings = std::make_shared<Settings>();
   jobs::PoliciesOptions& options = settings->options;
-  add_prompt_options(*verb, settings->prompts);
-  verb->add_option("--profile", options.profile, "plan with a profile, or a profile")->required();
+  add_measurement_options(*verb, settings->prompts, options);
   verb->add_option("--tuning-prompts", settings->tuning_file,
                    "file of prompts on which what each policy leaves dense is chosen")
       ->required();
@@ -43,20 +58,11 @@ void add_policies(CLI::App& bench, Context& context) {
   verb->add_option("--density", options.density,
                    "executed share of dense attention over the whole run, for all")
       ->capture_default_str();
-  verb->add_option("--segments", options.segments, "at most so many tables of patterns over t")
-      ->capture_default_str();
   verb->add_option("--variants", options.variants,
                    "plans of a policy that are tried with its best dense steps and layers")
       ->capture_default_str();
-  verb->add_option("--seed", options.seed,
-                   "seed of the first prompt; each further prompt takes the next")
-      ->capture_default_str();
   verb->add_option("--tuning-seed", options.tuning_seed, "seed of the first tuning prompt")
       ->capture_default_str();
-  verb->add_option("--out", options.out, "report to write (JSON)")->required();
-  verb->add_option("--work", options.work,
-                   "folder for kept clips and measurements (default: beside --out)");
-  add_clip_options(*verb, options.clip);
   verb->callback([settings, &context] {
     context.run = [settings](Context& at_run) {
       settings->options.prompts = settings->prompts.read();
@@ -79,21 +85,11 @@ void add_prediction(CLI::App& bench, Context& context) {
       "how well the predicted error ranks plans: predicted and measured, side by side");
   const auto settings = std::make_shared<PredictionSettings>();
   jobs::PredictionOptions& options = settings->options;
-  add_prompt_options(*verb, settings->prompts);
-  verb->add_option("--profile", options.profile, "plan with a profile, or a profile")->required();
+  add_measurement_options(*verb, settings->prompts, options);
   verb->add_option("--densities", options.densities,
                    "executed shares of dense attention over the whole run")
       ->delimiter(',')
       ->capture_default_str();
-  verb->add_option("--segments", options.segments, "at most so many tables of patterns over t")
-      ->capture_default_str();
-  verb->add_option("--seed", options.seed,
-                   "seed of the first prompt; each further prompt takes the next")
-      ->capture_default_str();
-  verb->add_option("--out", options.out, "report to write (JSON)")->required();
-  verb->add_option("--work", options.work,
-                   "folder for kept clips and measurements (default: beside --out)");
-  add_clip_options(*verb, options.clip);
   verb->callback([settings, &context] {
     context.run = [settings](Context& at_run) {
       settings->options.prompts = settings->prompts.read();

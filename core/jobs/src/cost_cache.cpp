@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
 
 #include "files.h"
 #include "json.h"
@@ -36,10 +37,12 @@ std::string key_of(const Profile& profile, const std::string& device, const std:
 // What a file holds, when it is of `key` and whole.
 std::vector<double> kept(const fs::path& file, const std::string& key, std::size_t candidates) {
   std::error_code code;
-  if (!fs::is_regular_file(file, code)) {
+  const std::uintmax_t bytes = fs::file_size(file, code);
+  std::ifstream stream(file);
+  if (code || bytes > kMaxBytes || !stream) {
     return {};
   }
-  const json stored = json::parse(read_text(file, kMaxBytes), nullptr, false);
+  const json stored = json::parse(stream, nullptr, false);
   if (!stored.is_object() || stored.value("key", json()) != json(key) ||
       !stored.contains("milliseconds") || !stored["milliseconds"].is_array()) {
     return {};

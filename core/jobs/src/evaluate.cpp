@@ -161,9 +161,7 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
     check_can_write(options.clips / "side_by_side.png");
     check_clip_file(options.clips / "dense.mp4");
   }
-  const fs::path work = options.work.empty() ? options.out.parent_path() /
-                                                   concat(options.out.stem().string(), ".work")
-                                             : options.work;
+  const fs::path work = work_folder(options.out, options.work);
   check_can_write(work / "rows");
 
   const Session session(options.clip, control);

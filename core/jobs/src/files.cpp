@@ -21,6 +21,10 @@ fs::path temporary_beside(const fs::path& file) {
          concat(".", file.stem().string(), ".", ::getpid(), ".part", file.extension().string());
 }
 
+fs::path work_folder(const fs::path& out, const fs::path& work) {
+  return work.empty() ? out.parent_path() / concat(out.stem().string(), ".work") : work;
+}
+
 void write_text(const fs::path& file, std::string_view text) {
   const fs::path temporary = temporary_beside(file);
   std::error_code code;

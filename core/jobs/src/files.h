@@ -15,6 +15,10 @@ namespace twill::jobs {
 // look at.
 std::filesystem::path temporary_beside(const std::filesystem::path& file);
 
+// What a job keeps so that it can go on: `work`, or when that is empty "<out>.work" beside `out`.
+std::filesystem::path work_folder(const std::filesystem::path& out,
+                                  const std::filesystem::path& work);
+
 // Writes beside `file`, then renames. Throws Error(kSystem) naming `file`.
 void write_text(const std::filesystem::path& file, std::string_view text);
 

@@ -6,12 +6,22 @@
 #include <cmath>
 #include <limits>
 
+#include "session.h"
+
 namespace twill::jobs {
 
 json number(double value) { return std::isfinite(value) ? json(value) : json("inf"); }
 
 double number_from(const json& value) {
   return value.is_number() ? value.get<double>() : std::numeric_limits<double>::infinity();
+}
+
+json measured_with(const std::string& model, const std::string& device, const std::string& dtype,
+                   const ClipSettings& clip) {
+  return {{"model", model},         {"device", device},         {"dtype", dtype},
+          {"twill", TWILL_VERSION}, {"torch", torch_version()}, {"sampler", *clip.sampler},
+          {"shift", *clip.shift},   {"steps", *clip.steps},     {"width", *clip.width},
+          {"height", *clip.height}, {"frames", *clip.frames}};
 }
 
 json to_json_value(const ClipTimes& times) {

@@ -18,6 +18,10 @@ using json = ordered_json;
 json number(double value);
 double number_from(const json& value);
 
+// What a measurement was made with: model, device, dtype, versions, the clips' settings.
+json measured_with(const std::string& model, const std::string& device, const std::string& dtype,
+                   const ClipSettings& clip);
+
 json to_json_value(const ClipTimes& times);
 json to_json_value(const AttentionUse& use);
 json to_json_value(const EvaluateRow& row);

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "profile_files.h"
 #include "session.h"
 #include "solving.h"
 #include "twill/kernels/tile_list.h"
@@ -26,16 +26,6 @@ std::size_t index_of(PatternKind kind) {
     }
   }
   throw Error(ErrorCode::kModel, concat("pattern kind ", static_cast<int>(kind), " has no name"));
-}
-
-double number_of(const Profile& profile, const char* key, const std::filesystem::path& file) {
-  const auto found = profile.provenance.find(key);
-  const nlohmann::json value = found == profile.provenance.end()
-                                   ? nlohmann::json()
-                                   : nlohmann::json::parse(found->second, nullptr, false);
-  require(value.is_number(), ErrorCode::kFile, file.string(),
-          ": the profile does not say for which ", key, " it was measured; give it");
-  return value.get<double>();
 }
 
 // What the profile says of a head with a candidate at t.
@@ -237,9 +227,9 @@ class Sums {
 
 Run run_of(const Profile& profile, const RunOptions& options, const std::filesystem::path& file) {
   constexpr double kMostSteps = 1e6;
-  const double steps = options.steps ? *options.steps : number_of(profile, kStepsKey, file);
+  const double steps = options.steps ? *options.steps : provenance_number(profile, kStepsKey, file);
   Run run{.steps = static_cast<std::int32_t>(std::clamp(steps, -1.0, kMostSteps)),
-          .shift = options.shift ? *options.shift : number_of(profile, kShiftKey, file),
+          .shift = options.shift ? *options.shift : provenance_number(profile, kShiftKey, file),
           .layout = options.layout.value_or(profile.layout)};
   const auto sampler = profile.provenance.find(kSamplerKey);
   run.sampler = options.sampler                       ? *options.sampler

@@ -243,9 +243,7 @@ PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl
     }
   }
   check_can_write(options.out);
-  const fs::path work = options.work.empty() ? options.out.parent_path() /
-                                                   concat(options.out.stem().string(), ".work")
-                                             : options.work;
+  const fs::path work = work_folder(options.out, options.work);
   check_can_write(work / "clips");
   const Session session(options.clip, control);
   PoliciesReport report{
@@ -356,26 +354,18 @@ std::string to_json(const PoliciesReport& report) {
          {"tuning", tuning},
          {"rows", rows}});
   }
-  const ClipSettings& clip = report.options.clip;
-  return json{{"density", report.options.density},
-              {"model", report.model},
-              {"device", report.device},
-              {"dtype", report.dtype},
-              {"sampler", *clip.sampler},
-              {"shift", *clip.shift},
-              {"steps", *clip.steps},
-              {"width", *clip.width},
-              {"height", *clip.height},
-              {"frames", *clip.frames},
-              {"seed", report.options.seed},
-              {"tuning_prompts", report.options.tuning_prompts},
-              {"interval",
-               "paired bootstrap over prompts, 10,000 draws, 95 % percentiles, of the solver's "
-               "PSNR minus the "
-               "policy's"},
-              {"policies", policies}}
-             .dump(2) +
-         "\n";
+  json value = json::object();
+  value["density"] = report.options.density;
+  value.update(measured_with(report.model, report.device, report.dtype, report.options.clip));
+  value.update(
+      json{{"seed", report.options.seed},
+           {"tuning_prompts", report.options.tuning_prompts},
+           {"interval",
+            "paired bootstrap over prompts, 10,000 draws, 95 % percentiles, of the solver's "
+            "PSNR minus the "
+            "policy's"},
+           {"policies", policies}});
+  return value.dump(2) + "\n";
 }
 
 }  // namespace twill::jobs

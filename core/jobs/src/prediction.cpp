@@ -25,13 +25,15 @@ constexpr double kEqualDensity = 0.02;
 
 struct HeldOut {
   std::string name;
-  double asked = 0.0;
   search::SolveResult solved;
 };
 
 void check_options(const PredictionOptions& options) {
   require(!options.prompts.empty(), ErrorCode::kUsage, "no prompt");
   require(!options.densities.empty(), ErrorCode::kUsage, "no density");
+  for (const double density : options.densities) {
+    check_solve_options({.budget = density, .segments = options.segments});
+  }
   check_can_write(options.out);
 }
 
@@ -62,7 +64,14 @@ std::vector<HeldOut> held_out_plans(const std::shared_ptr<const Profile>& profil
   std::vector<HeldOut> plans;
   for (const SolveOptions& one : wanted) {
     try {
-      plans.push_back({name_of(one), one.budget, solve_plan(profile, step_t, one)});
+      HeldOut plan{name_of(one), solve_plan(profile, step_t, one)};
+      // One plan under two names would rank itself right.
+      const bool known = std::any_of(plans.begin(), plans.end(), [&](const HeldOut& other) {
+        return run_the_same(other.solved.plan, plan.solved.plan);
+      });
+      if (!known) {
+        plans.push_back(std::move(plan));
+      }
     } catch (const Error& error) {
       // A rule that does not reach this density.
       if (error.code() != ErrorCode::kUsage) {
@@ -96,9 +105,7 @@ double equal_density_correlation(const PredictionReport& report) {
 
 PredictionReport check_prediction(const PredictionOptions& options, const JobControl& control) {
   check_options(options);
-  const fs::path work = options.work.empty() ? options.out.parent_path() /
-                                                   concat(options.out.stem().string(), ".work")
-                                             : options.work;
+  const fs::path work = work_folder(options.out, options.work);
   check_can_write(work / "clips");
   const Session session(options.clip, control);
   const std::shared_ptr<const Profile> profile = read_profile_of(options.profile);
@@ -115,17 +122,20 @@ PredictionReport check_prediction(const PredictionOptions& options, const JobCon
           " plans reach them; three or more are needed");
   const std::vector<search::Forward> forwards = search::forwards_of_run(session.step_t());
   const search::TimeWeight weight = time_weight_of(*profile);
+  std::vector<EncodedPrompt> prompts;
+  for (const std::string& text : options.prompts) {
+    prompts.push_back(session.encode(text));
+  }
   KeptQuality quality(session, work);
   std::vector<double> predicted, measured;
   for (std::size_t i = 0; i < plans.size(); ++i) {
     double mse = 0.0;
-    for (std::size_t prompt = 0; prompt < options.prompts.size(); ++prompt) {
-      const ClipQuality found =
-          quality.measure(plans[i].solved.plan, session.encode(options.prompts[prompt]),
-                          options.seed + static_cast<std::int64_t>(prompt),
-                          concat("plan ", i + 1, " of ", plans.size(), ", ", plans[i].name,
-                                 ", prompt ", prompt + 1, " of ", options.prompts.size()));
-      mse += mse_of(found.psnr_db) / static_cast<double>(options.prompts.size());
+    for (std::size_t prompt = 0; prompt < prompts.size(); ++prompt) {
+      const ClipQuality found = quality.measure(
+          plans[i].solved.plan, prompts[prompt], options.seed + static_cast<std::int64_t>(prompt),
+          concat("plan ", i + 1, " of ", plans.size(), ", ", plans[i].name, ", prompt ", prompt + 1,
+                 " of ", prompts.size()));
+      mse += mse_of(found.psnr_db) / static_cast<double>(prompts.size());
     }
     predicted.push_back(search::predicted_error(*profile, plans[i].solved.plan, forwards, weight));
     measured.push_back(mse);
@@ -156,23 +166,12 @@ std::string to_json(const PredictionReport& report) {
                      {"predicted_error", report.plans[i].predicted},
                      {"clip_mse", report.plans[i].measured_mse}});
   }
-  const ClipSettings& clip = report.options.clip;
-  return json{{"rank_correlation", report.rank_correlation},
-              {"rank_correlation_at_equal_density", report.rank_correlation_at_equal_density},
-              {"model", report.model},
-              {"device", report.device},
-              {"dtype", report.dtype},
-              {"sampler", *clip.sampler},
-              {"shift", *clip.shift},
-              {"steps", *clip.steps},
-              {"width", *clip.width},
-              {"height", *clip.height},
-              {"frames", *clip.frames},
-              {"seed", report.options.seed},
-              {"prompts", report.options.prompts},
-              {"plans", plans}}
-             .dump(2) +
-         "\n";
+  json value{{"rank_correlation", report.rank_correlation},
+             {"rank_correlation_at_equal_density", report.rank_correlation_at_equal_density}};
+  value.update(measured_with(report.model, report.device, report.dtype, report.options.clip));
+  value.update(
+      json{{"seed", report.options.seed}, {"prompts", report.options.prompts}, {"plans", plans}});
+  return value.dump(2) + "\n";
 }
 
 }  // namespace twill::jobs

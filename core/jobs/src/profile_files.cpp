@@ -3,6 +3,7 @@
 
 #include "profile_files.h"
 
+#include "json.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
 
@@ -23,6 +24,16 @@ std::shared_ptr<const Profile> read_profile_of(const std::filesystem::path& file
       throw as_plan;
     }
   }
+}
+
+double provenance_number(const Profile& profile, const char* key,
+                         const std::filesystem::path& file) {
+  const auto found = profile.provenance.find(key);
+  const json value =
+      found == profile.provenance.end() ? json() : json::parse(found->second, nullptr, false);
+  require(value.is_number(), ErrorCode::kFile, file.string(),
+          ": the profile does not say for which ", key, " it was measured; give it");
+  return value.get<double>();
 }
 
 void check_profile_for(const Profile& profile, const ModelShape& model,

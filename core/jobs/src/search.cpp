@@ -44,15 +44,6 @@ SearchResult finish(search::SolveResult solved, const fs::path& out) {
   return result;
 }
 
-double provenance_number(const Profile& profile, const char* key, const fs::path& file) {
-  const auto found = profile.provenance.find(key);
-  const json value =
-      found == profile.provenance.end() ? json() : json::parse(found->second, nullptr, false);
-  require(value.is_number(), ErrorCode::kFile, file.string(),
-          ": the profile does not say for which ", key, " it was measured; give it");
-  return value.get<double>();
-}
-
 }  // namespace
 
 search::Policy policy_from(std::string_view name) {
@@ -124,9 +115,7 @@ void check_fits_run(const SearchOptions& options, const Session& session) {
 SearchResult search(const SearchOptions& options, const JobControl& control) {
   check_search_options(options);
   check_can_write(options.out);
-  const fs::path work = options.work.empty() ? options.out.parent_path() /
-                                                   concat(options.out.stem().string(), ".work")
-                                             : options.work;
+  const fs::path work = work_folder(options.out, options.work);
   check_can_write(work / "profile");
 
   const Clock::time_point begin = Clock::now();

@@ -92,6 +92,10 @@ std::string time_weight_text(const search::TimeWeight& weight) {
   return json{{"t", weight.t}, {"weight", weight.weight}}.dump();
 }
 
+bool run_the_same(const Plan& a, const Plan& b) {
+  return a.patterns == b.patterns && a.segments == b.segments;
+}
+
 std::vector<search::SolveResult> solve_plans(std::shared_ptr<const Profile> profile,
                                              const std::vector<double>& step_t,
                                              const SolveOptions& options, std::size_t most) {
@@ -102,8 +106,7 @@ std::vector<search::SolveResult> solve_plans(std::shared_ptr<const Profile> prof
   std::vector<search::SolveResult> results;
   for (search::PolicyPlan& plan : plans) {
     const auto same = [&](const search::SolveResult& other) {
-      return other.plan.patterns == plan.result.plan.patterns &&
-             other.plan.segments == plan.result.plan.segments;
+      return run_the_same(other.plan, plan.result.plan);
     };
     if (results.size() < most && std::none_of(results.begin(), results.end(), same)) {
       results.push_back(std::move(plan.result));

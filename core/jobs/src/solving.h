@@ -28,6 +28,9 @@ std::string time_weight_text(const search::TimeWeight& weight);
 search::SolveResult solve_plan(std::shared_ptr<const Profile> profile,
                                const std::vector<double>& step_t, const SolveOptions& options);
 
+// Whether two plans run the same, whatever they are called.
+bool run_the_same(const Plan& a, const Plan& b);
+
 // The policy's own choices, that plan first: one for each lambda of the paper's rule, one for each
 // single pattern. At most `most`, no two with the same patterns for all heads.
 std::vector<search::SolveResult> solve_plans(std::shared_ptr<const Profile> profile,
