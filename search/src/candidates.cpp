@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::int32_t kLeastMost = 8;
 constexpr std::int32_t kMostMost = 512;
-// More frames than any clip has.
-constexpr std::int32_t kAllFrames = 1000;
 // Radii as fractions of an axis. Small grids round several to one radius; equal tiles go.
 constexpr std::array kRadii{0.0, 0.03125, 0.0625, 0.125, 0.1875, 0.25, 0.375, 0.5};
 

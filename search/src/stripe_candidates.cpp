@@ -44,7 +44,8 @@ std::vector<double> wanted_mass(std::span<const float> map, std::int32_t size) {
   return mass;
 }
 
-// Raster blocks as boxes of whole rows; a block's rows are rounded outwards.
+// Raster blocks as boxes of whole rows; a block's rows are rounded outwards. Rows that are wanted in
+// every frame stay so in a longer clip.
 VerticalStripe boxes_of(const Blocks& blocks, std::int32_t size, const TokenLayout& layout) {
   const std::int32_t block_tokens = (layout.tokens() + size - 1) / size;
   std::map<std::int32_t, std::set<std::int32_t>> rows;  // by frame
@@ -77,6 +78,11 @@ VerticalStripe boxes_of(const Blocks& blocks, std::int32_t size, const TokenLayo
       } else {
         boxes.push_back(box);
       }
+    }
+  }
+  for (KeyBox& box : boxes) {
+    if (box.frame_begin == 0 && box.frame_end == layout.frames) {
+      box.frame_end = kAllFrames;
     }
   }
   return {boxes};

@@ -163,6 +163,18 @@ TEST(Stripes, AWholeFirstFrameIsOneBoxAndPrefixTokensNone) {
   EXPECT_EQ(stripes[0], expected);
 }
 
+TEST(Stripes, RowsWantedInEveryFrameAreWantedInThoseOfALongerClip) {
+  const TokenLayout layout{.frames = 4, .rows = 8, .cols = 8};
+  // Blocks of 8 tokens are rows: the third one of each frame.
+  const std::vector<float> map = map_with_columns(32, {2, 10, 18, 26}, 0.9f);
+  const std::vector<VerticalStripe> stripes =
+      stripe_candidates(map, 1, 32, layout, {.shares = {0.2}});
+  ASSERT_EQ(stripes.size(), 1u);
+  ASSERT_EQ(stripes[0].boxes.size(), 1u);
+  EXPECT_TRUE(keeps(make_pattern(stripes[0]), {.frames = 40, .rows = 8, .cols = 8}, 0,
+                    39 * 64 + 2 * 8));
+}
+
 TEST(Stripes, DiagonalAndEvenHeadsHaveNone) {
   const TokenLayout layout{.frames = 13, .rows = 16, .cols = 16};
   EXPECT_TRUE(stripe_candidates(map_with_columns(52, {}, 0.0f), 1, 52, layout).empty());

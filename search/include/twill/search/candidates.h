@@ -13,6 +13,9 @@
 
 namespace twill::search {
 
+// As a radius or an end of frames: all of them, for it is more than any clip has.
+inline constexpr std::int32_t kAllFrames = 1000;
+
 struct CandidateOptions {
   std::int32_t most = 120;  // patterns in all, 8..512
   // Of a pattern's cells over dense's; dense, skip and mean stand outside.
