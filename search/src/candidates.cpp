@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -131,7 +132,7 @@ std::vector<VerticalStripe> plain_stripes(const TokenLayout& layout) {
     }
     stripes.push_back({{frame_box(0, count)}});
     if (2 * count < frames) {
-      stripes.push_back({{frame_box(0, count), frame_box(frames - count, frames)}});
+      stripes.push_back({{frame_box(0, count), frame_box(-count, kAllFrames)}});
     }
   }
   for (const double margin : {0.375, 0.25, 0.125}) {
@@ -191,7 +192,11 @@ std::vector<Family> unions(const TokenLayout& layout, const std::vector<Vertical
   return {std::move(with_first), std::move(with_measured), std::move(crosses)};
 }
 
-// Drops what is too sparse, too dense or computes the same tiles as something before it.
+// Drops what is too sparse, too dense or computes the same tiles as something before it. A tile is
+// computed whole, so what a head's error is measured on depends on the token order, which the
+// compiler would choose anew at another size: candidates name the order that they were measured in.
+// Of those of one family that compute the same tiles the last, most generous one is nearest to
+// that: at another size it keeps what its tiles held here.
 class Sieve {
  public:
   Sieve(const TokenLayout& layout, const CandidateOptions& options)
@@ -200,20 +205,28 @@ class Sieve {
         dense_tiles_(static_cast<double>(dense_tiles(layout))) {}
 
   std::vector<Draft> pass(const std::vector<Pattern>& patterns) {
-    std::vector<Draft> passed;
+    std::map<std::vector<std::int32_t>, Draft> passed;
     for (const Pattern& pattern : patterns) {
       const TileList list = compile_pattern(pattern, layout_);
       const double density = static_cast<double>(list.tiles) / dense_tiles_;
       if (density < options_.least_density || density > options_.most_density) {
         continue;
       }
-      if (seen_.insert(tile_key(list)).second) {
-        passed.push_back({.pattern = pattern, .density = density});
+      std::vector<std::int32_t> key = tile_key(list);
+      if (!seen_.contains(key)) {
+        Draft draft{.pattern = pattern, .density = density};
+        draft.pattern.order = list.order;
+        passed.insert_or_assign(std::move(key), std::move(draft));
       }
     }
-    std::stable_sort(passed.begin(), passed.end(),
+    std::vector<Draft> drafts;
+    for (auto& [key, draft] : passed) {
+      drafts.push_back(std::move(draft));
+      seen_.insert(key);
+    }
+    std::stable_sort(drafts.begin(), drafts.end(),
                      [](const Draft& a, const Draft& b) { return a.density < b.density; });
-    return passed;
+    return drafts;
   }
 
  private:
@@ -267,7 +280,7 @@ void check_options(const CandidateOptions& options) {
 
 std::vector<Pattern> log_decay_patterns(const TokenLayout& layout) {
   std::vector<Pattern> patterns;
-  for (const double rows : {1.0, 0.75, 0.5, 0.375, 0.25, 0.1875, 0.125, 0.0625}) {
+  for (const double rows : {0.0625, 0.125, 0.1875, 0.25, 0.375, 0.5, 0.75, 1.0}) {
     std::vector<SimplePattern> parts;
     // Frames 0 and 1 away, 2 and 3, 4 to 7, ...
     for (std::int32_t reach = 1, halvings = 0;; reach = 2 * reach + 1, ++halvings) {

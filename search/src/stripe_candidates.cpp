@@ -44,8 +44,8 @@ std::vector<double> wanted_mass(std::span<const float> map, std::int32_t size) {
   return mass;
 }
 
-// Raster blocks as boxes of whole rows; a block's rows are rounded outwards. Rows that are wanted in
-// every frame stay so in a longer clip.
+// Raster blocks as boxes of whole rows; a block's rows are rounded outwards. What reaches to the
+// last frame does so in a clip of another length.
 VerticalStripe boxes_of(const Blocks& blocks, std::int32_t size, const TokenLayout& layout) {
   const std::int32_t block_tokens = (layout.tokens() + size - 1) / size;
   std::map<std::int32_t, std::set<std::int32_t>> rows;  // by frame
@@ -81,8 +81,9 @@ VerticalStripe boxes_of(const Blocks& blocks, std::int32_t size, const TokenLayo
     }
   }
   for (KeyBox& box : boxes) {
-    if (box.frame_begin == 0 && box.frame_end == layout.frames) {
+    if (box.frame_end == layout.frames) {
       box.frame_end = kAllFrames;
+      box.frame_begin -= 2 * box.frame_begin < layout.frames ? 0 : layout.frames;
     }
   }
   return {boxes};

@@ -24,6 +24,7 @@ PATTERNS = {
     "bands_of_all_frames": Pattern("multi_diagonal", (MultiDiagonal(1000, 0.0, 0.0),)),
     "bands_wider_than_a_frame": Pattern("multi_diagonal", (MultiDiagonal(1, 1.0, 1.0),)),
     "first_frame": Pattern("vertical_stripe", (VerticalStripe((KeyBox(0, 1),)),)),
+    "first_and_last_frame": Pattern("vertical_stripe", (VerticalStripe((KeyBox(0, 1), KeyBox(-1, 1000))),)),
     "boxes_past_the_edge": Pattern(
         "vertical_stripe",
         (VerticalStripe((KeyBox(1, 1000, 0.3, 0.6, 0.1, 0.4), KeyBox(0, 2, 0.9, 1.0, 0.95, 1.0))),),

@@ -35,7 +35,7 @@ def part_keeps(part, layout):
         case "VerticalStripe":
             boxes = [
                 (
-                    range(max(0, box.frame_begin), min(box.frame_end, layout.frames)),
+                    range(*(at if at >= 0 else max(0, layout.frames + at) for at in (box.frame_begin, box.frame_end))),
                     range(floor(Fraction(str(box.row_begin)) * rows), tokens_of(box.row_end, rows)),
                     range(floor(Fraction(str(box.col_begin)) * cols), tokens_of(box.col_end, cols)),
                 )

@@ -91,13 +91,50 @@ TEST(CandidateFamilies, MeasuredStripesAreOfferedAloneAndInUnions) {
   const VerticalStripe stripe{
       {{.frame_begin = 4, .frame_end = 6, .row_begin = 0.25, .row_end = 0.5}}};
   const std::vector<Pattern> candidates = candidate_patterns(layout, {.stripes = {stripe}});
-  EXPECT_EQ(std::count(candidates.begin(), candidates.end(), make_pattern(stripe)), 1);
+  const auto is_it = [&](const Pattern& pattern) {
+    return pattern.parts == make_pattern(stripe).parts;
+  };
+  EXPECT_EQ(std::count_if(candidates.begin(), candidates.end(), is_it), 1);
   const auto holds = [&](const Pattern& pattern) {
     return pattern.kind == PatternKind::kUnion &&
            std::find(pattern.parts.begin(), pattern.parts.end(), SimplePattern(stripe)) !=
                pattern.parts.end();
   };
   EXPECT_GE(std::count_if(candidates.begin(), candidates.end(), holds), 4);
+}
+
+// Left open, the order would be chosen anew at another size, and with it which keys a tile adds.
+TEST(CandidateFamilies, NameTheOrderThatTheCompilerTakesHere) {
+  const TokenLayout layout{.frames = 13, .rows = 16, .cols = 16};
+  for (const Pattern& candidate : candidate_patterns(layout)) {
+    if (candidate.parts.empty()) {
+      EXPECT_FALSE(candidate.order) << describe(candidate);
+      continue;
+    }
+    Pattern open = candidate;
+    open.order.reset();
+    EXPECT_EQ(candidate.order, compile_pattern(open, layout).order) << describe(candidate);
+  }
+}
+
+TEST(CandidateFamilies, OfEqualTilesTheMostGenerousPatternIsOffered) {
+  // A frame of 4 x 4 is a quarter of a key tile, so small radii compute the same tiles.
+  const TokenLayout layout{.frames = 8, .rows = 4, .cols = 4};
+  const std::vector<Pattern> candidates = candidate_patterns(layout);
+  for (const Pattern& candidate : candidates) {
+    if (candidate.kind != PatternKind::kWindow) {
+      continue;
+    }
+    const auto& window = std::get<Window>(candidate.parts[0]);
+    if (window.rows != window.cols || window.rows >= 0.5) {
+      continue;
+    }
+    Pattern wider = candidate;
+    std::get<Window>(wider.parts[0]).rows = std::get<Window>(wider.parts[0]).cols = 0.5;
+    wider.order.reset();
+    EXPECT_NE(compile_pattern(wider, layout).tiles, compile_pattern(candidate, layout).tiles)
+        << describe(candidate);
+  }
 }
 
 struct BadOptions {
@@ -171,8 +208,8 @@ TEST(Stripes, RowsWantedInEveryFrameAreWantedInThoseOfALongerClip) {
       stripe_candidates(map, 1, 32, layout, {.shares = {0.2}});
   ASSERT_EQ(stripes.size(), 1u);
   ASSERT_EQ(stripes[0].boxes.size(), 1u);
-  EXPECT_TRUE(keeps(make_pattern(stripes[0]), {.frames = 40, .rows = 8, .cols = 8}, 0,
-                    39 * 64 + 2 * 8));
+  EXPECT_TRUE(
+      keeps(make_pattern(stripes[0]), {.frames = 40, .rows = 8, .cols = 8}, 0, 39 * 64 + 2 * 8));
 }
 
 TEST(Stripes, DiagonalAndEvenHeadsHaveNone) {

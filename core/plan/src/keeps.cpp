@@ -46,7 +46,8 @@ bool part_keeps(const MultiDiagonal& part, const TokenLayout& layout, const Plac
 bool part_keeps(const VerticalStripe& part, const TokenLayout& layout, const Place& /*query*/,
                 const Place& key) {
   return std::any_of(part.boxes.begin(), part.boxes.end(), [&](const KeyBox& box) {
-    return key.frame >= box.frame_begin && key.frame < box.frame_end &&
+    return key.frame >= frame_in_clip(box.frame_begin, layout.frames) &&
+           key.frame < frame_in_clip(box.frame_end, layout.frames) &&
            key.row >= round_down(box.row_begin, layout.rows) &&
            key.row < round_up(box.row_end, layout.rows) &&
            key.col >= round_down(box.col_begin, layout.cols) &&

@@ -39,9 +39,9 @@ void KeyRegions::add_part(const MultiDiagonal& part) {
 void KeyRegions::add_part(const VerticalStripe& part) {
   for (const KeyBox& box : part.boxes) {
     const GridBox keys{
-        .begin = {std::min(box.frame_begin, layout_.frames),
+        .begin = {frame_in_clip(box.frame_begin, layout_.frames),
                   round_down(box.row_begin, layout_.rows), round_down(box.col_begin, layout_.cols)},
-        .end = {std::min(box.frame_end, layout_.frames), round_up(box.row_end, layout_.rows),
+        .end = {frame_in_clip(box.frame_end, layout_.frames), round_up(box.row_end, layout_.rows),
                 round_up(box.col_end, layout_.cols)}};
     if (!keys.empty()) {
       fixed_.push_back(keys);

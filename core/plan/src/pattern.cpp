@@ -28,20 +28,24 @@ std::string short_number(double value) {
   return number == "-0" ? "0" : number;
 }
 
+std::string describe_frames(std::int32_t radius) {
+  return radius >= kAllFrames ? "all frames" : concat(radius, "f");
+}
+
 std::string describe_part(const SimplePattern& part) {
   return std::visit(
       Overloaded{[](const Diagonal& p) { return concat("diagonal ", short_number(p.reach), "f"); },
                  [](const MultiDiagonal& p) {
-                   return concat("multi_diagonal ", p.frames, "f ", short_number(p.rows), "r ",
-                                 short_number(p.cols), "c");
+                   return concat("multi_diagonal ", describe_frames(p.frames), " ",
+                                 short_number(p.rows), "r ", short_number(p.cols), "c");
                  },
                  [](const VerticalStripe& p) {
                    return concat("stripe ", p.boxes.size(),
                                  p.boxes.size() == 1 ? " box" : " boxes");
                  },
                  [](const Window& p) {
-                   std::string text = concat("window ", p.frames, "f ", short_number(p.rows), "r ",
-                                             short_number(p.cols), "c");
+                   std::string text = concat("window ", describe_frames(p.frames), " ",
+                                             short_number(p.rows), "r ", short_number(p.cols), "c");
                    if (p.offset_frames != 0 || p.offset_rows != 0.0 || p.offset_cols != 0.0) {
                      text += concat(" at ", p.offset_frames, "f ", short_number(p.offset_rows),
                                     "r ", short_number(p.offset_cols), "c");
@@ -113,12 +117,13 @@ class PartChecker {
   }
 
   void check_box(const KeyBox& box) const {
-    not_negative("frame_begin", box.frame_begin);
     within("row_begin", box.row_begin, 0.0);
     within("row_end", box.row_end, 0.0);
     within("col_begin", box.col_begin, 0.0);
     within("col_end", box.col_end, 0.0);
-    ordered("frame_end", box.frame_begin, box.frame_end);
+    if ((box.frame_begin < 0) == (box.frame_end < 0)) {  // else the clip's length decides
+      ordered("frame_end", box.frame_begin, box.frame_end);
+    }
     ordered("row_end", box.row_begin, box.row_end);
     ordered("col_end", box.col_begin, box.col_end);
   }

@@ -70,9 +70,16 @@ class MultiDiagonal:
         return np.abs(distance - band * layout.frame_tokens) <= half_width
 
 
+def frame_in_clip(frame: int, frames: int) -> int:
+    return min(max(frame + frames if frame < 0 else frame, 0), frames)
+
+
 @dataclass(frozen=True)
 class KeyBox:
-    """Half open, fractions rounded outwards: rows [floor(row_begin R), ceil(row_end R)); frames clamped."""
+    """Half open, fractions rounded outwards: rows [floor(row_begin R), ceil(row_end R)).
+
+    Frames below 0 count from the clip's end, -1 is the last one; all are clamped.
+    """
 
     frame_begin: int
     frame_end: int
@@ -92,8 +99,8 @@ class VerticalStripe:
         kept = np.zeros(np.broadcast_shapes(query.token.shape, key.token.shape), dtype=bool)
         for box in self.boxes:
             kept |= (
-                (key.frame >= box.frame_begin)
-                & (key.frame < box.frame_end)
+                (key.frame >= frame_in_clip(box.frame_begin, layout.frames))
+                & (key.frame < frame_in_clip(box.frame_end, layout.frames))
                 & (key.row >= round_down(box.row_begin, layout.rows))
                 & (key.row < round_up(box.row_end, layout.rows))
                 & (key.col >= round_down(box.col_begin, layout.cols))

@@ -13,9 +13,6 @@
 
 namespace twill::search {
 
-// As a radius or an end of frames: all of them, for it is more than any clip has.
-inline constexpr std::int32_t kAllFrames = 1000;
-
 struct CandidateOptions {
   std::int32_t most = 120;  // patterns in all, 8..512
   // Of a pattern's cells over dense's; dense, skip and mean stand outside.
@@ -30,7 +27,8 @@ struct CandidateOptions {
 // (boxes, whole rows, whole frames, and pairs that look a few frames back and forth but not at
 // their own), stripes, and unions. Their units are the plan's, their sizes are picked so that
 // densities at `layout` are spread evenly over a logarithmic scale in each family. No two have the
-// same tiles. Token orders are left to the compiler. Deterministic. Throws Error(kUsage) naming the
+// same tiles. Each names the token order with the fewest tiles at `layout`, so that at another size
+// it computes the same shape. Deterministic. Throws Error(kUsage) naming the
 // option and its value.
 std::vector<Pattern> candidate_patterns(const TokenLayout& layout,
                                         const CandidateOptions& options = {});

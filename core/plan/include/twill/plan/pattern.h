@@ -7,6 +7,7 @@
 // and mean excepted: they treat all queries alike).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -43,6 +44,9 @@ inline constexpr std::array<std::pair<PatternKind, std::string_view>, 8> kPatter
     {PatternKind::kUnion, "union"},
 }};
 
+// As a radius or an end of frames: all of them, for it is more than any clip has.
+inline constexpr std::int32_t kAllFrames = 1000;
+
 // |i - j| <= ceil(reach * frame_tokens) in raster tokens.
 struct Diagonal {
   double reach = 0.0;  // frames, >= 0
@@ -54,20 +58,25 @@ struct Diagonal {
 // |j - (i + d * R * C)| <= that, R x C the frame's rows and columns (Sparse-vDiT's multi-diagonal;
 // the bands wrap at row ends as raster bands do).
 struct MultiDiagonal {
-  std::int32_t frames = 0;  // >= 0; a large number means all
+  std::int32_t frames = 0;  // >= 0
   double rows = 0.0;        // fraction of the rows, 0..1
   double cols = 0.0;
   friend auto operator<=>(const MultiDiagonal&, const MultiDiagonal&) = default;
 };
 
-// Half-open key boxes that every query keeps. Row and column fractions are rounded outwards:
+// Half-open key boxes that every query keeps. Frames below 0 count from the clip's end, -1 is the
+// last one; all are clamped to the layout. Row and column fractions are rounded outwards:
 // [floor(a R), ceil(b R)).
 struct KeyBox {
-  std::int32_t frame_begin = 0, frame_end = 0;  // absolute; clamped to the layout
+  std::int32_t frame_begin = 0, frame_end = 0;
   double row_begin = 0.0, row_end = 1.0;
   double col_begin = 0.0, col_end = 1.0;
   friend auto operator<=>(const KeyBox&, const KeyBox&) = default;
 };
+// A box's first frame, or the one behind its last, in a clip of `frames`: 0..frames.
+constexpr std::int32_t frame_in_clip(std::int32_t frame, std::int32_t frames) {
+  return std::clamp(frame < 0 ? frame + frames : frame, 0, frames);
+}
 struct VerticalStripe {
   std::vector<KeyBox> boxes;
   friend auto operator<=>(const VerticalStripe&, const VerticalStripe&) = default;
