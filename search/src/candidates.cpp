@@ -30,13 +30,14 @@ struct Draft {
   double density = 0.0;
 };
 
-// One shape in several sizes. `share`: of the places that candidate_patterns has to give.
+// One shape in several sizes, the most generous last. `share`: of the places that
+// candidate_patterns has to give.
 struct Family {
   double share = 0.0;
   std::vector<Pattern> patterns;
 };
 
-// Radii of frames that a clip of so many tells apart, short of all.
+// Radii of frames that a clip of so many tells apart.
 std::vector<std::int32_t> frame_radii(std::int32_t frames) {
   std::vector<std::int32_t> radii;
   for (const std::int32_t radius : {0, 1, 2, 3, 4, 6, 8, 12, 16, 24}) {
@@ -44,6 +45,7 @@ std::vector<std::int32_t> frame_radii(std::int32_t frames) {
       radii.push_back(radius);
     }
   }
+  radii.push_back(kAllFrames);
   return radii;
 }
 
@@ -60,7 +62,7 @@ Family diagonals(const TokenLayout& layout) {
 
 std::vector<Family> multi_diagonals(const TokenLayout& layout) {
   std::vector<Family> families;
-  for (const std::int32_t frames : {1, 2, 4, 8, kAllFrames}) {
+  for (const std::int32_t frames : {kAllFrames, 8, 4, 2, 1}) {
     if (frames != kAllFrames && frames >= layout.frames) {
       continue;
     }
@@ -79,8 +81,7 @@ std::vector<Family> multi_diagonals(const TokenLayout& layout) {
 // Boxes as high as wide, whole rows, whole columns and whole frames around the query.
 std::vector<Family> windows(const TokenLayout& layout) {
   std::vector<Family> families;
-  std::vector<std::int32_t> radii = frame_radii(layout.frames);
-  radii.push_back(kAllFrames);
+  const std::vector<std::int32_t> radii = frame_radii(layout.frames);
   Family rows{.share = 0.07, .patterns = {}}, cols{.share = 0.05, .patterns = {}},
       whole{.share = 0.04, .patterns = {}};
   for (const std::int32_t frames : radii) {
@@ -94,6 +95,7 @@ std::vector<Family> windows(const TokenLayout& layout) {
     whole.patterns.push_back(make_pattern(Window{.frames = frames, .rows = 1.0, .cols = 1.0}));
     families.push_back(std::move(boxes));
   }
+  std::reverse(families.begin(), families.end());  // equal tiles are those of the wider one
   families.push_back(std::move(rows));
   families.push_back(std::move(cols));
   families.push_back(std::move(whole));
