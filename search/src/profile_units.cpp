@@ -11,6 +11,7 @@
 
 #include "exact_text.h"
 #include "twill/plan/error.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::search {
 namespace {
@@ -65,29 +66,6 @@ std::string difference(const std::string& name, const json& was, const json& is)
     }
   }
   return concat(name, " was ", was.dump(), " and now is ", is.dump());
-}
-
-void write_whole(const fs::path& file, const std::vector<std::span<const std::byte>>& parts) {
-  const fs::path temporary = file.string() + ".part";
-  std::error_code code;
-  {
-    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-    for (const std::span<const std::byte> part : parts) {
-      out.write(reinterpret_cast<const char*>(part.data()),
-                static_cast<std::streamsize>(part.size()));
-    }
-    out.close();
-    if (!out) {
-      fs::remove(temporary, code);
-      throw Error(ErrorCode::kSystem, concat(file.string(), ": cannot be written"));
-    }
-  }
-  fs::rename(temporary, file, code);
-  require(!code, ErrorCode::kSystem, file.string(), ": cannot be written: ", code.message());
-}
-
-std::span<const std::byte> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span(text.data(), text.size()));
 }
 
 // The arrays of a unit in the order of its file.
@@ -161,8 +139,7 @@ UnitFolder::UnitFolder(fs::path folder, const ProfilerOptions& options)
   const fs::path file = folder_ / kOptionsFile;
   const json now = options_json(options);
   if (!fs::exists(file, code)) {
-    const std::string text = now.dump(1) + "\n";
-    write_whole(file, {bytes_of(text)});
+    write_file(file, now.dump(1) + "\n");
     return;
   }
   const std::uintmax_t size = fs::file_size(file, code);
@@ -198,12 +175,11 @@ std::map<UnitKey, UnitSums> UnitFolder::read_all(std::size_t heads, std::size_t 
 }
 
 void UnitFolder::write(const UnitKey& unit, const UnitSums& sums) const {
-  const std::string checksum = checksum_of(sums);
-  std::vector<std::span<const std::byte>> parts{bytes_of(kUnitMagic), bytes_of(checksum)};
+  std::string bytes = concat(kUnitMagic, checksum_of(sums));
   for (const std::span<const std::byte> array : arrays_of(sums)) {
-    parts.push_back(array);
+    bytes.append(reinterpret_cast<const char*>(array.data()), array.size());
   }
-  write_whole(file_of(unit), parts);
+  write_file(file_of(unit), bytes);
 }
 
 }  // namespace twill::search

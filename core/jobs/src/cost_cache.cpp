@@ -13,6 +13,7 @@
 #include "solving.h"
 #include "twill/kernels/attention.h"
 #include "twill/plan/error.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 namespace {
@@ -90,7 +91,7 @@ CostTable costs_here(const Profile& profile, const std::string& device, const st
     try {
       std::error_code code;
       fs::create_directories(folder, code);
-      write_text(file, json{{"key", key}, {"milliseconds", table.milliseconds}}.dump(1));
+      write_file(file, json{{"key", key}, {"milliseconds", table.milliseconds}}.dump(1));
     } catch (const Error&) {
       // Nothing can be kept there; the next search measures again.
     }

@@ -6,7 +6,6 @@
 
 #include "drawing/heads_map.h"
 #include "drawing/page.h"
-#include "files.h"
 #include "json.h"
 #include "report_pictures.h"
 #include "report_settings.h"
@@ -14,6 +13,7 @@
 #include "twill/jobs/plan_tools.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 namespace {
@@ -172,7 +172,7 @@ PlanDifference write_difference(const DifferenceOptions& options) {
     write_figure(options.picture, maps_of(difference).front());
   }
   if (!options.out.empty()) {
-    write_text(options.out, page_of(options, difference));
+    write_file(options.out, page_of(options, difference));
   }
   return difference;
 }

@@ -13,6 +13,7 @@
 #include "twill/jobs/plan_tools.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 namespace {
@@ -32,7 +33,7 @@ class UnfinishedRows {
     if (!fs::exists(file_, code)) {
       return {};
     }
-    const json stored = json::parse(read_text(file_, kMaxRowsBytes), nullptr, false);
+    const json stored = json::parse(read_file(file_, kMaxRowsBytes), nullptr, false);
     std::vector<EvaluateRow> rows;
     try {
       for (const json& row : stored) {
@@ -48,7 +49,7 @@ class UnfinishedRows {
     for (const EvaluateRow& row : rows) {
       stored.push_back(to_json_value(row));
     }
-    write_text(file_, stored.dump(1));
+    write_file(file_, stored.dump(1));
   }
   void remove() const {
     std::error_code code;
@@ -223,7 +224,7 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
       control.note(concat(calls, " attention calls ran dense against the plan: ", reason));
     }
   }
-  write_text(options.out, to_json(report));
+  write_file(options.out, to_json(report));
   unfinished.remove();
   return report;
 }

@@ -5,9 +5,7 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <fstream>
-#include <iterator>
 #include <vector>
 
 #include "twill/plan/error.h"
@@ -23,42 +21,6 @@ fs::path temporary_beside(const fs::path& file) {
 
 fs::path work_folder(const fs::path& out, const fs::path& work) {
   return work.empty() ? out.parent_path() / concat(out.stem().string(), ".work") : work;
-}
-
-void write_text(const fs::path& file, std::string_view text) {
-  const fs::path temporary = temporary_beside(file);
-  std::error_code code;
-  {
-    std::ofstream stream(temporary, std::ios::binary | std::ios::trunc);
-    stream.write(text.data(), static_cast<std::streamsize>(text.size()));
-    stream.flush();
-    const int error = errno;
-    if (!stream.good()) {
-      stream.close();
-      fs::remove(temporary, code);
-      throw Error(
-          ErrorCode::kSystem,
-          concat(file.string(), ": cannot be written: ", std::generic_category().message(error)));
-    }
-  }
-  fs::rename(temporary, file, code);
-  if (code) {
-    const std::string reason = code.message();
-    fs::remove(temporary, code);
-    throw Error(ErrorCode::kSystem, concat(file.string(), ": cannot be written: ", reason));
-  }
-}
-
-std::string read_text(const fs::path& file, std::uintmax_t max_bytes) {
-  std::error_code code;
-  const std::uintmax_t bytes = fs::file_size(file, code);
-  require(!code, ErrorCode::kFile, file.string(), ": cannot be read: ", code.message());
-  require(bytes <= max_bytes, ErrorCode::kFile, file.string(), ": ", bytes, " bytes are more than ",
-          max_bytes);
-  std::ifstream stream(file, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  require(!stream.bad(), ErrorCode::kFile, file.string(), ": cannot be read");
-  return text;
 }
 
 std::uint64_t hash_text(std::string_view text, std::uint64_t seed) {

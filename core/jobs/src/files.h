@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Files that are whole or not there, and short names for what a file or a text holds.
+// Where jobs keep their files, and short names for what a file or a text holds.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,6 @@ std::filesystem::path temporary_beside(const std::filesystem::path& file);
 // What a job keeps so that it can go on: `work`, or when that is empty "<out>.work" beside `out`.
 std::filesystem::path work_folder(const std::filesystem::path& out,
                                   const std::filesystem::path& work);
-
-// Writes beside `file`, then renames. Throws Error(kSystem) naming `file`.
-void write_text(const std::filesystem::path& file, std::string_view text);
-
-// Throws Error(kFile) when the file cannot be read or is over `max_bytes`.
-std::string read_text(const std::filesystem::path& file, std::uintmax_t max_bytes);
 
 // FNV-1a, 64 bit: names, not security.
 std::uint64_t hash_text(std::string_view text, std::uint64_t seed = 0xcbf29ce484222325u);

@@ -6,6 +6,7 @@
 #include "files.h"
 #include "json.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 namespace {
@@ -22,7 +23,7 @@ KeptQuality::KeptQuality(const Session& session, const std::filesystem::path& wo
   if (!std::filesystem::exists(file_, code)) {
     return;
   }
-  const json stored = json::parse(read_text(file_, kMaxBytes), nullptr, false);
+  const json stored = json::parse(read_file(file_, kMaxBytes), nullptr, false);
   if (!stored.is_object()) {
     return;
   }
@@ -85,7 +86,7 @@ void KeptQuality::keep(const std::string& key, const ClipQuality& quality) {
   for (const auto& [name, value] : kept_) {
     stored[name] = {{"psnr_db", number(value.psnr_db)}, {"ssim", value.ssim}};
   }
-  write_text(file_, stored.dump(1));
+  write_file(file_, stored.dump(1));
 }
 
 at::Tensor KeptQuality::dense_clip(const EncodedPrompt& prompt, std::int64_t seed,

@@ -11,10 +11,10 @@
 #include <set>
 #include <sstream>
 
-#include "files.h"
 #include "twill/engine/model.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/plan/error.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 namespace {
@@ -170,7 +170,7 @@ class Finder {
 }  // namespace
 
 PathsByKind read_extra_model_paths(const fs::path& file) {
-  const std::string text = read_text(file, kMostListBytes);
+  const std::string text = read_file(file, kMostListBytes);
   PathsByKind paths;
   try {
     const YAML::Node document = YAML::Load(text);

@@ -13,7 +13,6 @@
 #include "drawing/page.h"
 #include "drawing/plan_charts.h"
 #include "drawing/quality_charts.h"
-#include "files.h"
 #include "json.h"
 #include "meter.h"
 #include "report_inputs.h"
@@ -21,6 +20,7 @@
 #include "report_settings.h"
 #include "search_record.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 namespace {
@@ -380,7 +380,7 @@ ReportResult write_report(const ReportOptions& options, const JobControl& contro
       write_figure_picture(result.pictures.back(), *report.maps());
     }
   }
-  write_text(options.out, page);
+  write_file(options.out, page);
   result.figures = std::move(inputs.figures);
   result.measured = std::move(inputs.measured);
   return result;

@@ -15,6 +15,7 @@
 #include "solving.h"
 #include "statistics.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 namespace {
@@ -267,7 +268,7 @@ PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl
     report.policies.push_back(comparison.run(std::nullopt));
   }
   add_differences(report.policies);
-  write_text(options.out, to_json(report));
+  write_file(options.out, to_json(report));
   return report;
 }
 

@@ -14,6 +14,7 @@
 #include "solving.h"
 #include "statistics.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/whole_files.h"
 #include "twill/search/calibration.h"
 
 namespace twill::jobs {
@@ -144,7 +145,7 @@ PredictionReport check_prediction(const PredictionOptions& options, const JobCon
   }
   report.rank_correlation = search::rank_correlation(predicted, measured);
   report.rank_correlation_at_equal_density = equal_density_correlation(report);
-  write_text(options.out, to_json(report));
+  write_file(options.out, to_json(report));
   return report;
 }
 

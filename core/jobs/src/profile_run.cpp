@@ -13,6 +13,7 @@
 #include "profiling.h"
 #include "solving.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/whole_files.h"
 #include "twill/search/candidates.h"
 #include "twill/search/profiler.h"
 
@@ -131,14 +132,14 @@ std::vector<std::int64_t> profiled_steps(const std::vector<double>& step_t, std:
 KeptSeconds::KeptSeconds(fs::path file) : file_(std::move(file)) {
   std::error_code code;
   if (fs::exists(file_, code)) {
-    const json kept = json::parse(read_text(file_, 4096), nullptr, false);
+    const json kept = json::parse(read_file(file_, 4096), nullptr, false);
     total_ = kept.is_number() ? kept.get<double>() : 0.0;
   }
 }
 
 void KeptSeconds::add(double seconds) {
   total_ += seconds;
-  write_text(file_, json(total_).dump());
+  write_file(file_, json(total_).dump());
 }
 
 ProfileRun::ProfileRun(const Session& session, const SearchOptions& options, fs::path work)

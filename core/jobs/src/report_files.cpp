@@ -5,10 +5,10 @@
 #include <cmath>
 #include <limits>
 
-#include "files.h"
 #include "json.h"
 #include "search_record.h"
 #include "twill/jobs/plan_figures.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 namespace {
@@ -136,7 +136,7 @@ TokenLayout layout_from(const Value& value) {
 }  // namespace
 
 EvaluateReport read_evaluate_report(const fs::path& file) {
-  const json document = json::parse(read_text(file, kMaxReportBytes), nullptr, false);
+  const json document = json::parse(read_file(file, kMaxReportBytes), nullptr, false);
   require(!document.is_discarded(), ErrorCode::kFile, file.string(), ": is no JSON");
   const Value value(document, file.string() + ":");
   EvaluateReport report{.density = value.at("density").number(0.0, 1.0),
@@ -180,7 +180,7 @@ std::vector<PredictedMeasured> read_probes(const fs::path& plan) {
   if (!fs::is_regular_file(file, code)) {
     return probes;
   }
-  const json document = json::parse(read_text(file, kMaxRecordBytes), nullptr, false);
+  const json document = json::parse(read_file(file, kMaxRecordBytes), nullptr, false);
   require(!document.is_discarded(), ErrorCode::kFile, file.string(), ": is no JSON");
   const Value value(document, file.string() + ":");
   if (!value.has("probes")) {

@@ -5,11 +5,11 @@
 
 #include <cmath>
 
-#include "files.h"
 #include "json.h"
 #include "search_record.h"
 #include "statistics.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 namespace {
@@ -23,7 +23,7 @@ constexpr double kSameDensity = 1e-9;
 enum class FileKind { kPlan, kReport };
 
 FileKind kind_of(const fs::path& file) {
-  const json document = json::parse(read_text(file, kMaxPlanBytes), nullptr, false);
+  const json document = json::parse(read_file(file, kMaxPlanBytes), nullptr, false);
   require(!document.is_discarded(), ErrorCode::kFile, file.string(), ": is no JSON");
   if (document.is_object() && document.contains("rows")) {
     return FileKind::kReport;

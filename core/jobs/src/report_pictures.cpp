@@ -9,10 +9,10 @@
 
 #include "clip_files.h"
 #include "drawing/page.h"
-#include "files.h"
 #include "twill/engine/svg.h"
 #include "twill/engine/video_io.h"
 #include "twill/plan/error.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 
@@ -38,7 +38,7 @@ std::vector<std::uint8_t> picture_bytes(const Picture& picture) {
 
 std::string read_png(const std::filesystem::path& file) {
   constexpr std::uintmax_t kMaxBytes = 16u << 20;
-  std::string bytes = read_text(file, kMaxBytes);
+  std::string bytes = read_file(file, kMaxBytes);
   require(bytes.starts_with("\x89PNG\r\n\x1a\n"), ErrorCode::kFile, file.string(),
           ": is no PNG file");
   return bytes;

@@ -19,6 +19,7 @@
 #include "solving.h"
 #include "target_loop.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 namespace {
@@ -173,7 +174,7 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
   result.clips_seconds = run.seconds();
   result.profiling_share = run.profiling_share();
   result.search_seconds = loaded_seconds + profile_seconds + seconds_since(after_clips);
-  write_text(search_record_file(options.out), to_json(result));
+  write_file(search_record_file(options.out), to_json(result));
   return result;
 }
 

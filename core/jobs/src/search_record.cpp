@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "files.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 
@@ -21,7 +21,7 @@ std::optional<double> read_search_seconds(const fs::path& plan) {
   if (!fs::is_regular_file(file, code)) {
     return std::nullopt;
   }
-  const nlohmann::json record = nlohmann::json::parse(read_text(file, 1 << 20), nullptr, false);
+  const nlohmann::json record = nlohmann::json::parse(read_file(file, 1 << 20), nullptr, false);
   if (!record.is_object() || !record.contains("search_seconds") ||
       !record["search_seconds"].is_number()) {
     return std::nullopt;

@@ -13,6 +13,7 @@
 #include "solving.h"
 #include "statistics.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 namespace {
@@ -33,14 +34,14 @@ class KeptTimes {
   explicit KeptTimes(fs::path file) : file_(std::move(file)) {
     std::error_code code;
     if (fs::exists(file_, code)) {
-      const json stored = json::parse(read_text(file_, kMaxBytes), nullptr, false);
+      const json stored = json::parse(read_file(file_, kMaxBytes), nullptr, false);
       kept_ = stored.is_object() ? stored : json::object();
     }
   }
   double get(const std::string& key, const std::function<double()>& measure) {
     if (!kept_.contains(key) || !kept_[key].is_number()) {
       kept_[key] = measure();
-      write_text(file_, kept_.dump(1));
+      write_file(file_, kept_.dump(1));
     }
     return kept_[key].get<double>();
   }

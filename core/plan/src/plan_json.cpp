@@ -6,7 +6,7 @@
 
 #include "checked_json.h"
 #include "checks.h"
-#include "files.h"
+#include "twill/plan/whole_files.h"
 #include "json_text.h"
 #include "pattern_json.h"
 #include "profile_json.h"

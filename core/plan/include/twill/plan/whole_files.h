@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
+// Files that are whole or not there.
 #pragma once
 
 #include <cstdint>

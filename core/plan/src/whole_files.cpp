@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "files.h"
+#include "twill/plan/whole_files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
