@@ -43,7 +43,7 @@ def _solve(loaded: LoadedPlan, speed_quality: float, times: tuple[float, ...]) -
     search = wheel.package("search")
     solver = search.Solver(loaded.profile(), times, name=loaded.name)
     # The cheapest plan leaves every head out and is of no use; a tenth of attention is as fast as it gets.
-    least = max(solver.least_density(), 0.1)
+    least = max(solver.least_budget(), 0.1)
     wanted = density_at(speed_quality, min(least, searched_density(loaded)), searched_density(loaded))
     solution = solver.solve(wanted)
     return solution.plan, solution.density

@@ -29,6 +29,7 @@ NODES = {
 }
 WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
 STEPS = 8  # of the workflows here; their own 20 take too long for three of them
+SEARCH_STEPS = 4  # of each of a search's clips
 SMALL = {"width": 128, "height": 128, "length": 17, "batch_size": 1}  # 5x8x8 tokens
 PLAN_PRESET = "preset: demo/plan"
 
@@ -100,19 +101,20 @@ def test_translations_help_and_templates_are_served(server):
         assert file.with_suffix(".jpg").is_file(), f"{file.name} has no thumbnail"
 
 
-def in_steps(prompt: dict, steps: int) -> dict:
+def in_steps(prompt: dict, steps: int) -> None:
     for node in prompt.values():
         if "steps" in node["inputs"]:
             node["inputs"]["steps"] = steps
-    return prompt
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
 def test_an_example_workflow_runs(file, server, about):
-    prompt = in_steps(api_form(json.loads(file.read_text(encoding="utf-8")), about), STEPS)
+    prompt = api_form(json.loads(file.read_text(encoding="utf-8")), about)
+    kinds = {node["class_type"] for node in prompt.values()}
+    steps = SEARCH_STEPS if "TwillSearchPlan" in kinds else STEPS
+    in_steps(prompt, steps)
     entry = server.run(prompt, seconds=1200)
     assert failure(entry) == "", log_of(server)[-3000:]
-    kinds = {node["class_type"] for node in prompt.values()}
     clips = [image for image in outputs_of(entry, "images") if image["filename"].endswith(".webp")]
     assert len(clips) == sum(node["class_type"] == "SaveAnimatedWEBP" for node in prompt.values())
     for clip in clips:
@@ -120,7 +122,7 @@ def test_an_example_workflow_runs(file, server, about):
             assert (image.n_frames, image.size) == (49, (256, 256))
     if kinds & {"TwillSparseSampler", "TwillSparseReport"}:
         assert "nothing fell back to dense" in texts(entry)
-        assert f"in {STEPS} forwards" in texts(entry)
+        assert f"in {steps} forwards" in texts(entry)
     if "TwillCompareVideos" in kinds:
         decibels = float(texts(entry).split("PSNR ")[1].split()[0])
         assert 20 < decibels < 60, "the sparse clip is near the dense one, and not the same"
@@ -179,7 +181,8 @@ def search_run(name: str, steps: int, **more) -> dict:
     inputs.pop("denoise")
     inputs["clip_seed"] = inputs.pop("seed")
     inputs |= {"model": ["network", 0], "target": "balanced (density 0.40)", "density": 0.4, "points": 8}
-    inputs |= {"time_limit": 0.0, "name": name, "boundary": 0.875, **more}
+    inputs |= {"time_limit": 0.0, "name": name, "boundary": 0.875}
+    inputs |= {"psnr_db": 30.0, "speedup": 1.3, "measure_stripes": False, **more}
     nodes = {name: node for name, node in small_run().items() if name in ("network", "text", "empty")}
     return {**nodes, "search": {"class_type": "TwillSearchPlan", "inputs": inputs}}
 
@@ -255,13 +258,25 @@ def test_a_wrong_name_is_refused_before_anything_runs(server):
 
 
 def units_of(server: Server) -> int:
-    return sum(1 for file in (server.folder / "user").glob("**/twill/search/*/*") if file.is_file())
+    return sum(1 for file in (server.folder / "user").glob("**/twill/search/*/profile/*") if file.is_file())
+
+
+def test_a_search_for_a_psnr_needs_the_vae_and_says_so(server):
+    assert "connect the model's VAE" in failure(server.run(search_run("good", 4, target="PSNR at least")))
+
+
+def test_a_search_for_a_psnr_tries_plans_by_clips(server):
+    prompt = search_run("good", 4, target="PSNR at least", psnr_db=24.0)
+    prompt["vae"] = {"class_type": "VAELoader", "inputs": {"vae_name": "twill_demo_vae.safetensors"}}
+    prompt["search"]["inputs"]["vae"] = ["vae", 0]
+    entry = server.run(prompt, seconds=1200)
+    assert failure(entry) == "" and "tried density" in texts(entry)
 
 
 def test_a_search_is_interrupted_and_goes_on(server):
     """Interrupted after the first measured steps: a clean stop, no plan; queued again it goes on with what was kept."""
     before = units_of(server)
-    prompt = search_run("interrupted", 400)
+    prompt = search_run("interrupted", 120)
     number = server.queue(prompt)
     end = time.monotonic() + 300
     while units_of(server) < before + 2 and time.monotonic() < end:
@@ -270,7 +285,7 @@ def test_a_search_is_interrupted_and_goes_on(server):
     assert failure(server.result(number)) == "interrupted"
     plan = server.folder / "models" / "sparse_plans" / "interrupted.json"
     assert not plan.exists() and not list(plan.parent.glob("*.part*"))
-    kept = {file: file.stat().st_mtime_ns for file in (server.folder / "user").glob("**/twill/search/*/*")}
+    kept = {file: file.stat().st_mtime_ns for file in (server.folder / "user").glob("**/twill/search/*/profile/*")}
     assert failure(server.run(prompt, seconds=900)) == ""
     assert plan.is_file()
     assert sum(file.stat().st_mtime_ns == stamp for file, stamp in kept.items() if file.exists()) >= 2

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From q, k and v to a plan, on heads whose shape is planted."""
 
+import dataclasses
+import math
+
 import pytest
 import torch
 
@@ -95,7 +98,7 @@ def test_a_density_out_of_range_is_refused(profile):
 
 def test_a_solver_gives_plans_of_any_density(profile):
     solver = search.Solver(profile, [1.0, 0.7, 0.4], dense_first_steps=0, dense_last_steps=0)
-    least = solver.least_density()
+    least = solver.least_budget()
     assert 0 <= least < 0.5
     found = [solver.solve(density) for density in (0.3, 0.5, 0.8)]
     assert [s.density <= d + 1e-9 for s, d in zip(found, (0.3, 0.5, 0.8), strict=True)] == [True] * 3
@@ -128,3 +131,92 @@ def test_a_folder_of_another_provenance_is_refused(tmp_path):
     assert make_profiler(folder=tmp_path, provenance={"dtype": "float32"}).done(0)
     with pytest.raises(Error, match="dtype"):
         make_profiler(folder=tmp_path, provenance={"dtype": "bfloat16"})
+
+
+def test_maps_alone_give_stripes_where_a_head_looks():
+    """All queries of one head want one box of the fourth frame; a stripe over it is then among the candidates."""
+
+    def observe(profiler):
+        q, k, v = planted(3)
+        frame = torch.arange(LAYOUT.tokens) // LAYOUT.frame_tokens
+        q[:, EVERYTHING] = 8.0
+        row = torch.arange(LAYOUT.tokens) % LAYOUT.frame_tokens // LAYOUT.cols
+        k[:, EVERYTHING] = ((frame == 3) & (row >= 4)).float().unsqueeze(1)
+        for layer in range(2):
+            profiler.observe(q, k, v, GAIN, t_index=0, layer=layer)
+        profiler.finish_unit(0)
+        return profiler
+
+    def made(**more):
+        return search.Profiler(MODEL, LAYOUT, t=[0.5], prompts=["made"], rows=32, map_size=24, **more)
+
+    only_maps = observe(made(candidates=0))
+    assert only_maps.finish().native.candidate_count == 1
+    plain, measured = observe(made()).finish(), observe(made(stripe_maps=only_maps.mean_maps())).finish()
+
+    def cheapest(profile):
+        """The least density at which the looking heads lose nothing that counts."""
+        solver = search.Solver(profile, [0.5], dense_first_steps=0, dense_last_steps=0)
+        found = [solver.solve(density) for density in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5)]
+        return next(each.density for each in found if each.predicted_error < 1e-3)
+
+    assert cheapest(measured) < cheapest(plain)
+
+
+def test_stripe_maps_of_another_form_are_refused_by_text():
+    with pytest.raises(Error, match=r"not \[heads, size, size\]"):
+        make_profiler(stripe_maps=torch.zeros(6, 4).numpy())
+
+
+def test_costs_are_measured_and_solved_for(profile, tmp_path):
+    profile.write(tmp_path / "profile.json")
+    timed = search.Profile.read(tmp_path / "profile.json")
+    with pytest.raises(Error, match="cost"):
+        search.Solver(timed, TIMES, budget="attention_share").solve(0.5)
+    stops = []
+    timed.measure_costs("cpu", torch.float32, check_stop=lambda: stops.append(1))
+    assert len(timed.costs.milliseconds) == len(stops) == timed.native.candidate_count
+    assert all(milliseconds > 0 for milliseconds in timed.costs.milliseconds)
+    assert timed.costs.device == "cpu, float32" and timed.costs.kernel
+    solver = search.Solver(timed, TIMES, budget="attention_share", dense_first_steps=0, dense_last_steps=0)
+    solution = solver.solve(0.6)
+    assert solution.attention_share <= 0.6 + 1e-9
+    timed.write(tmp_path / "timed.json")
+    again = search.Profile.read(tmp_path / "timed.json").costs
+    assert again.milliseconds == pytest.approx(timed.costs.milliseconds)
+    kept = search.Profile.read(tmp_path / "profile.json")
+    kept.costs = again
+    assert kept.costs == again
+    with pytest.raises(Error, match="cost"):
+        kept.costs = dataclasses.replace(again, milliseconds=[1.0])
+    assert kept.costs == again, "what does not fit changes nothing"
+
+
+def test_a_stop_between_candidates_is_raised(profile, tmp_path):
+    profile.write(tmp_path / "profile.json")
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search.Profile.read(tmp_path / "profile.json").measure_costs("cpu", torch.float32, stop)
+
+
+def test_an_unknown_budget_is_refused_by_text(profile):
+    with pytest.raises(Error, match='budget "seconds" is not density or attention_share'):
+        search.Solver(profile, TIMES, budget="seconds")
+
+
+def test_a_budget_is_found_for_a_wish():
+    """12 dB for each doubling, 30 dB at 0.25; half a decibel of margin."""
+    finder = search.BudgetFinder("psnr", 30.0, least_budget=0.1)
+    while (budget := finder.next()) is not None:
+        assert finder.tell(30.0 + 12.0 * math.log2(budget / 0.25)) is (budget >= 0.25 * 2 ** (0.5 / 12))
+    assert finder.wanted == 30.5
+    budget, measured, holds = finder.tries[finder.best]
+    assert holds and 30.5 <= measured < 31.5
+
+
+def test_an_unknown_wish_is_refused_by_text():
+    with pytest.raises(Error, match='wish "ssim" is not psnr or speedup'):
+        search.BudgetFinder("ssim", 0.9)

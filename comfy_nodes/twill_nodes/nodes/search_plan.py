@@ -6,12 +6,33 @@ import comfy.samplers
 from comfy_api.v0_0_2 import io, ui
 
 from .. import pictures, plan_text, wheel
-from ..search.plan_search import PlanSearch, Progress, SearchRequest
+from ..search.plan_search import PlanSearch
+from ..search.request import Progress, SearchRequest, SearchResult, Target, Wish
 from .save_sparse_plan import safe_name
 from .sockets import CATEGORY, SparsePlan
 
 TARGETS = {"balanced (density 0.40)": 0.40, "fast (density 0.25)": 0.25, "careful (density 0.60)": 0.60}
 OWN = "density below"
+SHARE = "attention time below"
+PSNR = "PSNR at least"
+SPEEDUP = "speed-up at least"
+
+
+def target_of(name: str, density: float, psnr_db: float, speedup: float) -> Target:
+    if name == PSNR:
+        return Target(Wish.PSNR, psnr_db)
+    if name == SPEEDUP:
+        return Target(Wish.SPEEDUP, speedup)
+    return Target(Wish.ATTENTION_SHARE if name == SHARE else Wish.DENSITY, TARGETS.get(name, density))
+
+
+def tries_text(result: SearchResult, target: Target) -> str:
+    unit = " dB" if target.wish is Wish.PSNR else "x"
+    lines = [
+        f"tried density {each.density:.3f}: {each.measured:.2f}{unit}{'' if each.holds else ', too low'}"
+        for each in result.tries
+    ]
+    return "\n".join([*lines, *filter(None, [result.note])])
 
 
 def _duration(seconds: float) -> str:
@@ -34,8 +55,9 @@ class ProgressDisplay:
         preview = None
         if progress.maps is not None:
             preview = ("JPEG", Image.fromarray(pictures.live_map(progress.maps, progress.shape)), 1024)
-        self._bar.update_absolute(progress.done, progress.total, preview)
-        text = f"step {progress.done} of {progress.total}, {_duration(progress.eta_seconds)} to go"
+        self._bar.update_absolute(progress.done, max(progress.total, 1), preview)
+        eta = _duration(progress.eta_seconds)
+        text = f"{progress.stage}: {progress.done} of {progress.total}, {eta} to go"
         server = getattr(PromptServer, "instance", None)
         if server is not None and self._node_id:
             server.send_progress_text(text, self._node_id)
@@ -48,8 +70,9 @@ class SearchPlan(io.ComfyNode):
             node_id="TwillSearchPlan",
             display_name="Search Plan",
             category=CATEGORY,
-            description="Finds a plan for a model: makes one clip dense, measures on the way what every head looks at, "
-            "and solves for the patterns with the least error at a density. Can be interrupted; queue again to go on.",
+            description="Finds a plan for a model: makes a dense clip, measures on the way what every head looks at, "
+            "and solves for the patterns with the least error at a density, or tries plans until clips are good or "
+            "fast enough. Can be interrupted; queue again to go on.",
             search_aliases=["find plan", "sparse attention search", "twill search", "tune attention"],
             inputs=[
                 io.Model.Input("model", tooltip="The video model; of a model with two experts the one for noise."),
@@ -79,9 +102,10 @@ class SearchPlan(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "target",
-                    options=[*TARGETS, OWN],
+                    options=[*TARGETS, OWN, SHARE, PSNR, SPEEDUP],
                     default=next(iter(TARGETS)),
-                    tooltip="How much of attention the plan computes over the whole run: less is faster.",
+                    tooltip="How much of attention the plan computes over the whole run, or what clips by it must "
+                    "reach. PSNR and speed-up are measured by clips, up to five; PSNR needs the VAE.",
                 ),
                 io.Float.Input(
                     "density",
@@ -90,7 +114,8 @@ class SearchPlan(io.ComfyNode):
                     max=1.0,
                     step=0.01,
                     advanced=True,
-                    tooltip=f'Share of attention that is computed, for the target "{OWN}".',
+                    tooltip=f'Share of attention that is computed, for the target "{OWN}"; share of its time, for '
+                    f'"{SHARE}", for which every pattern is timed on this device.',
                 ),
                 io.Int.Input(
                     "points",
@@ -119,11 +144,41 @@ class SearchPlan(io.ComfyNode):
                     advanced=True,
                     tooltip="With two experts: t (1 noise, 0 clean) below which the second one runs.",
                 ),
+                io.Float.Input(
+                    "psnr_db",
+                    default=30.0,
+                    min=5.0,
+                    max=80.0,
+                    step=0.5,
+                    advanced=True,
+                    tooltip=f'dB against the dense clips, for the target "{PSNR}".',
+                ),
+                io.Float.Input(
+                    "speedup",
+                    default=1.3,
+                    min=1.0,
+                    max=100.0,
+                    step=0.05,
+                    advanced=True,
+                    tooltip=f'Of sampling against dense on this device, for the target "{SPEEDUP}".',
+                ),
+                io.Boolean.Input(
+                    "measure_stripes",
+                    default=True,
+                    advanced=True,
+                    tooltip="First make a clip of six steps for its attention maps, and offer the heads stripes over "
+                    "the keys that all queries want.",
+                ),
                 io.Model.Input(
                     "model_low_noise",
                     optional=True,
                     tooltip="The second expert, for detail, of models such as Wan 2.2.",
                 ),
+                io.Vae.Input("vae", optional=True, tooltip=f'The model\'s VAE, for the target "{PSNR}".'),
+                io.Conditioning.Input(
+                    "positive_2", optional=True, tooltip="A second prompt to measure on; one more dense clip."
+                ),
+                io.Conditioning.Input("positive_3", optional=True, tooltip="A third prompt to measure on."),
             ],
             outputs=[
                 SparsePlan.Output(display_name="sparse_plan", tooltip="The plan, with its profile."),
@@ -161,7 +216,13 @@ class SearchPlan(io.ComfyNode):
         time_limit,
         name,
         boundary,
+        psnr_db=30.0,
+        speedup=1.3,
+        measure_stripes=True,
         model_low_noise=None,
+        vae=None,
+        positive_2=None,
+        positive_3=None,
     ) -> io.NodeOutput:
         wheel.package()
         if not wheel.has_kernels():
@@ -172,7 +233,7 @@ class SearchPlan(io.ComfyNode):
             model=model,
             low_noise=model_low_noise,
             boundary=boundary,
-            positive=positive,
+            positives=tuple(each for each in (positive, positive_2, positive_3) if each is not None),
             negative=negative,
             latent=latent_image,
             seed=clip_seed,
@@ -180,16 +241,18 @@ class SearchPlan(io.ComfyNode):
             cfg=cfg,
             sampler_name=sampler_name,
             scheduler=scheduler,
-            density=TARGETS.get(target, density),
+            target=target_of(target, density, psnr_db, speedup),
             points=points,
             minutes=time_limit,
             name=safe_name(name),
+            stripes=measure_stripes,
+            vae=vae,
         )
         result = PlanSearch(request, ProgressDisplay(cls.hidden.unique_id)).run()
         heads = pictures.heads_map(result.loaded, plan_text.widest_segment(result.loaded.plan))
         info = (
             f"{result.file.name}: density {result.density:.3f}, found in {_duration(result.seconds)}\n"
-            f"{plan_text.describe(result.loaded)}"
+            f"{tries_text(result, request.target)}\n{plan_text.describe(result.loaded)}"
         )
         shown = ui.PreviewImage(heads, cls=cls).as_dict() | ui.PreviewText(info).as_dict()
         return io.NodeOutput(result.loaded, result.latent, heads, info, ui=shown)

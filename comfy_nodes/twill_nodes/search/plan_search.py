@@ -1,72 +1,28 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""Search Plan's work: profile while a sampler makes a clip, then solve."""
+"""Search Plan's work: profile while a sampler makes clips, solve, and try plans by clips where that was wished for."""
 
 import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from .. import plan_store, wheel
-from ..layouts import Family, NetworkShape, TextTokens, family_of, tokens_of
-from ..patch.apply import KEY, OVERRIDE, network_of, without_plan
-from ..patch.block_index import hooks_on
-from ..patch.forward import KEY as FORWARD
-from ..patch.forward import Forward, RunningForward
-from ..patch.timestep import t_of_schedule, t_of_sigma
-from .profiling import ProfilingOverride, arguments_noted
+from ..layouts import Family, NetworkShape, TextTokens, family_of
+from ..patch.apply import network_of
+from ..patch.timestep import t_of_schedule
+from .clips import Clips, Part
+from .kept import KeptFigures
+from .request import Progress, SearchRequest, SearchResult, SearchStoppedError, Wish
+from .target import reach
+from .watcher import StepWatcher
 
 MAP_SIZE = 52
+MAP_STEPS = 6  # of the short clip that only attention maps are wanted of
+MAX_SEGMENTS = 8
 EXPERTS = ("high_noise", "low_noise")
-
-
-class SearchStoppedError(RuntimeError):
-    """The time limit came first; what was measured is kept."""
-
-
-@dataclass(frozen=True)
-class SearchRequest:
-    """low_noise: the second expert's model, or None. boundary: t below which it runs."""
-
-    model: object
-    low_noise: object | None
-    boundary: float
-    positive: object
-    negative: object
-    latent: dict
-    seed: int
-    steps: int
-    cfg: float
-    sampler_name: str
-    scheduler: str
-    density: float
-    points: int
-    minutes: float  # 0: no limit
-    name: str
-
-
-@dataclass
-class Progress:
-    """What the node shows while it works. maps: [heads, size, size] as measured so far, or None."""
-
-    done: int
-    total: int
-    seconds: float
-    eta_seconds: float
-    maps: object
-    shape: list[tuple[int, int]]
-
-
-@dataclass
-class SearchResult:
-    loaded: plan_store.LoadedPlan
-    latent: dict
-    file: Path
-    seconds: float
-    density: float
-    report: str = field(default="")
 
 
 def profiled_steps(steps: int, points: int) -> list[int]:
@@ -76,7 +32,7 @@ def profiled_steps(steps: int, points: int) -> list[int]:
 
 
 class PlanSearch:
-    """One search. `work` keeps finished times between runs of the same request."""
+    """One search. What it measured is kept in `work` between runs of the same request."""
 
     def __init__(self, request: SearchRequest, tell: Callable[[Progress], None]) -> None:
         import comfy.samplers
@@ -89,111 +45,198 @@ class PlanSearch:
         family = family_of(network)
         if family is None:
             raise ValueError(f"Twill knows no token layout of {type(network).__name__}; it cannot search for it")
+        if request.target.wish is Wish.PSNR and request.vae is None:
+            raise ValueError("a target in PSNR compares frames; connect the model's VAE")
         self.family: Family = family
         self.shape: NetworkShape = family.shape(network)
         for model in self.models[1:]:
             if family_of(network_of(model)) is not family or family.shape(network_of(model)) != self.shape:
                 raise ValueError("the two models are not experts of one model: their layers or heads differ")
-        sampling = request.model.get_model_object("model_sampling")
-        self.sigmas = comfy.samplers.calculate_sigmas(sampling, request.scheduler, request.steps)
-        self.times = t_of_schedule(sampling, self.sigmas)
+        self.sampling = request.model.get_model_object("model_sampling")
+        self.sigmas = comfy.samplers.calculate_sigmas(self.sampling, request.scheduler, request.steps)
+        self.times = t_of_schedule(self.sampling, self.sigmas)
         self.points = profiled_steps(len(self.times), request.points)
-        self.split = len(self.times)
-        if request.low_noise is not None:
-            self.split = next((i for i, t in enumerate(self.times) if t < request.boundary), len(self.times))
+        self.provenance = self._provenance()
+        self.work = self._work()
+        self.clips = Clips(request, self.models)
         self.profiler = None
+        self.stripe_maps = None
         self.resumed = 0
         self.estimated = False
+        self.attention: tuple | None = None  # (device, dtype)
+        self._stage_begin = self.begin
 
     def run(self) -> SearchResult:
-        request = self.request
-        latent = dict(request.latent)
-        for number, (model, first, last) in enumerate(self._parts()):
-            latent = self._sample(model, number, first, last, latent)
+        if self.request.stripes:
+            self.stripe_maps = self._measure_maps()
+        dense = self._profile()
         profile = self.profiler.finish()
-        solver = wheel.package("search").Solver(profile, self.times, name=request.name, attach_profile=True)
-        solution = solver.solve(request.density)
-        plan = with_provenance(solution.plan, self._provenance() | self._how(solution.density))
+        target = self.request.target
+        budget = "density" if target.wish in (Wish.DENSITY, Wish.PSNR) else "attention_share"
+        if budget == "attention_share":
+            self._measure_costs(profile)
+        solver = wheel.package("search").Solver(
+            profile, self.times, budget=budget, max_segments=MAX_SEGMENTS, name=self.request.name, attach_profile=True
+        )
+        tries, note = [], ""
+        if target.wish in (Wish.DENSITY, Wish.ATTENTION_SHARE):
+            solution = solver.solve(target.value)
+        else:
+            solution, tries, note = reach(target, solver, self._measure_by(dense))
+        file, loaded = self._write(solution)
+        seconds = time.monotonic() - self.begin
+        return SearchResult(loaded, dense[0], file, seconds, solution.density, tries, note)
+
+    def _write(self, solution) -> tuple[Path, plan_store.LoadedPlan]:
+        plan = with_provenance(solution.plan, self.provenance | self._how(solution.density))
         folder = plan_store.own_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{request.name}.json"
+        file = folder / f"{self.request.name}.json"
         wheel.package().write_plan(file, plan)
-        loaded = plan_store.LoadedPlan(file.name, str(file), plan_store.stamp_of(file), plan)
-        return SearchResult(loaded, latent, file, time.monotonic() - self.begin, solution.density)
+        return file, plan_store.LoadedPlan(file.name, str(file), plan_store.stamp_of(file), plan)
 
-    def _parts(self):
-        """(model, first step, step to stop before) per expert."""
-        if len(self.models) == 1:
-            return [(self.models[0], 0, len(self.times))]
-        return [(self.models[0], 0, self.split), (self.models[1], self.split, len(self.times))]
+    def _measure_maps(self):
+        """Attention maps of a short clip of the first prompt, kept between runs."""
+        import comfy.samplers
+        import numpy
 
-    def _sample(self, model, expert: int, first: int, last: int, latent: dict) -> dict:
-        import nodes as core
+        file = self.work / "maps.npy"
+        if file.is_file():
+            return numpy.load(file, allow_pickle=False)
+        steps = min(MAP_STEPS, self.request.steps)
+        sigmas = comfy.samplers.calculate_sigmas(self.sampling, self.request.scheduler, steps)
+        times = t_of_schedule(self.sampling, sigmas)
+        self._run_profiled(0, steps, times, list(range(len(times))), "attention maps", candidates=0)
+        maps, self.profiler = self.profiler.mean_maps(), None
+        whole = file.with_name("maps.part.npy")
+        numpy.save(whole, maps)
+        whole.replace(file)
+        return maps
 
-        if first >= last:
-            return latent
-        request = self.request
-        watcher = StepWatcher(self, model, expert, first)
-        (out,) = core.common_ksampler(
-            watcher.patched,
-            request.seed,
-            request.steps,
-            request.cfg,
-            request.sampler_name,
-            request.scheduler,
-            request.positive,
-            request.negative,
-            latent,
-            disable_noise=first > 0,
-            start_step=first,
-            last_step=last,
-            force_full_denoise=last == len(self.times),
+    def _profile(self) -> list[dict]:
+        """The dense clips' latents, one per prompt."""
+        count = len(self.request.positives)
+        stages = ["profile" if count == 1 else f"profile prompt {i + 1} of {count}" for i in range(count)]
+        return [
+            self._run_profiled(i, self.request.steps, self.times, self.points, stage) for i, stage in enumerate(stages)
+        ]
+
+    def _run_profiled(
+        self, prompt: int, steps: int, times: list[float], points: list[int], stage: str, candidates: int = 120
+    ) -> dict:
+        """candidates 0: only maps are measured."""
+        self._stage_begin = time.monotonic()
+
+        def profiler_at(grid: tuple[int, int, int], beside: TextTokens):
+            if self.profiler is None:
+                self.profiler = self._make_profiler(grid, beside, [times[step] for step in points], candidates)
+            return self.profiler
+
+        def patched(part: Part):
+            watcher = StepWatcher(self.family, self.shape, part, points, prompt, profiler_at)
+            watcher.after_step = lambda done: self.after_step(stage, done, len(times))
+            watchers.append(watcher)
+            return watcher.patched
+
+        watchers: list[StepWatcher] = []
+        latent = self.clips.make(prompt, steps, times, patched, lambda: watchers[-1].finish_unit())
+        self.estimated |= any(watcher.override.estimated for watcher in watchers)
+        self.attention = watchers[0].override.attention
+        return latent
+
+    def _make_profiler(self, grid: tuple[int, int, int], beside: TextTokens, t: list[float], candidates: int):
+        twill_vdit, search, plan = wheel.package(), wheel.package("search"), wheel.package("plan")
+        frames, rows, cols = grid
+        stacks = tuple(
+            plan.StackShape(name, layers, heads)
+            for name, (layers, heads) in zip(self.family.stack_names, self.shape.stacks, strict=False)
         )
-        watcher.finish_unit()
-        self.estimated |= watcher.override.estimated
-        return out
+        experts = EXPERTS if len(self.models) > 1 else ("default",)
+        model = plan.ModelShape(
+            self.family.family_in_plans(network_of(self.request.model)), experts, stacks, self.shape.head_dim
+        )
+        count = len(self.request.positives) if candidates else 1
+        folder = self.work / ("profile" if candidates else "maps")
+        folder.mkdir(exist_ok=True)
+        profiler = search.Profiler(
+            model,
+            twill_vdit.TokenLayout(frames=frames, rows=rows, cols=cols, prefix=beside.prefix, suffix=beside.suffix),
+            t=t,
+            prompts=[f"conditioning {conditioning_hash(positive)}" for positive in self.request.positives[:count]],
+            seeds=[self.clips.seed_of(prompt) % (1 << 62) for prompt in range(count)],
+            candidates=candidates,
+            map_size=MAP_SIZE,
+            folder=folder,
+            provenance=self.provenance,
+            stripe_maps=self.stripe_maps,
+        )
+        if candidates:
+            self.resumed = sum(profiler.done(i, prompt) for i in range(len(t)) for prompt in range(count))
+        return profiler
 
-    def profiler_at(self, grid: tuple[int, int, int], beside: TextTokens):
-        if self.profiler is None:
-            twill_vdit, search = wheel.package(), wheel.package("search")
-            plan = wheel.package("plan")
-            frames, rows, cols = grid
-            stacks = tuple(
-                plan.StackShape(name, layers, heads)
-                for name, (layers, heads) in zip(self.family.stack_names, self.shape.stacks, strict=False)
-            )
-            experts = EXPERTS if len(self.models) > 1 else ("default",)
-            model = plan.ModelShape(
-                self.family.family_in_plans(network_of(self.request.model)), experts, stacks, self.shape.head_dim
-            )
-            provenance = self._provenance()
-            self.profiler = search.Profiler(
-                model,
-                twill_vdit.TokenLayout(frames=frames, rows=rows, cols=cols, prefix=beside.prefix, suffix=beside.suffix),
-                t=[self.times[step] for step in self.points],
-                prompts=[f"conditioning {self._conditioning_hash()}"],
-                seeds=[self.request.seed % (1 << 62)],
-                map_size=MAP_SIZE,
-                folder=self._work(provenance),
-                provenance=provenance,
-            )
-            self.resumed = sum(self.profiler.done(i) for i in range(len(self.points)))
-        return self.profiler
+    def _device_name(self) -> str:
+        import comfy.model_management
 
-    def _work(self, provenance: dict[str, str]) -> Path:
+        return comfy.model_management.get_torch_device_name(self.attention[0])
+
+    def _measure_costs(self, profile) -> None:
+        """Times every candidate, unless this device's times are kept."""
+        table = wheel.package("candidate_costs").CostTable
+        kept, key = KeptFigures(self.work / "costs.json"), self._device_name()
+        total, done = profile.native.candidate_count, 0
+        try:
+            profile.costs = table(**kept.get(key))
+            return
+        except (TypeError, wheel.package().Error):  # nothing there, or of other candidates
+            pass
+        begin = time.monotonic()
+
+        def check() -> None:
+            nonlocal done
+            self._check_stop("candidates were timed", done, total)
+            self._show("time the candidates", done, total, (time.monotonic() - begin) / max(done, 1) * (total - done))
+            done += 1
+
+        profile.measure_costs(*self.attention, check)
+        kept.put(key, asdict(profile.costs))
+
+    def _measure_by(self, dense: list[dict]) -> Callable[[object, int], float]:
+        """(solution, number of the try) -> PSNR in dB or speed-up, kept between runs."""
+        kept = KeptFigures(self.work / "tries.json")
+        frames = {}
+
+        def psnr_db(solution, number: int) -> float:
+            step = self._stepper(f"try {number}")
+            return kept.or_measure(
+                f"psnr {plan_hash(solution.plan)}",
+                lambda: self.clips.mean_psnr(solution.plan, self.times, dense, frames, step),
+            )
+
+        def seconds(key: str, plan, stage: str) -> float:
+            step = self._stepper(stage)
+            return kept.or_measure(
+                f"seconds on {self._device_name()} {key}", lambda: self.clips.seconds(plan, self.times, step)
+            )
+
+        def speedup(solution, number: int) -> float:
+            dense_seconds = seconds("dense", None, "dense clip for its time")
+            return dense_seconds / seconds(plan_hash(solution.plan), solution.plan, f"try {number}")
+
+        return psnr_db if self.request.target.wish is Wish.PSNR else speedup
+
+    def _stepper(self, stage: str) -> Callable[[int], None]:
+        self._stage_begin = time.monotonic()
+        return lambda done: self.after_step(stage, done, len(self.times))
+
+    def _work(self) -> Path:
         import folder_paths
 
-        key = hashlib.sha256(json.dumps([provenance, self._conditioning_hash()]).encode()).hexdigest()[:16]
+        prompts = [conditioning_hash(each) for each in (*self.request.positives, self.request.negative)]
+        asked = [self.provenance, prompts, self.request.points, self.request.stripes]
+        key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
         folder = Path(folder_paths.get_user_directory()) / "twill" / "search" / key
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-    def _conditioning_hash(self) -> str:
-        found = hashlib.sha256()
-        for conditioning in (self.request.positive, self.request.negative):
-            for tensor, _ in conditioning:
-                found.update(tensor.detach().cpu().float().numpy().tobytes())
-        return found.hexdigest()[:16]
 
     def _provenance(self) -> dict[str, str]:
         """What decides the numbers; a search of another provenance is not gone on with."""
@@ -217,92 +260,57 @@ class PlanSearch:
         }
 
     def _how(self, density: float) -> dict[str, str]:
+        target = self.request.target
+        budget = f"density {target.value:g}" if target.wish is Wish.DENSITY else f"density {density:.4g}, for {target}"
         return {
             "source": "a search of our own (Search Plan in ComfyUI)",
-            "budget": f"density {self.request.density:g}",
+            "budget": budget,
             "found_density": f"{density:.4f}",
             "gain": "of the attention output alone" if self.estimated else "through output projection and gate",
+            "stripes": "measured" if self.stripe_maps is not None else "none",
+            "prompts": str(len(self.request.positives)),
             "policy": "solver",
             "twill": wheel.package().__version__,
         }
 
-    def after_step(self, done: int) -> None:
+    def after_step(self, stage: str, done: int, total: int) -> None:
         """Shows progress, and stops when the time is over."""
-        spent = time.monotonic() - self.begin
-        if self.profiler is None:
-            return
-        total = len(self.times)
-        eta = spent / max(done, 1) * (total - done)
+        spent = time.monotonic() - self._stage_begin
+        self._show(stage, done, total, spent / max(done, 1) * (total - done))
+        if done < total:
+            self._check_stop(f"in {stage}: steps were made", done, total)
+
+    def _show(self, stage: str, done: int, total: int, eta: float) -> None:
         maps = None
-        if any(self.profiler.done(i) for i in range(len(self.points))):
+        if self.profiler is not None and any(self.profiler.done(i) for i in range(len(self.profiler.t))):
             maps = self.profiler.mean_maps()[: sum(layers * heads for layers, heads in self.shape.stacks)]
-        self.tell(Progress(done, total, spent, eta, maps, list(self.shape.stacks)))
-        if self.request.minutes > 0 and spent > 60 * self.request.minutes and done < total:
+        spent = time.monotonic() - self.begin
+        self.tell(Progress(stage, done, total, spent, eta, maps, list(self.shape.stacks)))
+
+    def _check_stop(self, what: str, done: int, total: int) -> None:
+        import comfy.model_management
+
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        minutes = self.request.minutes
+        if minutes > 0 and time.monotonic() - self.begin > 60 * minutes:
             raise SearchStoppedError(
-                f"the time limit of {self.request.minutes:g} min is over after {done} of {total} steps. What was "
-                "measured is kept: queue again to go on, or allow more time."
+                f"the time limit of {minutes:g} min is over; {what}: {done} of {total}. What was measured is kept: "
+                "queue again to go on, or allow more time."
             )
 
 
-class StepWatcher:
-    """Patches a clone of a model so that its chosen steps are profiled, one after the other."""
+def conditioning_hash(conditioning) -> str:
+    found = hashlib.sha256()
+    for tensor, _ in conditioning:
+        found.update(tensor.detach().cpu().float().numpy().tobytes())
+    return found.hexdigest()[:16]
 
-    def __init__(self, search: PlanSearch, model, expert: int, first: int) -> None:
-        from comfy.patcher_extension import WrappersMP
 
-        self.search = search
-        self.expert = expert
-        self.first = first
-        self.patched = without_plan(model)
-        options = self.patched.model_options["transformer_options"]
-        self.override = ProfilingOverride(
-            search.profiler_at, search.family, search.shape, expert, options.get(OVERRIDE)
-        )
-        options[OVERRIDE] = self.override
-        self.patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, KEY, self._sampler_sample)
-        self.patched.add_wrapper_with_key(WrappersMP.APPLY_MODEL, KEY, self._apply_model)
-        self.step = first
-
-    def _sampler_sample(self, executor, guider, sigmas, extra_args, callback, noise, *rest):
-        def after(step, *arguments):
-            self.finish_unit()
-            self.step = self.first + step + 1
-            self.search.after_step(self.step)
-            if callback is not None:
-                callback(step, *arguments)
-
-        return executor(guider, sigmas, extra_args, after, noise, *rest)
-
-    def _apply_model(
-        self, executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **kw
-    ):
-        search, base = self.search, executor.class_obj
-        network = base.diffusion_model
-        shape = kw["latent_shapes"][0] if kw.get("latent_shapes") else x.shape
-        grid = tokens_of(shape, search.family.patch(network))
-        forward = Forward(
-            run=None, family=search.family, network=network, grid=grid, t=t_of_sigma(base.model_sampling, t)
-        )
-        if search.family.begin is not None:
-            forward.extra = search.family.begin(network, kw)
-        self.override.t_index = search.points.index(self.step) if self.step in search.points else None
-        options = {**(transformer_options or {}), FORWARD: forward}
-        stacks = search.family.stacks(network)
-        with (
-            RunningForward(forward),
-            hooks_on(stacks if search.family.hooks else []),
-            arguments_noted([block for blocks in stacks for block in blocks]),
-        ):
-            return executor(x, t, c_concat, c_crossattn, control, options, **kw)
-
-    def finish_unit(self) -> None:
-        """A step is over: what was measured in it is kept."""
-        if self.override.trouble is not None:
-            raise self.override.trouble
-        t_index, self.override.t_index = self.override.t_index, None
-        profiler = self.search.profiler
-        if t_index is not None and profiler is not None and not profiler.done(t_index):
-            profiler.finish_unit(t_index)
+def plan_hash(plan) -> str:
+    """Of what runs, without the profile."""
+    text = json.loads(plan.text)
+    text.pop("profile", None)
+    return hashlib.sha256(json.dumps(text, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def with_provenance(plan, provenance: dict[str, str]):

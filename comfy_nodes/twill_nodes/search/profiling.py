@@ -32,12 +32,17 @@ class ProfilingOverride:
     `trouble` holds the first error; measuring ends with it and the search tells it.
     """
 
-    def __init__(self, profiler_at: Callable, family: Family, shape, expert: int, previous: Callable | None) -> None:
+    def __init__(
+        self, profiler_at: Callable, family: Family, shape, expert: int, previous: Callable | None, prompt: int
+    ) -> None:
         self.profiler_at = profiler_at
         self.family = family
         self.shape = shape
         self.expert = expert
         self.previous = previous
+        self.prompt = prompt
+        self.profiler = None
+        self.attention: tuple | None = None  # (device, dtype) of the calls
         self.t_index: int | None = None
         self.trouble: Exception | None = None
         self.estimated = False  # of some heads only the output could be weighed
@@ -63,8 +68,9 @@ class ProfilingOverride:
         beside = self.family.beside(call.tokens, frames * rows * cols, forward)
         if isinstance(beside, str):
             raise ValueError(f"this clip cannot be searched on: {beside}")
-        profiler = self.profiler_at(forward.grid, beside)
-        if profiler.done(self.t_index):
+        self.attention = call.q.device, call.q.dtype
+        profiler = self.profiler = self.profiler_at(forward.grid, beside)
+        if profiler.done(self.t_index, self.prompt):
             return
         stack, layer = site
         branches = options.get("cond_or_uncond") or [0]
@@ -83,6 +89,7 @@ class ProfilingOverride:
                 v[part],
                 gain,
                 t_index=self.t_index,
+                prompt=self.prompt,
                 layer=layer,
                 stack=stack,
                 expert=self.expert,

@@ -6,18 +6,22 @@
 #include <pybind11/stl/filesystem.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "bindings.h"
 #include "tensor_argument.h"
+#include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
+#include "twill/search/budget_finder.h"
 #include "twill/search/candidates.h"
 #include "twill/search/profiler.h"
 #include "twill/search/solver.h"
@@ -38,17 +42,35 @@ ModelShape read_model(const std::string& family, const std::vector<std::string>&
   return model;
 }
 
+using Maps = py::array_t<float, py::array::c_style | py::array::forcecast>;
+
+// maps: [heads, size, size].
+std::vector<VerticalStripe> stripes_of(const std::optional<Maps>& maps, const TokenLayout& layout) {
+  if (!maps) {
+    return {};
+  }
+  require(maps->ndim() == 3 && maps->shape(1) == maps->shape(2), ErrorCode::kUsage,
+          "stripe maps: not [heads, size, size]");
+  return search::stripe_candidates({maps->data(), static_cast<std::size_t>(maps->size())},
+                                   static_cast<std::int32_t>(maps->shape(0)),
+                                   static_cast<std::int32_t>(maps->shape(1)), layout);
+}
+
 std::unique_ptr<search::Profiler> make_profiler(
     const std::string& family, const std::vector<std::string>& experts,
     const std::vector<StackTuple>& stacks, std::int32_t head_dim, const LayoutTuple& layout,
     std::int32_t candidates, const std::vector<double>& t, const std::vector<std::string>& prompts,
     const std::vector<std::int64_t>& seeds, std::int32_t rows, std::int32_t map_size,
     const std::filesystem::path& folder, std::int32_t threads,
-    const std::map<std::string, std::string>& provenance) {
+    const std::map<std::string, std::string>& provenance, const std::optional<Maps>& stripe_maps) {
   search::ProfilerOptions options;
   options.model = read_model(family, experts, stacks, head_dim);
   options.layout = read_layout(layout);
-  options.candidates = search::candidate_patterns(options.layout, {.most = candidates});
+  options.candidates =
+      candidates == 0 ? std::vector<Pattern>{dense()}
+                      : search::candidate_patterns(
+                            options.layout, {.most = candidates,
+                                             .stripes = stripes_of(stripe_maps, options.layout)});
   options.t = t;
   options.prompts = prompts;
   options.seeds = seeds;
@@ -76,12 +98,28 @@ void observe(search::Profiler& profiler, std::int32_t t_index, std::int32_t prom
                    call, gain);
 }
 
-search::SolveRequest request_for(const std::vector<double>& t, std::int32_t max_segments,
+// The value of a table (value, name) that has the name.
+template <typename Value, std::size_t count>
+Value named(const std::array<std::pair<Value, std::string_view>, count>& names,
+            std::string_view what, const std::string& name) {
+  std::string known;
+  for (const auto& [value, each] : names) {
+    if (each == name) {
+      return value;
+    }
+    known += concat(known.empty() ? "" : " or ", each);
+  }
+  throw Error(ErrorCode::kUsage, concat(what, " \"", name, "\" is not ", known));
+}
+
+search::SolveRequest request_for(const std::vector<double>& t, const std::string& budget_kind,
+                                 std::int32_t max_segments,
                                  std::optional<std::int32_t> dense_first_steps,
                                  std::optional<std::int32_t> dense_last_steps,
                                  const std::string& name, bool attach_profile) {
   search::SolveRequest request;
   request.forwards = search::forwards_of_run(t);
+  request.budget_kind = named(search::kBudgetNames, "budget", budget_kind);
   request.max_segments = max_segments;
   request.dense_first_steps = dense_first_steps;
   request.dense_last_steps = dense_last_steps;
@@ -90,15 +128,47 @@ search::SolveRequest request_for(const std::vector<double>& t, std::int32_t max_
   return request;
 }
 
-// (the plan, its density over the run, its predicted error)
-std::tuple<std::shared_ptr<Plan>, double, double> solve_within(const search::Solver& solver,
-                                                               double density) {
+// (the plan, its density over the run, its share of dense attention's time, its predicted error)
+std::tuple<std::shared_ptr<Plan>, double, double, double> solve_within(const search::Solver& solver,
+                                                                       double budget) {
   search::SolveResult result;
   {
     const py::gil_scoped_release release;
-    result = solver.solve(density);
+    result = solver.solve(budget);
   }
-  return {std::make_shared<Plan>(std::move(result.plan)), result.density, result.predicted_error};
+  return {std::make_shared<Plan>(std::move(result.plan)), result.density, result.attention_share,
+          result.predicted_error};
+}
+
+// One layer whose heads all have the candidate, to be timed.
+std::shared_ptr<Plan> plan_of_candidate(const Profile& profile, std::size_t index) {
+  require(index < profile.candidates.size(), ErrorCode::kUsage, "candidate ", index,
+          " is not one of ", profile.candidates.size());
+  const std::int32_t heads = profile.model.stacks.front().heads;
+  auto plan = std::make_shared<Plan>();
+  plan->name = concat("candidate ", index);
+  plan->model = {.family = profile.model.family,
+                 .stacks = {{.name = "blocks", .layers = 1, .heads = heads}},
+                 .head_dim = profile.model.head_dim};
+  plan->patterns = {profile.candidates[index]};
+  plan->segments = {{.heads = {std::vector<HeadPlan>(static_cast<std::size_t>(heads))}}};
+  check_plan(*plan);
+  return plan;
+}
+
+// Throws, and leaves the profile as it was, when there is not one figure above 0 per candidate.
+void set_costs(Profile& profile, const std::string& device, const std::string& kernel,
+               std::vector<double> milliseconds) {
+  CostTable before = std::exchange(profile.cost, {.device = device,
+                                                  .kernel = kernel,
+                                                  .layout = profile.layout,
+                                                  .milliseconds = std::move(milliseconds)});
+  try {
+    check_profile(profile);
+  } catch (const Error&) {
+    profile.cost = std::move(before);
+    throw;
+  }
 }
 
 py::array_t<float> mean_maps(const search::Profiler& profiler, std::int32_t map_size) {
@@ -121,6 +191,27 @@ py::object profile_maps(const Profile& profile) {
   return array;
 }
 
+void bind_budget_finder(py::module_& module) {
+  py::class_<search::BudgetFinder>(module, "BudgetFinder", "From a wish for clips to a budget.")
+      .def(py::init([](const std::string& wish, double value, double least_budget,
+                       std::int32_t most_tries) {
+             return search::BudgetFinder(named(search::kWishNames, "wish", wish), value,
+                                         least_budget, most_tries);
+           }),
+           py::arg("wish"), py::arg("value"), py::arg("least_budget"), py::arg("most_tries"))
+      .def("next", &search::BudgetFinder::next)
+      .def("tell", &search::BudgetFinder::tell, py::arg("measured"))
+      .def_property_readonly("wanted", &search::BudgetFinder::wanted)
+      .def_property_readonly("best", &search::BudgetFinder::best)
+      .def_property_readonly("tries", [](const search::BudgetFinder& finder) {
+        std::vector<std::tuple<double, double, bool>> tries;
+        for (const search::BudgetTry& each : finder.tries()) {
+          tries.emplace_back(each.budget, each.measured, each.holds);
+        }
+        return tries;
+      });
+}
+
 }  // namespace
 
 void bind_search(py::module_& module) {
@@ -139,6 +230,19 @@ void bind_search(py::module_& module) {
                              [](const Profile& profile) { return profile.candidates.size(); })
       .def_property_readonly("t", [](const Profile& profile) { return profile.t; })
       .def_property_readonly("prompts", [](const Profile& profile) { return profile.prompts; })
+      .def_property_readonly("layout",
+                             [](const Profile& profile) {
+                               const TokenLayout& layout = profile.layout;
+                               return std::make_tuple(layout.frames, layout.rows, layout.cols,
+                                                      layout.prefix, layout.suffix);
+                             })
+      .def_property_readonly("costs",
+                             [](const Profile& profile) {
+                               return std::make_tuple(profile.cost.device, profile.cost.kernel,
+                                                      profile.cost.milliseconds);
+                             })
+      .def("plan_of_candidate", &plan_of_candidate, py::arg("index"))
+      .def("set_costs", &set_costs, py::arg("device"), py::arg("kernel"), py::arg("milliseconds"))
       .def_property_readonly("maps", &profile_maps);
 
   py::class_<search::Profiler>(module, "Profiler",
@@ -146,7 +250,8 @@ void bind_search(py::module_& module) {
       .def(py::init(&make_profiler), py::arg("family"), py::arg("experts"), py::arg("stacks"),
            py::arg("head_dim"), py::arg("layout"), py::arg("candidates"), py::arg("t"),
            py::arg("prompts"), py::arg("seeds"), py::arg("rows"), py::arg("map_size"),
-           py::arg("folder"), py::arg("threads"), py::arg("provenance"))
+           py::arg("folder"), py::arg("threads"), py::arg("provenance"),
+           py::arg("stripe_maps") = std::nullopt)
       .def("observe", &observe, py::arg("t_index"), py::arg("prompt"), py::arg("expert"),
            py::arg("stack"), py::arg("layer"), py::arg("branch"), py::arg("q"), py::arg("k"),
            py::arg("v"), py::arg("scale"), py::arg("gain"))
@@ -159,19 +264,22 @@ void bind_search(py::module_& module) {
 
   py::class_<search::Solver>(module, "Solver", "Any number of plans from one profile.")
       .def(py::init([](const std::shared_ptr<Profile>& profile, const std::vector<double>& t,
-                       std::int32_t max_segments, std::optional<std::int32_t> dense_first_steps,
+                       const std::string& budget_kind, std::int32_t max_segments,
+                       std::optional<std::int32_t> dense_first_steps,
                        std::optional<std::int32_t> dense_last_steps, const std::string& name,
                        bool attach_profile) {
-             search::SolveRequest request = request_for(t, max_segments, dense_first_steps,
-                                                        dense_last_steps, name, attach_profile);
+             search::SolveRequest request =
+                 request_for(t, budget_kind, max_segments, dense_first_steps, dense_last_steps,
+                             name, attach_profile);
              const py::gil_scoped_release release;
              return std::make_unique<search::Solver>(profile, std::move(request));
            }),
-           py::arg("profile"), py::arg("t"), py::arg("max_segments"), py::arg("dense_first_steps"),
-           py::arg("dense_last_steps"), py::arg("name"), py::arg("attach_profile"))
+           py::arg("profile"), py::arg("t"), py::arg("budget_kind"), py::arg("max_segments"),
+           py::arg("dense_first_steps"), py::arg("dense_last_steps"), py::arg("name"),
+           py::arg("attach_profile"))
       .def("least_budget", &search::Solver::least_budget)
-      .def("solve", &solve_within, py::arg("density"),
-           "The plan with the least predicted error at a density over the forwards.")
+      .def("solve", &solve_within, py::arg("budget"),
+           "The plan with the least predicted error within a budget over the forwards.")
       .def(
           "pareto_front",
           [](const search::Solver& solver, std::int32_t points) {
@@ -183,6 +291,8 @@ void bind_search(py::module_& module) {
             return front;
           },
           py::arg("points"), "[(density, predicted error)]");
+
+  bind_budget_finder(module);
 }
 
 }  // namespace twill::python

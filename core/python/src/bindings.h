@@ -21,6 +21,6 @@ void bind_machine(pybind11::module_& module);    // what runs on this machine
 void bind_plan(pybind11::module_& module);       // Plan, CompiledPlan
 void bind_attention(pybind11::module_& module);  // attention and profiling kernels
 void bind_cuda(pybind11::module_& module);       // the CUDA kernels
-void bind_search(pybind11::module_& module);     // Profiler, Profile, solve
+void bind_search(pybind11::module_& module);     // Profiler, Profile, Solver, BudgetFinder
 
 }  // namespace twill::python

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from twill_vdit.candidate_costs import CostTable
+
 
 def _binary() -> ModuleType:
     if native.binary is None:
@@ -38,7 +40,8 @@ class Profiler:
 
     t: descending, in 0..1. A unit of work is one forward of one prompt at one t. With a folder finished units are kept
     there, and a profiler with the same arguments goes on with them. provenance: whatever else decides the numbers; kept
-    with the units and compared on going on.
+    with the units and compared on going on. candidates: patterns in all, at most; 0: dense alone, for the
+    maps of a run. stripe_maps: float32 [heads, size, size] of such a run, for vertical stripes where its heads look.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Profiler:
         folder: str | os.PathLike = "",
         threads: int = 0,
         provenance: Mapping[str, str] | None = None,
+        stripe_maps: "np.ndarray | None" = None,
     ) -> None:
         self.t = list(t)
         self._map_size = map_size
@@ -73,6 +77,7 @@ class Profiler:
             folder=os.fspath(folder),
             threads=threads,
             provenance=dict(provenance or {}),
+            stripe_maps=stripe_maps,
         )
 
     def observe(
@@ -136,6 +141,25 @@ class Profile:
         """uint8 [experts * heads, map_size, map_size], each row scaled to its maximum; None without maps."""
         return self.native.maps
 
+    @property
+    def costs(self) -> "CostTable | None":
+        """What each candidate costs; None when nothing was timed."""
+        from twill_vdit.candidate_costs import CostTable
+
+        device, kernel, milliseconds = self.native.costs
+        return CostTable(device, kernel, milliseconds) if milliseconds else None
+
+    @costs.setter
+    def costs(self, table: "CostTable") -> None:
+        self.native.set_costs(table.device, table.kernel, table.milliseconds)
+
+    def measure_costs(self, device: "torch.device | str", dtype: "torch.dtype", check_stop=lambda: None) -> None:
+        """Times every candidate on random q, k and v, all heads of a layer at once; solving for a share of attention's
+        time needs it. check_stop is called between candidates and may raise."""
+        from twill_vdit.candidate_costs import measure
+
+        self.costs = measure(self.native, device, dtype, check_stop)
+
 
 def profile_of(plan: Plan) -> Profile | None:
     """The profile in the plan's file; None when it has none or there is no binary module."""
@@ -147,13 +171,15 @@ def profile_of(plan: Plan) -> Profile | None:
 class Solution:
     plan: Plan
     density: float  # over the forwards that it was solved for
+    attention_share: float  # of dense attention's time; equal to density without costs
     predicted_error: float  # comparable between plans of one profile
 
 
 class Solver:
     """Plans of any density from one profile, for the forwards at `t`, descending.
 
-    Dense steps at both ends are the solver's choice if not told.
+    budget: what solve() is given a share of, "density" (executed cells) or "attention_share" (time, of a profile with
+    costs). Dense steps at both ends are the solver's choice if not told.
     """
 
     def __init__(
@@ -161,6 +187,7 @@ class Solver:
         profile: Profile,
         t: Sequence[float],
         *,
+        budget: str = "density",
         max_segments: int = 4,
         dense_first_steps: int | None = None,
         dense_last_steps: int | None = None,
@@ -170,21 +197,55 @@ class Solver:
         require(len(t) > 0, "solve: t holds no forward")
         self._name = name
         self._native = _binary().Solver(
-            profile.native, list(t), max_segments, dense_first_steps, dense_last_steps, name, attach_profile
+            profile.native, list(t), budget, max_segments, dense_first_steps, dense_last_steps, name, attach_profile
         )
 
-    def least_density(self) -> float:
-        """The smallest density that solve() takes."""
+    def least_budget(self) -> float:
+        """The smallest share that solve() takes."""
         return self._native.least_budget()
 
-    def solve(self, density: float) -> Solution:
-        """The plan with the least predicted error at `density` over the forwards."""
-        plan, found_density, error = self._native.solve(density)
-        return Solution(parse_plan(plan.to_json(), self._name), found_density, error)
+    def solve(self, share: float) -> Solution:
+        """The plan with the least predicted error at this share over the forwards."""
+        plan, *figures = self._native.solve(share)
+        return Solution(parse_plan(plan.to_json(), self._name), *figures)
 
     def pareto_front(self, points: int = 33) -> list[tuple[float, float]]:
         """(density, predicted error) from the cheapest plan to the dense one."""
         return self._native.pareto_front(points)
+
+
+class BudgetFinder:
+    """Which budget to try next until the cheapest plan that is good enough, or the best that is fast enough, is found.
+
+    wish: "psnr", in dB of sparse clips against dense ones, or "speedup", dense seconds over sparse. least_budget: of
+    the solver.
+    """
+
+    def __init__(self, wish: str, value: float, *, least_budget: float = 0.0, most_tries: int = 5) -> None:
+        self._native = _binary().BudgetFinder(wish, value, least_budget, most_tries)
+
+    def next(self) -> float | None:
+        """None when the search is over."""
+        return self._native.next()
+
+    def tell(self, measured: float) -> bool:
+        """What clips by the plan of next() measured; True when the wish holds."""
+        return self._native.tell(measured)
+
+    @property
+    def wanted(self) -> float:
+        """What must be measured: the value and a margin."""
+        return self._native.wanted
+
+    @property
+    def tries(self) -> list[tuple[float, float, bool]]:
+        """(budget, measured, holds)"""
+        return self._native.tries
+
+    @property
+    def best(self) -> int | None:
+        """Index of the best try that holds."""
+        return self._native.best
 
 
 def solve(

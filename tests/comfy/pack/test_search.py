@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Search Plan's work on small random models: gains by their definition, plans that fit, stopping and going on."""
 
+from types import SimpleNamespace
+
 import folder_paths
 import pytest
 import torch
@@ -10,6 +12,8 @@ from small_models import CASES, TEXT, build, normal, sample
 from twill_pack.twill_nodes import plan_store
 from twill_pack.twill_nodes.patch.apply import apply_plan, patch_of
 from twill_pack.twill_nodes.search import plan_search
+from twill_pack.twill_nodes.search.request import SearchRequest, SearchStoppedError, Target, Try, Wish
+from twill_pack.twill_nodes.search.target import reach
 from twill_pack.twill_nodes.settings import Settings
 
 
@@ -19,13 +23,13 @@ def folders(tmp_path, monkeypatch):
     monkeypatch.setattr(plan_store, "own_folder", lambda: tmp_path / "plans")
 
 
-def request(case, model, **more) -> plan_search.SearchRequest:
+def request(case, model, **more) -> SearchRequest:
     prompts = [[[normal(20 + i, 1, TEXT, case.text_dim), case.cond()]] for i in range(2)]
     values = {
         "model": model,
         "low_noise": None,
         "boundary": 0.9,
-        "positive": prompts[0],
+        "positives": (prompts[0],),
         "negative": prompts[1],
         "latent": {"samples": torch.zeros(1, *case.latent)},
         "seed": 5,
@@ -33,13 +37,14 @@ def request(case, model, **more) -> plan_search.SearchRequest:
         "cfg": 1.0,
         "sampler_name": "euler",
         "scheduler": "simple",
-        "density": 0.6,
+        "target": Target(Wish.DENSITY, 0.6),
         "points": 3,
         "minutes": 0.0,
         "name": "found",
+        "stripes": False,
         **more,
     }
-    return plan_search.SearchRequest(**values)
+    return SearchRequest(**values)
 
 
 def search(case, model, tell=lambda progress: None, **more):
@@ -69,7 +74,7 @@ def test_the_clip_is_the_samplers(monkeypatch):
 
     asked = request(case, model)
     (expected,) = core.common_ksampler(
-        model, asked.seed, asked.steps, asked.cfg, "euler", "simple", asked.positive, asked.negative, asked.latent
+        model, asked.seed, asked.steps, asked.cfg, "euler", "simple", asked.positives[0], asked.negative, asked.latent
     )
     assert torch.equal(search(case, model).latent["samples"], expected["samples"])
 
@@ -117,7 +122,7 @@ def test_hooks_and_overrides_are_gone_after_a_search():
 
 def test_the_time_limit_stops_with_a_sentence():
     case = CASES["wan_t2v"]
-    with pytest.raises(plan_search.SearchStoppedError, match="is kept: queue again"):
+    with pytest.raises(SearchStoppedError, match="is kept: queue again"):
         search(case, build(case), minutes=1e-6)
 
 
@@ -139,3 +144,101 @@ def test_models_that_are_no_experts_of_one_are_refused():
     wan = CASES["wan_t2v"]
     with pytest.raises(ValueError, match="not experts of one model"):
         search(wan, build(wan), low_noise=build(CASES["mochi"]))
+
+
+def test_several_prompts_are_measured_each_with_its_seed():
+    case = CASES["wan_t2v"]
+    model = build(case)
+    prompts = tuple([[normal(40 + i, 1, TEXT, case.text_dim), {}]] for i in range(2))
+    result = search(case, model, positives=prompts)
+    profile = result.loaded.profile()
+    assert len(set(profile.native.prompts)) == 2
+    alone = search(case, model, positives=prompts[:1], name="alone")
+    assert torch.equal(result.latent["samples"], alone.latent["samples"]), "the first prompt's clip is given"
+    assert result.loaded.plan.provenance["prompts"] == "2"
+
+
+def test_stripes_are_measured_once(tmp_path):
+    case = CASES["wan_t2v"]
+    model = build(case)
+    stages = []
+    result = search(case, model, lambda progress: stages.append(progress.stage), stripes=True)
+    assert stages == ["attention maps"] * 4 + ["profile"] * 4
+    assert result.loaded.plan.provenance["stripes"] == "measured"
+    again = []
+    search(case, model, lambda progress: again.append(progress.stage), stripes=True)
+    assert again == ["profile"] * 4
+
+
+class MadeVae:
+    """Frames of a latent without a network: three channels, squeezed into 0..1."""
+
+    def decode(self, samples):
+        return samples[0, :3].permute(1, 2, 3, 0).sigmoid()
+
+
+def test_a_psnr_is_reached_with_the_least_density(monkeypatch):
+    case = CASES["wan_t2v"]
+    model = build(case)
+    stages = []
+    target = Target(Wish.PSNR, 34.0)
+    result = search(case, model, lambda progress: stages.append(progress.stage), target=target, vae=MadeVae())
+    assert 1 <= len(result.tries) <= 5
+    best = min((each for each in result.tries if each.holds), key=lambda each: each.density)
+    assert best.measured >= 34.5 and best.density == pytest.approx(result.density)
+    assert "density" in result.loaded.plan.provenance["budget"] and "PSNR" in result.loaded.plan.provenance["budget"]
+    assert stages.count("try 1") == 4
+    # A second search of the same has all figures: no try is made again.
+    again = []
+    same = search(case, model, lambda progress: again.append(progress.stage), target=target, vae=MadeVae())
+    assert same.tries == result.tries and not any(stage.startswith("try") for stage in again)
+
+
+def test_a_psnr_without_a_vae_is_refused_before_any_work():
+    with pytest.raises(ValueError, match="connect the model's VAE"):
+        search(CASES["wan_t2v"], build(CASES["wan_t2v"]), target=Target(Wish.PSNR, 30.0))
+
+
+def test_a_share_of_time_is_solved_for_with_times_of_this_device():
+    case = CASES["wan_t2v"]
+    model = build(case)
+    stages = []
+    target = Target(Wish.ATTENTION_SHARE, 0.7)
+    result = search(case, model, lambda progress: stages.append(progress.stage), target=target)
+    costs = result.loaded.profile().costs.milliseconds
+    assert stages.count("time the candidates") == len(costs) > 20
+    assert all(each > 0 for each in costs)
+    again = []
+    same = search(case, model, lambda progress: again.append(progress.stage), target=target)
+    assert same.loaded.profile().costs == result.loaded.profile().costs
+    assert "time the candidates" not in again
+
+
+def test_a_speed_up_that_cannot_be_is_refused_by_text():
+    """Attention is a small part of this model, so no plan makes it so much faster."""
+    case = CASES["wan_t2v"]
+    with pytest.raises(ValueError, match=r"was not reached in \d tries .*; the nearest had"):
+        search(case, build(case), target=Target(Wish.SPEEDUP, 50.0))
+
+
+class MadeSolver:
+    """Solutions whose density is their budget."""
+
+    def least_budget(self):
+        return 0.1
+
+    def solve(self, budget):
+        return SimpleNamespace(density=budget)
+
+
+def test_what_holds_is_kept_when_time_is_over():
+    def measure(solution, number):
+        if number > 1:
+            raise SearchStoppedError("over")
+        return 40.0
+
+    solution, tries, note = reach(Target(Wish.PSNR, 30.0), MadeSolver(), measure)
+    assert solution.density == 0.4 and "time limit" in note
+    assert tries == [Try(0.4, 40.0, True)]
+    with pytest.raises(SearchStoppedError):
+        reach(Target(Wish.PSNR, 30.0), MadeSolver(), lambda solution, number: measure(solution, 2))

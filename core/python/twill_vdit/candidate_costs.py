@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""What each candidate of a profile costs on a device, as attention really runs there."""
+
+import functools
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from twill_vdit import backends
+from twill_vdit.attention import sparse_attention
+from twill_vdit.compiled_plan import compile_plan
+from twill_vdit.layout import TokenLayout
+from twill_vdit.plan_io import parse_plan
+
+REPEATS = 3
+
+
+def _seconds(run: Callable[[], object], device: torch.device) -> float:
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    wait()
+    begin = time.perf_counter()
+    run()
+    wait()
+    return time.perf_counter() - begin
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """milliseconds: of one head, [candidates]."""
+
+    device: str
+    kernel: str
+    milliseconds: list[float]
+
+
+def measure(profile, device: torch.device | str, dtype: torch.dtype, check_stop: Callable[[], None]) -> CostTable:
+    """profile: the binary module's. Medians of three calls after one that warms up."""
+    device = torch.device(device)
+    frames, rows, cols, prefix, suffix = profile.layout
+    layout = TokenLayout(frames=frames, rows=rows, cols=cols, prefix=prefix, suffix=suffix)
+    generator = torch.Generator().manual_seed(1)
+    plans = [
+        parse_plan(profile.plan_of_candidate(index).to_json(), f"candidate {index}")
+        for index in range(profile.candidate_count)
+    ]
+    heads, head_dim = plans[0].model.stacks[0].heads, plans[0].model.head_dim
+    q, k, v = (torch.randn(1, heads, layout.tokens, head_dim, generator=generator).to(device, dtype) for _ in range(3))
+    milliseconds = []
+    for plan in plans:
+        check_stop()
+        run = functools.partial(sparse_attention, q, k, v, compile_plan(plan, layout), layer=0, segment=0)
+        run()
+        milliseconds.append(1e3 * statistics.median(_seconds(run, device) for _ in range(REPEATS)) / heads)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    call = backends.Call(device, dtype, head_dim, 1.0, has_tables=True)
+    return CostTable(f"{name}, {str(dtype).removeprefix('torch.')}", backends.choose(call).backend.name, milliseconds)
