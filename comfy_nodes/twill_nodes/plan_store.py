@@ -4,7 +4,7 @@
 
 import functools
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from . import wheel
 from .layouts import Family, NetworkShape
@@ -109,15 +109,40 @@ def why_not(loaded: LoadedPlan, family: Family, shape: NetworkShape) -> str:
     return ""
 
 
-def match(family: Family, shape: NetworkShape) -> tuple[LoadedPlan | None, list[str]]:
-    """The first plan that fits, the user's before presets, and the plans that could not be read, with the reason."""
-    damaged = []
-    for name in names():
+def file_name_of(model) -> str:
+    """Of the weights, as core's loaders leave it; empty when it is not known."""
+    made_by = getattr(model, "cached_patcher_init", None)
+    if not made_by:
+        return ""
+    arguments = made_by[1] if isinstance(made_by[1], (tuple, list)) else ()
+    return next((PurePath(each).name for each in arguments if isinstance(each, (str, PurePath))), "")
+
+
+@dataclass(frozen=True)
+class Match:
+    """loaded: what Auto takes. relatives: names of plans that fit the shape but are for another model."""
+
+    loaded: LoadedPlan | None
+    relatives: list[str]
+    damaged: list[str]  # with the reason
+
+
+def match(family: Family, network, file_name: str) -> Match:
+    """The user's plans come before presets; within both the likeliest kind of model, then the name."""
+    shape = family.shape(network)
+    found, relatives, damaged = [], [], []
+    presets = preset_files()
+    for number, name in enumerate(names()):
         try:
             loaded = load(name)
         except Exception as error:
             damaged.append(f"{name}: {error}")
             continue
-        if not why_not(loaded, family, shape):
-            return loaded, damaged
-    return None, damaged
+        if why_not(loaded, family, shape):
+            continue
+        rank = family.rank(loaded.plan.model.family, network, file_name)
+        if rank is None:
+            relatives.append(name)
+        else:
+            found.append((name in presets, rank, number, loaded))
+    return Match(min(found, key=lambda each: each[:3])[3] if found else None, relatives, damaged)

@@ -33,4 +33,5 @@ COGVIDEOX = Family(
     beside=text_first,
     hooks=True,
     residuals=(RESIDUAL,),
+    kinds=lambda network, file_name: ("cogvideox-1.5",) if network.patch_size_t else ("cogvideox-2b", "cogvideox-5b"),
 )

@@ -64,14 +64,25 @@ class Family:
     begin: Callable[[object, dict], dict] | None = None
     residuals: tuple[Residual, ...] = ()  # of each stack
     stack_names: tuple[str, ...] = ("blocks",)
-    plan_family: Callable[[object], str] | None = None  # network -> the name in plans made here
+    # (network, name of its file) -> names of the models that it may be, likeliest first, as plans have them.
+    kinds: Callable[[object, str], tuple[str, ...]] | None = None
 
-    def family_in_plans(self, network) -> str:
-        return self.plan_families[0] if self.plan_family is None else self.plan_family(network)
+    def kinds_of(self, network, file_name: str = "") -> tuple[str, ...]:
+        return self.plan_families[:1] if self.kinds is None else self.kinds(network, file_name)
+
+    def rank(self, plan_family: str, network, file_name: str) -> int | None:
+        """Place of the plan's model among the kinds; None when the plan is for a relative of equal shape."""
+        if self.kinds is None:
+            return 0
+        found = [plain_name(plan_family).startswith(plain_name(kind)) for kind in self.kinds(network, file_name)]
+        return found.index(True) if any(found) else None
 
     def knows(self, plan_family: str) -> bool:
-        plain = re.sub(r"[^a-z0-9]", "", plan_family.lower())
-        return any(plain.startswith(begin) for begin in self.plan_families)
+        return any(plain_name(plan_family).startswith(begin) for begin in self.plan_families)
+
+
+def plain_name(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def blocks_shape(network, names: Sequence[str], heads: int, head_dim: int) -> NetworkShape:

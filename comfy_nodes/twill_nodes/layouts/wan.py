@@ -5,6 +5,8 @@
 Read in ComfyUI 0.30.0, comfy/ldm/wan/model.py and model_animate.py.
 """
 
+import re
+
 from .family import Family, Residual, TextTokens, blocks_shape
 
 # Reference and motion tokens stand behind the clip in these classes, in the others in front of it.
@@ -57,9 +59,24 @@ RESIDUAL = Residual(
 VACE_RESIDUAL = Residual(projection=lambda block: block.self_attn.o, stream=vace_stream, gate=gate)
 
 
-def plan_family(network) -> str:
-    """As the engine calls them, so that Twill Studio takes the plans."""
-    return "wan2.1-t2v" if network.model_type == "t2v" else f"wan2.1-{network.model_type}"
+def kinds(network, file_name: str) -> tuple[str, ...]:
+    """As presets and the engine call them. Classes of their own (Camera, Animate, ...) are kinds of their own.
+
+    Image to video: 36 channels go in; 2.1 has an image encoder, 2.2 has none. The 5B model alone gives 48 channels.
+    Text to video of 2.1 and of 2.2 differ in nothing but weights, so there the file's name decides, else 2.1.
+    """
+    if type(network).__name__ != "WanModel":
+        return (f"wan-{type(network).__name__.lower()}",)
+    channels = network.patch_embedding.in_channels
+    if network.head.out_dim == 48:
+        return ("wan2.2-ti2v",)
+    if network.model_type == "i2v":
+        return ("wan2.1-i2v",) if channels == 36 else ("wan2.1-fun",)
+    if channels == 36:
+        return ("wan2.2-i2v",)
+    if re.search(r"wan[\W_]*2[\W_]?2|(high|low)[\W_]?noise", file_name.lower()):
+        return "wan2.2-t2v", "wan2.1-t2v"
+    return "wan2.1-t2v", "wan2.2-t2v"
 
 
 WAN = Family(
@@ -72,7 +89,7 @@ WAN = Family(
     beside=beside,
     begin=begin,
     residuals=(RESIDUAL,),
-    plan_family=plan_family,
+    kinds=kinds,
 )
 
 # A vace block runs after its main block under the same index, so that hooks must tell them apart.
@@ -88,5 +105,5 @@ WAN_VACE = Family(
     hooks=True,
     stack_names=("blocks", "vace_blocks"),
     residuals=(RESIDUAL, VACE_RESIDUAL),
-    plan_family=lambda network: "wan2.1-vace",
+    kinds=lambda network, file_name: ("wan2.1-vace",),
 )

@@ -27,14 +27,17 @@ def choose(model, plan: str, sparse_plan) -> tuple[plan_store.LoadedPlan | None,
     family = family_of(network)
     if family is None:
         return None, f"Twill knows no token layout of {type(network).__name__}"
-    loaded, damaged = plan_store.match(family, family.shape(network))
-    if loaded is None:
-        more = f" Plans that could not be read: {'; '.join(damaged)}." if damaged else ""
+    found = plan_store.match(family, network, plan_store.file_name_of(model))
+    if found.loaded is None:
+        more = f" Plans that could not be read: {'; '.join(found.damaged)}." if found.damaged else ""
+        if found.relatives:
+            relatives = ", ".join(found.relatives)
+            more += f" Of equal shape, but for another model, are: {relatives}; they can be chosen by name."
         return None, (
             f"no plan fits this {family.name} model ({family.shape(network)}). Search Plan makes one; "
             f"plans go into models/{plan_store.FOLDER}.{more}"
         )
-    return loaded, ""
+    return found.loaded, ""
 
 
 def patched_model(model, plan: str, sparse_plan, settings: Settings):

@@ -18,7 +18,7 @@ def plan_choice() -> io.Combo.Input:
         "plan",
         options=[plan_store.AUTO, NONE, *plan_store.names()],
         default=plan_store.AUTO,
-        tooltip="The plan: which keys each head looks at. Auto takes the first that fits the model, your own in "
+        tooltip="The plan: which keys each head looks at. Auto takes that of this very model, your own in "
         "models/sparse_plans before those that come with Twill. A plan on the socket sparse_plan comes before this.",
     )
 

@@ -13,6 +13,7 @@ from .. import plan_store, wheel
 from ..layouts import Family, NetworkShape, TextTokens, family_of
 from ..patch.apply import network_of
 from ..patch.timestep import t_of_schedule
+from ..plan_store import file_name_of
 from .clips import Clips, Part
 from .kept import KeptFigures
 from .request import Progress, SearchRequest, SearchResult, SearchStoppedError, Wish
@@ -152,9 +153,10 @@ class PlanSearch:
             for name, (layers, heads) in zip(self.family.stack_names, self.shape.stacks, strict=False)
         )
         experts = EXPERTS if len(self.models) > 1 else ("default",)
-        model = plan.ModelShape(
-            self.family.family_in_plans(network_of(self.request.model)), experts, stacks, self.shape.head_dim
-        )
+        kinds = self.family.kinds_of(network_of(self.request.model), file_name_of(self.request.model))
+        # Two experts are Wan 2.2's.
+        kind = next((each for each in kinds if "2.2" in each), kinds[0]) if len(experts) > 1 else kinds[0]
+        model = plan.ModelShape(kind, experts, stacks, self.shape.head_dim)
         count = len(self.request.positives) if candidates else 1
         folder = self.work / ("profile" if candidates else "maps")
         folder.mkdir(exist_ok=True)
