@@ -34,15 +34,18 @@ def free_port() -> int:
 class Server:
     """folder: ComfyUI's base directory, with models, user, output and custom_nodes/twill."""
 
-    def __init__(self, environment: Path, folder: Path, *options: str, package: Path | None) -> None:
-        """package: the folder that holds twill_vdit; None: the package is missing."""
+    def __init__(
+        self, environment: Path, folder: Path, *options: str, package: Path | None, pack: Path | None = PACK
+    ) -> None:
+        """package: the folder that holds twill_vdit, or None; pack: what custom_nodes gets, None: it has it already."""
         self.folder = folder
         self.port = free_port()
         self.log = folder / "server.log"
         for name in ("custom_nodes", "models", "input", "output", "user", "temp"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            (folder / "custom_nodes" / "twill").symlink_to(PACK)
+        if pack is not None:
+            with contextlib.suppress(FileExistsError):
+                (folder / "custom_nodes" / "twill").symlink_to(pack)
         paths = [str(HERE), *([str(package)] if package else [])]
         self._log_file = self.log.open("ab")
         self.process = subprocess.Popen(
@@ -69,6 +72,10 @@ class Server:
         except urllib.error.HTTPError as error:
             return {"status": error.code, **json.loads(error.read() or b"{}")}
         return json.loads(text) if text.strip() else {}
+
+    def page(self, path: str) -> str:
+        with urllib.request.urlopen(self.url(path), timeout=60) as answer:
+            return answer.read().decode()
 
     def wait_until_up(self, seconds: float = 180) -> None:
         end = time.monotonic() + seconds

@@ -1,9 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""A ComfyUI server with the pack, asked over HTTP as the page asks it."""
+"""A ComfyUI server with the pack, asked over HTTP as the page asks it.
+
+TWILL_COMFY_INSTALLED names an environment as a user has it, with wheel and pack (installer/test_comfy.sh).
+"""
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -31,10 +35,17 @@ WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
 STEPS = 8  # of the workflows here; their own 20 take too long for three of them
 SEARCH_STEPS = 4  # of each of a search's clips
 SMALL = {"width": 128, "height": 128, "length": 17, "batch_size": 1}  # 5x8x8 tokens
+HELP = {".md": "en", "/zh.md": "zh"}
 PLAN_PRESET = "preset: demo/plan"
 
 
+INSTALLED = os.environ.get("TWILL_COMFY_INSTALLED")
+
+
 def package() -> Path:
+    if INSTALLED:
+        (found,) = Path(INSTALLED).glob("lib/python3*/site-packages/twill_vdit")
+        return found.parent
     build = os.environ.get("TWILL_BUILD_DIR")
     if not build:
         pytest.skip("TWILL_BUILD_DIR names no build")
@@ -43,7 +54,10 @@ def package() -> Path:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    server = Server(make_environment(), tmp_path_factory.mktemp("comfyui"), package=package())
+    if INSTALLED:
+        server = Server(Path(INSTALLED), Path(INSTALLED) / "ComfyUI", package=None, pack=None)
+    else:
+        server = Server(make_environment(), tmp_path_factory.mktemp("comfyui"), package=package())
     try:
         server.wait_until_up()
         yield server
@@ -96,7 +110,13 @@ def test_translations_help_and_templates_are_served(server):
         assert set(translations[language]["nodeDefs"]) >= NODES
     assert set(server.ask("/api/workflow_templates")["twill"]) == {file.stem for file in WORKFLOWS}
     for node in NODES:
-        assert (PACK / "web" / "docs" / f"{node}.md").is_file(), node
+        # Where the page looks: the help of its language, else the node's own.
+        texts_of_help = {name: server.page(f"/extensions/twill/docs/{node}{name}") for name in (".md", "/zh.md")}
+        for name, text in texts_of_help.items():
+            assert f"\n# {translations[HELP[name]]['nodeDefs'][node]['display_name']}\n" in text, f"{node}{name}"
+        # Every input that one language's help names, the other's names too.
+        named = {name: set(re.findall(r"\*\*(\w+)\*\*", text)) for name, text in texts_of_help.items()}
+        assert named[".md"] == named["/zh.md"], node
     for file in WORKFLOWS:
         assert file.with_suffix(".jpg").is_file(), f"{file.name} has no thumbnail"
 
@@ -300,6 +320,7 @@ def test_the_server_has_survived(server):
     assert failure(entry) == "" and server.process.poll() is None
 
 
+@pytest.mark.skipif(INSTALLED is not None, reason="the package is installed")
 def test_without_the_package_everything_is_dense_or_says_what_to_do(tmp_path):
     package()
     server = Server(make_environment(), tmp_path, package=None)
