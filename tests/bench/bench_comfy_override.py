@@ -7,7 +7,7 @@
 
 `own_us` is the time of a call through the override whose operator answers at once with a tensor made before: all that
 the override adds. `host_us` are whole calls, in turns; on a GPU they are queued without waiting, and the device's own
-time stands beside them.
+time stands beside them, and `why_it_waits` is empty when no forward waits for the device.
 """
 
 import argparse
@@ -132,9 +132,39 @@ def measure(device: torch.device, dtype: torch.dtype, shape: str, calls: int) ->
     }
     if device.type == "cuda":
         found["device_us"] = device_us(operator, calls)
+        found["why_it_waits"] = why_it_waits(override, device)
     else:
         found["own_share"] = own / medians["operator"]
     return found
+
+
+class FlowSampling:
+    """Timesteps of a flow model without shift, as ComfyUI's sampling objects have them."""
+
+    def timestep(self, sigma):
+        return sigma
+
+
+def why_it_waits(override, device: torch.device) -> str:
+    """Empty when neither a forward's lookup of t nor the override makes the host wait for the device."""
+    from twill_nodes.patch.schedule import Schedule
+
+    sigmas = torch.linspace(1.0, 0.0, 21)
+    schedule = Schedule(FlowSampling(), sigmas, lambda moment: moment.t > 0.5)
+    on_device = sigmas.to(device)
+    override()
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for step in range(20):
+            schedule.at(on_device[step].reshape(1))
+            override()
+            schedule.after_step(step)
+    except RuntimeError as error:
+        return str(error)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return "the steps were taken for others" if schedule.between or schedule.lost else ""
 
 
 def device_us(run, calls: int) -> float:

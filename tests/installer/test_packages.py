@@ -54,16 +54,23 @@ def test_licences_are_installed(installed):
 
 
 def test_compiled_in_libraries_have_their_licence():
-    """Header-only libraries that a CMake target links by name."""
+    """Header-only and static libraries that a CMake target links by name."""
     texts = {path.stem for path in (ROOT / "installer" / "licences").glob("*.txt")}
     lists = "\n".join(p.read_text() for p in ROOT.glob("*/**/CMakeLists.txt") if "build" not in p.parts[:-2])
-    for target, licence in {"nlohmann_json::": "nlohmann_json", "CLI11::": "cli11", "pybind11": "pybind11"}.items():
+    known = {
+        "nlohmann_json::": "nlohmann_json",
+        "CLI11::": "cli11",
+        "pybind11": "pybind11",
+        "cudart_static": "cuda_runtime",
+    }
+    for target, licence in known.items():
         assert target in lists and licence in texts
 
 
 def test_the_wheel_carries_the_licences_of_what_is_in_it():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for name in ("LICENSE", "installer/licences/nlohmann_json.txt", "installer/licences/pybind11.txt"):
+    licences = ("nlohmann_json", "pybind11", "cuda_runtime")
+    for name in ("LICENSE", *(f"installer/licences/{licence}.txt" for licence in licences)):
         assert name in project["license-files"] and (ROOT / name).exists()
 
 
