@@ -14,7 +14,8 @@ set -euo pipefail
 }
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 wheel=$(realpath "$1")
-lender=$2
+# A path of a virtual environment must keep its link.
+lender=$(realpath -s "$(command -v "$2")")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 venv=$work/venv

@@ -98,6 +98,7 @@ def main() -> None:
             "cpu": cpu_name(),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
+            "command": "bench_comfy.py " + " ".join(ARGUMENTS),
             "comfyui": "0.30.0, --use-pytorch-cross-attention",
             "clip": "49 frames of 256x256, 3,328 tokens; euler, simple, shift 3, 20 steps, cfg 1",
             "samplers": [samplers(getattr(torch, dtype), given.repeats) for dtype in given.dtypes],
