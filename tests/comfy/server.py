@@ -87,8 +87,9 @@ class Server:
             time.sleep(0.5)
         raise AssertionError(f"no answer in {seconds} s: {self.log.read_text()[-3000:]}")
 
-    def queue(self, prompt: dict) -> str:
-        answer = self.ask("/prompt", {"prompt": prompt})
+    def queue(self, prompt: dict, client: str = "") -> str:
+        """client: id of the page that hears of it."""
+        answer = self.ask("/prompt", {"prompt": prompt, **({"client_id": client} if client else {})})
         assert "prompt_id" in answer, json.dumps(answer)[:3000]
         return answer["prompt_id"]
 
@@ -103,8 +104,8 @@ class Server:
             time.sleep(0.3)
         raise AssertionError(f"prompt not done in {seconds} s: {self.log.read_text()[-3000:]}")
 
-    def run(self, prompt: dict, seconds: float = 600) -> dict:
-        return self.result(self.queue(prompt), seconds)
+    def run(self, prompt: dict, seconds: float = 600, client: str = "") -> dict:
+        return self.result(self.queue(prompt, client), seconds)
 
     def stop(self) -> None:
         self.process.terminate()

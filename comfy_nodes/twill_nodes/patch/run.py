@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .. import wheel
 from ..layouts import Family, NetworkShape, TextTokens
+from ..memory import is_out_of_memory
 from ..settings import Settings
 from . import pace
 from .attention_call import AttentionCall, persistent_memory
@@ -160,9 +161,12 @@ class Run:
 
     def failed(self, error: Exception) -> str:
         """The rest of the run is dense; the sampler hears nothing."""
-        text = str(error).strip().splitlines()
-        kind = "out of memory" if "out of memory" in str(error).lower() else type(error).__name__
-        self.broken = f"sparse attention failed ({kind}: {text[0] if text else 'no text'}); dense from there on"
+        if is_out_of_memory(error):
+            self.broken = "sparse attention ran out of memory; dense from there on (a smaller clip needs less)"
+        else:
+            text = str(error).strip().splitlines()
+            what = f"{type(error).__name__}: {text[0] if text else 'no text'}"
+            self.broken = f"sparse attention failed ({what}); dense from there on"
         return self.broken
 
     def count(self, forward: Forward, call: AttentionCall, site: tuple[int, int], why: str, seconds: float) -> None:

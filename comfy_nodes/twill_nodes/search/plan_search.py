@@ -9,8 +9,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from .. import plan_store, wheel
 from ..layouts import Family, NetworkShape, TextTokens, family_of
+from ..memory import is_out_of_memory
 from ..patch.apply import network_of
 from ..patch.timestep import t_of_schedule
 from ..plan_store import file_name_of
@@ -68,6 +71,18 @@ class PlanSearch:
         self._stage_begin = self.begin
 
     def run(self) -> SearchResult:
+        """Raises ValueError, SearchStoppedError, or torch.OutOfMemoryError, at which ComfyUI frees memory."""
+        try:
+            return self._search()
+        except (MemoryError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise torch.OutOfMemoryError(
+                    "Search Plan ran out of memory. What was measured is kept: free some and queue again to go on, or "
+                    "search on a smaller clip, as a plan fits every size of its model."
+                ) from error
+            raise
+
+    def _search(self) -> SearchResult:
         if self.request.stripes:
             self.stripe_maps = self._measure_maps()
         dense = self._profile()
