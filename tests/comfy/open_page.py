@@ -5,7 +5,8 @@
     open_page.py http://127.0.0.1:8188 FOLDER [--run] WORKFLOW.json...
 
 Runs in ComfyUI's environment (aiohttp). Prints one JSON object per workflow: nodes without a class, errors of the
-page, and the file of the picture. With --run the workflow is queued and the picture is taken when it is done.
+page, and the file of the picture; then one with the toasts that the page shows when told of one. With --run the
+workflow is queued and the picture is taken when it is done.
 """
 
 import asyncio
@@ -40,6 +41,13 @@ LOAD = """(async () => {
   canvas.ds.offset = [80 / scale - left, 90 / scale - top];
   canvas.setDirty(true, true);
   return { nodes: nodes.length, unknown: nodes.map((n) => n.type).filter((type) => !(type in ids)) };
+})()"""
+# As the server's message arrives; what then stands in the page.
+TOAST = """(async () => {
+  const detail = { severity: "warn", summary: "Twill: planted", detail: "a sentence" };
+  window.app.api.dispatchCustomEvent("twill.toast", detail);
+  await new Promise((done) => setTimeout(done, 1000));
+  return [...document.querySelectorAll(".p-toast-message")].map((each) => each.innerText);
 })()"""
 API_FORM = "(async () => (await window.app.graphToPrompt()).output)()"
 QUEUE = "(async () => { await window.app.queuePrompt(0); return true; })()"
@@ -160,6 +168,7 @@ async def main(url: str, folder: Path, files: list[Path], run: bool) -> None:
             page = await open_page(session, port, url)
             for file in files:
                 print(json.dumps(await show(page, session, url, file, folder, run)), flush=True)
+            print(json.dumps({"workflow": "toast", "shown": await page.value_of(TOAST)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -59,3 +59,7 @@ def test_the_page_queues_what_the_file_says(file, shown):
     ours = api_form(json.loads(file.read_text(encoding="utf-8")), shown["about"])
     theirs = {number: node["inputs"] for number, node in shown[file.stem]["api_form"].items()}
     assert {number: node["inputs"] for number, node in ours.items()} == theirs
+
+
+def test_the_page_shows_a_toast(shown):
+    assert [text for text in shown["toast"]["shown"] if "Twill: planted" in text and "a sentence" in text]
