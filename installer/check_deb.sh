@@ -52,9 +52,11 @@ in_root twill generate --prompt "a red ball rolls left over a striped floor" --f
 [ -s "$root/tmp/clip.mp4" ] || { echo "check_deb.sh: no clip was written" >&2; exit 1; }
 if [ -x "$root/usr/bin/twill-studio" ]; then
   echo "== Twill Studio"
-  in_root env QT_QPA_PLATFORM=offscreen twill-studio --version
+  # What Studio keeps in a home (here that of a crash, as it is ended by force) is the user's and stays there.
+  mkdir -p "$root/tmp/home"
+  in_root env HOME=/tmp/home QT_QPA_PLATFORM=offscreen twill-studio --version
   status=0
-  in_root env QT_QPA_PLATFORM=offscreen timeout 10 twill-studio /usr/share/twill/presets/hunyuanvideo/balanced.json || status=$?
+  in_root env HOME=/tmp/home QT_QPA_PLATFORM=offscreen timeout 10 twill-studio /usr/share/twill/presets/hunyuanvideo/balanced.json || status=$?
   [ "$status" -eq 124 ] || { echo "check_deb.sh: twill-studio did not stay open, status $status" >&2; exit 1; }
 fi
 
