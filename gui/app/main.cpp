@@ -5,6 +5,7 @@
 
 #include <QApplication>
 #include <QCommandLineParser>
+#include <QIcon>
 #include <QSettings>
 #include <QStandardPaths>
 #include <algorithm>
@@ -117,6 +118,9 @@ int main(int argc, char** argv) {
   QApplication::setApplicationDisplayName(QStringLiteral("Twill Studio"));
   QApplication::setOrganizationName(QStringLiteral("twill"));
   QApplication::setApplicationVersion(QStringLiteral(TWILL_VERSION));
+  // Of the packages' desktop entry, so that the desktop knows whose window it is.
+  QApplication::setDesktopFileName(QStringLiteral("twill-studio"));
+  QApplication::setWindowIcon(QIcon(QStringLiteral(":/desktop/twill-studio.svg")));
 
   QSettings settings;
   Translations translations(application);
