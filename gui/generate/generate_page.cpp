@@ -19,6 +19,7 @@
 #include <QSplitter>
 #include <QUrl>
 #include <QVBoxLayout>
+#include <utility>
 
 #include "base/text.h"
 #include "generate/clip_files.h"
@@ -260,6 +261,11 @@ QString GeneratePage::request_problem() const {
 }
 
 void GeneratePage::update_request() {
+  // A hidden page costs nothing while the plan is edited on another one.
+  if (!widget_->isVisible()) {
+    stale_ = true;
+    return;
+  }
   const QString problem = request_problem();
   generate_->setEnabled(problem.isEmpty());
   compare_->setEnabled(!plan_->dense());
@@ -427,6 +433,9 @@ void GeneratePage::tell(const QString& sentence) {
 }
 
 bool GeneratePage::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == widget_ && event->type() == QEvent::Show && std::exchange(stale_, false)) {
+    update_request();
+  }
   if (watched == widget_ && event->type() == QEvent::DragEnter) {
     auto* drag = static_cast<QDragEnterEvent*>(event);
     if (drag->mimeData()->urls().size() == 1) {

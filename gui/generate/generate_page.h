@@ -94,6 +94,7 @@ class GeneratePage : public Page {
   QProgressBar* progress_ = nullptr;
   QListView* list_ = nullptr;
   Player* player_ = nullptr;
+  bool stale_ = false;  // the request changed while the page was hidden
 };
 
 }  // namespace twill::gui

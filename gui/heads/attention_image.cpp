@@ -48,14 +48,22 @@ QRgb attention_colour(double value) {
               channel(0.16 + 0.5 * root * root + 2.2 * (root - 0.75)));
 }
 
-QImage attention_image(const Profile& profile, std::size_t expert, std::size_t head) {
-  static const QList<QRgb> kTable = make_table();
-  if (profile.map_size <= 0 || profile.maps.empty()) {
+HeadMap profile_map(const std::shared_ptr<const Profile>& profile, std::size_t expert,
+                    std::size_t head) {
+  if (!profile || profile->map_size <= 0 || profile->maps.empty()) {
     return {};
   }
-  const auto size = static_cast<std::size_t>(profile.map_size);
-  const std::uint8_t* map = &profile.maps[(expert * profile.heads() + head) * size * size];
-  QImage image(map, profile.map_size, profile.map_size, profile.map_size, QImage::Format_Indexed8);
+  const auto size = static_cast<std::size_t>(profile->map_size);
+  const std::uint8_t* cells = &profile->maps[(expert * profile->heads() + head) * size * size];
+  return {.cells = {profile, cells}, .size = profile->map_size, .layout = profile->layout};
+}
+
+QImage attention_image(const HeadMap& map) {
+  static const QList<QRgb> kTable = make_table();
+  if (!map.cells) {
+    return {};
+  }
+  QImage image(map.cells.get(), map.size, map.size, map.size, QImage::Format_Indexed8);
   image.setColorTable(kTable);
   return image;
 }

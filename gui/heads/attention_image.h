@@ -6,6 +6,8 @@
 
 #include <QImage>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "twill/plan/pattern.h"
@@ -13,9 +15,23 @@
 
 namespace twill::gui {
 
-// The profile's map, queries down and keys across; brightness is the square root of attention. The
-// picture reads the profile's memory: it must not outlive it. Null when the profile has no maps.
-QImage attention_image(const Profile& profile, std::size_t expert, std::size_t head);
+// One head's attention, queries down and keys across: cell (q, k) stands for block() raster tokens
+// each way. 8-bit, each row scaled to its greatest.
+struct HeadMap {
+  std::shared_ptr<const std::uint8_t> cells;  // [size][size]; keeps alive what it points into
+  std::int32_t size = 0;
+  TokenLayout layout;
+
+  std::int32_t block() const { return (layout.tokens() + size - 1) / size; }
+  friend bool operator==(const HeadMap&, const HeadMap&) = default;
+};
+// The profile's; without cells when the profile has no maps.
+HeadMap profile_map(const std::shared_ptr<const Profile>& profile, std::size_t expert,
+                    std::size_t head);
+
+// Brightness is the square root of attention. The picture reads the map's memory: it must not
+// outlive it. Null without cells.
+QImage attention_image(const HeadMap& map);
 // The same enlarged to `size` without smoothing, several times as fast as a painter does it.
 QImage enlarged(const QImage& map, const QSize& size);
 // Colour of an attention of 0..1 of the row's greatest.

@@ -10,10 +10,13 @@
 #include <QImage>
 #include <QPointF>
 #include <QWidget>
+#include <map>
 #include <memory>
+#include <vector>
 
+#include "base/job_thread.h"
+#include "heads/attention_image.h"
 #include "twill/plan/pattern.h"
-#include "twill/plan/profile.h"
 
 namespace twill::gui {
 
@@ -25,13 +28,17 @@ class AttentionView : public QWidget {
  public:
   explicit AttentionView(const Theme& theme, QWidget* parent = nullptr);
 
-  // Null: shows `reason`.
-  void set_head(std::shared_ptr<const Profile> profile, std::size_t expert, std::size_t head,
-                const Pattern& pattern);
+  // What the pattern keeps is drawn a moment later when it is a new one: it is compiled in a
+  // thread. A map without cells shows that there is none.
+  void set_map(const HeadMap& map, const Pattern& pattern);
+  // Shows `reason`.
   void set_empty(const QString& reason);
   void set_kept_shown(bool shown);
   bool kept_shown() const { return kept_shown_; }
   double zoom() const { return zoom_; }
+  const HeadMap& map() const { return map_; }
+  // Still being compiled, or no map is shown.
+  bool veil_missing() const { return veil_ == nullptr; }
   // Row and column of the picked block, -1: none.
   QPoint picked_block() const { return picked_; }
 
@@ -57,15 +64,25 @@ class AttentionView : public QWidget {
   QPoint block_at(const QPointF& at) const;  // column, row; (-1, -1) outside
   void zoom_at(const QPointF& at, double factor);
   void pick(const QPoint& block);
-  void make_veil();
+  // What a pattern keeps of a grid of tokens, and its picture: dark where nothing is kept.
+  struct Veil {
+    TokenLayout layout;
+    std::int32_t size = 0;  // cells a side; at most those of the map
+    Pattern pattern;
+    std::vector<float> kept;
+    QImage image;
+  };
+  void take_veil();
+  QRectF veil_area() const;
 
   const Theme& theme_;
-  std::shared_ptr<const Profile> profile_;
-  std::size_t expert_ = 0, head_ = 0;
+  HeadMap map_;
   Pattern pattern_;
   QString empty_;
-  QImage veil_;  // dark where nothing is kept
-  std::vector<float> kept_;
+  JobThread veil_job_;
+  std::shared_ptr<Veil> making_;
+  std::shared_ptr<const Veil> veil_;                      // of what is shown; null while it is made
+  std::map<Pattern, std::shared_ptr<const Veil>> veils_;  // of the grid that is shown
   bool kept_shown_ = true;
   double zoom_ = 1.0;
   QPointF centre_{0.5, 0.5};  // of what is shown, in shares of the map

@@ -4,6 +4,7 @@
 #include "heads/compare_page.h"
 
 #include <QCoreApplication>
+#include <QEvent>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QHBoxLayout>
@@ -14,6 +15,7 @@
 #include <QTabBar>
 #include <QTableWidget>
 #include <QVBoxLayout>
+#include <utility>
 
 #include "base/text.h"
 #include "base/theme.h"
@@ -58,6 +60,7 @@ void set_count(QTabBar& tabs, std::size_t count) {
 
 ComparePage::ComparePage(const Session& session, QualitySolver& mine)
     : session_(session), mine_(mine), theirs_(other_), widget_(new QWidget) {
+  widget_->installEventFilter(this);
   auto* column = new QVBoxLayout(widget_);
   auto* bar = new QHBoxLayout;
   auto* open = new QPushButton(tr("Open the other plan..."), widget_);
@@ -139,7 +142,19 @@ void ComparePage::keep_current() {
   }
 }
 
+bool ComparePage::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == widget_ && event->type() == QEvent::Show && std::exchange(stale_, false)) {
+    refresh();
+  }
+  return Page::eventFilter(watched, event);
+}
+
 void ComparePage::refresh() {
+  // A hidden page costs nothing while the slider moves on another one.
+  if (!widget_->isVisible()) {
+    stale_ = true;
+    return;
+  }
   const std::shared_ptr<const Plan> plan = session_.document.plan();
   std::shared_ptr<const Plan> other = other_.plan();
   const bool fits = plan && other && plan->model == other->model;

@@ -42,6 +42,9 @@ class ComparePage : public Page {
   const HeadsModel& right() const { return right_; }
   PlanDocument& other() { return other_; }
 
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
  private:
   void refresh();
   void fill_table();
@@ -58,6 +61,7 @@ class ComparePage : public Page {
   QLabel *left_text_ = nullptr, *right_text_ = nullptr, *note_ = nullptr;
   QTabBar *stacks_ = nullptr, *segments_ = nullptr;
   QTableWidget* table_ = nullptr;
+  bool stale_ = false;  // something changed while the page was hidden
 };
 
 }  // namespace twill::gui

@@ -84,8 +84,9 @@ void HeadInspector::show_head(const std::shared_ptr<const Plan>& plan,
     video_->set_empty(why);
     return;
   }
-  attention_->set_head(plan->profile, head->expert, head->head, pattern);
-  video_->set_head(plan->profile, head->expert, head->head, pattern);
+  const HeadMap map = profile_map(plan->profile, head->expert, head->head);
+  attention_->set_map(map, pattern);
+  video_->set_map(map, pattern);
   if (predictor) {
     draw_candidates(*plan, *predictor, segment, *head);
     draw_over_t(*plan, *predictor, *head, pattern);
@@ -98,9 +99,10 @@ void HeadInspector::draw_candidates(const Plan& plan, const Predictor& predictor
   const Segment& of = plan.segments[segment];
   ChartSeries series{.name = tr("candidates"), .colour = theme_.colours().muted};
   drawn_.clear();
+  const std::vector<Predictor::TimeShare> shares = predictor.time_shares(of.t_begin, of.t_end);
   for (std::size_t i = 0; i < profile.candidates.size(); ++i) {
     const Pattern& pattern = profile.candidates[i];
-    const double error = predictor.head_error(i, head.expert, head.head, of.t_begin, of.t_end);
+    const double error = predictor.head_error(i, head.expert, head.head, shares);
     series.points.emplace_back(predictor.density(pattern) * 100.0, error);
     series.colours.push_back(pattern_colour(pattern.kind));
     series.tool_tips.push_back(tr("%1\ndensity %2 %, head error %3")

@@ -80,8 +80,7 @@ void paint_heads(QPainter& painter, const HeadsModel& model, const Theme& theme,
   };
   const int last_row = std::min(model.rowCount() - 1, first(visible.bottom()));
   const int last_column = std::min(model.columnCount() - 1, first(visible.right()));
-  const Profile* profile =
-      model.plan() && model.plan()->profile ? model.plan()->profile.get() : nullptr;
+  const std::shared_ptr<const Profile> profile = model.plan() ? model.plan()->profile : nullptr;
   const int seen =
       (last_row - first(visible.top()) + 1) * (last_column - first(visible.left()) + 1);
   const bool thumbnails = look.thumbnails && seen <= kMostThumbnails &&
@@ -104,7 +103,7 @@ void paint_heads(QPainter& painter, const HeadsModel& model, const Theme& theme,
         const int frame = std::max(3, static_cast<int>(look.cell / 14.0));
         const HeadRef head = model.head_at(model.index(row, column));
         paint_framed(painter, cell.toRect(), frame, colour,
-                     attention_image(*profile, head.expert, head.head));
+                     attention_image(profile_map(profile, head.expert, head.head)));
       } else {
         painter.fillRect(cell, colour);
       }

@@ -135,11 +135,17 @@ void HeadsModel::fill() {
   const Segment& segment = plan_->segments[segment_];
   const std::set<HeadRef> fixed = fixed_heads(*plan_);
   std::vector<double> density_of;
+  std::vector<std::optional<std::size_t>> candidate_of;
+  std::vector<Predictor::TimeShare> shares;
+  std::optional<std::size_t> dense_candidate;
   double all_cells = 0.0;
   if (predictor_) {
     for (const Pattern& pattern : plan_->patterns) {
       density_of.push_back(predictor_->density(pattern));
+      candidate_of.push_back(predictor_->candidate(pattern));
     }
+    dense_candidate = predictor_->candidate(dense());
+    shares = predictor_->time_shares(segment.t_begin, segment.t_end);
     if (segment.dense) {
       all_cells = static_cast<double>(plan_->model.heads_total());
     } else {
@@ -161,15 +167,13 @@ void HeadsModel::fill() {
     cell.fixed = fixed.contains(head);
     cell.differs = same_model && pattern_of(*other_, other_segment, head) != pattern;
     if (predictor_) {
-      cell.density =
-          segment.dense
-              ? 1.0
-              : density_of[static_cast<std::size_t>(segment.heads[expert_][head.head].pattern)];
+      const std::size_t index =
+          segment.dense ? 0 : static_cast<std::size_t>(segment.heads[expert_][head.head].pattern);
+      cell.density = segment.dense ? 1.0 : density_of[index];
       cell.cost = all_cells > 0.0 ? *cell.density / all_cells : 0.0;
-      cell.gain = predictor_->head_gain(expert_, head.head, segment.t_begin, segment.t_end);
-      if (const auto candidate = predictor_->candidate(pattern)) {
-        cell.error =
-            predictor_->head_error(*candidate, expert_, head.head, segment.t_begin, segment.t_end);
+      cell.gain = predictor_->head_gain(expert_, head.head, shares);
+      if (const auto candidate = segment.dense ? dense_candidate : candidate_of[index]) {
+        cell.error = predictor_->head_error(*candidate, expert_, head.head, shares);
       }
     }
     cell.matches = !filter_.kind || *filter_.kind == cell.kind;

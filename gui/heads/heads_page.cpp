@@ -83,6 +83,8 @@ HeadsPage::HeadsPage(const Session& session)
 
   player_.setInterval(kPlayMs);
   connect(&player_, &QTimer::timeout, this, &HeadsPage::next_segment);
+  inspect_soon_.setSingleShot(true);
+  connect(&inspect_soon_, &QTimer::timeout, this, &HeadsPage::inspect);
   connect(&session_.document, &PlanDocument::replaced, this, &HeadsPage::document_replaced);
   connect(&session_.document, &PlanDocument::changed, this, &HeadsPage::document_changed);
   connect(&solver_, &QualitySolver::prepared, this, &HeadsPage::document_changed);
@@ -270,7 +272,7 @@ void HeadsPage::document_changed() {
   if (model_.segment() < (model_.plan() ? model_.plan()->segments.size() : 0)) {
     edits_->set_segment(model_.segment());
   }
-  show_selection();
+  inspect_soon_.start(0);
 }
 
 void HeadsPage::show_selection() {
@@ -279,13 +281,23 @@ void HeadsPage::show_selection() {
     heads.push_back(model_.head_at(index));
   }
   std::sort(heads.begin(), heads.end());
+  edits_->set_heads(std::move(heads));
+  inspect();
+}
+
+void HeadsPage::inspect() {
+  inspect_soon_.stop();
   std::optional<HeadRef> shown;
   if (map_->selection().currentIndex().isValid()) {
     shown = model_.head_at(map_->selection().currentIndex());
-  } else if (!heads.empty()) {
-    shown = heads.front();
+  } else if (const QModelIndexList chosen = map_->selection().selectedIndexes();
+             !chosen.isEmpty()) {
+    std::vector<HeadRef> heads;
+    for (const QModelIndex& index : chosen) {
+      heads.push_back(model_.head_at(index));
+    }
+    shown = *std::min_element(heads.begin(), heads.end());
   }
-  edits_->set_heads(std::move(heads));
   inspector_->show_head(model_.plan(), model_.predictor(), model_.segment(), shown);
 }
 

@@ -55,6 +55,7 @@ class HeadsPage : public Page {
   void document_changed();
   void fill_segments();
   void show_selection();
+  void inspect();
   void filter_changed();
   void select_matching();
   void next_segment();
@@ -63,6 +64,7 @@ class HeadsPage : public Page {
   QualitySolver solver_;
   HeadsModel model_;
   QTimer player_;
+  QTimer inspect_soon_;  // edits that follow each other faster than it is drawn share one look
   QWidget* widget_ = nullptr;
   QTabBar *experts_ = nullptr, *stacks_ = nullptr, *segments_ = nullptr;
   QComboBox *measure_ = nullptr, *filter_kind_ = nullptr, *filter_measure_ = nullptr;

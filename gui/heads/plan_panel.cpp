@@ -117,13 +117,17 @@ std::vector<std::size_t> PlanPanel::segments() const {
 }
 
 void PlanPanel::set_segment(std::size_t segment) {
-  segment_ = segment;
-  refresh();
+  if (segment != segment_) {
+    segment_ = segment;
+    refresh();
+  }
 }
 
 void PlanPanel::set_heads(std::vector<HeadRef> heads) {
-  heads_ = std::move(heads);
-  refresh();
+  if (heads != heads_) {
+    heads_ = std::move(heads);
+    refresh();
+  }
 }
 
 void PlanPanel::apply_pattern(const Pattern& pattern) {

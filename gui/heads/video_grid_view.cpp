@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "base/theme.h"
-#include "heads/attention_image.h"
 
 namespace twill::gui {
 namespace {
@@ -28,24 +27,21 @@ VideoGridView::VideoGridView(const Theme& theme, QWidget* parent) : QWidget(pare
 }
 
 void VideoGridView::set_empty(const QString& reason) {
-  profile_.reset();
+  map_ = {};
   empty_ = reason;
   update();
 }
 
-void VideoGridView::set_head(std::shared_ptr<const Profile> profile, std::size_t expert,
-                             std::size_t head, const Pattern& pattern) {
-  if (!profile || profile->map_size <= 0 || profile->maps.empty()) {
+void VideoGridView::set_map(const HeadMap& map, const Pattern& pattern) {
+  if (!map.cells) {
     set_empty(tr("The profile holds no attention maps."));
     return;
   }
-  const bool other_grid = !profile_ || !(profile_->layout == profile->layout);
-  profile_ = std::move(profile);
-  expert_ = expert;
-  head_ = head;
+  const bool other_grid = !map_.cells || !(map_.layout == map.layout);
+  map_ = map;
   pattern_ = pattern;
   if (other_grid) {
-    const TokenLayout& layout = profile_->layout;
+    const TokenLayout& layout = map_.layout;
     token_ = layout.prefix + layout.grid_tokens() / 2 + layout.cols / 2;
   }
   stale_ = true;
@@ -53,23 +49,20 @@ void VideoGridView::set_head(std::shared_ptr<const Profile> profile, std::size_t
 }
 
 void VideoGridView::set_token(int token) {
-  if (!profile_) {
+  if (!map_.cells) {
     return;
   }
-  const TokenLayout& layout = profile_->layout;
+  const TokenLayout& layout = map_.layout;
   token_ = std::clamp(token, layout.prefix, layout.prefix + layout.grid_tokens() - 1);
   stale_ = true;
   update();
 }
 
 void VideoGridView::draw() {
-  const TokenLayout& layout = profile_->layout;
-  const int size = profile_->map_size;
-  const int block = (layout.tokens() + size - 1) / size;
-  const auto map_cells = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
-  const std::uint8_t* row =
-      &profile_->maps[(expert_ * profile_->heads() + head_) * map_cells +
-                      static_cast<std::size_t>(token_ / block) * static_cast<std::size_t>(size)];
+  const TokenLayout& layout = map_.layout;
+  const int block = map_.block();
+  const std::uint8_t* row = map_.cells.get() + static_cast<std::ptrdiff_t>(token_ / block) *
+                                                   static_cast<std::ptrdiff_t>(map_.size);
   frames_.clear();
   const bool has_places = !pattern_.parts.empty();
   int key = layout.prefix;
@@ -93,7 +86,7 @@ void VideoGridView::draw() {
 }
 
 VideoGridView::Grid VideoGridView::grid() const {
-  const TokenLayout& layout = profile_->layout;
+  const TokenLayout& layout = map_.layout;
   Grid best;
   best.cell = 0.0;
   for (int across = 1; across <= layout.frames; ++across) {
@@ -112,7 +105,7 @@ VideoGridView::Grid VideoGridView::grid() const {
 
 QRectF VideoGridView::token_rect(int token) const {
   const Grid of = grid();
-  const TokenLayout& layout = profile_->layout;
+  const TokenLayout& layout = map_.layout;
   const int place = token - layout.prefix;
   const int frame = place / layout.frame_tokens();
   const int in_frame = place % layout.frame_tokens();
@@ -127,7 +120,7 @@ void VideoGridView::paintEvent(QPaintEvent* /*event*/) {
   QPainter painter(this);
   painter.fillRect(rect(), theme_.colours().panel);
   painter.setPen(theme_.colours().muted);
-  if (!profile_) {
+  if (!map_.cells) {
     painter.drawText(rect().adjusted(12, 12, -12, -12), Qt::AlignCenter | Qt::TextWordWrap, empty_);
     return;
   }
@@ -135,7 +128,7 @@ void VideoGridView::paintEvent(QPaintEvent* /*event*/) {
   if (std::exchange(stale_, false)) {
     draw();
   }
-  const TokenLayout& layout = profile_->layout;
+  const TokenLayout& layout = map_.layout;
   const Grid of = grid();
   QFont small = font();
   small.setPixelSize(10);
@@ -152,11 +145,11 @@ void VideoGridView::paintEvent(QPaintEvent* /*event*/) {
 }
 
 void VideoGridView::mousePressEvent(QMouseEvent* event) {
-  if (!profile_) {
+  if (!map_.cells) {
     return;
   }
   const Grid of = grid();
-  const TokenLayout& layout = profile_->layout;
+  const TokenLayout& layout = map_.layout;
   const QPointF at = event->position() - of.origin;
   const double wide = layout.cols * of.cell + kGap;
   const double high = layout.rows * of.cell + kGap + kCaption;
@@ -174,10 +167,10 @@ void VideoGridView::mousePressEvent(QMouseEvent* event) {
 }
 
 void VideoGridView::keyPressEvent(QKeyEvent* event) {
-  if (!profile_) {
+  if (!map_.cells) {
     return QWidget::keyPressEvent(event);
   }
-  const TokenLayout& layout = profile_->layout;
+  const TokenLayout& layout = map_.layout;
   int step = 0;
   switch (event->key()) {
     case Qt::Key_Left:

@@ -8,11 +8,10 @@
 
 #include <QImage>
 #include <QWidget>
-#include <memory>
-#include <optional>
+#include <vector>
 
+#include "heads/attention_image.h"
 #include "twill/plan/pattern.h"
-#include "twill/plan/profile.h"
 
 namespace twill::gui {
 
@@ -24,8 +23,8 @@ class VideoGridView : public QWidget {
  public:
   explicit VideoGridView(const Theme& theme, QWidget* parent = nullptr);
 
-  void set_head(std::shared_ptr<const Profile> profile, std::size_t expert, std::size_t head,
-                const Pattern& pattern);
+  // A map without cells shows that there is none.
+  void set_map(const HeadMap& map, const Pattern& pattern);
   void set_empty(const QString& reason);
   // Raster, prefix counted; a token outside the grid goes to the nearest in it.
   void set_token(int token);
@@ -54,8 +53,7 @@ class VideoGridView : public QWidget {
   void draw();
 
   const Theme& theme_;
-  std::shared_ptr<const Profile> profile_;
-  std::size_t expert_ = 0, head_ = 0;
+  HeadMap map_;
   Pattern pattern_;
   QString empty_;
   int token_ = 0;

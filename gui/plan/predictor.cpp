@@ -14,12 +14,30 @@
 namespace twill::gui {
 namespace {
 
-// Straight lines between the profile's times, as the solver has it.
-template <typename At>
-double blended(const Profile& profile, double t, const At& at) {
+using Shares = std::vector<Predictor::TimeShare>;
+
+// Adds what a forward at t takes from the two times beside it, as the solver has it.
+void add_forward(const Profile& profile, double t, double weight, std::vector<double>& of_time) {
   const search::TimeBlend blend = search::blend_at(profile.t, t);
-  return at(blend.first) * (1.0 - blend.second_share) + at(blend.second) * blend.second_share;
+  of_time[blend.first] += weight * (1.0 - blend.second_share);
+  of_time[blend.second] += weight * blend.second_share;
 }
+
+Shares without_zeros(const std::vector<double>& of_time, double all) {
+  Shares shares;
+  for (std::size_t i = 0; i < of_time.size(); ++i) {
+    if (of_time[i] != 0.0) {
+      shares.push_back({.t_index = i, .share = of_time[i] / all});
+    }
+  }
+  return shares;
+}
+
+// The forwards of one segment and expert together.
+struct Stretch {
+  double forwards = 0.0;
+  std::vector<double> of_time;  // weight in the error of each t of the profile
+};
 
 }  // namespace
 
@@ -51,95 +69,107 @@ double Predictor::density(const Pattern& pattern) const {
   return density;
 }
 
-std::vector<double> Predictor::times_in(double t_begin, double t_end) const {
-  std::vector<double> times;
+std::vector<Predictor::TimeShare> Predictor::time_shares(double t_begin, double t_end) const {
+  std::vector<double> of_time(profile_->t.size(), 0.0);
+  double count = 0.0;
   for (const search::Forward& forward : run_.forwards) {
     if (forward.t > t_begin && forward.t <= t_end) {
-      times.push_back(forward.t);
+      add_forward(*profile_, forward.t, 1.0, of_time);
+      count += 1.0;
     }
   }
-  if (times.empty()) {
-    times.push_back((t_begin + t_end) / 2.0);
+  if (count == 0.0) {
+    add_forward(*profile_, (t_begin + t_end) / 2.0, 1.0, of_time);
+    count = 1.0;
   }
-  return times;
+  return without_zeros(of_time, count);
+}
+
+double Predictor::head_error(std::size_t candidate, std::size_t expert, std::size_t head,
+                             const std::vector<TimeShare>& shares) const {
+  double error = 0.0;
+  for (const TimeShare& of : shares) {
+    error +=
+        of.share * static_cast<double>(profile_->error_at(of.t_index, expert, head, candidate));
+  }
+  return error;
+}
+
+double Predictor::head_gain(std::size_t expert, std::size_t head,
+                            const std::vector<TimeShare>& shares) const {
+  double gain = 0.0;
+  for (const TimeShare& of : shares) {
+    gain += of.share * static_cast<double>(profile_->gain_at(of.t_index, expert, head));
+  }
+  return gain;
 }
 
 double Predictor::head_error(std::size_t candidate, std::size_t expert, std::size_t head,
                              double t_begin, double t_end) const {
-  const std::vector<double> times = times_in(t_begin, t_end);
-  double sum = 0.0;
-  for (const double t : times) {
-    sum += blended(*profile_, t, [&](std::size_t at) {
-      return static_cast<double>(profile_->error_at(at, expert, head, candidate));
-    });
-  }
-  return sum / static_cast<double>(times.size());
+  return head_error(candidate, expert, head, time_shares(t_begin, t_end));
 }
 
 double Predictor::head_gain(std::size_t expert, std::size_t head, double t_begin,
                             double t_end) const {
-  const std::vector<double> times = times_in(t_begin, t_end);
-  double sum = 0.0;
-  for (const double t : times) {
-    sum += blended(*profile_, t, [&](std::size_t at) {
-      return static_cast<double>(profile_->gain_at(at, expert, head));
-    });
-  }
-  return sum / static_cast<double>(times.size());
+  return head_gain(expert, head, time_shares(t_begin, t_end));
 }
 
 PlanNumbers Predictor::numbers(const Plan& plan) const {
   constexpr std::size_t kUnmeasured = static_cast<std::size_t>(-1);
   std::vector<std::size_t> candidate_of;
-  std::vector<double> density_of;
+  std::vector<double> density_of, coherence_of;
   for (const Pattern& pattern : plan.patterns) {
     candidate_of.push_back(candidate(pattern).value_or(kUnmeasured));
     density_of.push_back(density(pattern));
+    coherence_of.push_back(search::coherence(pattern.kind));
+  }
+  const std::size_t experts = profile_->model.experts.size();
+  std::vector<Stretch> stretches(
+      plan.segments.size() * experts,
+      {.forwards = 0.0, .of_time = std::vector<double>(profile_->t.size(), 0.0)});
+  for (const search::Forward& forward : run_.forwards) {
+    Stretch& of = stretches[static_cast<std::size_t>(segment_at(plan, forward.t)) * experts +
+                            static_cast<std::size_t>(forward.expert)];
+    of.forwards += 1.0;
+    add_forward(*profile_, forward.t, forward.weight * run_.weight.at(forward.t), of.of_time);
   }
   PlanNumbers numbers;
-  double cells = 0.0, all_cells = 0.0, time = 0.0, dense_time = 0.0;
-  for (const search::Forward& forward : run_.forwards) {
-    const auto expert = static_cast<std::size_t>(forward.expert);
-    const auto heads = static_cast<double>(profile_->heads());
-    const Segment& segment = plan.segments[static_cast<std::size_t>(segment_at(plan, forward.t))];
-    all_cells += heads;
-    const double dense_ms = milliseconds_.empty() ? 0.0 : milliseconds_[dense_];
-    dense_time += heads * dense_ms;
+  const auto heads = static_cast<double>(profile_->heads());
+  const double dense_ms = milliseconds_.empty() ? 0.0 : milliseconds_[dense_];
+  double cells = 0.0, all_forwards = 0.0, time = 0.0;
+  for (std::size_t i = 0; i < stretches.size(); ++i) {
+    const Stretch& stretch = stretches[i];
+    const Segment& segment = plan.segments[i / experts];
+    const std::size_t expert = i % experts;
+    all_forwards += stretch.forwards;
     if (segment.dense) {
-      cells += heads;
-      time += heads * dense_ms;
+      cells += heads * stretch.forwards;
+      time += heads * dense_ms * stretch.forwards;
       continue;
     }
-    const search::TimeBlend blend = search::blend_at(profile_->t, forward.t);
-    const double weight = forward.weight * run_.weight.at(forward.t);
-    const auto error_at = [&](std::size_t t, std::size_t head, std::size_t which) {
-      return search::coherence(profile_->candidates[which].kind) *
-             static_cast<double>(profile_->gain_at(t, expert, head)) *
-             static_cast<double>(profile_->error_at(t, expert, head, which));
-    };
+    const Shares shares = without_zeros(stretch.of_time, 1.0);
     for (std::size_t head = 0; head < profile_->heads(); ++head) {
       const auto pattern = static_cast<std::size_t>(segment.heads[expert][head].pattern);
       const std::size_t which = candidate_of[pattern];
-      cells += density_of[pattern];
+      numbers.unmeasured += which == kUnmeasured ? 1 : 0;
+      cells += density_of[pattern] * stretch.forwards;
       // What was not timed is taken to cost its cells' share of dense.
-      time += which == kUnmeasured || milliseconds_.empty() ? density_of[pattern] * dense_ms
-                                                            : milliseconds_[which];
-      if (which != kUnmeasured && which != dense_) {
-        numbers.error += weight * (error_at(blend.first, head, which) * (1.0 - blend.second_share) +
-                                   error_at(blend.second, head, which) * blend.second_share);
+      time += stretch.forwards * (which == kUnmeasured || milliseconds_.empty()
+                                      ? density_of[pattern] * dense_ms
+                                      : milliseconds_[which]);
+      if (which == kUnmeasured || which == dense_) {
+        continue;
+      }
+      for (const TimeShare& of : shares) {
+        numbers.error += of.share * coherence_of[pattern] *
+                         static_cast<double>(profile_->gain_at(of.t_index, expert, head)) *
+                         static_cast<double>(profile_->error_at(of.t_index, expert, head, which));
       }
     }
   }
-  numbers.density = cells / all_cells;
+  numbers.density = cells / (all_forwards * heads);
   if (!milliseconds_.empty()) {
-    numbers.attention_share = time / dense_time;
-  }
-  for (const Segment& segment : plan.segments) {
-    for (const auto& heads : segment.heads) {
-      numbers.unmeasured += std::count_if(heads.begin(), heads.end(), [&](const HeadPlan& head) {
-        return candidate_of[static_cast<std::size_t>(head.pattern)] == kUnmeasured;
-      });
-    }
+    numbers.attention_share = time / (all_forwards * heads * dense_ms);
   }
   return numbers;
 }

@@ -48,9 +48,19 @@ class Predictor {
                     double t_end) const;
   double head_gain(std::size_t expert, std::size_t head, double t_begin, double t_end) const;
 
- private:
-  std::vector<double> times_in(double t_begin, double t_end) const;
+  // How much each t of the profile counts in a mean over the forwards of (t_begin, t_end]; sums to
+  // 1. Made once for many heads.
+  struct TimeShare {
+    std::size_t t_index = 0;
+    double share = 0.0;
+  };
+  std::vector<TimeShare> time_shares(double t_begin, double t_end) const;
+  double head_error(std::size_t candidate, std::size_t expert, std::size_t head,
+                    const std::vector<TimeShare>& shares) const;
+  double head_gain(std::size_t expert, std::size_t head,
+                   const std::vector<TimeShare>& shares) const;
 
+ private:
   std::shared_ptr<const Profile> profile_;
   jobs::ProfiledRun run_;
   std::map<Pattern, std::size_t> candidates_;

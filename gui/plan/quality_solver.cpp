@@ -58,6 +58,7 @@ struct QualitySolver::Made {
   std::shared_ptr<const Predictor> predictor;
   std::shared_ptr<const search::Solver> solver;
   std::vector<search::FrontPoint> front;
+  double least_budget = 0.0;
 
   void make();
 };
@@ -88,6 +89,7 @@ void QualitySolver::Made::make() {
     }
   }
   solver = std::make_shared<const search::Solver>(plan->profile, request);
+  least_budget = solver->least_budget();
   front = solver->pareto_front(kFrontPoints);
 }
 
@@ -140,6 +142,7 @@ void QualitySolver::take(const jobs::Outcome& outcome) {
   }
   predictor_ = made->predictor;
   solver_ = made->solver;
+  least_budget_ = made->least_budget;
   front_ = std::move(made->front);
   Q_EMIT prepared();
   if (outcome.kind == jobs::OutcomeKind::kFailed) {
@@ -151,7 +154,12 @@ std::optional<PlanNumbers> QualitySolver::numbers() const {
   if (!predictor_ || !document_.plan()) {
     return {};
   }
-  return predictor_->numbers(*document_.plan());
+  if (counted_plan_ != document_.plan() || counted_by_ != predictor_) {
+    counted_plan_ = document_.plan();
+    counted_by_ = predictor_;
+    counted_ = predictor_->numbers(*counted_plan_);
+  }
+  return counted_;
 }
 
 std::optional<double> QualitySolver::quality() const {
@@ -159,15 +167,16 @@ std::optional<double> QualitySolver::quality() const {
   if (!now || !solver_) {
     return {};
   }
-  const double least = solver_->least_budget();
-  return least >= 1.0 ? 1.0 : std::clamp((now->density - least) / (1.0 - least), 0.0, 1.0);
+  return least_budget_ >= 1.0
+             ? 1.0
+             : std::clamp((now->density - least_budget_) / (1.0 - least_budget_), 0.0, 1.0);
 }
 
 void QualitySolver::set_quality(double quality) {
   if (!solver_ || !document_.plan()) {
     return;
   }
-  const double budget = std::max(solver_->budget_for_quality(quality), solver_->least_budget());
+  const double budget = std::max(solver_->budget_for_quality(quality), least_budget_);
   Plan plan = solver_->solve(budget).plan;
   plan.provenance = document_.plan()->provenance;
   plan.name = document_.plan()->name;

@@ -32,7 +32,7 @@ class QualitySolver : public QObject {
   const std::vector<search::FrontPoint>& front() const { return front_; }
   bool can_solve() const { return solver_ != nullptr; }
   bool preparing() const { return job_.running(); }
-  // Of the current plan; empty without a predictor.
+  // Of the current plan, counted once for all who ask; empty without a predictor.
   std::optional<PlanNumbers> numbers() const;
   // Where the current plan stands between the cheapest one (0) and dense (1), by its density.
   std::optional<double> quality() const;
@@ -59,6 +59,11 @@ class QualitySolver : public QObject {
   std::shared_ptr<const Predictor> predictor_;
   std::shared_ptr<const search::Solver> solver_;
   std::vector<search::FrontPoint> front_;
+  double least_budget_ = 0.0;
+  // Numbers of the plan and by the predictor that they were asked of last.
+  mutable std::shared_ptr<const Plan> counted_plan_;
+  mutable std::shared_ptr<const Predictor> counted_by_;
+  mutable PlanNumbers counted_;
   // What the solver was made for.
   std::shared_ptr<const Profile> profile_;
   std::vector<std::pair<HeadRef, Pattern>> fixed_;

@@ -36,9 +36,13 @@
         </message>
         <message>
             <source>query block %1, key block %2
-attention %3 % of the row's most, %4 % kept</source>
+attention %3 % of the row's most</source>
             <translation>查询块 %1，键块 %2
-注意力为该行最大值的 %3 %，保留 %4 %</translation>
+注意力为该行最大值的 %3 %</translation>
+        </message>
+        <message>
+            <source>, %1 % kept</source>
+            <translation>，保留 %1 %</translation>
         </message>
     </context>
     <context>

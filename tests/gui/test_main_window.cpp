@@ -79,6 +79,7 @@ class TestMainWindow : public QObject {
     auto* compare = qobject_cast<ComparePage*>(pages[1].get());
     QVERIFY(compare != nullptr);
     const std::unique_ptr<QWidget> widget(compare->widget());
+    widget->show();
     window.document.take(std::make_shared<const Plan>(tests::make_plan(tests::make_profile({}), 2)),
                          {}, false);
     compare->keep_current();

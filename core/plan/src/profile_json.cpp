@@ -9,12 +9,12 @@
 
 #include "checked_json.h"
 #include "checks.h"
-#include "twill/plan/whole_files.h"
 #include "json_text.h"
 #include "pattern_json.h"
 #include "shortest.h"
 #include "twill/plan/base64.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill {
 namespace {
