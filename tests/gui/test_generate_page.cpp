@@ -1,11 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <sys/resource.h>
-
 #include <QAbstractItemModelTester>
 #include <QApplication>
 #include <QComboBox>
+#include <QDir>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListView>
@@ -15,12 +14,12 @@
 #include <QSignalSpy>
 #include <QSpinBox>
 #include <QTest>
-#include <csignal>
 
 #include "base/theme.h"
 #include "generate/clip_queue.h"
 #include "generate/generate_page.h"
 #include "generate/model_list.h"
+#include "gui/full_disk.h"
 #include "gui/studio_model.h"
 #include "plan/plan_document.h"
 #include "player/player.h"
@@ -264,21 +263,18 @@ class TestGeneratePage : public QObject {
     stage.child<QSpinBox>("frames")->setValue(9);
     stage.click("generate");
     QVERIFY(stage.wait_for_ends(1));
-    // Files of this process may hold 2000 bytes from here on, as if the disk had no more.
-    rlimit before{};
-    getrlimit(RLIMIT_FSIZE, &before);
-    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-    const rlimit little{.rlim_cur = 2000, .rlim_max = before.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &little);
     const QDir folder(model_.path("."));
-    const QStringList files = folder.entryList(QDir::Files);
-    stage.page->save_clip(0, model_.path("full.mp4"));
-    const bool told = QTest::qWaitFor(
-        [&] { return stage.message().contains(QStringLiteral("cannot be written")); }, kPatienceMs);
-    setrlimit(RLIMIT_FSIZE, &before);
-    std::signal(SIGXFSZ, handler);
+    const QStringList files = folder.entryList(QDir::Files | QDir::Hidden);
+    bool told = false;
+    {
+      const twill::tests::FullDisk full(2000);
+      stage.page->save_clip(0, model_.path("full.mp4"));
+      told = QTest::qWaitFor(
+          [&] { return stage.message().contains(QStringLiteral("cannot be written")); },
+          kPatienceMs);
+    }
     QVERIFY2(told, qPrintable(stage.message()));
-    QCOMPARE(folder.entryList(QDir::Files), files);
+    QCOMPARE(folder.entryList(QDir::Files | QDir::Hidden), files);
     QVERIFY(stage.page->queue().clip(0));  // still there to be saved elsewhere
   }
 

@@ -4,6 +4,7 @@
 #include <QAction>
 #include <QApplication>
 #include <QComboBox>
+#include <QDir>
 #include <QFile>
 #include <QLabel>
 #include <QMenu>
@@ -21,6 +22,7 @@
 #include "app/translations.h"
 #include "base/text.h"
 #include "base/theme.h"
+#include "gui/full_disk.h"
 #include "gui/made_up_plan.h"
 #include "heads/compare_page.h"
 #include "plan/plan_document.h"
@@ -135,6 +137,42 @@ class TestMainWindow : public QObject {
     QVERIFY(!window.main.open_plan(damaged));
     QVERIFY2(told.contains(QStringLiteral("damaged.json")), qPrintable(told));
     QCOMPARE(window.document.file(), file);
+  }
+
+  void a_full_disk_is_told_and_the_saved_plan_stays() {
+    const QTemporaryDir folder;
+    Window window(folder_.filePath(QStringLiteral("h.ini")));
+    const QString file = folder.filePath(QStringLiteral("mine.json"));
+    write_plan(path_from_qt(file), tests::make_plan(tests::make_profile({}), 2));
+    QVERIFY(window.main.open_plan(file));
+    window.document.edit(QStringLiteral("edit"),
+                         with_pattern(*window.document.plan(), {1}, {{0, 4}}, skip()));
+    window.main.show();
+    QVERIFY(QTest::qWaitForWindowActive(&window.main));
+    QString told;
+    {
+      const tests::FullDisk full(100);
+      QTimer::singleShot(0, this, [&] {
+        auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+        QVERIFY(box != nullptr);
+        told = box->text();
+        box->accept();
+      });
+      QTest::keyClick(&window.main, Qt::Key_S, Qt::ControlModifier);
+    }
+    QVERIFY2(told.startsWith(file + QStringLiteral(": cannot be written: ")), qPrintable(told));
+    QCOMPARE(QDir(folder.path()).entryList(QDir::Files | QDir::Hidden),
+             QStringList{QStringLiteral("mine.json")});
+    const auto saved = [&] {
+      return pattern_of(read_plan(path_from_qt(file)), 1, {0, 4}).kind == PatternKind::kSkip;
+    };
+    QVERIFY(!saved());
+    QVERIFY(window.document.modified());
+    window.main.activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(&window.main));
+    QTest::keyClick(&window.main, Qt::Key_S, Qt::ControlModifier);
+    QVERIFY(saved());
+    QVERIFY(!window.document.modified());
   }
 
   void the_plans_that_came_along_are_presets() {

@@ -3,6 +3,7 @@
 
 #include <QApplication>
 #include <QDir>
+#include <QFileInfo>
 #include <QFrame>
 #include <QLabel>
 #include <QProcess>
@@ -17,6 +18,7 @@
 #include "app/page_list.h"
 #include "base/text.h"
 #include "base/theme.h"
+#include "gui/full_disk.h"
 #include "gui/made_up_plan.h"
 #include "plan/plan_document.h"
 #include "plan/plan_edits.h"
@@ -136,6 +138,29 @@ class TestRecovery : public QObject {
     document.edit(QStringLiteral("edit"), with_pattern(*document.plan(), {2}, {kEdited}, skip()));
     QTest::qWait(500);
     QCOMPARE(said, 1);
+  }
+
+  void a_full_disk_is_said_once_and_edits_are_kept_when_there_is_room() {
+    PlanDocument document;
+    Recovery recovery(document, recovery_folder_);
+    QStringList said;
+    connect(&recovery, &Recovery::failed, this, [&](const QString& text) { said.append(text); });
+    document.open(plan_file_);
+    {
+      const tests::FullDisk full(100);
+      document.edit(QStringLiteral("edit"), with_pattern(*document.plan(), {1}, {kEdited}, skip()));
+      QTRY_COMPARE_WITH_TIMEOUT(said.size(), 1, kPatienceMs);
+    }
+    QVERIFY2(said[0].contains(QStringLiteral("cannot be written")), qPrintable(said[0]));
+    const QDir folder(recovery_folder_);
+    QCOMPARE(folder.entryList(QDir::Files | QDir::Hidden),
+             QStringList{QFileInfo(recovery.file()).fileName() + QStringLiteral(".lock")});
+    document.edit(QStringLiteral("edit"), with_pattern(*document.plan(), {2}, {kEdited}, skip()));
+    QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(recovery.file()), kPatienceMs);
+    const Plan kept = read_plan(path_from_qt(recovery.file()));
+    QCOMPARE(pattern_of(kept, 1, kEdited).kind, PatternKind::kSkip);
+    QCOMPARE(pattern_of(kept, 2, kEdited).kind, PatternKind::kSkip);
+    QCOMPARE(said.size(), 1);
   }
 
  private:
