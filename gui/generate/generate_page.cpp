@@ -78,8 +78,13 @@ QWidget* GeneratePage::make_request_side() {
   auto* side = new QWidget;
   auto* layout = new QVBoxLayout(side);
   form_ = new ClipForm(side);
+  auto* top = new QWidget(side);  // keeps the rows together in a tall window
+  auto* rows = new QVBoxLayout(top);
+  rows->setContentsMargins(0, 0, 0, 0);
+  rows->addWidget(form_);
+  rows->addStretch(1);
   auto* scroll = new QScrollArea(side);
-  scroll->setWidget(form_);
+  scroll->setWidget(top);
   scroll->setWidgetResizable(true);
   scroll->setFrameShape(QFrame::NoFrame);
   plan_ = new PlanChoice(session_.document, side);
