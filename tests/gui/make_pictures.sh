@@ -11,7 +11,7 @@ build=${1:-$root/build/ci}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-xvfb-run --auto-servernum --server-args "-screen 0 1400x900x24" \
+TWILL_PRESETS="$root/presets" XDG_DATA_HOME=/tmp/twill xvfb-run --auto-servernum --server-args "-screen 0 1400x900x24" \
   "$build/tests/gui/make_pictures" "$root/presets/demo/plan.json" "$scratch"
 mkdir -p "$root/gui/pictures"
 for picture in "$scratch"/*.png; do
