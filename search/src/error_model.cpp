@@ -61,7 +61,7 @@ double TimeWeight::at(double time) const {
 
 TimeWeight default_time_weight() {
   return {.t = {0.0, 0.25, 0.5, 0.7, 0.8, 0.85, 0.9, 0.925, 0.945, 0.965, 1.0},
-          .weight = {1.0, 1.05, 1.8, 4.3, 7.0, 10.0, 20.0, 36.0, 85.0, 290.0, 280.0}};
+          .weight = {1.0, 1.2, 2.3, 13.0, 43.0, 100.0, 200.0, 360.0, 850.0, 2900.0, 2800.0}};
 }
 
 void check_time_weight(const TimeWeight& weight) {

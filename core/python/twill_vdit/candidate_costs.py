@@ -19,7 +19,7 @@ from twill_vdit.plan_io import parse_plan
 REPEATS = 3
 
 
-def _seconds(run: Callable[[], object], device: torch.device) -> float:
+def seconds_of(run: Callable[[], object], device: torch.device) -> float:
     def wait() -> None:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
@@ -57,7 +57,7 @@ def measure(profile, device: torch.device | str, dtype: torch.dtype, check_stop:
         check_stop()
         run = functools.partial(sparse_attention, q, k, v, compile_plan(plan, layout), layer=0, segment=0)
         run()
-        milliseconds.append(1e3 * statistics.median(_seconds(run, device) for _ in range(REPEATS)) / heads)
+        milliseconds.append(1e3 * statistics.median(seconds_of(run, device) for _ in range(REPEATS)) / heads)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     call = backends.Call(device, dtype, head_dim, 1.0, has_tables=True)
     return CostTable(f"{name}, {str(dtype).removeprefix('torch.')}", backends.choose(call).backend.name, milliseconds)
