@@ -21,6 +21,7 @@ namespace twill::gui {
 namespace {
 
 constexpr int kSliderSteps = 1000;
+constexpr int kStoredMergeId = 2;
 
 QString numbers_text(const PlanNumbers& now, const Predictor& predictor) {
   QString text = QualityPanel::tr("<b>density %1 %</b>").arg(now.density * 100.0, 0, 'f', 1);
@@ -49,9 +50,6 @@ QualityPanel::QualityPanel(PlanDocument& document, QualitySolver& solver, const 
   slider_ = new QSlider(Qt::Horizontal, this);
   slider_->setObjectName(QStringLiteral("quality"));
   slider_->setAccessibleName(tr("Speed or quality"));
-  slider_->setRange(0, kSliderSteps);
-  slider_->setSingleStep(kSliderSteps / 100);
-  slider_->setPageStep(kSliderSteps / 10);
   scale->addWidget(slider_, 1);
   scale->addWidget(new QLabel(tr("Better"), this));
   column->addLayout(scale);
@@ -74,6 +72,7 @@ QualityPanel::QualityPanel(PlanDocument& document, QualitySolver& solver, const 
   connect(front_, &Chart::picked, this, [this](int /*series*/, int point) {
     solver_.set_quality(solver_.front().at(static_cast<std::size_t>(point)).quality);
   });
+  connect(&document_, &PlanDocument::replaced, this, &QualityPanel::take_points);
   connect(&document_, &PlanDocument::changed, this, &QualityPanel::refresh);
   connect(&solver_, &QualitySolver::prepared, this, [this] {
     draw_front();
@@ -81,11 +80,31 @@ QualityPanel::QualityPanel(PlanDocument& document, QualitySolver& solver, const 
   });
   connect(&solver_, &QualitySolver::failed, this,
           [this](const QString& sentence) { note_->setText(sentence); });
+  take_points();
   draw_front();
   refresh();
 }
 
+void QualityPanel::take_points() {
+  const std::shared_ptr<const Plan> plan = document_.plan();
+  points_.clear();
+  if (plan && !plan->profile) {
+    points_ = stored_points(document_.file(), plan->model);
+  }
+  const QSignalBlocker quiet(slider_);
+  const int last = points_.empty() ? kSliderSteps : static_cast<int>(points_.size()) - 1;
+  slider_->setRange(0, last);
+  slider_->setSingleStep(points_.empty() ? kSliderSteps / 100 : 1);
+  slider_->setPageStep(points_.empty() ? kSliderSteps / 10 : 1);
+  slider_->setTickPosition(points_.empty() ? QSlider::NoTicks : QSlider::TicksBelow);
+}
+
 void QualityPanel::moved(int value) {
+  if (!points_.empty()) {
+    document_.edit(tr("Stored plan"), *points_.at(static_cast<std::size_t>(value)).plan,
+                   kStoredMergeId);
+    return;
+  }
   solver_.set_quality(static_cast<double>(value) / kSliderSteps);
 }
 
@@ -104,18 +123,17 @@ void QualityPanel::draw_front() {
 void QualityPanel::refresh() {
   const std::shared_ptr<const Plan> plan = document_.plan();
   const std::optional<PlanNumbers> now = solver_.numbers();
-  slider_->setEnabled(solver_.can_solve());
+  slider_->setEnabled(solver_.can_solve() || points_.size() > 1);
   if (!now) {
     numbers_->clear();
     front_->set_marker({});
+    if (plan && !plan->profile) {
+      refresh_without_profile(*plan);
+      return;
+    }
     QString why = tr("No plan is open.");
     if (plan && plan->profile) {
       why = tr("Predicted numbers are being prepared...");
-    } else if (plan) {
-      why =
-          tr("This plan holds no profile, so its time and error cannot be predicted and the "
-             "slider cannot solve for other settings. A search makes a plan with a profile: "
-             "the Search page, or twill search on the command line.");
     }
     note_->setText(why);
     front_->set_empty_text(why);
@@ -130,6 +148,35 @@ void QualityPanel::refresh() {
     slider_->setValue(
         static_cast<int>(std::lround(solver_.quality().value_or(0.0) * kSliderSteps)));
   }
+}
+
+void QualityPanel::refresh_without_profile(const Plan& plan) {
+  QString why = tr(
+      "This plan holds no profile, so its time and error cannot be predicted and the slider cannot "
+      "solve for other settings. A search makes a plan with a profile: the Search page, or twill "
+      "search on the command line.");
+  front_->set_empty_text(why);
+  if (points_.size() > 1) {
+    why =
+        tr("This plan holds no profile: the slider goes through the %n stored plan(s) of its "
+           "folder. A search on your own weights makes one with a profile.",
+           nullptr, static_cast<int>(points_.size()));
+  }
+  note_->setText(why);
+  const std::optional<std::size_t> at = stored_point_of(points_, plan);
+  if (!at) {
+    return;
+  }
+  const StoredPoint& point = points_[*at];
+  QString text = tr("<b>%1: density %2 %</b> as stated")
+                     .arg(to_qt(point.plan->name).toHtmlEscaped())
+                     .arg(point.density * 100.0, 0, 'f', 1);
+  if (const auto measured = plan.provenance.find("measured"); measured != plan.provenance.end()) {
+    text += tr("<br>measured: %1").arg(to_qt(measured->second).toHtmlEscaped());
+  }
+  numbers_->setText(text);
+  const QSignalBlocker quiet(slider_);
+  slider_->setValue(static_cast<int>(*at));
 }
 
 }  // namespace twill::gui

@@ -2,9 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The speed-quality slider, the numbers of the plan as it stands, and the front of what can be had.
+// Without a profile the slider goes from one stored plan of the model to the next.
 #pragma once
 
 #include <QWidget>
+#include <vector>
+
+#include "plan/stored_points.h"
 
 class QLabel;
 class QSlider;
@@ -28,6 +32,8 @@ class QualityPanel : public QWidget {
 
  private:
   void refresh();
+  void refresh_without_profile(const Plan& plan);
+  void take_points();
   void draw_front();
   void moved(int value);
 
@@ -37,6 +43,7 @@ class QualityPanel : public QWidget {
   QSlider* slider_ = nullptr;
   QLabel *numbers_ = nullptr, *note_ = nullptr;
   Chart* front_ = nullptr;
+  std::vector<StoredPoint> points_;  // empty for a plan with a profile
 };
 
 }  // namespace twill::gui

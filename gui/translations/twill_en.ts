@@ -1,62 +1,79 @@
 <?xml version="1.0" encoding="utf-8"?>
 <!DOCTYPE TS>
 <TS version="2.1" language="en">
-    <context>
-        <name>twill::gui::ComparePage</name>
-        <message numerus="yes">
-            <source>%n head(s) and stretches of t differ.</source>
-            <translation>
-                <numerusform>%n head and stretches of t differ.</numerusform>
-                <numerusform>%n heads and stretches of t differ.</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>twill::gui::PlanPanel</name>
-        <message numerus="yes">
-            <source>Precision of %n head(s)</source>
-            <translation>
-                <numerusform>Precision of %n head</numerusform>
-                <numerusform>Precision of %n heads</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>Pattern of %n head(s)</source>
-            <translation>
-                <numerusform>Pattern of %n head</numerusform>
-                <numerusform>Pattern of %n heads</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>Fix %n head(s)</source>
-            <translation>
-                <numerusform>Fix %n head</numerusform>
-                <numerusform>Fix %n heads</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>Free %n head(s)</source>
-            <translation>
-                <numerusform>Free %n head</numerusform>
-                <numerusform>Free %n heads</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%n head(s) selected</source>
-            <translation>
-                <numerusform>%n head selected</numerusform>
-                <numerusform>%n heads selected</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>twill::gui::QualityPanel</name>
-        <message numerus="yes">
-            <source> (without %n head(s) whose pattern was not measured)</source>
-            <translation>
-                <numerusform> (without %n head whose pattern was not measured)</numerusform>
-                <numerusform> (without %n heads whose pattern was not measured)</numerusform>
-            </translation>
-        </message>
-    </context>
+<context>
+    <name>twill::gui::ComfyPage</name>
+    <message numerus="yes">
+        <source>Finished; fetching %n file(s)</source>
+        <translation>
+            <numerusform>Finished; fetching %n file</numerusform>
+            <numerusform>Finished; fetching %n files</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>twill::gui::ComparePage</name>
+    <message numerus="yes">
+        <source>%n head(s) and stretches of t differ.</source>
+        <translation>
+            <numerusform>%n head and stretches of t differ.</numerusform>
+            <numerusform>%n heads and stretches of t differ.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>twill::gui::PlanPanel</name>
+    <message numerus="yes">
+        <source>Precision of %n head(s)</source>
+        <translation>
+            <numerusform>Precision of %n head</numerusform>
+            <numerusform>Precision of %n heads</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Pattern of %n head(s)</source>
+        <translation>
+            <numerusform>Pattern of %n head</numerusform>
+            <numerusform>Pattern of %n heads</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Fix %n head(s)</source>
+        <translation>
+            <numerusform>Fix %n head</numerusform>
+            <numerusform>Fix %n heads</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Free %n head(s)</source>
+        <translation>
+            <numerusform>Free %n head</numerusform>
+            <numerusform>Free %n heads</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n head(s) selected</source>
+        <translation>
+            <numerusform>%n head selected</numerusform>
+            <numerusform>%n heads selected</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>twill::gui::QualityPanel</name>
+    <message numerus="yes">
+        <source> (without %n head(s) whose pattern was not measured)</source>
+        <translation>
+            <numerusform> (without %n head whose pattern was not measured)</numerusform>
+            <numerusform> (without %n heads whose pattern was not measured)</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>This plan holds no profile: the slider goes through the %n stored plan(s) of its folder. A search on your own weights makes one with a profile.</source>
+        <translation>
+            <numerusform>This plan holds no profile: the slider goes through the %n stored plan of its folder. A search on your own weights makes one with a profile.</numerusform>
+            <numerusform>This plan holds no profile: the slider goes through the %n stored plans of its folder. A search on your own weights makes one with a profile.</numerusform>
+        </translation>
+    </message>
+</context>
 </TS>

@@ -100,7 +100,7 @@ def test_generate_compares_with_the_dense_clip(twill, tiny_model, plan, tmp_path
     assert result.returncode == 0, result.stderr
     clips = json.loads(result.stdout)["clips"]
     assert [clip["seed"] for clip in clips] == [0, 1]
-    assert all(clip["density"] <= 0.6 and clip["psnr_db"] != "inf" for clip in clips)
+    assert all(clip["density"] <= 0.6 + 1e-9 and clip["psnr_db"] != "inf" for clip in clips)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"clip-1.mp4", "clip-1-dense.mp4", "clip-2.mp4", "clip-2-dense.mp4"}
 

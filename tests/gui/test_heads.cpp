@@ -13,9 +13,11 @@
 #include <QTabBar>
 #include <QTemporaryDir>
 #include <QTest>
+#include <array>
 #include <cmath>
 
 #include "base/chart.h"
+#include "base/text.h"
 #include "base/theme.h"
 #include "gui/made_up_plan.h"
 #include "heads/attention_image.h"
@@ -27,7 +29,10 @@
 #include "heads/quality_panel.h"
 #include "heads/video_grid_view.h"
 #include "plan/plan_document.h"
+#include "plan/plan_edits.h"
 #include "twill/plan/compile.h"
+#include "twill/plan/plan_io.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::gui {
 namespace {
@@ -311,6 +316,50 @@ class TestHeads : public QObject {
     const QString note = widget_->findChild<QLabel*>(QStringLiteral("quality_note"))->text();
     QVERIFY2(note.contains(QStringLiteral("twill search")), qPrintable(note));
     QCOMPARE(page_->model().rowCount(), 3);
+  }
+
+  void without_a_profile_the_slider_goes_through_the_stored_plans() {
+    QTemporaryDir stored;
+    const std::array<std::pair<const char*, const char*>, 3> named{
+        {{"quality", "0.6 of dense"}, {"fast", "0.25 of dense"}, {"balanced", "0.4 of dense"}}};
+    std::size_t head = 0;
+    for (const auto& [name, density] : named) {
+      Plan plan = with_pattern(two_stacks(), {0}, {{0, head++}}, skip());
+      plan.profile.reset();
+      plan.name = name;
+      plan.provenance["density"] = density;
+      write_plan(path_from_qt(stored.filePath(QLatin1String(name) + QLatin1String(".json"))), plan);
+    }
+    // What is not a plan of this model is no point.
+    Plan other = tests::make_plan(tests::make_profile({}), 2);
+    other.profile.reset();
+    other.provenance["density"] = "0.5";
+    write_plan(path_from_qt(stored.filePath(QStringLiteral("other.json"))), other);
+    write_file(path_from_qt(stored.filePath(QStringLiteral("notes.json"))), "{}");
+
+    document_->open(stored.filePath(QStringLiteral("balanced.json")));
+    QSlider& slider = page_->quality().slider();
+    QVERIFY(slider.isEnabled());
+    QCOMPARE(slider.maximum(), 2);
+    QCOMPARE(slider.value(), 1);
+    slider.setFocus();
+    QTest::keyClick(&slider, Qt::Key_Left);
+    QCOMPARE(document_->plan()->name, std::string("fast"));
+    const auto numbers = [&] {
+      return widget_->findChild<QLabel*>(QStringLiteral("numbers"))->text();
+    };
+    QVERIFY2(numbers().contains(QStringLiteral("25.0 %")), qPrintable(numbers()));
+    QTest::keyClick(&slider, Qt::Key_End);
+    QCOMPARE(document_->plan()->name, std::string("quality"));
+    document_->undo_stack().undo();
+    QCOMPARE(document_->plan()->name, std::string("balanced"));
+    QCOMPARE(slider.value(), 1);
+    // An edited plan is none of them, and a plan with a profile solves again.
+    document_->edit(QStringLiteral("edit"),
+                    with_pattern(*document_->plan(), {0}, {{1, 3}}, skip()));
+    QVERIFY2(numbers().isEmpty(), qPrintable(numbers()));
+    open(two_stacks());
+    QCOMPARE(slider.maximum(), 1000);
   }
 
  private:

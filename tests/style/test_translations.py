@@ -1,8 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every text of the app that its files of translations know is translated, with the same places for values."""
+"""Every text of the app is in its files of translations, and translated, with the same places for values."""
 
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -37,3 +39,20 @@ def test_every_text_is_translated(name):
 def test_a_planted_gap_is_named(translation):
     text = f"<TS><context><message><source>with %1</source>{translation}</message></context></TS>"
     assert troubles(text) != []
+
+
+def sources(text: str) -> set[tuple[str, str]]:
+    return {
+        (context.findtext("name"), message.findtext("source"))
+        for context in ElementTree.fromstring(text).iter("context")
+        for message in context.iter("message")
+    }
+
+
+def test_the_files_know_every_text_of_the_code(tmp_path):
+    lupdate = shutil.which("lupdate", path="/usr/lib/qt6/bin") or shutil.which("lupdate")
+    if lupdate is None:
+        pytest.skip("Qt's lupdate is not installed")
+    found = tmp_path / "found.ts"
+    subprocess.run([lupdate, "-silent", "-recursive", tree.ROOT / "gui", "-ts", found], check=True)
+    assert sources(found.read_text()) == sources(tree.text_of("gui/translations/twill_zh.ts"))
