@@ -55,11 +55,11 @@ bool BudgetFinder::tell(double measured) {
   const bool holds = measured >= wanted_;
   (holds ? holds_ : fails_) = budget;
   tries_.push_back({.budget = budget, .measured = measured, .holds = holds});
-  const double following = between();
-  const bool found = holds && std::abs(following - budget) < kLeastChange;
+  const double aim = this->aim();
+  const bool found = holds && std::abs(aim - budget) < kLeastChange;
   const bool over = found || std::abs(holds_ - fails_) < kLeastChange ||
                     tries_.size() == static_cast<std::size_t>(most_tries_);
-  next_ = over ? std::nullopt : std::optional(following);
+  next_ = over ? std::nullopt : std::optional(between(aim));
   return holds;
 }
 
@@ -80,9 +80,8 @@ const BudgetTry& BudgetFinder::nearest() const {
       [](const BudgetTry& a, const BudgetTry& b) { return a.measured < b.measured; });
 }
 
-// Where the line through the two last tries meets the wish; between what fails and what holds.
-double BudgetFinder::between() const {
-  const auto [low, high] = std::minmax(fails_, holds_);
+// Where the line through the two last tries meets the wish.
+double BudgetFinder::aim() const {
   const BudgetTry& last = tries_.back();
   double slope = wish_ == Wish::kPsnr ? kPsnrSlope : kSecondsSlope;
   if (tries_.size() > 1) {
@@ -92,8 +91,14 @@ double BudgetFinder::between() const {
     slope = run != 0.0 && rise / run > slope / 8.0 ? rise / run : slope;
   }
   const double missing = straight(wish_, wanted_) - straight(wish_, last.measured);
-  const double aim = unscale(wish_, scale(wish_, last.budget) + missing / slope);
-  const double inside = (high - low) / 20.0;
+  return unscale(wish_, scale(wish_, last.budget) + missing / slope);
+}
+
+// Inside what fails and what holds, and a change away from both: a try that just failed says that
+// its neighbours may fail too.
+double BudgetFinder::between(double aim) const {
+  const auto [low, high] = std::minmax(fails_, holds_);
+  const double inside = std::min(std::max(kLeastChange, (high - low) / 20.0), (high - low) / 2.0);
   return std::clamp(aim, low + inside, high - inside);
 }
 

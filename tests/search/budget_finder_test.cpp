@@ -9,6 +9,8 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "twill/plan/error.h"
 
@@ -69,6 +71,23 @@ TEST(BudgetFinder, goes_on_when_a_budget_just_fails) {
       Wish::kPsnr, 30.0, [](double budget) { return 30.45 + 12.0 * std::log2(budget / 0.4); });
   EXPECT_GT(finder.tries().size(), 1u);
   EXPECT_TRUE(finder.best().has_value());
+}
+
+// As a model's clips measured: straight lines between budgets whose PSNR is known.
+TEST(BudgetFinder, follows_a_curve_that_bends) {
+  const std::vector<std::pair<double, double>> points{{0.1, 22.0},    {0.2, 28.5},   {0.25, 30.46},
+                                                      {0.2614, 30.7}, {0.33, 32.87}, {0.4, 33.75},
+                                                      {1.0, 60.0}};
+  const BudgetFinder finder = finished(Wish::kPsnr, 30.0, [&](double budget) {
+    std::size_t i = 1;
+    while (points[i].first < budget) {
+      ++i;
+    }
+    const auto [x0, y0] = points[i - 1];
+    const auto [x1, y1] = points[i];
+    return y0 + (y1 - y0) * (budget - x0) / (x1 - x0);
+  });
+  EXPECT_LT(found_budget(finder), 0.275);  // 30.5 dB is reached at 0.252
 }
 
 TEST(BudgetFinder, says_how_near_it_came_to_what_cannot_be) {

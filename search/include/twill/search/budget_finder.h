@@ -50,7 +50,8 @@ class BudgetFinder {
   const BudgetTry& nearest() const;
 
  private:
-  double between() const;
+  double aim() const;
+  double between(double aim) const;
 
   Wish wish_;
   double wanted_;
