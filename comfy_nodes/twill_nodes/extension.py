@@ -6,7 +6,7 @@ import logging
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import demo_model, plan_store, wheel
+from . import demo_model, plan_store, routes, wheel
 from .nodes.apply_sparse_plan import ApplySparsePlan
 from .nodes.compare_videos import CompareVideos
 from .nodes.demo_prompt import DemoPrompt
@@ -41,6 +41,7 @@ class TwillExtension(ComfyExtension):
 async def comfy_entrypoint() -> TwillExtension:
     plan_store.register_folder()
     demo_model.register_folders()
+    routes.register()
     if wheel.why_missing():
         logging.getLogger("twill").warning("Twill: %s", wheel.why_missing())
     return TwillExtension()

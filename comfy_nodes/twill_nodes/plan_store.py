@@ -3,6 +3,7 @@
 """Plan files: those that come with the package and those in models/sparse_plans."""
 
 import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -27,6 +28,16 @@ def own_folder() -> Path:
     import folder_paths
 
     return Path(folder_paths.get_folder_paths(FOLDER)[0])
+
+
+def safe_name(name: str) -> str:
+    """Raises ValueError that says what is wrong with it."""
+    name = name.strip().removesuffix(".json")
+    if not re.fullmatch(r"[\w .()+-]{1,100}", name) or name.startswith("."):
+        raise ValueError(
+            f'the name "{name}" is not one for a plan: letters, digits, spaces and . ( ) + - _ only, 100 at most'
+        )
+    return name
 
 
 @dataclass(frozen=True)

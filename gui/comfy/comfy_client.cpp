@@ -116,8 +116,6 @@ void ComfyClient::connect_to(const QString& address) {
 }
 
 void ComfyClient::ask_about(int attempt) {
-  QNetworkReply* places = get(QStringLiteral("/experiment/models"));
-  connect(places, &QNetworkReply::finished, this, [this, places] { take_folders(places); });
   QNetworkReply* reply = get(QStringLiteral("/object_info"));
   connect(reply, &QNetworkReply::finished, this, [this, reply, attempt] {
     if (attempt != attempt_) {
@@ -125,12 +123,14 @@ void ComfyClient::ask_about(int attempt) {
     }
     nodes_ = object_of(reply->readAll());
     if (reply->error() != QNetworkReply::NoError || nodes_.isEmpty()) {
-      Q_EMIT connection_failed(
-          tr("%1 does not tell its nodes: %2").arg(address_.toString(), reply->errorString()));
+      const QString sentence =
+          tr("%1 does not tell its nodes: %2").arg(address_.toString(), reply->errorString());
+      putting_.isEmpty() ? Q_EMIT connection_failed(sentence) : Q_EMIT plan_refused(sentence);
+      putting_.clear();
       return;
     }
-    if (connected_) {
-      Q_EMIT refreshed();
+    if (!putting_.isEmpty()) {
+      Q_EMIT plan_put(std::exchange(putting_, {}));
       return;
     }
     connected_ = true;
@@ -139,21 +139,31 @@ void ComfyClient::ask_about(int attempt) {
   });
 }
 
-void ComfyClient::refresh() {
-  if (connected_) {
-    ask_about(attempt_);
-  }
-}
-
-void ComfyClient::take_folders(QNetworkReply* reply) {
-  folders_.clear();
-  for (const QJsonValue& kind : QJsonDocument::fromJson(reply->readAll()).array()) {
-    QStringList folders;
-    for (const QJsonValue& folder : kind.toObject().value(QLatin1String("folders")).toArray()) {
-      folders.append(folder.toString());
+void ComfyClient::put_plan(const QString& name, const QByteArray& text) {
+  QNetworkRequest request(url(QStringLiteral("/twill/plans/") + name));
+  request.setHeader(QNetworkRequest::ContentTypeHeader, QStringLiteral("application/json"));
+  QNetworkReply* reply = network_.put(request, text);
+  connect(reply, &QNetworkReply::finished, reply, &QObject::deleteLater);
+  connect(reply, &QNetworkReply::finished, this, [this, reply, attempt = attempt_] {
+    if (attempt != attempt_) {
+      return;
     }
-    folders_.insert(text_of(kind.toObject(), "name"), folders);
-  }
+    const QJsonObject answer = object_of(reply->readAll());
+    const QString taken = text_of(answer, "name");
+    if (!taken.isEmpty()) {
+      putting_ = taken;
+      ask_about(attempt);
+      return;
+    }
+    const QString why = text_of(answer, "error");
+    Q_EMIT plan_refused(why.isEmpty() ? tr("%1 takes no plans over HTTP (%2): Twill's nodes are "
+                                           "not installed there, or are of "
+                                           "an older version. Save the plan into "
+                                           "models/sparse_plans there, connect again and "
+                                           "choose it by its name.")
+                                            .arg(address_.toString(), reply->errorString())
+                                      : why);
+  });
 }
 
 void ComfyClient::open_socket() {
@@ -169,6 +179,7 @@ void ComfyClient::open_socket() {
 void ComfyClient::disconnect_from() {
   ++attempt_;
   connected_ = false;
+  putting_.clear();
   if (running_) {
     end(jobs::OutcomeKind::kFailed, tr("The connection to ComfyUI was closed"));
   }

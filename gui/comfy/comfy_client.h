@@ -42,8 +42,6 @@ class ComfyClient : public QObject {
   QString version() const { return version_; }
   // GET /object_info: what nodes there are.
   const QJsonObject& nodes() const { return nodes_; }
-  // Folders of this machine that hold models of the kind; empty when ComfyUI does not tell.
-  QStringList folders_of(const QString& kind) const { return folders_.value(kind); }
 
   // A workflow in the form of POST /prompt. Ends in exactly one `ended`.
   void queue(const QJsonObject& prompt);
@@ -51,8 +49,9 @@ class ComfyClient : public QObject {
   // The workflow ends as cancelled when ComfyUI has stopped it.
   void cancel();
 
-  // Reads /object_info again (a plan was added); `refreshed` follows.
-  void refresh();
+  // Gives Twill's nodes there a plan file's text under this name, without ".json", in place of what
+  // stood there, and reads /object_info again. Ends in `plan_put` or `plan_refused`.
+  void put_plan(const QString& name, const QByteArray& text);
   // The file's bytes, or an error sentence.
   void fetch(const ComfyFile& file,
              std::function<void(const QByteArray& bytes, const QString& error)> take);
@@ -60,7 +59,9 @@ class ComfyClient : public QObject {
  Q_SIGNALS:
   void connected(const QString& version);
   void connection_failed(const QString& sentence);
-  void refreshed();
+  // The plan is among the choices now, by this name.
+  void plan_put(const QString& name);
+  void plan_refused(const QString& sentence);
   void queued(int place);
   void node_started(const QString& id, const QString& type);
   void progressed(const QString& node_type, int value, int most);
@@ -73,7 +74,6 @@ class ComfyClient : public QObject {
   QNetworkReply* get(const QString& path);
   QNetworkReply* post(const QString& path, const QJsonObject& body);
   void ask_about(int attempt_id);
-  void take_folders(QNetworkReply* reply);
   void open_socket();
   void take_text(const QString& text);
   void take_bytes(const QByteArray& bytes);
@@ -90,7 +90,7 @@ class ComfyClient : public QObject {
   QString client_id_;
   QString version_;
   QJsonObject nodes_;
-  QHash<QString, QStringList> folders_;
+  QString putting_;  // name of a plan that nodes_ do not offer yet
   QJsonObject prompt_;
   QString prompt_id_;
   int attempt_ = 0;  // answers to an earlier connect_to are thrown away

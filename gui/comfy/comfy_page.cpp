@@ -33,7 +33,8 @@ namespace {
 
 const QString kAsItIs = QStringLiteral("as it is");
 const QString kOpen = QStringLiteral("open");
-const QString kPlanKind = QStringLiteral("sparse_plans");
+// Name under which ComfyUI gets the plan that is open.
+const QString kSentPlan = QStringLiteral("twill-studio");
 constexpr qint64 kMostWorkflowBytes = 20'000'000;
 
 bool is_video(const QString& name) {
@@ -145,6 +146,7 @@ QWidget* ComfyPage::make_form() {
   layout->addWidget(message_);
   layout->addStretch(1);
   connect(connect_, &QPushButton::clicked, this, [this] {
+    sending_ = false;
     state_->setText(tr("Asking %1...").arg(address_->text()));
     client_.connect_to(address_->text());
     update_buttons();
@@ -181,14 +183,16 @@ void ComfyPage::connect_client() {
     update_buttons();
   });
   connect(&client_, &ComfyClient::connection_failed, this, [this](const QString& sentence) {
+    sending_ = false;
     state_->setText(sentence);
     update_buttons();
   });
-  connect(&client_, &ComfyClient::refreshed, this, [this] {
-    if (!installed_.isEmpty()) {
-      queue_workflow();
-    }
+  connect(&client_, &ComfyClient::plan_put, this, [this](const QString& name) {
+    sending_ = false;
+    refresh_plans();
+    queue_workflow(name);
   });
+  connect(&client_, &ComfyClient::plan_refused, this, &ComfyPage::fail);
   connect(&client_, &ComfyClient::queued, this, [this] { tell(tr("Waiting in ComfyUI's queue")); });
   connect(&client_, &ComfyClient::node_started, this, [this](const QString&, const QString& type) {
     tell(tr("Running %1").arg(type));
@@ -219,11 +223,14 @@ void ComfyPage::connect_client() {
 
 void ComfyPage::connect_jobs() {
   connect(&writer_, &JobThread::ended, this, [this](const jobs::Outcome& outcome) {
-    if (outcome.kind == jobs::OutcomeKind::kFinished) {
-      client_.refresh();
+    if (!sending_) {
+      // Connected to another ComfyUI meanwhile.
+    } else if (outcome.kind == jobs::OutcomeKind::kFinished) {
+      client_.put_plan(kSentPlan, QByteArray::fromStdString(*written_));
     } else {
       fail(to_qt(outcome.text));
     }
+    written_.reset();
   });
   connect(&reader_, &JobThread::ended, this, [this](const jobs::Outcome& outcome) {
     outcome.kind == jobs::OutcomeKind::kFinished ? show_result() : tell(to_qt(outcome.text));
@@ -245,7 +252,7 @@ void ComfyPage::refresh_plans() {
 }
 
 void ComfyPage::update_buttons() {
-  const bool busy = client_.running() || !installed_.isEmpty();
+  const bool busy = client_.running() || sending_;
   run_->setEnabled(client_.is_connected() && !busy && workflow_->count() > 0);
   cancel_->setEnabled(client_.running());
 }
@@ -262,35 +269,24 @@ void ComfyPage::choose_workflow(const QString& file) {
 void ComfyPage::run() {
   tell({});
   if (plan_->currentData().toString() == kOpen) {
-    install_plan();
+    send_plan();
   } else {
-    queue_workflow();
+    queue_workflow(plan_->currentData().toString());
   }
 }
 
-void ComfyPage::install_plan() {
-  for (const QString& folder : client_.folders_of(kPlanKind)) {
-    // A path of another machine names no folder here, as a rule; the list of plans is looked at
-    // after writing, so a chance folder of the same name is found out.
-    if (QFileInfo(folder).isDir() && QFileInfo(folder).isWritable()) {
-      const QString name = QStringLiteral("twill-studio.json");
-      installed_ = name;
-      update_buttons();
-      writer_.start([plan = session_.document.plan(),
-                     file = path_from_qt(QDir(folder).filePath(name))](const jobs::JobControl&) {
-        write_plan(file, *plan);
-      });
-      return;
-    }
-  }
-  fail(
-      tr("This ComfyUI keeps its plans where this program cannot write. Save the plan into "
-         "models/sparse_plans there, connect again and choose it by its name."));
+void ComfyPage::send_plan() {
+  sending_ = true;
+  update_buttons();
+  tell(tr("Sending the plan..."));
+  written_ = std::make_shared<std::string>();
+  // With a profile it is megabytes of text.
+  writer_.start([plan = session_.document.plan(), text = written_](const jobs::JobControl&) {
+    *text = plan_to_json(*plan);
+  });
 }
 
-void ComfyPage::queue_workflow() {
-  const QString plan =
-      installed_.isEmpty() ? plan_->currentData().toString() : std::exchange(installed_, {});
+void ComfyPage::queue_workflow(const QString& plan) {
   const QString file = workflow_->currentData().toString();
   QFile stream(file);
   if (!stream.open(QIODevice::ReadOnly) || stream.size() > kMostWorkflowBytes) {
@@ -393,7 +389,7 @@ void ComfyPage::show_result() {
 void ComfyPage::tell(const QString& sentence) { message_->setText(sentence); }
 
 void ComfyPage::fail(const QString& sentence) {
-  installed_.clear();
+  sending_ = false;
   tell(sentence);
   update_buttons();
 }

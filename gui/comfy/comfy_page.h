@@ -54,9 +54,10 @@ class ComfyPage : public Page {
   void update_buttons();
   void refresh_plans();
   void run();
-  // Puts the open plan where ComfyUI finds it, then goes on with `queue_workflow`.
-  void install_plan();
-  void queue_workflow();
+  // Gives ComfyUI the open plan, then goes on with `queue_workflow`.
+  void send_plan();
+  // `plan`: kAsItIs, or one of ComfyUI's choices.
+  void queue_workflow(const QString& plan);
   void take_files(const QList<ComfyFile>& files);
   void fetch_next();
   void show_result();
@@ -81,7 +82,8 @@ class ComfyPage : public Page {
   QList<ComfyFile> waiting_;  // files of the last run that are not here yet
   QTemporaryDir files_;
   std::shared_ptr<std::vector<ClipPtr>> clips_;
-  QString installed_;  // name of the open plan in ComfyUI, while it is being added
+  bool sending_ = false;                  // the open plan
+  std::shared_ptr<std::string> written_;  // its text
   JobThread writer_;
   JobThread reader_;
 };

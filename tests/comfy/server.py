@@ -65,7 +65,13 @@ class Server:
 
     def ask(self, path: str, data: dict | None = None, timeout: float = 60) -> dict:
         body = None if data is None else json.dumps(data).encode()
-        request = urllib.request.Request(self.url(path), body, {"Content-Type": "application/json"})
+        return self._send(urllib.request.Request(self.url(path), body, {"Content-Type": "application/json"}), timeout)
+
+    def put(self, path: str, body: bytes) -> dict:
+        request = urllib.request.Request(self.url(path), body, {"Content-Type": "application/json"}, method="PUT")
+        return self._send(request, timeout=60)
+
+    def _send(self, request: urllib.request.Request, timeout: float) -> dict:
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 text = answer.read()

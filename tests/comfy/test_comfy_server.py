@@ -195,6 +195,26 @@ def test_a_plan_of_another_model_leaves_the_model_dense(server):
     assert "is for mochi-1, not for Wan" in log_of(server)
 
 
+def test_a_plan_is_put_over_http_and_at_once_offered(server, about):
+    """As Twill Studio does with the plan that is open."""
+    text = (package() / "twill_vdit" / "presets" / "demo" / "plan.json").read_text()
+    folder = server.folder / "models" / "sparse_plans"
+    for name in ("put first", "put second"):
+        answer = server.put("/twill/plans/from%20studio", json.dumps({**json.loads(text), "name": name}).encode())
+        assert answer == {"name": "from studio.json"}
+        assert json.loads((folder / "from studio.json").read_text())["name"] == name
+    offered = json.dumps(server.ask("/object_info/TwillLoadSparsePlan"))
+    assert "from studio.json" in offered and "from studio.json" not in json.dumps(about["TwillLoadSparsePlan"])
+    before = sorted(folder.iterdir())
+    wrong_name = server.put("/twill/plans/..%2Fevil", text.encode())
+    assert wrong_name["status"] == 400 and "is not one for a plan" in wrong_name["error"]
+    no_plan = server.put("/twill/plans/fine", b'{"schema_version": "1.0"')
+    assert no_plan["status"] == 400 and no_plan["error"].startswith("fine")
+    no_text = server.put("/twill/plans/fine", b"\xff\xfe")
+    assert no_text["error"] == "the plan fine is not UTF-8 text"
+    assert sorted(folder.iterdir()) == before and not (server.folder / "models" / "evil.json").exists()
+
+
 def test_an_unknown_word_is_refused_with_the_vocabulary(server):
     entry = server.run(small_run(text={"text": "a red dragon"}))
     assert 'does not know the word "dragon"; it knows: ' in failure(entry)

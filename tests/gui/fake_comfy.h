@@ -37,7 +37,6 @@ class FakeComfy : public QObject {
     server_.listen(QHostAddress::LocalHost);
     answers[QStringLiteral("/system_stats")] =
         R"({"system": {"comfyui_version": "0.30.0"}, "devices": []})";
-    answers[QStringLiteral("/experiment/models")] = "[]";
     answers[QStringLiteral("/object_info")] = nodes();
     answers[QStringLiteral("/prompt")] = R"({"prompt_id": "p1", "number": 3, "node_errors": {}})";
     answers[QStringLiteral("/queue")] = R"({"queue_running": [], "queue_pending": []})";

@@ -92,6 +92,7 @@ class TestComfyPage : public QObject {
     std::vector<jobs::Outcome> ends;
   };
 
+  inline static const QString kPut = QStringLiteral("/twill/plans/twill-studio");
   static constexpr const char* kWorkflow =
       R"({"1": {"class_type": "TwillLoadSparsePlan", "inputs": {"plan": "one.json"}}})";
 
@@ -134,35 +135,48 @@ class TestComfyPage : public QObject {
     QVERIFY(stage.child<QComboBox>("view_mode")->isVisible());
   }
 
-  void the_open_plan_goes_into_comfyuis_folder_and_workflow() {
+  void the_open_plan_goes_to_comfyui_and_into_the_workflow() {
     Stage stage(model_);
     FakeComfy server;
-    QDir(model_.path(".")).mkdir(QStringLiteral("sparse_plans"));
-    const QJsonObject kind{{QStringLiteral("name"), QStringLiteral("sparse_plans")},
-                           {QStringLiteral("folders"), QJsonArray{model_.path("sparse_plans")}}};
-    server.answers[QStringLiteral("/experiment/models")] = QJsonDocument(QJsonArray{kind}).toJson();
+    server.answers[kPut] = R"({"name": "twill-studio.json"})";
     QVERIFY(stage.connect_to(server.address()));
     stage.choose(model_, "w.json", kWorkflow);
     stage.choose_plan(QStringLiteral("open"));
     stage.click("run");
+    QVERIFY(!stage.child<QPushButton>("run")->isEnabled());
     QTRY_VERIFY_WITH_TIMEOUT(server.times_asked(QStringLiteral("/prompt")) == 1, kPatienceMs);
     QVERIFY(server.asked.constLast().second.contains("twill-studio.json"));
-    const Plan written = read_plan(model_.folder / "sparse_plans/twill-studio.json");
-    QCOMPARE(written.name, stage.document.plan()->name);
+    QCOMPARE(server.times_asked(kPut), 1);
+    for (const auto& [path, body] : server.asked) {
+      if (path == kPut) {
+        QCOMPARE(body.toStdString(), plan_to_json(*stage.document.plan()));
+      }
+    }
   }
 
-  void a_comfyui_elsewhere_is_told_how_to_get_the_plan() {
+  void a_plan_that_comfyui_does_not_take_is_told() {
     Stage stage(model_);
     FakeComfy server;
-    server.answers[QStringLiteral("/experiment/models")] =
-        R"([{"name": "sparse_plans", "folders": ["/no/such/folder"]}])";
     QVERIFY(stage.connect_to(server.address()));
     stage.choose(model_, "w.json", kWorkflow);
     stage.choose_plan(QStringLiteral("open"));
+    // As the nodes refuse it, and as a ComfyUI without them does.
+    server.statuses[kPut] = 400;
+    server.answers[kPut] = R"({"error": "twill-studio: no head_dim"})";
     stage.click("run");
-    QVERIFY(stage.message().contains(QStringLiteral("models/sparse_plans")));
+    QTRY_COMPARE_WITH_TIMEOUT(stage.message(), QStringLiteral("twill-studio: no head_dim"),
+                              kPatienceMs);
     QVERIFY(stage.child<QPushButton>("run")->isEnabled());
+    server.statuses[kPut] = 404;
+    server.answers[kPut] = "404: Not Found";
+    stage.click("run");
+    QTRY_VERIFY_WITH_TIMEOUT(stage.message().contains(QStringLiteral("models/sparse_plans")),
+                             kPatienceMs);
     QCOMPARE(server.times_asked(QStringLiteral("/prompt")), 0);
+    // Gone in the middle of it.
+    server.die();
+    stage.click("run");
+    QTRY_VERIFY_WITH_TIMEOUT(stage.child<QPushButton>("run")->isEnabled(), kPatienceMs);
   }
 
   void errors_of_comfyui_and_of_the_workflow_are_shown() {
@@ -254,6 +268,28 @@ class TestComfyPage : public QObject {
     QVERIFY(stage.ended());
     QCOMPARE(stage.ends[0].kind, jobs::OutcomeKind::kCancelled);
     QCOMPARE(stage.message(), QStringLiteral("Cancelled"));
+  }
+
+  // With Twill's nodes: the plan that is open goes there over HTTP and through a workflow.
+  void a_real_comfyui_takes_the_open_plan() {
+    const QString address = qEnvironmentVariable("TWILL_COMFY_ADDRESS");
+    if (address.isEmpty()) {
+      QSKIP("TWILL_COMFY_ADDRESS names no running ComfyUI");
+    }
+    Stage stage(model_);
+    QVERIFY(stage.connect_to(address));
+    stage.choose(model_, "preview.json", R"({
+      "1": {"class_type": "TwillLoadSparsePlan", "inputs": {"plan": "preset: demo/plan"}},
+      "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 2], "filename_prefix": "t"}}})");
+    stage.choose_plan(QStringLiteral("open"));
+    stage.click("run");
+    QVERIFY2(stage.ended(), qPrintable(stage.message()));
+    QVERIFY2(stage.ends[0].kind == jobs::OutcomeKind::kFinished, qPrintable(stage.message()));
+    QTRY_VERIFY_WITH_TIMEOUT(!stage.child<PictureView>("picture_view")->picture().size().isEmpty(),
+                             kPatienceMs);
+    // It is among that ComfyUI's plans from now on.
+    QVERIFY(stage.child<QComboBox>("comfy_plan")->findData(QStringLiteral("twill-studio.json")) >=
+            0);
   }
 
  private:

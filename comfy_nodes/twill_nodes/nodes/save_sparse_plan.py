@@ -2,22 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Save Sparse Plan: SPARSE_PLAN -> a file under models/sparse_plans."""
 
-import re
-
 from comfy_api.v0_0_2 import io, ui
 
 from .. import plan_store, wheel
 from .sockets import CATEGORY, SparsePlan
-
-
-def safe_name(name: str) -> str:
-    """Raises ValueError that says what is wrong with it."""
-    name = name.strip().removesuffix(".json")
-    if not re.fullmatch(r"[\w .()+-]{1,100}", name) or name.startswith("."):
-        raise ValueError(
-            f'the name "{name}" is not one for a plan: letters, digits, spaces and . ( ) + - _ only, 100 at most'
-        )
-    return name
 
 
 class SaveSparsePlan(io.ComfyNode):
@@ -45,14 +33,14 @@ class SaveSparsePlan(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, name: str = "") -> bool | str:
         try:
-            safe_name(name)
+            plan_store.safe_name(name)
         except ValueError as error:
             return str(error)
         return True
 
     @classmethod
     def execute(cls, sparse_plan, name: str, overwrite: bool) -> io.NodeOutput:
-        file = free_file(safe_name(name), overwrite)
+        file = free_file(plan_store.safe_name(name), overwrite)
         wheel.package().write_plan(file, sparse_plan.plan)
         return io.NodeOutput(str(file), ui=ui.PreviewText(f"written: {file}"))
 

@@ -5,10 +5,9 @@
 import comfy.samplers
 from comfy_api.v0_0_2 import io, ui
 
-from .. import pictures, plan_text, wheel
+from .. import pictures, plan_store, plan_text, wheel
 from ..search.plan_search import PlanSearch
 from ..search.request import Progress, SearchRequest, SearchResult, Target, Wish
-from .save_sparse_plan import safe_name
 from .sockets import CATEGORY, SparsePlan
 
 TARGETS = {"balanced (density 0.40)": 0.40, "fast (density 0.25)": 0.25, "careful (density 0.60)": 0.60}
@@ -193,7 +192,7 @@ class SearchPlan(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, name: str = "") -> bool | str:
         try:
-            safe_name(name)
+            plan_store.safe_name(name)
         except ValueError as error:
             return str(error)
         return True
@@ -244,7 +243,7 @@ class SearchPlan(io.ComfyNode):
             target=target_of(target, density, psnr_db, speedup),
             points=points,
             minutes=time_limit,
-            name=safe_name(name),
+            name=plan_store.safe_name(name),
             stripes=measure_stripes,
             vae=vae,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import twill_pack
 from twill_pack.twill_nodes import demo_model, extension, plan_store, plan_text, slider
-from twill_pack.twill_nodes.nodes.save_sparse_plan import safe_name
+from twill_pack.twill_nodes.plan_store import safe_name
 
 PACK = Path(twill_pack.__file__).parent
 NODES = {node.define_schema().node_id: node.define_schema() for node in extension.NODES}
