@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "generate/model_list.h"
+#include "base/model_list.h"
 
 #include <QSettings>
 

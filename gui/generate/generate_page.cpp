@@ -19,15 +19,17 @@
 #include <QSplitter>
 #include <QUrl>
 #include <QVBoxLayout>
+#include <cmath>
 #include <utility>
 
+#include "base/model_list.h"
 #include "base/text.h"
 #include "generate/clip_files.h"
 #include "generate/clip_form.h"
 #include "generate/cost_teller.h"
-#include "generate/model_list.h"
 #include "generate/plan_choice.h"
 #include "generate/playable.h"
+#include "plan/plan_document.h"
 #include "player/player.h"
 #include "twill/plan/error.h"
 
@@ -309,6 +311,7 @@ void GeneratePage::end_row(int row) {
   if (queue_->state(row) == RequestState::kFailed) {
     tell(queue_->failure(row));
   }
+  remember_quality(row);
   if (row == chosen_row()) {
     if (queue_->clip(row)) {
       show_row(row);
@@ -317,6 +320,16 @@ void GeneratePage::end_row(int row) {
     }
   }
   update_buttons();
+}
+
+void GeneratePage::remember_quality(int row) {
+  const std::shared_ptr<const jobs::GeneratedClip> clip = queue_->clip(row);
+  const std::shared_ptr<const Plan>& plan = queue_->request(row).plan;
+  const std::shared_ptr<const Plan> open = session_.document.plan();
+  if (clip && clip->quality && std::isfinite(clip->quality->psnr_db) && plan && open &&
+      plan->model == open->model) {
+    session_.document.add_measured({.plan = plan, .psnr_db = clip->quality->psnr_db});
+  }
 }
 
 void GeneratePage::update_buttons() {

@@ -65,6 +65,8 @@ class GeneratePage : public Page {
   void generate();
   void show_row(int row);
   void end_row(int row);
+  // Of a pair made with the open plan: the slider shows it.
+  void remember_quality(int row);
   void update_buttons();
   int chosen_row() const;
   void take_video(const std::shared_ptr<const jobs::StoredClip>& clip, const QString& file,

@@ -3,7 +3,10 @@
 
 #include "heads/head_inspector.h"
 
+#include <QCheckBox>
+#include <QHBoxLayout>
 #include <QLabel>
+#include <QPushButton>
 #include <QTabWidget>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -20,9 +23,7 @@ namespace twill::gui {
 HeadInspector::HeadInspector(const Theme& theme, QWidget* parent) : QWidget(parent), theme_(theme) {
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(0, 0, 0, 0);
-  title_ = new QLabel(this);
-  title_->setWordWrap(true);
-  column->addWidget(title_);
+  column->addWidget(make_title_bar());
 
   pictures_ = new QTabWidget(this);
   attention_ = new AttentionView(theme, pictures_);
@@ -49,6 +50,53 @@ HeadInspector::HeadInspector(const Theme& theme, QWidget* parent) : QWidget(pare
   show_head(nullptr, nullptr, 0, {});
 }
 
+QWidget* HeadInspector::make_title_bar() {
+  auto* bar = new QWidget(this);
+  auto* row = new QHBoxLayout(bar);
+  row->setContentsMargins(0, 0, 0, 0);
+  title_ = new QLabel(bar);
+  title_->setWordWrap(true);
+  row->addWidget(title_, 1);
+  detailed_ = new QCheckBox(bar);
+  detailed_->setObjectName(QStringLiteral("detailed"));
+  detailed_->setChecked(true);
+  detailed_->setToolTip(tr("The map of single tokens that was captured; else the profile's"));
+  row->addWidget(detailed_);
+  capture_ = new QPushButton(tr("Full &detail..."), bar);
+  capture_->setObjectName(QStringLiteral("capture"));
+  capture_->setToolTip(
+      tr("Captures the selected heads' attention token by token from a run of the model"));
+  row->addWidget(capture_);
+  connect(detailed_, &QCheckBox::toggled, this, &HeadInspector::show_map);
+  connect(capture_, &QPushButton::clicked, this, &HeadInspector::detail_wanted);
+  return bar;
+}
+
+void HeadInspector::set_captured(CapturedMaps captured) {
+  captured_ = std::move(captured);
+  detailed_->setText(tr("Captured at t %1").arg(captured_.t, 0, 'g', 3));
+  show_map();
+}
+
+void HeadInspector::show_map() {
+  const auto captured = head_ ? captured_.maps.find(*head_) : captured_.maps.end();
+  const bool has_detail = plan_ && captured != captured_.maps.end();
+  const bool has_profile = plan_ && head_ && plan_->profile;
+  detailed_->setVisible(has_detail);
+  detailed_->setEnabled(has_profile);
+  capture_->setEnabled(plan_ && head_);
+  if (!has_detail && !has_profile) {
+    attention_->set_empty(why_not_);
+    video_->set_empty(why_not_);
+    return;
+  }
+  const HeadMap map = has_detail && (detailed_->isChecked() || !has_profile)
+                          ? captured->second
+                          : profile_map(plan_->profile, head_->expert, head_->head);
+  attention_->set_map(map, pattern_);
+  video_->set_map(map, pattern_);
+}
+
 void HeadInspector::show_head(const std::shared_ptr<const Plan>& plan,
                               const std::shared_ptr<const Predictor>& predictor,
                               std::size_t segment, const std::optional<HeadRef>& head) {
@@ -58,11 +106,9 @@ void HeadInspector::show_head(const std::shared_ptr<const Plan>& plan,
         tr("This plan holds no profile: attention maps and errors cannot be shown. "
            "The Search page, or twill search, makes a plan with one.");
   }
-  if (!plan || !head) {
-    title_->setText(plan ? QString() : tr("No plan is open."));
-    attention_->set_empty(why);
-    video_->set_empty(why);
-  }
+  plan_ = plan;
+  head_ = plan ? head : std::nullopt;
+  why_not_ = why;
   for (Chart* chart : {candidates_, over_t_}) {
     chart->set_series({});
     chart->set_marker({});
@@ -70,23 +116,19 @@ void HeadInspector::show_head(const std::shared_ptr<const Plan>& plan,
                                                                       : why);
   }
   if (!plan || !head) {
+    title_->setText(plan ? QString() : tr("No plan is open."));
+    show_map();
     return;
   }
   const Pattern& pattern = pattern_of(*plan, segment, *head);
+  pattern_ = pattern;
   const HeadSite site = site_of(plan->model, head->head);
   title_->setText(tr("%1, layer %2, head %3: %4")
                       .arg(to_qt(plan->model.stacks[site.stack].name))
                       .arg(site.layer)
                       .arg(site.head)
                       .arg(to_qt(describe(pattern))));
-  if (!plan->profile) {
-    attention_->set_empty(why);
-    video_->set_empty(why);
-    return;
-  }
-  const HeadMap map = profile_map(plan->profile, head->expert, head->head);
-  attention_->set_map(map, pattern);
-  video_->set_map(map, pattern);
+  show_map();
   if (predictor) {
     draw_candidates(*plan, *predictor, segment, *head);
     draw_over_t(*plan, *predictor, *head, pattern);

@@ -6,13 +6,17 @@
 #pragma once
 
 #include <QWidget>
+#include <map>
 #include <memory>
 #include <optional>
 
+#include "heads/attention_image.h"
 #include "plan/plan_edits.h"
 #include "plan/predictor.h"
 
+class QCheckBox;
 class QLabel;
+class QPushButton;
 class QTabWidget;
 
 namespace twill::gui {
@@ -21,6 +25,12 @@ class AttentionView;
 class Chart;
 class Theme;
 class VideoGridView;
+
+// Maps of single tokens, as a run showed them.
+struct CapturedMaps {
+  double t = 0.0;
+  std::map<HeadRef, HeadMap> maps;
+};
 
 class HeadInspector : public QWidget {
   Q_OBJECT
@@ -33,6 +43,10 @@ class HeadInspector : public QWidget {
                  const std::shared_ptr<const Predictor>& predictor, std::size_t segment,
                  const std::optional<HeadRef>& head);
 
+  // Of heads that have a captured map it is shown instead of the profile's, unless the user wants
+  // that one.
+  void set_captured(CapturedMaps captured);
+
   AttentionView& attention() { return *attention_; }
   VideoGridView& video() { return *video_; }
   Chart& candidates() { return *candidates_; }
@@ -41,8 +55,12 @@ class HeadInspector : public QWidget {
  Q_SIGNALS:
   // A candidate was picked in the chart of error against cost.
   void pattern_wanted(const twill::Pattern& pattern);
+  // Maps of the selected heads are to be captured.
+  void detail_wanted();
 
  private:
+  QWidget* make_title_bar();
+  void show_map();
   void draw_candidates(const Plan& plan, const Predictor& predictor, std::size_t segment,
                        const HeadRef& head);
   void draw_over_t(const Plan& plan, const Predictor& predictor, const HeadRef& head,
@@ -50,11 +68,19 @@ class HeadInspector : public QWidget {
 
   const Theme& theme_;
   QLabel* title_ = nullptr;
+  QCheckBox* detailed_ = nullptr;
+  QPushButton* capture_ = nullptr;
   QTabWidget *pictures_ = nullptr, *charts_ = nullptr;
   AttentionView* attention_ = nullptr;
   VideoGridView* video_ = nullptr;
   Chart *candidates_ = nullptr, *over_t_ = nullptr;
   std::vector<Pattern> drawn_;  // of the chart's points
+  CapturedMaps captured_;
+  // What is shown.
+  std::shared_ptr<const Plan> plan_;
+  std::optional<HeadRef> head_;
+  Pattern pattern_;
+  QString why_not_;
 };
 
 }  // namespace twill::gui

@@ -18,6 +18,7 @@
 
 #include "base/text.h"
 #include "base/theme.h"
+#include "heads/capture_dialog.h"
 #include "heads/head_inspector.h"
 #include "heads/heads_map.h"
 #include "heads/legend.h"
@@ -93,6 +94,7 @@ HeadsPage::HeadsPage(const Session& session)
   connect(&map_->selection(), &QItemSelectionModel::currentChanged, this,
           &HeadsPage::show_selection);
   connect(inspector_, &HeadInspector::pattern_wanted, edits_, &PlanPanel::apply_pattern);
+  connect(inspector_, &HeadInspector::detail_wanted, this, &HeadsPage::capture);
   connect(edits_, &PlanPanel::refused, this, [this](const QString& sentence) {
     refusal_->setText(sentence);
     refusal_->show();
@@ -233,6 +235,9 @@ void HeadsPage::document_replaced() {
     experts_->setVisible(experts_->count() > 1);
     stacks_->setVisible(stacks_->count() > 1);
   }
+  if (!plan || !model_.plan() || !(plan->model == model_.plan()->model)) {
+    inspector_->set_captured({});
+  }
   model_.set_plan(nullptr, nullptr);
   model_.set_plan(plan, solver_.predictor());
   // The longest sparse segment says most.
@@ -275,6 +280,18 @@ void HeadsPage::document_changed() {
   inspect_soon_.start(0);
 }
 
+std::vector<HeadRef> HeadsPage::selected_heads() const {
+  std::vector<HeadRef> heads;
+  for (const QModelIndex& index : map_->selection().selectedIndexes()) {
+    heads.push_back(model_.head_at(index));
+  }
+  if (heads.empty() && map_->selection().currentIndex().isValid()) {
+    heads.push_back(model_.head_at(map_->selection().currentIndex()));
+  }
+  std::sort(heads.begin(), heads.end());
+  return heads;
+}
+
 void HeadsPage::show_selection() {
   std::vector<HeadRef> heads;
   for (const QModelIndex& index : map_->selection().selectedIndexes()) {
@@ -283,6 +300,24 @@ void HeadsPage::show_selection() {
   std::sort(heads.begin(), heads.end());
   edits_->set_heads(std::move(heads));
   inspect();
+}
+
+void HeadsPage::capture() {
+  const std::shared_ptr<const Plan> plan = session_.document.plan();
+  const std::vector<HeadRef> heads = selected_heads();
+  if (!plan || heads.empty()) {
+    return;
+  }
+  const Segment& segment = plan->segments[model_.segment()];
+  auto* dialog = new CaptureDialog(session_, plan->model, heads,
+                                   (segment.t_begin + segment.t_end) / 2.0, widget_);
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  connect(dialog, &CaptureDialog::captured, this, [this, model = plan->model](CapturedMaps maps) {
+    if (session_.document.plan() && session_.document.plan()->model == model) {
+      inspector_->set_captured(std::move(maps));
+    }
+  });
+  dialog->open();
 }
 
 void HeadsPage::inspect() {

@@ -56,6 +56,8 @@ class HeadsPage : public Page {
   void fill_segments();
   void show_selection();
   void inspect();
+  std::vector<HeadRef> selected_heads() const;
+  void capture();
   void filter_changed();
   void select_matching();
   void next_segment();

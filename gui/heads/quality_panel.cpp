@@ -23,7 +23,7 @@ namespace {
 constexpr int kSliderSteps = 1000;
 constexpr int kStoredMergeId = 2;
 
-QString numbers_text(const PlanNumbers& now, const Predictor& predictor) {
+QString numbers_text(const PlanNumbers& now, const QString& psnr, const Predictor& predictor) {
   QString text = QualityPanel::tr("<b>density %1 %</b>").arg(now.density * 100.0, 0, 'f', 1);
   if (now.attention_share) {
     text += QualityPanel::tr(" &nbsp; attention time %1 % of dense")
@@ -34,6 +34,7 @@ QString numbers_text(const PlanNumbers& now, const Predictor& predictor) {
     text += QualityPanel::tr(" (without %n head(s) whose pattern was not measured)", nullptr,
                              static_cast<int>(now.unmeasured));
   }
+  text += psnr;
   return text + QualityPanel::tr("<br>for %1").arg(to_qt(predictor.run().description));
 }
 
@@ -72,15 +73,24 @@ QualityPanel::QualityPanel(PlanDocument& document, QualitySolver& solver, const 
   connect(front_, &Chart::picked, this, [this](int /*series*/, int point) {
     solver_.set_quality(solver_.front().at(static_cast<std::size_t>(point)).quality);
   });
-  connect(&document_, &PlanDocument::replaced, this, &QualityPanel::take_points);
+  connect(&document_, &PlanDocument::replaced, this, [this] {
+    take_points();
+    take_measured();
+  });
   connect(&document_, &PlanDocument::changed, this, &QualityPanel::refresh);
+  connect(&document_, &PlanDocument::measured_changed, this, [this] {
+    take_measured();
+    refresh();
+  });
   connect(&solver_, &QualitySolver::prepared, this, [this] {
+    take_measured();
     draw_front();
     refresh();
   });
   connect(&solver_, &QualitySolver::failed, this,
           [this](const QString& sentence) { note_->setText(sentence); });
   take_points();
+  take_measured();
   draw_front();
   refresh();
 }
@@ -97,6 +107,24 @@ void QualityPanel::take_points() {
   slider_->setSingleStep(points_.empty() ? kSliderSteps / 100 : 1);
   slider_->setPageStep(points_.empty() ? kSliderSteps / 10 : 1);
   slider_->setTickPosition(points_.empty() ? QSlider::NoTicks : QSlider::TicksBelow);
+}
+
+void QualityPanel::take_measured() {
+  const std::shared_ptr<const Predictor> predictor = solver_.predictor();
+  error_one_ = predictor ? psnr_of_error_one(document_.measured(), *predictor) : std::nullopt;
+}
+
+QString QualityPanel::psnr_text(const Plan& plan, const PlanNumbers* numbers) const {
+  if (const std::optional<SaidPsnr> said = measured_psnr(document_.measured(), plan)) {
+    return tr(" &nbsp; <b>PSNR %1 dB</b>, measured on %n clip(s)", nullptr, said->clips)
+        .arg(said->psnr_db, 0, 'f', 1);
+  }
+  if (!error_one_ || !numbers || numbers->unmeasured > 0 || numbers->error <= 0.0) {
+    return {};
+  }
+  return tr(" &nbsp; PSNR about %1 dB, from %n measured clip(s) of other plans", nullptr,
+            error_one_->clips)
+      .arg(error_one_->psnr_db - 10.0 * std::log10(numbers->error), 0, 'f', 1);
 }
 
 void QualityPanel::moved(int value) {
@@ -140,7 +168,7 @@ void QualityPanel::refresh() {
     return;
   }
   note_->setText(solver_.can_solve() ? QString() : tr("The solver is being prepared..."));
-  numbers_->setText(numbers_text(*now, *solver_.predictor()));
+  numbers_->setText(numbers_text(*now, psnr_text(*plan, &*now), *solver_.predictor()));
   front_->set_marker(QPointF(now->density * 100.0, now->error), tr("this plan"));
   // Under the user's hand the slider stays where it was put.
   if (!slider_->isSliderDown() && !slider_->hasFocus()) {
@@ -174,7 +202,7 @@ void QualityPanel::refresh_without_profile(const Plan& plan) {
   if (const auto measured = plan.provenance.find("measured"); measured != plan.provenance.end()) {
     text += tr("<br>measured: %1").arg(to_qt(measured->second).toHtmlEscaped());
   }
-  numbers_->setText(text);
+  numbers_->setText(text + psnr_text(plan, nullptr));
   const QSignalBlocker quiet(slider_);
   slider_->setValue(static_cast<int>(*at));
 }

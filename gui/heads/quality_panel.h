@@ -6,8 +6,10 @@
 #pragma once
 
 #include <QWidget>
+#include <optional>
 #include <vector>
 
+#include "plan/measured_quality.h"
 #include "plan/stored_points.h"
 
 class QLabel;
@@ -19,6 +21,7 @@ class Chart;
 class PlanDocument;
 class QualitySolver;
 class Theme;
+struct PlanNumbers;
 
 class QualityPanel : public QWidget {
   Q_OBJECT
@@ -34,6 +37,8 @@ class QualityPanel : public QWidget {
   void refresh();
   void refresh_without_profile(const Plan& plan);
   void take_points();
+  void take_measured();
+  QString psnr_text(const Plan& plan, const PlanNumbers* numbers) const;
   void draw_front();
   void moved(int value);
 
@@ -43,7 +48,8 @@ class QualityPanel : public QWidget {
   QSlider* slider_ = nullptr;
   QLabel *numbers_ = nullptr, *note_ = nullptr;
   Chart* front_ = nullptr;
-  std::vector<StoredPoint> points_;  // empty for a plan with a profile
+  std::optional<SaidPsnr> error_one_;  // see psnr_of_error_one
+  std::vector<StoredPoint> points_;    // empty for a plan with a profile
 };
 
 }  // namespace twill::gui

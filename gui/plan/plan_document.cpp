@@ -67,6 +67,7 @@ void PlanDocument::take(std::shared_ptr<const Plan> plan, const QString& file, b
   }
   plan_ = std::move(plan);
   file_ = file;
+  measured_ = measured_beside(file);
   Q_EMIT replaced();
   Q_EMIT changed();
   Q_EMIT title_changed();
@@ -88,6 +89,11 @@ void PlanDocument::save_as(const QString& file) {
   file_ = file;
   undo_.setClean();
   Q_EMIT title_changed();
+}
+
+void PlanDocument::add_measured(MeasuredClip clip) {
+  measured_.push_back(std::move(clip));
+  Q_EMIT measured_changed();
 }
 
 }  // namespace twill::gui

@@ -9,6 +9,7 @@
 #include <QUndoStack>
 #include <memory>
 
+#include "plan/measured_quality.h"
 #include "twill/plan/plan.h"
 
 namespace twill::gui {
@@ -39,11 +40,16 @@ class PlanDocument : public QObject {
   // Throws Error(kSystem); the file is then as it was. With the profile inside, where there is one.
   void save_as(const QString& file);
 
+  // Clips of this plan and of its earlier states, of its search and of this window.
+  const std::vector<MeasuredClip>& measured() const { return measured_; }
+  void add_measured(MeasuredClip clip);
+
  Q_SIGNALS:
   // Another plan stands here.
   void replaced();
   // An edit, an undo or a redo; or replaced.
   void changed();
+  void measured_changed();
   // File or "modified" changed.
   void title_changed();
 
@@ -54,6 +60,7 @@ class PlanDocument : public QObject {
   std::shared_ptr<const Plan> plan_;
   QString file_;
   QUndoStack undo_;
+  std::vector<MeasuredClip> measured_;
 };
 
 }  // namespace twill::gui

@@ -20,9 +20,9 @@
 #include <QStandardPaths>
 #include <QVBoxLayout>
 
+#include "base/model_list.h"
 #include "base/text.h"
 #include "generate/cost_teller.h"
-#include "generate/model_list.h"
 #include "plan/plan_document.h"
 #include "player/picture_view.h"
 #include "twill/plan/error.h"

@@ -2,6 +2,16 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="en">
 <context>
+    <name>twill::gui::CaptureDialog</name>
+    <message numerus="yes">
+        <source>Maps of %n head(s): %1, kept while the app runs; about %2 while it captures.</source>
+        <translation>
+            <numerusform>Maps of %n head: %1, kept while the app runs; about %2 while it captures.</numerusform>
+            <numerusform>Maps of %n heads: %1, kept while the app runs; about %2 while it captures.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>twill::gui::ComfyPage</name>
     <message numerus="yes">
         <source>Finished; fetching %n file(s)</source>
@@ -73,6 +83,20 @@
         <translation>
             <numerusform>This plan holds no profile: the slider goes through the %n stored plan of its folder. A search on your own weights makes one with a profile.</numerusform>
             <numerusform>This plan holds no profile: the slider goes through the %n stored plans of its folder. A search on your own weights makes one with a profile.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source> &amp;nbsp; &lt;b&gt;PSNR %1 dB&lt;/b&gt;, measured on %n clip(s)</source>
+        <translation>
+            <numerusform> &amp;nbsp; &lt;b&gt;PSNR %1 dB&lt;/b&gt;, measured on %n clip</numerusform>
+            <numerusform> &amp;nbsp; &lt;b&gt;PSNR %1 dB&lt;/b&gt;, measured on %n clips</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source> &amp;nbsp; PSNR about %1 dB, from %n measured clip(s) of other plans</source>
+        <translation>
+            <numerusform> &amp;nbsp; PSNR about %1 dB, from %n measured clip of other plans</numerusform>
+            <numerusform> &amp;nbsp; PSNR about %1 dB, from %n measured clips of other plans</numerusform>
         </translation>
     </message>
 </context>

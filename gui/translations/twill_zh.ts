@@ -46,6 +46,67 @@ attention %3 % of the row&apos;s most</source>
     </message>
 </context>
 <context>
+    <name>twill::gui::CaptureDialog</name>
+    <message>
+        <source>Attention at full detail</source>
+        <translation>完整细节的注意力</translation>
+    </message>
+    <message>
+        <source>%1, %2 s left</source>
+        <translation>%1，剩余 %2 秒</translation>
+    </message>
+    <message>
+        <source>Looking for models...</source>
+        <translation>正在查找模型...</translation>
+    </message>
+    <message>
+        <source>&amp;Model</source>
+        <translation>模型(&amp;M)</translation>
+    </message>
+    <message>
+        <source>&amp;Size</source>
+        <translation>尺寸(&amp;S)</translation>
+    </message>
+    <message>
+        <source>&amp;Prompt</source>
+        <translation>提示词(&amp;P)</translation>
+    </message>
+    <message>
+        <source>S&amp;eed</source>
+        <translation>种子(&amp;E)</translation>
+    </message>
+    <message>
+        <source>&amp;t (1: noise, 0: clean)</source>
+        <translation>t（1：噪声，0：干净）(&amp;T)</translation>
+    </message>
+    <message>
+        <source>&amp;Capture</source>
+        <translation>捕获(&amp;C)</translation>
+    </message>
+    <message>
+        <source>No model that runs here has the layers and heads of this plan (%1). The page Generate says where models are looked for.</source>
+        <translation>没有可在此运行且层和头与此方案（%1）相符的模型。“生成”页说明在哪里查找模型。</translation>
+    </message>
+    <message numerus="yes">
+        <source>Maps of %n head(s): %1, kept while the app runs; about %2 while it captures.</source>
+        <translation>
+            <numerusform>%n 个头的图：%1，程序运行期间保留；捕获时约需 %2。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source> Only %1 are free: choose fewer heads or a smaller clip.</source>
+        <translation>仅剩 %1 空闲：请少选一些头或用更小的视频。</translation>
+    </message>
+    <message>
+        <source>Write a prompt.</source>
+        <translation>请输入提示词。</translation>
+    </message>
+    <message>
+        <source>Stopping...</source>
+        <translation>正在停止...</translation>
+    </message>
+</context>
+<context>
     <name>twill::gui::Chart</name>
     <message>
         <source>%1 over %2</source>
@@ -199,6 +260,10 @@ attention %3 % of the row&apos;s most</source>
         <source>%1: %2</source>
         <translation>%1：%2</translation>
     </message>
+    <message>
+        <source>%1 takes no plans over HTTP (%2): Twill&apos;s nodes are not installed there, or are of an older version. Save the plan into models/sparse_plans there, connect again and choose it by its name.</source>
+        <translation>%1 不通过 HTTP 接收方案（%2）：那里没有安装 Twill 的节点，或版本较旧。请把方案保存到那里的 models/sparse_plans，重新连接后按名称选择。</translation>
+    </message>
 </context>
 <context>
     <name>twill::gui::ComfyPage</name>
@@ -287,10 +352,6 @@ attention %3 % of the row&apos;s most</source>
         <translation>打开的方案：%1</translation>
     </message>
     <message>
-        <source>This ComfyUI keeps its plans where this program cannot write. Save the plan into models/sparse_plans there, connect again and choose it by its name.</source>
-        <translation>本程序无法写入此 ComfyUI 存放方案的位置。请把方案保存到那里的 models/sparse_plans，重新连接后按名称选择。</translation>
-    </message>
-    <message>
         <source>%1: cannot be read: %2</source>
         <translation>%1：无法读取：%2</translation>
     </message>
@@ -323,6 +384,10 @@ attention %3 % of the row&apos;s most</source>
     <message>
         <source>ComfyUI</source>
         <translation>ComfyUI</translation>
+    </message>
+    <message>
+        <source>Sending the plan...</source>
+        <translation>正在发送方案...</translation>
     </message>
 </context>
 <context>
@@ -677,6 +742,22 @@ density %2 %, head error %3</source>
     <message>
         <source>error</source>
         <translation>误差</translation>
+    </message>
+    <message>
+        <source>The map of single tokens that was captured; else the profile&apos;s</source>
+        <translation>捕获的逐词元图；否则为剖析数据中的图</translation>
+    </message>
+    <message>
+        <source>Full &amp;detail...</source>
+        <translation>完整细节(&amp;D)...</translation>
+    </message>
+    <message>
+        <source>Captures the selected heads&apos; attention token by token from a run of the model</source>
+        <translation>运行模型，逐词元捕获所选各头的注意力</translation>
+    </message>
+    <message>
+        <source>Captured at t %1</source>
+        <translation>捕获于 t %1</translation>
     </message>
 </context>
 <context>
@@ -1254,6 +1335,18 @@ density %2 %, head error %3</source>
     <message>
         <source>&lt;br&gt;measured: %1</source>
         <translation>&lt;br&gt;实测：%1</translation>
+    </message>
+    <message numerus="yes">
+        <source> &amp;nbsp; &lt;b&gt;PSNR %1 dB&lt;/b&gt;, measured on %n clip(s)</source>
+        <translation>
+            <numerusform> &amp;nbsp; &lt;b&gt;PSNR %1 dB&lt;/b&gt;，在 %n 个视频上实测</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source> &amp;nbsp; PSNR about %1 dB, from %n measured clip(s) of other plans</source>
+        <translation>
+            <numerusform> &amp;nbsp; PSNR 约 %1 dB，由其他方案的 %n 个实测视频推算</numerusform>
+        </translation>
     </message>
 </context>
 <context>

@@ -15,10 +15,10 @@
 #include <QSpinBox>
 #include <QTest>
 
+#include "base/model_list.h"
 #include "base/theme.h"
 #include "generate/clip_queue.h"
 #include "generate/generate_page.h"
-#include "generate/model_list.h"
 #include "gui/full_disk.h"
 #include "gui/studio_model.h"
 #include "plan/plan_document.h"
@@ -86,6 +86,10 @@ class TestGeneratePage : public QObject {
     const auto clip = stage.page->queue().clip(0);
     QVERIFY(clip->frames && clip->dense_frames && clip->quality);
     QCOMPARE(previews.count(), 2 * 4);  // steps of both clips
+    // The slider's page shows what was measured.
+    QCOMPARE(stage.document.measured().size(), std::size_t{1});
+    QCOMPARE(stage.document.measured()[0].psnr_db, clip->quality->psnr_db);
+    QCOMPARE(stage.document.measured()[0].plan, stage.document.plan());
     QVERIFY(stage.child<QComboBox>("view_mode")->isVisible());
     QVERIFY(stage.child<QLabel>("player_summary")->text().contains(QStringLiteral("PSNR")));
     QVERIFY(stage.child<Player>("player")->playing());

@@ -318,6 +318,40 @@ class TestHeads : public QObject {
     QCOMPARE(page_->model().rowCount(), 3);
   }
 
+  void measured_clips_are_told_beside_the_slider() {
+    QTemporaryDir folder;
+    const QString file = folder.filePath(QStringLiteral("searched.json"));
+    write_plan(path_from_qt(file), two_stacks());
+    // MSE 65.025: 30 dB at a predicted error of 0.1, so 20 dB at 1.
+    write_file(path_from_qt(folder.filePath(QStringLiteral("searched.search.json"))),
+               R"({"probes": [{"name": "a", "predicted_error": 0.1, "clip_mse": 65.025}]})");
+    document_->open(file);
+    QTRY_VERIFY_WITH_TIMEOUT(page_->solver().can_solve(), kPatienceMs);
+    const auto numbers = [&] {
+      return widget_->findChild<QLabel*>(QStringLiteral("numbers"))->text();
+    };
+    const auto expected = [&] {
+      const double error = page_->solver().numbers()->error;
+      return QStringLiteral("PSNR about %1 dB, from 1 measured clip")
+          .arg(20.0 - 10.0 * std::log10(error), 0, 'f', 1);
+    };
+    QVERIFY2(numbers().contains(expected()), qPrintable(numbers() + expected()));
+    page_->quality().slider().setValue(300);
+    QVERIFY2(numbers().contains(expected()), qPrintable(numbers() + expected()));
+    // A pair of this very plan says more.
+    document_->add_measured({.plan = document_->plan(), .psnr_db = 33.0});
+    document_->add_measured({.plan = document_->plan(), .psnr_db = 35.0});
+    QVERIFY2(numbers().contains(QStringLiteral("PSNR 34.0 dB</b>, measured on 2 clip")),
+             qPrintable(numbers()));
+    page_->quality().slider().setValue(900);
+    QVERIFY2(numbers().contains(QStringLiteral("from 3 measured clip")), qPrintable(numbers()));
+    // A damaged record says nothing, and the plan opens.
+    write_file(path_from_qt(folder.filePath(QStringLiteral("searched.search.json"))), "{");
+    document_->open(file);
+    QTRY_VERIFY_WITH_TIMEOUT(page_->solver().can_solve(), kPatienceMs);
+    QVERIFY2(!numbers().contains(QStringLiteral("PSNR")), qPrintable(numbers()));
+  }
+
   void without_a_profile_the_slider_goes_through_the_stored_plans() {
     QTemporaryDir stored;
     const std::array<std::pair<const char*, const char*>, 3> named{
