@@ -19,6 +19,7 @@
 #include <QSplitter>
 #include <QStandardPaths>
 #include <QVBoxLayout>
+#include <array>
 
 #include "base/model_list.h"
 #include "base/text.h"
@@ -39,6 +40,29 @@ QSpinBox* spin(QWidget* parent, const char* name, int least, int most, int value
   box->setValue(value);
   return box;
 }
+
+enum class WishKind : std::uint8_t { kDensity, kAttentionShare, kPsnr, kSpeedup };
+
+struct Wish {
+  WishKind kind;
+  const char* id;  // in the settings
+  const char* text;
+  double least, most, step, usual;
+};
+// For the last two, clips by several plans are made until one holds.
+constexpr std::array<Wish, 4> kWishes{
+    {{WishKind::kDensity, "density",
+      QT_TRANSLATE_NOOP("twill::gui::SearchPage", "of dense's cells (density)"), 0.01, 1.0, 0.05,
+      0.4},
+     {WishKind::kAttentionShare, "attention_share",
+      QT_TRANSLATE_NOOP("twill::gui::SearchPage", "of dense attention's time here"), 0.01, 1.0,
+      0.05, 0.4},
+     {WishKind::kPsnr, "min_psnr",
+      QT_TRANSLATE_NOOP("twill::gui::SearchPage", "dB of PSNR against dense, at least"), 10.0, 60.0,
+      1.0, 30.0},
+     {WishKind::kSpeedup, "min_speedup",
+      QT_TRANSLATE_NOOP("twill::gui::SearchPage", "times as fast as dense here, at least"), 1.05,
+      20.0, 0.1, 1.5}}};
 
 }  // namespace
 
@@ -87,17 +111,15 @@ QWidget* SearchPage::make_form() {
   prompts_->setToolTip(tr("One prompt a line. Two are enough as a rule."));
   budget_kind_ = new QComboBox(side);
   budget_kind_->setObjectName(QStringLiteral("budget_kind"));
-  budget_kind_->addItem(tr("of dense's cells (density)"),
-                        static_cast<int>(search::BudgetKind::kDensity));
-  budget_kind_->addItem(tr("of dense attention's time here"),
-                        static_cast<int>(search::BudgetKind::kAttentionShare));
+  for (const Wish& wish : kWishes) {
+    budget_kind_->addItem(tr(wish.text), QLatin1String(wish.id));
+  }
   budget_ = new QDoubleSpinBox(side);
   budget_->setObjectName(QStringLiteral("budget"));
-  budget_->setRange(0.01, 1.0);
-  budget_->setSingleStep(0.05);
-  budget_->setValue(0.40);
-  segments_ = spin(side, "segments", 1, 64, 4);
-  points_ = spin(side, "points", 1, 64, 8);
+  take_wish();
+  const jobs::SearchOptions usual;
+  segments_ = spin(side, "segments", 1, 64, usual.solve.segments);
+  points_ = spin(side, "points", 1, 64, usual.points);
   steps_ = spin(side, "search_steps", 1, 1000, 20);
   out_ = new QLineEdit(side);
   out_->setObjectName(QStringLiteral("search_out"));
@@ -115,7 +137,7 @@ QWidget* SearchPage::make_form() {
   message_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   form->addRow(tr("&Model"), model_);
   form->addRow(tr("&Prompts"), prompts_);
-  form->addRow(tr("&Budget"), budget_);
+  form->addRow(tr("T&arget"), budget_);
   form->addRow(QString(), budget_kind_);
   form->addRow(tr("Se&gments"), segments_);
   form->addRow(tr("Values of t"), points_);
@@ -137,6 +159,7 @@ QWidget* SearchPage::make_form() {
     }
   });
   connect(model_, &QComboBox::currentIndexChanged, this, &SearchPage::take_model);
+  connect(budget_kind_, &QComboBox::currentIndexChanged, this, &SearchPage::take_wish);
   connect(prompts_, &QPlainTextEdit::textChanged, this, &SearchPage::update_buttons);
   connect(out_, &QLineEdit::textChanged, this, &SearchPage::update_buttons);
   connect(start_, &QPushButton::clicked, this, &SearchPage::start);
@@ -158,6 +181,13 @@ void SearchPage::connect_job() {
   });
   connect(&job_, &JobThread::noted, this, &SearchPage::tell);
   connect(&job_, &JobThread::ended, this, &SearchPage::end);
+}
+
+void SearchPage::take_wish() {
+  const Wish& wish = kWishes.at(static_cast<std::size_t>(budget_kind_->currentIndex()));
+  budget_->setRange(wish.least, wish.most);
+  budget_->setSingleStep(wish.step);
+  budget_->setValue(wish.usual);
 }
 
 // Prompts that come with the model, and its own number of steps.
@@ -192,8 +222,21 @@ jobs::SearchOptions SearchPage::options() const {
     }
   }
   options.points = std::min(points_->value(), steps_->value());
-  options.solve.budget_kind = static_cast<search::BudgetKind>(budget_kind_->currentData().toInt());
-  options.solve.budget = budget_->value();
+  switch (kWishes.at(static_cast<std::size_t>(budget_kind_->currentIndex())).kind) {
+    case WishKind::kDensity:
+      options.solve.budget = budget_->value();
+      break;
+    case WishKind::kAttentionShare:
+      options.solve.budget_kind = search::BudgetKind::kAttentionShare;
+      options.solve.budget = budget_->value();
+      break;
+    case WishKind::kPsnr:
+      options.target.min_psnr_db = budget_->value();
+      break;
+    case WishKind::kSpeedup:
+      options.target.min_speedup = budget_->value();
+      break;
+  }
   options.solve.segments = segments_->value();
   options.out = path_from_qt(out_->text());
   return options;
@@ -274,12 +317,15 @@ void SearchPage::tell(const QString& sentence) { message_->setText(sentence); }
 
 void SearchPage::save_state(QSettings& settings) const {
   settings.setValue(QStringLiteral("out"), out_->text());
+  settings.setValue(QStringLiteral("wish"), budget_kind_->currentData());
   settings.setValue(QStringLiteral("budget"), budget_->value());
 }
 
 void SearchPage::restore_state(QSettings& settings) {
   if (settings.contains(QStringLiteral("out"))) {
     out_->setText(settings.value(QStringLiteral("out")).toString());
+    budget_kind_->setCurrentIndex(
+        std::max(0, budget_kind_->findData(settings.value(QStringLiteral("wish")))));
     budget_->setValue(settings.value(QStringLiteral("budget")).toDouble());
   }
 }

@@ -57,6 +57,7 @@ class SearchPage : public Page {
   QString problem() const;
   void update_buttons();
   void take_model();
+  void take_wish();
   void start();
   void end(const jobs::Outcome& outcome);
   void tell(const QString& sentence);

@@ -1410,10 +1410,6 @@ density %2 %, head error %3</source>
         <translation>提示词(&amp;P)</translation>
     </message>
     <message>
-        <source>&amp;Budget</source>
-        <translation>预算(&amp;B)</translation>
-    </message>
-    <message>
         <source>Se&amp;gments</source>
         <translation>时段(&amp;G)</translation>
     </message>
@@ -1476,6 +1472,18 @@ density %2 %, head error %3</source>
     <message>
         <source>Search</source>
         <translation>搜索</translation>
+    </message>
+    <message>
+        <source>dB of PSNR against dense, at least</source>
+        <translation>dB：相对稠密的 PSNR 下限</translation>
+    </message>
+    <message>
+        <source>times as fast as dense here, at least</source>
+        <translation>倍：此机器上相对稠密的加速下限</translation>
+    </message>
+    <message>
+        <source>T&amp;arget</source>
+        <translation>目标(&amp;A)</translation>
     </message>
 </context>
 <context>

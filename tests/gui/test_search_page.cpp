@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <QApplication>
+#include <QComboBox>
+#include <QDoubleSpinBox>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPlainTextEdit>
@@ -73,6 +75,29 @@ class TestSearchPage : public QObject {
     QCOMPARE(stage.document.file(), model_.path("found.json"));
     QVERIFY(stage.document.plan()->profile != nullptr);
     QVERIFY(!stage.child<PictureView>("picture_view")->picture().isNull());
+  }
+
+  void a_wish_for_quality_is_met_by_trying_plans() {
+    Stage stage(model_, "wished.json");
+    QVERIFY(stage.ready());
+    auto* kind = stage.child<QComboBox>("budget_kind");
+    kind->setCurrentIndex(kind->findData(QStringLiteral("min_psnr")));
+    auto* wish = stage.child<QDoubleSpinBox>("budget");
+    QCOMPARE(wish->value(), 30.0);
+    wish->setValue(20.0);
+    QTest::mouseClick(stage.start(), Qt::LeftButton);
+    QVERIFY(stage.ended());
+    QVERIFY2(*stage.page->last_end() == jobs::OutcomeKind::kFinished, qPrintable(stage.message()));
+    QVERIFY2(stage.message().contains(QStringLiteral("tried density")),
+             qPrintable(stage.message()));
+    // The clips that were made for it say what the slider's plans are worth.
+    QVERIFY(!stage.document.measured().empty());
+    // The wish comes back with the settings.
+    stage.page->save_state(stage.settings);
+    kind->setCurrentIndex(0);
+    stage.page->restore_state(stage.settings);
+    QCOMPARE(kind->currentData().toString(), QStringLiteral("min_psnr"));
+    QCOMPARE(wish->value(), 20.0);
   }
 
   void a_stopped_search_goes_on_and_finds_the_same() {
