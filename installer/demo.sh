@@ -15,9 +15,8 @@ out=$TWILL_ROOT/out/demo
 model=$TWILL_ROOT/presets/demo
 twill=$TWILL_ROOT/build/release/core/cli/twill
 
-# Of 0, 2, 4, 5, 6 and 7 dense first steps, 5 kept the most of a search prompt's clip (tests/bench/results/policies.json).
 search_plan() {
-  "$twill" search --model "$model" --prompts "$model/prompts_search.txt" --count 2 --dense-first 5 \
+  "$twill" search --model "$model" --prompts "$model/prompts_search.txt" --count 2 \
     --out "$out/plan.json" --work "$work"
 }
 

@@ -5,9 +5,11 @@
 TWILL_COMFY_INSTALLED names an environment as a user has it, with wheel and pack (installer/test_comfy.sh).
 """
 
+import csv
 import json
 import os
 import re
+import subprocess
 import time
 from pathlib import Path
 
@@ -257,6 +259,23 @@ def test_a_search_is_interrupted_and_goes_on(server):
     assert failure(server.run(prompt, seconds=900)) == ""
     assert plan.is_file()
     assert sum(file.stat().st_mtime_ns == stamp for file, stamp in kept.items() if file.exists()) >= 2
+
+
+def test_studio_opens_the_searched_plan_with_its_profile(server, tmp_path):
+    studio = Path(os.environ.get("TWILL_BUILD_DIR", "")).resolve() / "gui" / "twill-studio"
+    if not studio.is_file():
+        pytest.skip("Twill Studio was not built")
+    plan = server.folder / "models" / "sparse_plans" / "interrupted.json"
+    table = tmp_path / "heads.csv"
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"}
+    subprocess.run([studio, "--export", table, plan], env=environment, check=True)
+    rows = list(csv.DictReader(table.open()))
+    heads = sum(stack["layers"] * stack["heads"] for stack in json.loads(plan.read_text())["model"]["stacks"])
+    segments = {(row["t_begin"], row["t_end"]) for row in rows}
+    assert len(rows) == heads * len(segments)
+    # Only a profile knows these.
+    assert all(float(row["head_error"]) >= 0.0 and float(row["gain"]) > 0.0 for row in rows)
+    assert any(float(row["head_error"]) > 0.0 for row in rows)
 
 
 def test_a_search_stops_at_its_time_limit(server):

@@ -109,7 +109,8 @@ void add_files(DoctorReport* report) {
     for (const fs::path& file : sorted_entries(folder)) {
       const fs::path name = file.filename();
       if (file.extension() == ".json" && name != "model.json" && name != "metrics.json" &&
-          name != "preview.json" && folder.filename() != "sources") {
+          name != "preview.json" && !name.string().ends_with(".search.json") &&
+          folder.filename() != "sources") {
         report->presets.push_back({file.string(), why_not([&] { read_plan(file); })});
       }
     }

@@ -35,5 +35,5 @@ def preset_files() -> list[Path]:
     return sorted(
         file
         for file in presets_folder().glob("*/*.json")
-        if file.parent.name != "sources" and file.name not in _NO_PLANS
+        if file.parent.name != "sources" and file.name not in _NO_PLANS and not file.name.endswith(".search.json")
     )
