@@ -32,16 +32,11 @@ json options_json(const ProfilerOptions& options) {
   for (const double time : options.t) {
     t.push_back(exact_text(time));
   }
-  return {{"model", exact_text(options.model)},
-          {"layout", exact_text(options.layout)},
-          {"candidates", candidates},
-          {"t", t},
-          {"prompts", options.prompts},
-          {"seeds", options.seeds},
-          {"rows", options.rows},
-          {"row_seed", options.row_seed},
-          {"map_size", options.map_size},
-          {"map_queries", options.map_queries},
+  return {{"model", exact_text(options.model)}, {"layout", exact_text(options.layout)},
+          {"candidates", candidates},           {"t", t},
+          {"prompts", options.prompts},         {"seeds", options.seeds},
+          {"rows of each unit", options.rows},  {"row_seed", options.row_seed},
+          {"map_size", options.map_size},       {"map_queries", options.map_queries},
           {"provenance", options.provenance}};
 }
 

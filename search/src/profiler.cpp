@@ -129,16 +129,24 @@ std::vector<std::int32_t> sampled_rows(const TokenLayout& layout, std::int32_t c
   return {rows.begin(), rows.end()};
 }
 
+std::vector<std::int32_t> unit_rows(const ProfilerOptions& options, std::int32_t t_index,
+                                    std::int32_t prompt) {
+  // sampled_rows mixes the bits of its seed.
+  const auto of_unit =
+      static_cast<std::uint64_t>(t_index) << 32 | static_cast<std::uint64_t>(prompt) << 8;
+  return sampled_rows(options.layout, options.rows, options.row_seed ^ of_unit);
+}
+
 struct Profiler::Impl {
   struct OpenUnit {
     UnitSums sums;
+    std::vector<std::int32_t> rows;
     std::set<std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t>>
         seen;  // expert, stack, layer, branch
   };
 
   ProfilerOptions options;
   std::stop_token stop;
-  std::vector<std::int32_t> rows;
   std::vector<TileList> lists;
   std::vector<kernels::TileListView> views;
   std::vector<kernels::HeadTask> tasks;  // [candidates]
@@ -208,7 +216,8 @@ struct Profiler::Impl {
   }
 
   void add_errors(const CallSite& site, const AttentionCall& call, std::size_t first_head,
-                  UnitSums& sums) const {
+                  OpenUnit& unit) const {
+    UnitSums& sums = unit.sums;
     const auto heads = static_cast<std::size_t>(call.heads);
     const auto batch = static_cast<std::size_t>(call.batch);
     const std::size_t candidates = tasks.size();
@@ -225,7 +234,7 @@ struct Profiler::Impl {
                                           .head_dim = call.head_dim,
                                           .dtype = call.dtype,
                                           .scale = scale_of(call),
-                                          .rows = rows,
+                                          .rows = unit.rows,
                                           .candidates = tasks,
                                           .lists = views,
                                           .error = error.data(),
@@ -321,7 +330,6 @@ Profiler::Profiler(ProfilerOptions options, std::stop_token stop)
   check_profile(shape);
   dense_candidate(shape);
 
-  self.rows = sampled_rows(self.options.layout, self.options.rows, self.options.row_seed);
   self.lists.reserve(self.options.candidates.size());  // views point into them
   for (const Pattern& pattern : self.options.candidates) {
     kernels::HeadTask task{.mode = mode_of(pattern.kind)};
@@ -357,6 +365,7 @@ void Profiler::observe(const CallSite& site, const AttentionCall& call,
   auto [unit, is_new] = impl_->open.try_emplace(key);
   if (is_new) {
     unit->second.sums = impl_->new_sums();
+    unit->second.rows = unit_rows(impl_->options, site.t_index, site.prompt);
   }
   require(unit->second.seen.emplace(site.expert, site.stack, site.layer, site.branch).second,
           ErrorCode::kUsage, impl_->describe(site), ": branch ", site.branch, " was seen before");
@@ -365,7 +374,7 @@ void Profiler::observe(const CallSite& site, const AttentionCall& call,
       static_cast<std::size_t>(site.expert) *
           static_cast<std::size_t>(impl_->options.model.heads_total()) +
       static_cast<std::size_t>(head_index(impl_->options.model, site.stack, site.layer, 0));
-  impl_->add_errors(site, call, first_head, sums);
+  impl_->add_errors(site, call, first_head, unit->second);
   impl_->add_map(site, call, first_head, sums);
   for (std::size_t head = 0; head < gain.size(); ++head) {
     sums.gain[first_head + head] += gain[head];
