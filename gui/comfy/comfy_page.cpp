@@ -276,6 +276,7 @@ void ComfyPage::run() {
 }
 
 void ComfyPage::send_plan() {
+  writer_.abandon();  // a plan for the ComfyUI that was connected before
   sending_ = true;
   update_buttons();
   tell(tr("Sending the plan..."));

@@ -35,21 +35,29 @@ void write_clip(const fs::path& file, const at::Tensor& frames, double fps,
     engine::write_video(file, frames, fps, metadata);
     return;
   }
-  // The folder appears when all its frames are there.
+  const TemporaryPath temporary(temporary_beside(file));
   std::error_code code;
-  const fs::path temporary = temporary_beside(file);
-  fs::create_directories(temporary);
+  const auto check = [&] {
+    require(!code, ErrorCode::kSystem, file.string(), ": cannot be written: ", code.message());
+  };
+  fs::create_directories(temporary.path(), code);
+  check();
   for (std::int64_t i = 0; i < frames.size(0); ++i) {
-    engine::write_png(temporary / concat("frame-",
-                                         std::string(i < 10    ? 2
-                                                     : i < 100 ? 1
-                                                               : 0,
-                                                     '0'),
-                                         i, ".png"),
-                      frames[i]);
+    const std::string zeros(i < 10 ? 2 : i < 100 ? 1 : 0, '0');
+    engine::write_png(temporary.path() / concat("frame-", zeros, i, ".png"), frames[i]);
   }
-  fs::remove_all(file, code);
-  fs::rename(temporary, file);
+  // The folder appears when all its frames are there, and one that it replaces goes after that.
+  const TemporaryPath replaced(fs::path(temporary.path()).concat(".old"));
+  if (fs::exists(file, code)) {
+    fs::rename(file, replaced.path(), code);
+    check();
+  }
+  fs::rename(temporary.path(), file, code);
+  if (code) {
+    std::error_code ignored;
+    fs::rename(replaced.path(), file, ignored);
+  }
+  check();
 }
 
 void write_picture(const fs::path& file, const Picture& picture) {

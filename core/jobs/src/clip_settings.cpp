@@ -144,16 +144,13 @@ void check_can_write(const fs::path& file) {
   fs::create_directories(parent, code);
   require(!code, ErrorCode::kSystem, file.string(),
           ": its folder cannot be made: ", code.message());
-  const fs::path probe = temporary_beside(file);
-  {
-    std::ofstream stream(probe, std::ios::binary);
-    stream << "x";
-    stream.flush();
-    const int error = errno;
-    require(stream.good(), ErrorCode::kSystem, file.string(),
-            ": cannot be written: ", std::generic_category().message(error));
-  }
-  fs::remove(probe, code);
+  const TemporaryPath probe(temporary_beside(file));
+  std::ofstream stream(probe.path(), std::ios::binary);
+  stream << "x";
+  stream.flush();
+  const int error = errno;
+  require(stream.good(), ErrorCode::kSystem, file.string(),
+          ": cannot be written: ", std::generic_category().message(error));
 }
 
 }  // namespace twill::jobs

@@ -19,6 +19,11 @@ fs::path temporary_beside(const fs::path& file) {
          concat(".", file.stem().string(), ".", ::getpid(), ".part", file.extension().string());
 }
 
+TemporaryPath::~TemporaryPath() {
+  std::error_code code;
+  fs::remove_all(path_, code);
+}
+
 fs::path work_folder(const fs::path& out, const fs::path& work) {
   return work.empty() ? out.parent_path() / concat(out.stem().string(), ".work") : work;
 }

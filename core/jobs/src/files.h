@@ -8,12 +8,27 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace twill::jobs {
 
 // A name in the same folder that no other process uses; with the same ending, which some writers
 // look at.
 std::filesystem::path temporary_beside(const std::filesystem::path& file);
+
+// A file or folder that is gone, with all in it, when this is; unless it was renamed.
+class TemporaryPath {
+ public:
+  explicit TemporaryPath(std::filesystem::path path) : path_(std::move(path)) {}
+  ~TemporaryPath();
+  TemporaryPath(const TemporaryPath&) = delete;
+  TemporaryPath& operator=(const TemporaryPath&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
 
 // What a job keeps so that it can go on: `work`, or when that is empty "<out>.work" beside `out`.
 std::filesystem::path work_folder(const std::filesystem::path& out,
