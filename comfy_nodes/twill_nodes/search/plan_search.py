@@ -198,11 +198,11 @@ class PlanSearch:
 
     def _measure_costs(self, profile) -> None:
         """Times every candidate, unless this device's times are kept."""
-        table = wheel.package("candidate_costs").CostTable
+        candidate_costs = wheel.package("candidate_costs")
         kept, key = KeptFigures(self.work / "costs.json"), self._device_name()
-        total, done = profile.native.candidate_count, 0
+        total, done = candidate_costs.ROUNDS * profile.native.candidate_count, 0
         try:
-            profile.costs = table(**kept.get(key))
+            profile.costs = candidate_costs.CostTable(**kept.get(key))
             return
         except (TypeError, wheel.package().Error):  # nothing there, or of other candidates
             pass

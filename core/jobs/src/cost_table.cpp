@@ -16,7 +16,22 @@
 namespace twill::jobs {
 namespace {
 
-constexpr int kRepeats = 3;
+// Rounds over all candidates, after one that warms up: a machine that is slow for a while is slow
+// for many of them, not for all times of one.
+constexpr int kRounds = 3;
+
+kernels::HeadMode mode_of(PatternKind kind) {
+  switch (kind) {
+    case PatternKind::kDense:
+      return kernels::HeadMode::kDense;
+    case PatternKind::kSkip:
+      return kernels::HeadMode::kSkip;
+    case PatternKind::kMean:
+      return kernels::HeadMode::kMean;
+    default:
+      return kernels::HeadMode::kSparse;
+  }
+}
 
 }  // namespace
 
@@ -43,46 +58,50 @@ CostTable measure_costs(const Profile& profile, const std::string& device, const
 
   CostTable table{
       .device = concat(device, ", ", dtype), .kernel = cpu_kernel_name(), .layout = profile.layout};
-  Meter meter(control, "time the candidates", static_cast<std::int64_t>(profile.candidates.size()));
+  Meter meter(control, "time the candidates",
+              static_cast<std::int64_t>(profile.candidates.size()) * (1 + kRounds));
+  std::vector<TileList> lists;
   for (const Pattern& pattern : profile.candidates) {
-    meter.check_stop();
-    const TileList list = compile_pattern(pattern, profile.layout);
-    const kernels::TileListView view = list.view();
-    const kernels::HeadMode mode = pattern.kind == PatternKind::kDense  ? kernels::HeadMode::kDense
-                                   : pattern.kind == PatternKind::kSkip ? kernels::HeadMode::kSkip
-                                   : pattern.kind == PatternKind::kMean
-                                       ? kernels::HeadMode::kMean
-                                       : kernels::HeadMode::kSparse;
-    const std::vector<kernels::HeadTask> tasks(static_cast<std::size_t>(heads),
-                                               {.mode = mode, .list = 0});
-    const kernels::AttentionParams params{
-        .q = q.const_data_ptr(),
-        .k = k.const_data_ptr(),
-        .v = v.const_data_ptr(),
-        .out = out.mutable_data_ptr(),
-        .q_strides = strides,
-        .k_strides = strides,
-        .v_strides = strides,
-        .out_strides = strides,
-        .batch = 1,
-        .heads = heads,
-        .tokens = tokens,
-        .head_dim = head_dim,
-        .dtype = narrow ? kernels::Dtype::kBf16 : kernels::Dtype::kF32,
-        .scale = 1.0f / std::sqrt(static_cast<float>(head_dim)),
-        .tasks = tasks,
-        .lists = {&view, 1},
-        .threads = threads};
-    std::array<double, kRepeats> seconds{};
-    for (double& time : seconds) {
+    lists.push_back(compile_pattern(pattern, profile.layout));
+  }
+  std::vector<std::array<double, kRounds>> seconds(lists.size());
+  for (int round = -1; round < kRounds; ++round) {
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+      meter.check_stop();
+      const kernels::TileListView view = lists[i].view();
+      const std::vector<kernels::HeadTask> tasks(
+          static_cast<std::size_t>(heads),
+          {.mode = mode_of(profile.candidates[i].kind), .list = 0});
+      const kernels::AttentionParams params{
+          .q = q.const_data_ptr(),
+          .k = k.const_data_ptr(),
+          .v = v.const_data_ptr(),
+          .out = out.mutable_data_ptr(),
+          .q_strides = strides,
+          .k_strides = strides,
+          .v_strides = strides,
+          .out_strides = strides,
+          .batch = 1,
+          .heads = heads,
+          .tokens = tokens,
+          .head_dim = head_dim,
+          .dtype = narrow ? kernels::Dtype::kBf16 : kernels::Dtype::kF32,
+          .scale = 1.0f / std::sqrt(static_cast<float>(head_dim)),
+          .tasks = tasks,
+          .lists = {&view, 1},
+          .threads = threads};
       const Clock::time_point begin = Clock::now();
       const kernels::Status status = kernels::run_attention_cpu(params);
       require(status.ok, ErrorCode::kUnsupported, "timing a candidate: ", status.reason);
-      time = seconds_since(begin);
+      if (round >= 0) {
+        seconds[i][static_cast<std::size_t>(round)] = seconds_since(begin);
+      }
+      meter.advance();
     }
-    std::sort(seconds.begin(), seconds.end());
-    table.milliseconds.push_back(1e3 * seconds[kRepeats / 2] / heads);
-    meter.advance();
+  }
+  for (std::array<double, kRounds>& of_candidate : seconds) {
+    std::sort(of_candidate.begin(), of_candidate.end());
+    table.milliseconds.push_back(1e3 * of_candidate[kRounds / 2] / heads);
   }
   return table;
 }

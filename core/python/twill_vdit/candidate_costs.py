@@ -17,6 +17,7 @@ from twill_vdit.layout import TokenLayout
 from twill_vdit.plan_io import parse_plan
 
 REPEATS = 3
+ROUNDS = 1 + REPEATS  # the first warms up; check_stop is called once for each candidate in each
 
 
 def seconds_of(run: Callable[[], object], device: torch.device) -> float:
@@ -41,7 +42,8 @@ class CostTable:
 
 
 def measure(profile, device: torch.device | str, dtype: torch.dtype, check_stop: Callable[[], None]) -> CostTable:
-    """profile: the binary module's. Medians of three calls after one that warms up."""
+    """profile: the binary module's. Medians of three rounds over all candidates after one that warms up: a machine that
+    is slow for a while is slow for many of them, not for all times of one."""
     device = torch.device(device)
     frames, rows, cols, prefix, suffix = profile.layout
     layout = TokenLayout(frames=frames, rows=rows, cols=cols, prefix=prefix, suffix=suffix)
@@ -52,12 +54,17 @@ def measure(profile, device: torch.device | str, dtype: torch.dtype, check_stop:
     ]
     heads, head_dim = plans[0].model.stacks[0].heads, plans[0].model.head_dim
     q, k, v = (torch.randn(1, heads, layout.tokens, head_dim, generator=generator).to(device, dtype) for _ in range(3))
-    milliseconds = []
-    for plan in plans:
-        check_stop()
-        run = functools.partial(sparse_attention, q, k, v, compile_plan(plan, layout), layer=0, segment=0)
-        run()
-        milliseconds.append(1e3 * statistics.median(seconds_of(run, device) for _ in range(REPEATS)) / heads)
+    runs = [
+        functools.partial(sparse_attention, q, k, v, compile_plan(plan, layout), layer=0, segment=0) for plan in plans
+    ]
+    seconds = [[] for _ in runs]
+    for round_ in range(ROUNDS):
+        for run, of_run in zip(runs, seconds, strict=True):
+            check_stop()
+            took = seconds_of(run, device)
+            if round_ > 0:
+                of_run.append(took)
+    milliseconds = [1e3 * statistics.median(of_run) / heads for of_run in seconds]
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     call = backends.Call(device, dtype, head_dim, 1.0, has_tables=True)
     return CostTable(f"{name}, {str(dtype).removeprefix('torch.')}", backends.choose(call).backend.name, milliseconds)

@@ -206,7 +206,7 @@ def test_a_share_of_time_is_solved_for_with_times_of_this_device():
     target = Target(Wish.ATTENTION_SHARE, 0.7)
     result = search(case, model, lambda progress: stages.append(progress.stage), target=target)
     costs = result.loaded.profile().costs.milliseconds
-    assert stages.count("time the candidates") == len(costs) > 20
+    assert stages.count("time the candidates") == 4 * len(costs) > 80  # rounds, the one that warms up among them
     assert all(each > 0 for each in costs)
     again = []
     same = search(case, model, lambda progress: again.append(progress.stage), target=target)
