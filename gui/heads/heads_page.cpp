@@ -285,26 +285,29 @@ std::vector<HeadRef> HeadsPage::selected_heads() const {
   for (const QModelIndex& index : map_->selection().selectedIndexes()) {
     heads.push_back(model_.head_at(index));
   }
-  if (heads.empty() && map_->selection().currentIndex().isValid()) {
-    heads.push_back(model_.head_at(map_->selection().currentIndex()));
-  }
   std::sort(heads.begin(), heads.end());
   return heads;
 }
 
-void HeadsPage::show_selection() {
-  std::vector<HeadRef> heads;
-  for (const QModelIndex& index : map_->selection().selectedIndexes()) {
-    heads.push_back(model_.head_at(index));
+std::optional<HeadRef> HeadsPage::shown_head() const {
+  if (const QModelIndex current = map_->selection().currentIndex(); current.isValid()) {
+    return model_.head_at(current);
   }
-  std::sort(heads.begin(), heads.end());
-  edits_->set_heads(std::move(heads));
+  const std::vector<HeadRef> heads = selected_heads();
+  return heads.empty() ? std::nullopt : std::optional(heads.front());
+}
+
+void HeadsPage::show_selection() {
+  edits_->set_heads(selected_heads());
   inspect();
 }
 
 void HeadsPage::capture() {
   const std::shared_ptr<const Plan> plan = session_.document.plan();
-  const std::vector<HeadRef> heads = selected_heads();
+  std::vector<HeadRef> heads = selected_heads();
+  if (const std::optional<HeadRef> shown = shown_head(); heads.empty() && shown) {
+    heads.push_back(*shown);
+  }
   if (!plan || heads.empty()) {
     return;
   }
@@ -322,18 +325,7 @@ void HeadsPage::capture() {
 
 void HeadsPage::inspect() {
   inspect_soon_.stop();
-  std::optional<HeadRef> shown;
-  if (map_->selection().currentIndex().isValid()) {
-    shown = model_.head_at(map_->selection().currentIndex());
-  } else if (const QModelIndexList chosen = map_->selection().selectedIndexes();
-             !chosen.isEmpty()) {
-    std::vector<HeadRef> heads;
-    for (const QModelIndex& index : chosen) {
-      heads.push_back(model_.head_at(index));
-    }
-    shown = *std::min_element(heads.begin(), heads.end());
-  }
-  inspector_->show_head(model_.plan(), model_.predictor(), model_.segment(), shown);
+  inspector_->show_head(model_.plan(), model_.predictor(), model_.segment(), shown_head());
 }
 
 void HeadsPage::play(bool on) {

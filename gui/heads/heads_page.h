@@ -5,6 +5,7 @@
 #pragma once
 
 #include <QTimer>
+#include <optional>
 #include <vector>
 
 #include "base/page.h"
@@ -56,7 +57,8 @@ class HeadsPage : public Page {
   void fill_segments();
   void show_selection();
   void inspect();
-  std::vector<HeadRef> selected_heads() const;
+  std::vector<HeadRef> selected_heads() const;  // ascending
+  std::optional<HeadRef> shown_head() const;    // in the inspector
   void capture();
   void filter_changed();
   void select_matching();

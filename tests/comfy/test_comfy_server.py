@@ -287,7 +287,9 @@ def test_the_server_has_survived(server):
     assert failure(entry) == "" and server.process.poll() is None
 
 
-@pytest.mark.skipif(INSTALLED is not None, reason="the package is installed")
+@pytest.mark.skipif(
+    INSTALLED is not None, reason="the package is installed in this environment, and the case is that it is not"
+)
 def test_without_the_package_everything_is_dense_or_says_what_to_do(tmp_path):
     package()
     server = Server(make_environment(), tmp_path, package=None)
