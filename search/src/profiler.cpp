@@ -22,19 +22,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::int32_t kMostMapSize = 1024;
 
-kernels::HeadMode mode_of(PatternKind kind) {
-  switch (kind) {
-    case PatternKind::kDense:
-      return kernels::HeadMode::kDense;
-    case PatternKind::kSkip:
-      return kernels::HeadMode::kSkip;
-    case PatternKind::kMean:
-      return kernels::HeadMode::kMean;
-    default:
-      return kernels::HeadMode::kSparse;
-  }
-}
-
 // All exponent bits set: infinity or not a number.
 template <typename Bits, Bits kExponent>
 bool all_finite(const void* data, std::int64_t offset, std::int64_t token_stride,
@@ -332,9 +319,8 @@ Profiler::Profiler(ProfilerOptions options, std::stop_token stop)
 
   self.lists.reserve(self.options.candidates.size());  // views point into them
   for (const Pattern& pattern : self.options.candidates) {
-    kernels::HeadTask task{.mode = mode_of(pattern.kind)};
+    const kernels::HeadTask task = task_of(pattern, static_cast<std::int32_t>(self.lists.size()));
     if (task.mode == kernels::HeadMode::kSparse) {
-      task.list = static_cast<std::int32_t>(self.lists.size());
       self.lists.push_back(compile_pattern(pattern, self.options.layout));
       self.views.push_back(self.lists.back().view());
     }

@@ -20,19 +20,6 @@ namespace {
 // for many of them, not for all times of one.
 constexpr int kRounds = 3;
 
-kernels::HeadMode mode_of(PatternKind kind) {
-  switch (kind) {
-    case PatternKind::kDense:
-      return kernels::HeadMode::kDense;
-    case PatternKind::kSkip:
-      return kernels::HeadMode::kSkip;
-    case PatternKind::kMean:
-      return kernels::HeadMode::kMean;
-    default:
-      return kernels::HeadMode::kSparse;
-  }
-}
-
 }  // namespace
 
 std::string cpu_kernel_name() { return concat("twill cpu ", kernels::kCpuKernelVersion); }
@@ -69,9 +56,8 @@ CostTable measure_costs(const Profile& profile, const std::string& device, const
     for (std::size_t i = 0; i < lists.size(); ++i) {
       meter.check_stop();
       const kernels::TileListView view = lists[i].view();
-      const std::vector<kernels::HeadTask> tasks(
-          static_cast<std::size_t>(heads),
-          {.mode = mode_of(profile.candidates[i].kind), .list = 0});
+      const std::vector<kernels::HeadTask> tasks(static_cast<std::size_t>(heads),
+                                                 task_of(profile.candidates[i], 0));
       const kernels::AttentionParams params{
           .q = q.const_data_ptr(),
           .k = k.const_data_ptr(),

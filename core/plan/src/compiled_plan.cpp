@@ -48,19 +48,6 @@ void parallel_for(std::size_t count, int threads, const Work& work) {
   }
 }
 
-kernels::HeadTask task_of(const Pattern& pattern, std::int32_t list) {
-  switch (pattern.kind) {
-    case PatternKind::kDense:
-      return {.mode = kernels::HeadMode::kDense};
-    case PatternKind::kSkip:
-      return {.mode = kernels::HeadMode::kSkip};
-    case PatternKind::kMean:
-      return {.mode = kernels::HeadMode::kMean};
-    default:
-      return {.mode = kernels::HeadMode::kSparse, .list = list};
-  }
-}
-
 // The list of each of a plan's patterns, -1 where none is needed; lists of patterns that are the
 // same parts in the same order are shared.
 struct CompiledPatterns {
@@ -147,6 +134,19 @@ std::size_t bytes_of(const std::vector<T>& values) {
 }
 
 }  // namespace
+
+kernels::HeadTask task_of(const Pattern& pattern, std::int32_t list) {
+  switch (pattern.kind) {
+    case PatternKind::kDense:
+      return {.mode = kernels::HeadMode::kDense};
+    case PatternKind::kSkip:
+      return {.mode = kernels::HeadMode::kSkip};
+    case PatternKind::kMean:
+      return {.mode = kernels::HeadMode::kMean};
+    default:
+      return {.mode = kernels::HeadMode::kSparse, .list = list};
+  }
+}
 
 CompiledPlan::CompiledPlan(const Plan& plan, const TokenLayout& layout, int threads)
     : layout_(layout), model_(plan.model) {

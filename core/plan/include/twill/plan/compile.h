@@ -44,6 +44,10 @@ struct TileList {
 // empty for them. Throws Error for a layout or a pattern that does not pass its check.
 TileList compile_pattern(const Pattern& pattern, const TokenLayout& layout);
 
+// What a kernel is told of a head with this pattern; `list`: index of the pattern's tile list, read
+// where it has one.
+kernels::HeadTask task_of(const Pattern& pattern, std::int32_t list);
+
 // Cells (list tiles) of a pattern: dense counts query_tiles x key_tiles, skip and mean 0.
 std::int64_t pattern_tiles(const Pattern& pattern, const TokenLayout& layout);
 std::int64_t dense_tiles(const TokenLayout& layout);
