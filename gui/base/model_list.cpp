@@ -6,6 +6,8 @@
 #include <QSettings>
 
 #include "base/text.h"
+#include "twill/jobs/clip_settings.h"
+#include "twill/plan/error.h"
 
 namespace twill::gui {
 namespace {
@@ -14,6 +16,14 @@ const QString kFolders = QStringLiteral("models/folders");
 const QString kLists = QStringLiteral("models/extra_model_paths");
 
 }  // namespace
+
+QString example_prompt(const jobs::ModelFacts& model) {
+  try {
+    return to_qt(jobs::read_prompts(model.folder / "prompts_test.txt").front());
+  } catch (const Error&) {
+    return {};
+  }
+}
 
 ModelList::ModelList(QSettings& settings, QObject* parent) : QObject(parent), settings_(settings) {
   connect(&job_, &JobThread::ended, this, [this](const jobs::Outcome& outcome) {

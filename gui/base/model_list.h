@@ -18,6 +18,9 @@ class QSettings;
 
 namespace twill::gui {
 
+// The first of the example prompts in the model's folder; empty when it has none.
+QString example_prompt(const jobs::ModelFacts& model);
+
 class ModelList : public QObject {
   Q_OBJECT
 

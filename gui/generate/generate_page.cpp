@@ -125,12 +125,7 @@ QWidget* GeneratePage::make_request_side() {
     form_->set_models(models_->models());
     tell(models_->problems().join(QLatin1Char('\n')));
     if (form_->facts() && form_->prompt().isEmpty()) {
-      try {
-        form_->set_prompt(
-            to_qt(jobs::read_prompts(form_->facts()->folder / "prompts_test.txt").front()));
-      } catch (const Error&) {
-        // A model without example prompts.
-      }
+      form_->set_prompt(example_prompt(*form_->facts()));
     }
     show_example();
   });

@@ -160,11 +160,7 @@ void CaptureDialog::model_chosen() {
       size_->addItem(size_text(jobs::with_defaults(size, *of)));
     }
     if (prompt_->text().isEmpty()) {
-      try {
-        prompt_->setText(to_qt(jobs::read_prompts(of->folder / "prompts_test.txt").front()));
-      } catch (const Error&) {
-        // A model without example prompts.
-      }
+      prompt_->setText(example_prompt(*of));
     }
   }
   say_memory();
