@@ -62,8 +62,8 @@ void check_options(const ProfilerOptions& options) {
   require(options.seeds.size() == options.prompts.size(), ErrorCode::kUsage,
           "seeds: ", options.seeds.size(), " for ", options.prompts.size(), " prompts");
   require(!options.t.empty(), ErrorCode::kUsage, "t: there are none");
-  require(options.rows >= 1 && options.rows <= options.layout.grid_tokens(), ErrorCode::kUsage,
-          "rows: ", options.rows, " is outside 1..", options.layout.grid_tokens(),
+  require(options.rows >= 0 && options.rows <= options.layout.grid_tokens(), ErrorCode::kUsage,
+          "rows: ", options.rows, " is outside 0..", options.layout.grid_tokens(),
           ", the tokens of the grid");
   require(
       options.map_size >= 0 && options.map_size <= std::min(kMostMapSize, options.layout.tokens()),
@@ -116,12 +116,20 @@ std::vector<std::int32_t> sampled_rows(const TokenLayout& layout, std::int32_t c
   return {rows.begin(), rows.end()};
 }
 
+std::int32_t rows_of_unit(const ProfilerOptions& options) {
+  constexpr std::int32_t kOfUnit = 64, kOfPrompt = 640;
+  const auto units = static_cast<std::int32_t>(options.t.size());
+  return options.rows > 0 ? options.rows
+                          : std::min(options.layout.grid_tokens(),
+                                     std::max(kOfUnit, (kOfPrompt + units - 1) / units));
+}
+
 std::vector<std::int32_t> unit_rows(const ProfilerOptions& options, std::int32_t t_index,
                                     std::int32_t prompt) {
   // sampled_rows mixes the bits of its seed.
   const auto of_unit =
       static_cast<std::uint64_t>(t_index) << 32 | static_cast<std::uint64_t>(prompt) << 8;
-  return sampled_rows(options.layout, options.rows, options.row_seed ^ of_unit);
+  return sampled_rows(options.layout, rows_of_unit(options), options.row_seed ^ of_unit);
 }
 
 struct Profiler::Impl {
@@ -306,6 +314,7 @@ Profiler::Profiler(ProfilerOptions options, std::stop_token stop)
   check_options(options);
   Impl& self = *impl_;
   self.options = std::move(options);
+  self.options.rows = rows_of_unit(self.options);
   self.stop = std::move(stop);
   Profile shape;  // the profile's own checks, before any work
   shape.model = self.options.model;

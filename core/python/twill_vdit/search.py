@@ -40,8 +40,9 @@ class Profiler:
 
     t: descending, in 0..1. A unit of work is one forward of one prompt at one t. With a folder finished units are kept
     there, and a profiler with the same arguments goes on with them. provenance: whatever else decides the numbers; kept
-    with the units and compared on going on. candidates: patterns in all, at most; 0: dense alone, for the
-    maps of a run. stripe_maps: float32 [heads, size, size] of such a run, for vertical stripes where its heads look.
+    with the units and compared on going on. candidates: patterns in all, at most; 0: dense alone, for a run's maps.
+    rows: sampled query tokens of a unit; 0: 64, more where t are few. stripe_maps: float32 [heads, size, size] of such
+    a run, for vertical stripes where its heads look.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Profiler:
         prompts: Sequence[str],
         seeds: Sequence[int] | None = None,
         candidates: int = 120,
-        rows: int = 64,
+        rows: int = 0,
         map_size: int = 0,
         folder: str | os.PathLike = "",
         threads: int = 0,

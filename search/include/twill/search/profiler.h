@@ -26,7 +26,9 @@ struct ProfilerOptions {
   std::vector<double> t;             // descending, in 0..1
   std::vector<std::string> prompts;  // one or more; one seed each
   std::vector<std::int64_t> seeds;
-  std::int32_t rows = 64;        // sampled query tokens of a unit
+  // Sampled query tokens of a unit. 0: 64, or as many more as make 640 of a prompt's units
+  // together, for a run of few steps has few units.
+  std::int32_t rows = 0;
   std::uint64_t row_seed = 0;    // which ones
   std::int32_t map_size = 52;    // blocks a side of the attention maps; 0: none
   std::int32_t map_queries = 8;  // queries that stand for a block of a map
@@ -66,6 +68,8 @@ struct AttentionCall {
 // Tokens of the grid, ascending and distinct, spread evenly over frames, rows and columns.
 std::vector<std::int32_t> sampled_rows(const TokenLayout& layout, std::int32_t count,
                                        std::uint64_t seed);
+// How many a unit has, also where the options leave it open.
+std::int32_t rows_of_unit(const ProfilerOptions& options);
 // Those of a unit. Every unit has others, so that a plan does not rest on what a few tokens see.
 std::vector<std::int32_t> unit_rows(const ProfilerOptions& options, std::int32_t t_index,
                                     std::int32_t prompt);
