@@ -286,9 +286,11 @@ std::vector<Pattern> log_decay_patterns(const TokenLayout& layout) {
     std::vector<SimplePattern> parts;
     // Frames 0 and 1 away, 2 and 3, 4 to 7, ...
     for (std::int32_t reach = 1, halvings = 0;; reach = 2 * reach + 1, ++halvings) {
-      parts.push_back(MultiDiagonal{.frames = reach, .rows = std::ldexp(rows, -halvings)});
-      // A union has two parts at least.
-      if (reach >= layout.frames - 1 && parts.size() > 1) {
+      // A union has two parts at least. The last ring has no end, for clips that are longer.
+      const bool last = reach >= layout.frames - 1 && !parts.empty();
+      parts.push_back(
+          MultiDiagonal{.frames = last ? kAllFrames : reach, .rows = std::ldexp(rows, -halvings)});
+      if (last) {
         break;
       }
     }

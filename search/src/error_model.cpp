@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "twill/plan/compile.h"
 #include "twill/plan/error.h"
+#include "twill/search/cost.h"
 
 namespace twill::search {
 namespace {
@@ -81,6 +83,30 @@ void check_time_weight(const TimeWeight& weight) {
 double coherence(PatternKind kind) {
   constexpr double kSameForAllTokens = 16.0;
   return kind == PatternKind::kMean || kind == PatternKind::kSkip ? kSameForAllTokens : 1.0;
+}
+
+std::vector<double> layout_factors(const Profile& profile, const TokenLayout& layout) {
+  constexpr double kPower = 1.5;
+  std::vector<double> factors(profile.candidates.size(), 1.0);
+  if (layout == profile.layout) {
+    return factors;
+  }
+  const auto left_out = [&](const TokenLayout& at) {
+    const double all = static_cast<double>(dense_tiles(at));
+    std::vector<double> shares;
+    for (const std::int64_t tiles : tiles_of(profile.candidates, at)) {
+      shares.push_back(1.0 - static_cast<double>(tiles) / all);
+    }
+    return shares;
+  };
+  const std::vector<double> here = left_out(layout), measured = left_out(profile.layout);
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    // Nothing was left out where it was measured: its error there says nothing.
+    if (measured[i] > 0.0) {
+      factors[i] = std::pow(here[i] / measured[i], kPower);
+    }
+  }
+  return factors;
 }
 
 std::vector<Forward> forwards_at(const std::vector<double>& t) {

@@ -153,17 +153,18 @@ Run make_run(const Profile& profile, const SolveRequest& request, std::size_t mo
   return run;
 }
 
-ErrorTable::ErrorTable(const Profile& profile, const Run& run, const TimeWeight& weight,
+ErrorTable::ErrorTable(const Profile& profile, const Run& run, const SolveRequest& request,
                        Measure measure)
     : items_(heads_of(profile).count()),
       candidates_(profile.candidates.size()),
       values_(run.bins.size() * items_ * candidates_) {
   const Heads heads = heads_of(profile);
   const std::size_t dense_index = dense_candidate(profile);
-  std::vector<double> shown(candidates_, 1.0);
+  std::vector<double> shown = layout_factors(profile, request.layout.value_or(profile.layout));
   if (measure == Measure::kPredicted) {
-    std::transform(profile.candidates.begin(), profile.candidates.end(), shown.begin(),
-                   [](const Pattern& pattern) { return coherence(pattern.kind); });
+    std::transform(
+        shown.begin(), shown.end(), profile.candidates.begin(), shown.begin(),
+        [](double factor, const Pattern& pattern) { return factor * coherence(pattern.kind); });
   }
   for (std::size_t bin = 0; bin < run.bins.size(); ++bin) {
     // Forwards of a bin blend the same few rows of the profile: their shares are added up first.
@@ -171,7 +172,7 @@ ErrorTable::ErrorTable(const Profile& profile, const Run& run, const TimeWeight&
     for (const Forward& forward : run.bins[bin].forwards) {
       const TimeBlend blend = blend_at(profile.t, forward.t);
       const double all =
-          measure == Measure::kPredicted ? forward.weight * weight.at(forward.t) : 1.0;
+          measure == Measure::kPredicted ? forward.weight * request.weight.at(forward.t) : 1.0;
       double* const of_expert =
           share.data() + static_cast<std::size_t>(forward.expert) * profile.t.size();
       of_expert[blend.first] += all * (1.0 - blend.second_share);

@@ -57,7 +57,8 @@ class ErrorTable {
     kPredicted,   // w(t) x gain x head error, summed over the bin's forwards
     kHeadErrors,  // head errors alone, summed over the bin's forwards
   };
-  ErrorTable(const Profile& profile, const Run& run, const TimeWeight& weight, Measure measure);
+  // As expected at the request's layout.
+  ErrorTable(const Profile& profile, const Run& run, const SolveRequest& request, Measure measure);
 
   std::span<const double> at(std::size_t bin, std::size_t item) const {
     return {values_.data() + (bin * items_ + item) * candidates_, candidates_};

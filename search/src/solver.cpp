@@ -108,11 +108,11 @@ struct Solver::Impl {
 
   // Candidates above max_head_error cost infinitely much error, but for fixed heads.
   ErrorTable limited_errors() const {
-    ErrorTable limited(*profile, run, request.weight, ErrorTable::Measure::kPredicted);
+    ErrorTable limited(*profile, run, request, ErrorTable::Measure::kPredicted);
     if (!request.max_head_error) {
       return limited;
     }
-    const ErrorTable head_errors(*profile, run, request.weight, ErrorTable::Measure::kHeadErrors);
+    const ErrorTable head_errors(*profile, run, request, ErrorTable::Measure::kHeadErrors);
     for (std::size_t bin = 0; bin < run.bins.size(); ++bin) {
       for (std::size_t item = 0; item < heads.count(); ++item) {
         const double most =

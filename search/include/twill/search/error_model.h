@@ -34,6 +34,12 @@ void check_time_weight(const TimeWeight& weight);
 // or colour. tests/bench/README.md tells how the factor was measured.
 double coherence(PatternKind kind);
 
+// What a head error is multiplied with at `layout`, [candidates]: tiles are computed whole and
+// frames count absolutely, so a pattern leaves out another share of the cells there, and errors
+// grow with that share to the power 1.5. 1 at the profile's own layout, and for what has no cells.
+// tests/bench/README.md tells how the power was measured.
+std::vector<double> layout_factors(const Profile& profile, const TokenLayout& layout);
+
 // One forward of a run.
 struct Forward {
   double t = 0.0;  // timestep over its training range

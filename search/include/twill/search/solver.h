@@ -42,7 +42,8 @@ struct SolveRequest {
   std::vector<Forward> forwards;  // of the whole run, in its order (t descending)
   BudgetKind budget_kind = BudgetKind::kDensity;
   double budget = 0.40;  // (0, 1]
-  // Where it will run; empty: where it was profiled.
+  // Where it will run; empty: where it was profiled. Elsewhere errors are expected as
+  // layout_factors() says.
   std::optional<TokenLayout> layout;
   TimeWeight weight = default_time_weight();
 
