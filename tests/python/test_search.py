@@ -109,6 +109,16 @@ def test_a_solver_gives_plans_of_any_density(profile):
         solver.solve(1.5)
 
 
+def test_a_solver_keeps_to_the_density_where_the_plan_will_run(profile):
+    longer = twill_vdit.TokenLayout(frames=9, rows=8, cols=16)
+    grid = (longer.frames, longer.rows, longer.cols)
+    there = search.Solver(profile, TIMES, dense_first_steps=0, dense_last_steps=0, grid=grid).solve(0.5)
+    assert twill_vdit.compile_plan(there.plan, longer).run_density(TIMES) == pytest.approx(there.density)
+    assert there.density <= 0.5
+    with pytest.raises(Error, match=r"layout\.rows: 0"):
+        search.Solver(profile, TIMES, grid=(9, 0, 16))
+
+
 def test_a_plan_carries_its_profile(profile, tmp_path):
     attached = search.solve(profile, [0.9, 0.4], density=0.5, attach_profile=True).plan
     twill_vdit.write_plan(tmp_path / "plan.json", attached)

@@ -27,6 +27,11 @@ def network_of(model):
     return model.get_model_object("diffusion_model")
 
 
+def grid_of(latent_shape, patch) -> tuple[int, int, int] | None:
+    """Frames, rows and columns of tokens; None for a latent that is no clip."""
+    return tokens_of(latent_shape, patch) if len(patch) == 3 and len(latent_shape) == 5 else None
+
+
 class SparsePatch:
     """What Apply Sparse Plan attaches to a model. `report` is that of the last run, also while it goes on."""
 
@@ -42,7 +47,7 @@ class SparsePatch:
     def outer_sample(self, executor, noise, latent_image, sampler, sigmas, *args, **kwargs):
         self._run = None
         try:
-            self._begin(executor.class_obj.model_patcher, sigmas)
+            self._begin(executor.class_obj.model_patcher, sigmas, noise.shape)
         except Exception as error:  # never into the sampler
             notify.warn("no sparse attention in this run", str(error))
         try:
@@ -55,11 +60,12 @@ class SparsePatch:
                 run.report.finish()
                 self._tell(run.report)
 
-    def _begin(self, patcher, sigmas) -> None:
+    def _begin(self, patcher, sigmas, latent_shape) -> None:
         sampling = patcher.get_model_object("model_sampling")
         report = Report(plan=self.loaded.name, model=f"{self.family.name}, {self.shape}")
         times = t_of_schedule(sampling, sigmas)
-        plan, how = plan_for(self.loaded, self.settings.speed_quality, times)
+        grid = grid_of(latent_shape, self.family.patch(network_of(patcher)))
+        plan, how = plan_for(self.loaded, self.settings.speed_quality, times, grid)
         expert = choose_expert(plan.model.experts, self.settings.expert, times)
         layers = sum(count for count, _ in self.shape.stacks)
         options = patcher.model_options.get("transformer_options", {})
@@ -119,7 +125,7 @@ class SparsePatch:
             run=run,
             family=self.family,
             network=network,
-            grid=tokens_of(shape, patch) if len(patch) == 3 and len(shape) == 5 else None,
+            grid=grid_of(shape, patch),
             t=moment.t,
         )
         run.report.count_forward()

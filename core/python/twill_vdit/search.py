@@ -180,7 +180,8 @@ class Solver:
     """Plans of any density from one profile, for the forwards at `t`, descending.
 
     budget: what solve() is given a share of, "density" (executed cells) or "attention_share" (time, of a profile with
-    costs). Dense steps at both ends are the solver's choice if not told.
+    costs). Dense steps at both ends are the solver's choice if not told. grid: frames, rows and columns of tokens where
+    the plans will run; None: where it was profiled.
     """
 
     def __init__(
@@ -194,11 +195,20 @@ class Solver:
         dense_last_steps: int | None = None,
         name: str = "plan",
         attach_profile: bool = False,
+        grid: tuple[int, int, int] | None = None,
     ) -> None:
         require(len(t) > 0, "solve: t holds no forward")
         self._name = name
         self._native = _binary().Solver(
-            profile.native, list(t), budget, max_segments, dense_first_steps, dense_last_steps, name, attach_profile
+            profile.native,
+            list(t),
+            budget,
+            max_segments,
+            dense_first_steps,
+            dense_last_steps,
+            name,
+            attach_profile,
+            grid,
         )
 
     def least_budget(self) -> float:

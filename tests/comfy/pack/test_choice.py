@@ -3,15 +3,16 @@
 """Which plan a node takes, and what it does without one, without the package, and where sparse would not pay."""
 
 import json
+from types import SimpleNamespace
 
 import folder_paths
 import pytest
 from made_plans import plan_for
 from small_models import CASES, build, sample
-from twill_pack.twill_nodes import plan_store, wheel
+from twill_pack.twill_nodes import plan_store, slider, wheel
 from twill_pack.twill_nodes.nodes import choice
 from twill_pack.twill_nodes.nodes.sockets import NONE
-from twill_pack.twill_nodes.patch import notify, pace
+from twill_pack.twill_nodes.patch import apply, notify, pace
 from twill_pack.twill_nodes.patch.apply import apply_plan, patch_of
 from twill_pack.twill_nodes.patch.run import Run
 from twill_pack.twill_nodes.settings import Settings
@@ -131,6 +132,36 @@ def test_the_slider_needs_a_profile(model, told):
     patched, _ = apply_plan(model, plan_for(CASE), Settings(speed_quality=1.0, min_tokens=0))
     sample(patched, CASE)
     assert patch_of(patched).report.density == 1.0
+
+
+def test_the_slider_is_told_the_size_of_the_clip(model, monkeypatch):
+    grids = []
+    monkeypatch.setattr(apply, "plan_for", lambda *of: grids.append(of[3]) or slider.plan_for(*of))
+    patched, _ = apply_plan(model, plan_for(CASE), ALL)
+    sample(patched, CASE)
+    assert grids == [CASE.grid]
+
+
+def test_the_slider_solves_for_the_size_of_the_clip(monkeypatch):
+    asked = {}
+
+    class Solver:
+        def __init__(self, profile, times, **more):
+            asked.update(more)
+
+        def least_budget(self):
+            return 0.05
+
+        def solve(self, density):
+            return SimpleNamespace(plan="solved", density=density)
+
+    monkeypatch.setattr(wheel, "has_kernels", lambda: True)
+    monkeypatch.setattr(wheel, "package", lambda name="": SimpleNamespace(Solver=Solver))
+    loaded = SimpleNamespace(plan=SimpleNamespace(provenance={}), name="made", profile=lambda: "a profile")
+    monkeypatch.setattr(slider, "_solve", slider._solve.__wrapped__)
+    plan, how = slider.plan_for(loaded, 0.25, [0.9, 0.4], (9, 12, 20))
+    assert (plan, asked["grid"]) == ("solved", (9, 12, 20))
+    assert how == "speed-quality 0.25: solved again for density 0.25"
 
 
 def test_a_plan_file_that_went_is_named():
