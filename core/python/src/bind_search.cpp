@@ -263,27 +263,27 @@ void bind_search(py::module_& module) {
       });
 
   py::class_<search::Solver>(module, "Solver", "Any number of plans from one profile.")
-      .def(py::init([](const std::shared_ptr<Profile>& profile, const std::vector<double>& t,
-                       const std::string& budget_kind, std::int32_t max_segments,
-                       std::optional<std::int32_t> dense_first_steps,
-                       std::optional<std::int32_t> dense_last_steps, const std::string& name,
-                       bool attach_profile,
-                       const std::optional<std::array<std::int32_t, 3>>& grid) {
-             search::SolveRequest request =
-                 request_for(t, budget_kind, max_segments, dense_first_steps, dense_last_steps,
-                             name, attach_profile);
-             if (grid) {
-               request.layout = profile->layout;
-               request.layout->frames = (*grid)[0];
-               request.layout->rows = (*grid)[1];
-               request.layout->cols = (*grid)[2];
-             }
-             const py::gil_scoped_release release;
-             return std::make_unique<search::Solver>(profile, std::move(request));
-           }),
-           py::arg("profile"), py::arg("t"), py::arg("budget_kind"), py::arg("max_segments"),
-           py::arg("dense_first_steps"), py::arg("dense_last_steps"), py::arg("name"),
-           py::arg("attach_profile"), py::arg("grid"))
+      .def(
+          py::init([](const std::shared_ptr<Profile>& profile, const std::vector<double>& t,
+                      const std::string& budget_kind, std::int32_t max_segments,
+                      std::optional<std::int32_t> dense_first_steps,
+                      std::optional<std::int32_t> dense_last_steps, const std::string& name,
+                      bool attach_profile, const std::optional<std::array<std::int32_t, 3>>& grid) {
+            search::SolveRequest request =
+                request_for(t, budget_kind, max_segments, dense_first_steps, dense_last_steps, name,
+                            attach_profile);
+            if (grid) {
+              request.layout = profile->layout;
+              request.layout->frames = (*grid)[0];
+              request.layout->rows = (*grid)[1];
+              request.layout->cols = (*grid)[2];
+            }
+            const py::gil_scoped_release release;
+            return std::make_unique<search::Solver>(profile, std::move(request));
+          }),
+          py::arg("profile"), py::arg("t"), py::arg("budget_kind"), py::arg("max_segments"),
+          py::arg("dense_first_steps"), py::arg("dense_last_steps"), py::arg("name"),
+          py::arg("attach_profile"), py::arg("grid"))
       .def("least_budget", &search::Solver::least_budget)
       .def("solve", &solve_within, py::arg("budget"),
            "The plan with the least predicted error within a budget over the forwards.")
