@@ -23,6 +23,11 @@ struct SmallVae {
   WanVae vae{weights, at::kFloat};
 };
 
+// Other lengths add up the same products in another order: up to 27 x 16 of them in a convolution
+// (3 x 3 x 3, four times the 4 channels of the first level), some 40 convolutions one behind the
+// other. Which order oneDNN takes can differ from run to run.
+constexpr double kOrderOfSums = 40 * 21 * 0x1p-24;
+
 TEST(WanVae, ChunksGiveTheSameClip) {
   const SmallVae small;
   const at::Tensor latents = at::randn({1, 16, 5, 2, 3});
@@ -31,8 +36,10 @@ TEST(WanVae, ChunksGiveTheSameClip) {
   const at::Tensor coded = small.vae.encode(whole, {.chunk = 5});
   ASSERT_EQ(coded.sizes(), latents.sizes());
   for (const std::int64_t chunk : {1, 2, 3, 4, 9}) {
-    EXPECT_LE(worst_difference(small.vae.decode(latents, {.chunk = chunk}), whole), 1e-5) << chunk;
-    EXPECT_LE(worst_difference(small.vae.encode(whole, {.chunk = chunk}), coded), 1e-5) << chunk;
+    EXPECT_LE(worst_difference(small.vae.decode(latents, {.chunk = chunk}), whole), kOrderOfSums)
+        << chunk;
+    EXPECT_LE(worst_difference(small.vae.encode(whole, {.chunk = chunk}), coded), kOrderOfSums)
+        << chunk;
   }
 }
 
@@ -42,7 +49,7 @@ TEST(WanVae, LaterFramesDoNotChangeEarlierOnes) {
   const at::Tensor latents = at::randn({1, 16, 3, 2, 2});
   const at::Tensor whole = small.vae.decode(latents);
   const at::Tensor start = small.vae.decode(latents.narrow(2, 0, 2));
-  EXPECT_LE(worst_difference(whole.narrow(2, 0, 5), start), 1e-5);
+  EXPECT_LE(worst_difference(whole.narrow(2, 0, 5), start), kOrderOfSums);
 }
 
 TEST(WanVae, ValuesAreClamped) {
