@@ -9,6 +9,7 @@
 #include "twill/search/solver.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "choice_tables.h"
@@ -59,6 +60,15 @@ struct Solved {
 };
 
 }  // namespace
+
+TokenLayout layout_at(const Profile& profile, const std::array<std::int32_t, 3>& grid) {
+  TokenLayout layout = profile.layout;
+  layout.frames = grid[0];
+  layout.rows = grid[1];
+  layout.cols = grid[2];
+  check_layout(layout);
+  return layout;
+}
 
 struct Solver::Impl {
   std::shared_ptr<const Profile> profile;

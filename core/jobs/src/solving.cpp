@@ -34,11 +34,7 @@ search::SolveRequest request_for(const Profile& profile, const std::vector<doubl
   };
   std::optional<TokenLayout> layout;
   if (options.grid) {
-    layout = profile.layout;
-    layout->frames = (*options.grid)[0];
-    layout->rows = (*options.grid)[1];
-    layout->cols = (*options.grid)[2];
-    check_layout(*layout);
+    layout = search::layout_at(profile, *options.grid);
   }
   return {.forwards = search::forwards_of_run(step_t),
           .budget_kind = options.budget_kind,

@@ -273,10 +273,7 @@ void bind_search(py::module_& module) {
                 request_for(t, budget_kind, max_segments, dense_first_steps, dense_last_steps, name,
                             attach_profile);
             if (grid) {
-              request.layout = profile->layout;
-              request.layout->frames = (*grid)[0];
-              request.layout->rows = (*grid)[1];
-              request.layout->cols = (*grid)[2];
+              request.layout = search::layout_at(*profile, *grid);
             }
             const py::gil_scoped_release release;
             return std::make_unique<search::Solver>(profile, std::move(request));

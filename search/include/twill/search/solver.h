@@ -38,6 +38,10 @@ struct FixedHeads {
   Pattern pattern;  // a candidate of the profile
 };
 
+// The profile's layout with another grid: frames, rows and columns of tokens. Throws Error(kUsage)
+// naming what is out of range.
+TokenLayout layout_at(const Profile& profile, const std::array<std::int32_t, 3>& grid);
+
 struct SolveRequest {
   std::vector<Forward> forwards;  // of the whole run, in its order (t descending)
   BudgetKind budget_kind = BudgetKind::kDensity;
