@@ -47,7 +47,8 @@ class SparsePatch:
     def outer_sample(self, executor, noise, latent_image, sampler, sigmas, *args, **kwargs):
         self._run = None
         try:
-            self._begin(executor.class_obj.model_patcher, sigmas, noise.shape)
+            shapes = kwargs.get("latent_shapes") or [noise.shape]
+            self._begin(executor.class_obj.model_patcher, sigmas, shapes[0])
         except Exception as error:  # never into the sampler
             notify.warn("no sparse attention in this run", str(error))
         try:
