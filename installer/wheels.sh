@@ -14,11 +14,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 dist=$TWILL_ROOT/dist
 pythons=("$@")
 [ ${#pythons[@]} -gt 0 ] || pythons=("$TWILL_VENV_PYTHON")
-raw=
 
 # One build folder for each Python, so that a second run compiles nothing.
 binary_wheel() {
-  local python=$1 tag
+  local python=$1 tag raw
   tag=$("$python" -c 'import sys; print(f"cp{sys.version_info[0]}{sys.version_info[1]}")')
   raw=$(mktemp -d "$dist/raw.XXXXXX")
   "$python" -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir "$raw" \
