@@ -491,7 +491,7 @@ def test_difference_without_a_profile_says_so(twill, plan, tmp_path):
 def chromium() -> str:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
-        pytest.skip("no Chromium here")
+        pytest.skip("no Chromium is installed to open the page in")
     return program
 
 

@@ -30,7 +30,7 @@ def shown(tmp_path_factory) -> dict[str, dict]:
     if not build:
         pytest.skip("TWILL_BUILD_DIR names no build")
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
-        pytest.skip("no Chromium is installed")
+        pytest.skip("no Chromium is installed to open the page in")
     environment = make_environment()
     folder = Path(build).resolve() / "test-results" / "comfy"
     server = Server(environment, tmp_path_factory.mktemp("page"), package=Path(build).resolve() / "core" / "python")

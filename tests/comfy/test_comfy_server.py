@@ -264,7 +264,7 @@ def test_a_search_is_interrupted_and_goes_on(server):
 def test_studio_opens_the_searched_plan_with_its_profile(server, tmp_path):
     studio = Path(os.environ.get("TWILL_BUILD_DIR", "")).resolve() / "gui" / "twill-studio"
     if not studio.is_file():
-        pytest.skip("Twill Studio was not built")
+        pytest.skip(f"{studio} was not built")
     plan = server.folder / "models" / "sparse_plans" / "interrupted.json"
     table = tmp_path / "heads.csv"
     environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"}

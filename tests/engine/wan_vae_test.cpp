@@ -33,6 +33,9 @@ TEST(WanVae, ChunksGiveTheSameClip) {
   const at::Tensor latents = at::randn({1, 16, 5, 2, 3});
   const at::Tensor whole = small.vae.decode(latents, {.chunk = 5});
   ASSERT_EQ(whole.sizes(), (at::IntArrayRef{1, 3, 17, 16, 24}));
+  const at::Tensor alone = small.vae.decode(latents.narrow(2, 2, 3), {.chunk = 5});
+  EXPECT_GT(worst_difference(alone.narrow(2, 1, 8), whole.narrow(2, 9, 8)), 100 * kOrderOfSums)
+      << "what a chunk takes over from the one before would not show";
   const at::Tensor coded = small.vae.encode(whole, {.chunk = 5});
   ASSERT_EQ(coded.sizes(), latents.sizes());
   for (const std::int64_t chunk : {1, 2, 3, 4, 9}) {
