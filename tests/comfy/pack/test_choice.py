@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import folder_paths
 import pytest
+import torch
 from made_plans import plan_for
 from small_models import CASES, build, sample
 from twill_pack.twill_nodes import plan_store, slider, wheel
@@ -134,11 +135,32 @@ def test_the_slider_needs_a_profile(model, told):
     assert patch_of(patched).report.density == 1.0
 
 
-def test_the_slider_is_told_the_size_of_the_clip(model, monkeypatch):
-    grids = []
-    monkeypatch.setattr(apply, "plan_for", lambda *of: grids.append(of[3]) or slider.plan_for(*of))
+@pytest.fixture
+def grids(monkeypatch):
+    """What the slider is told of the clip's size."""
+    told = []
+    monkeypatch.setattr(apply, "plan_for", lambda *of: told.append(of[3]) or slider.plan_for(*of))
+    return told
+
+
+def test_the_slider_is_told_the_size_of_the_clip(model, grids):
     patched, _ = apply_plan(model, plan_for(CASE), ALL)
     sample(patched, CASE)
+    assert grids == [CASE.grid]
+
+
+def test_of_packed_latents_the_first_is_the_clip(model, grids):
+    patched, _ = apply_plan(model, plan_for(CASE), ALL)
+
+    class Executor:
+        class_obj = SimpleNamespace(model_patcher=patched)
+
+        def __call__(self, *arguments, **more):
+            return None
+
+    packed, sigmas = torch.zeros(1, 1, 8), torch.tensor([1.0, 0.5, 0.0])
+    shapes = [(1, *CASE.latent), (1, 8, 4)]
+    patch_of(patched).outer_sample(Executor(), packed, packed, None, sigmas, latent_shapes=shapes)
     assert grids == [CASE.grid]
 
 
