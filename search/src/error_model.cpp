@@ -13,18 +13,6 @@
 namespace twill::search {
 namespace {
 
-// A plan's patterns as candidates of the profile.
-std::vector<std::size_t> candidates_of(const Profile& profile, const Plan& plan) {
-  std::vector<std::size_t> found;
-  for (const Pattern& pattern : plan.patterns) {
-    const auto at = std::find(profile.candidates.begin(), profile.candidates.end(), pattern);
-    require(at != profile.candidates.end(), ErrorCode::kModel, "pattern \"", describe(pattern),
-            "\" of the plan is no candidate of the profile");
-    found.push_back(static_cast<std::size_t>(at - profile.candidates.begin()));
-  }
-  return found;
-}
-
 double forward_error(const Profile& profile, const std::vector<HeadPlan>& heads,
                      const std::vector<std::size_t>& candidates, std::size_t dense_index,
                      const Forward& forward) {
@@ -47,6 +35,17 @@ double forward_error(const Profile& profile, const std::vector<HeadPlan>& heads,
 }
 
 }  // namespace
+
+std::vector<std::size_t> candidates_of(const Profile& profile, const Plan& plan) {
+  std::vector<std::size_t> found;
+  for (const Pattern& pattern : plan.patterns) {
+    const auto at = std::find(profile.candidates.begin(), profile.candidates.end(), pattern);
+    require(at != profile.candidates.end(), ErrorCode::kModel, "pattern \"", describe(pattern),
+            "\" of the plan is no candidate of the profile");
+    found.push_back(static_cast<std::size_t>(at - profile.candidates.begin()));
+  }
+  return found;
+}
 
 double TimeWeight::at(double time) const {
   const auto above = std::upper_bound(t.begin(), t.end(), time);

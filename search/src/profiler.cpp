@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <tuple>
 
@@ -290,6 +291,23 @@ struct Profiler::Impl {
     return call.scale != 0.0f ? call.scale : 1.0f / std::sqrt(static_cast<float>(call.head_dim));
   }
 
+  bool prompts_done(std::int32_t t_index) const {
+    for (std::size_t prompt = 0; prompt < options.prompts.size(); ++prompt) {
+      if (!finished.contains({t_index, static_cast<std::int32_t>(prompt)})) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  float head_error(const UnitSums& of, std::size_t head, std::size_t candidate) const {
+    // A head that puts out nothing has nothing to lose.
+    return of.norm[head] > 0.0
+               ? static_cast<float>(of.error[head * options.candidates.size() + candidate] /
+                                    of.norm[head])
+               : 0.0f;
+  }
+
   // Sums of one t over prompts, in their order.
   UnitSums sums_at(std::int32_t t_index) const {
     UnitSums all(heads_all(), options.candidates.size(), 0);
@@ -459,10 +477,7 @@ Profile Profiler::finish() const {
       const UnitSums& of = sums[stand_in(time, expert)];
       for (std::size_t head = expert * heads; head < (expert + 1) * heads; ++head) {
         for (std::size_t candidate = 0; candidate < candidates; ++candidate) {
-          // A head that puts out nothing has nothing to lose.
-          const double error =
-              of.norm[head] > 0.0 ? of.error[head * candidates + candidate] / of.norm[head] : 0.0;
-          profile.head_error.push_back(static_cast<float>(error));
+          profile.head_error.push_back(impl_->head_error(of, head, candidate));
         }
         profile.gain.push_back(static_cast<float>(of.gain[head] / of.branches[head]));
       }
@@ -483,6 +498,27 @@ Profile Profiler::finish() const {
   }
   check_profile(profile);
   return profile;
+}
+
+MeasuredErrors Profiler::errors_so_far() const {
+  const ProfilerOptions& options = impl_->options;
+  MeasuredErrors errors;
+  for (std::size_t time = 0; time < options.t.size(); ++time) {
+    const auto t_index = static_cast<std::int32_t>(time);
+    if (!impl_->prompts_done(t_index)) {
+      continue;
+    }
+    errors.t.push_back(options.t[time]);
+    const UnitSums sums = impl_->sums_at(t_index);
+    for (std::size_t head = 0; head < impl_->heads_all(); ++head) {
+      for (std::size_t candidate = 0; candidate < options.candidates.size(); ++candidate) {
+        errors.head_error.push_back(sums.branches[head] > 0.0
+                                        ? impl_->head_error(sums, head, candidate)
+                                        : std::numeric_limits<float>::quiet_NaN());
+      }
+    }
+  }
+  return errors;
 }
 
 std::vector<float> Profiler::mean_maps() const {

@@ -60,6 +60,9 @@ struct TimeBlend {
 };
 TimeBlend blend_at(const std::vector<double>& times, double t);
 
+// The plan's patterns as candidates, [patterns]. Throws Error(kModel) naming the pattern that is
+// none.
+std::vector<std::size_t> candidates_of(const Profile& profile, const Plan& plan);
 // Index of the candidate that computes every key. Throws Error(kModel) when there is none.
 std::size_t dense_candidate(const Profile& profile);
 

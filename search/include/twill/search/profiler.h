@@ -74,6 +74,13 @@ std::int32_t rows_of_unit(const ProfilerOptions& options);
 std::vector<std::int32_t> unit_rows(const ProfilerOptions& options, std::int32_t t_index,
                                     std::int32_t prompt);
 
+// Head errors of the times that all prompts have finished.
+struct MeasuredErrors {
+  std::vector<double> t;  // descending
+  // [t][expert][head_index][candidate]; not a number where no forward at that t ran the expert.
+  std::vector<float> head_error;
+};
+
 class Profiler {
  public:
   // Reads the finished units of `options.folder`. Throws Error(kUsage) naming the option and its
@@ -101,6 +108,7 @@ class Profiler {
   // resumed equals one that was not, bit for bit. Where no forward at a t ran an expert, the
   // expert's nearest t stands in. Throws Error(kUsage) when a unit is missing.
   Profile finish() const;
+  MeasuredErrors errors_so_far() const;
   // Maps as measured, [expert][head_index][map_size][map_size], rows summing to 1, for
   // stripe_candidates. Units that are not finished are left out.
   std::vector<float> mean_maps() const;
