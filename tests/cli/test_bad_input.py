@@ -47,6 +47,7 @@ def changed(plan, tmp_path, change):
         pytest.param(("--prompt", "a red dragon"), 2, "dragon", id="unknown_prompt_word"),
         pytest.param(("--dance", "1"), 2, "--dance", id="unknown_option"),
         pytest.param(("--compare",), 2, "--plan", id="comparison_without_a_plan"),
+        pytest.param(("--adapt",), 2, "--plan", id="nothing_to_adapt"),
     ],
 )
 def test_wrong_settings(twill, tiny_model, out, arguments, code, said):

@@ -147,6 +147,63 @@ TEST_F(Jobs, search_then_evaluate) {
   }
 }
 
+// Searched with 9 frames of tokens, used with 5.
+TEST_F(Jobs, a_plan_is_adapted_to_another_size_at_its_density_there) {
+  search(search_options(folder_ / "plan.json"), {});
+  GenerateOptions options = frames(folder_ / "as-it-is");
+  options.clip.frames = 17;
+  options.plan = folder_ / "plan.json";
+  const GeneratedClip as_it_is = generate(options, {}).clips.at(0);
+  EXPECT_FALSE(as_it_is.record.adapted);
+
+  options.adapt = true;
+  options.prompts = {"a red ball", "a red ball"};  // with two seeds
+  options.out = folder_ / "adapted";
+  const GenerateResult adapted = generate(options, {});
+  ASSERT_EQ(adapted.clips.size(), 2u);
+  for (const GeneratedClip& clip : adapted.clips) {
+    EXPECT_TRUE(clip.record.adapted);
+    EXPECT_LE(clip.density, as_it_is.density + 1e-9);
+    EXPECT_GT(clip.density, as_it_is.density - 0.1);  // 4 heads, whose patterns come in steps
+    EXPECT_TRUE(clip.attention.fallbacks.empty());
+    EXPECT_EQ(clip.attention.sparse_calls + clip.attention.planned_dense_calls, 2 * 4);
+  }
+  options.out = folder_ / "again";
+  generate(options, {});
+  for (const std::string& name : names_in(folder_ / "adapted-2")) {
+    EXPECT_EQ(bytes_of(folder_ / "adapted-2" / name), bytes_of(folder_ / "again-2" / name));
+  }
+}
+
+TEST_F(Jobs, an_evaluation_says_that_plans_were_adapted) {
+  search(search_options(folder_ / "plan.json"), {});
+  EvaluateOptions options{.clip = clip(), .prompts = {"a blue ball", "a red ball"}, .timed = 1};
+  options.clip.frames = 17;
+  options.plan = folder_ / "plan.json";
+  options.adapt = true;
+  options.out = folder_ / "report.json";
+  const EvaluateReport report = evaluate(options, {});
+  EXPECT_TRUE(report.adapted);
+  ASSERT_EQ(report.rows.size(), 2u);
+  EXPECT_DOUBLE_EQ(report.density, (report.rows[0].density + report.rows[1].density) / 2);
+  EXPECT_GT(report.rows[0].density, 0.0);
+  EXPECT_LT(report.rows[0].density, 1.0);
+  const EvaluateReport read = read_evaluate_report(folder_ / "report.json");
+  EXPECT_TRUE(read.adapted);
+  EXPECT_EQ(read.rows[1].density, report.rows[1].density);
+}
+
+TEST_F(Jobs, a_plan_without_a_profile_cannot_be_adapted) {
+  write_plan(folder_ / "plan.json", all_dense_plan());
+  GenerateOptions options = frames(folder_ / "clip");
+  options.plan = folder_ / "plan.json";
+  options.adapt = true;
+  const Outcome outcome = run_job([&] { generate(options, {}); });
+  EXPECT_EQ(outcome.code, ErrorCode::kUsage);
+  EXPECT_EQ(outcome.text, "the plan \"all dense\" holds no profile to adapt it with");
+  EXPECT_FALSE(fs::exists(folder_ / "clip"));
+}
+
 TEST_F(Jobs, a_search_shows_its_maps_while_it_runs_and_finds_the_same) {
   std::vector<Picture> seen;
   SearchOptions options = search_options(folder_ / "live.json");

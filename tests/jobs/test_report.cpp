@@ -86,10 +86,12 @@ TEST(Report, times_that_were_not_measured_are_null) {
 TEST(Report, rows_survive_being_stored) {
   EvaluateRow row = timed_row(std::numeric_limits<double>::infinity(), 1.0, 10.0, 8.0, 4.0, 2.0);
   row.psnr_db_frames = {31.5, std::numeric_limits<double>::infinity()};
+  row.density = 0.375;
   row.attention = {.sparse_calls = 3, .planned_dense_calls = 4, .fallbacks = {{"masked", 5}}};
   const EvaluateRow back = evaluate_row_from(to_json_value(row));
   EXPECT_EQ(to_json_value(back).dump(), to_json_value(row).dump());
   EXPECT_EQ(back.psnr_db_frames, row.psnr_db_frames);
+  EXPECT_EQ(back.density, 0.375);
   EXPECT_TRUE(std::isinf(back.quality.psnr_db));
   EXPECT_EQ(back.attention.fallbacks.at("masked"), 5);
   EXPECT_EQ(back.dense.attention, 8.0);

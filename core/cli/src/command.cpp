@@ -34,6 +34,13 @@ void add_clip_options(CLI::App& verb, jobs::ClipSettings& clip) {
   verb.add_option("--threads", clip.threads, "threads; 0 is all that the process may use");
 }
 
+CLI::Option* add_adapt_option(CLI::App& verb, bool& adapt) {
+  return verb.add_flag(
+      "--adapt", adapt,
+      "fit the plan to each clip's size and prompt while it is made, at the density "
+      "that the plan has at this size");
+}
+
 void complete(jobs::ClipSettings& clip) {
   jobs::check_clip_settings(clip);
   if (clip.model.empty()) {

@@ -42,6 +42,9 @@ void add_clip_options(CLI::App& verb, jobs::ClipSettings& clip);
 // Fills in the demo model when none was named.
 void complete(jobs::ClipSettings& clip);
 
+// --adapt, of verbs that make clips by a plan.
+CLI::Option* add_adapt_option(CLI::App& verb, bool& adapt);
+
 // Prompts from --prompt (any number) or --prompts FILE with --count.
 struct PromptOptions {
   std::vector<std::string> texts;

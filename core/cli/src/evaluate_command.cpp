@@ -52,6 +52,7 @@ void add_evaluate(CLI::App& app, Context& context) {
   jobs::EvaluateOptions& options = settings->options;
   add_prompt_options(*verb, settings->prompts);
   verb->add_option("--plan", options.plan, "plan file")->required();
+  add_adapt_option(*verb, options.adapt);
   verb->add_option("--out", options.out, "report to write (JSON)")->required();
   verb->add_option(
       "--save-clips", options.clips,

@@ -54,6 +54,7 @@ void add_generate(CLI::App& app, Context& context) {
       ->required();
   CLI::Option* plan =
       verb->add_option("--plan", settings->options.plan, "plan file (default: dense attention)");
+  add_adapt_option(*verb, settings->options.adapt)->needs(plan);
   verb->add_flag("--compare", settings->options.compare_dense,
                  "also the dense clip from the same noise, with PSNR, SSIM and speed-up")
       ->needs(plan);

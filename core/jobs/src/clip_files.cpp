@@ -76,7 +76,7 @@ RgbClip rgb_clip(const at::Tensor& frames, double fps) {
 }
 
 ClipRecord clip_record(const Session& session, const std::string& prompt, std::int64_t seed,
-                       const fs::path& plan) {
+                       const fs::path& plan, bool adapted) {
   ClipRecord record{.prompt = prompt,
                     .seed = seed,
                     .clip = session.clip(),
@@ -88,6 +88,7 @@ ClipRecord clip_record(const Session& session, const std::string& prompt, std::i
   if (!plan.empty()) {
     record.plan = plan.filename().string();
     record.plan_fingerprint = file_fingerprint(plan);
+    record.adapted = adapted;
   }
   return record;
 }

@@ -33,7 +33,7 @@ void write_picture(const std::filesystem::path& file, const Picture& picture);
 RgbClip rgb_clip(const at::Tensor& frames, double fps);
 
 ClipRecord clip_record(const Session& session, const std::string& prompt, std::int64_t seed,
-                       const std::filesystem::path& plan);
+                       const std::filesystem::path& plan, bool adapted = false);
 
 // `count` frames spread over the clip, dense above sparse.
 Picture side_by_side(const at::Tensor& dense, const at::Tensor& sparse, int count = 5);

@@ -94,6 +94,7 @@ ClipRecord read_entries(const Entries& entries) {
     record.plan.clear();
   }
   record.plan_fingerprint = entries.text("plan_fingerprint", false);
+  record.adapted = !entries.text("adapted", false).empty();
   return record;
 }
 
@@ -117,6 +118,9 @@ Metadata to_metadata(const ClipRecord& record) {
                     {"software", record.software}};
   if (!record.plan_fingerprint.empty()) {
     metadata["plan_fingerprint"] = record.plan_fingerprint;
+  }
+  if (record.adapted) {
+    metadata["adapted"] = "to this clip";
   }
   return metadata;
 }

@@ -8,10 +8,10 @@
 #include "clip_files.h"
 #include "files.h"
 #include "json.h"
+#include "plan_clips.h"
 #include "search_record.h"
 #include "session.h"
 #include "twill/jobs/plan_tools.h"
-#include "twill/plan/compile.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/whole_files.h"
 
@@ -68,19 +68,13 @@ struct Pair {
 
 class Evaluation {
  public:
-  Evaluation(const Session& session, std::shared_ptr<const Plan> plan, DenseClips kept)
-      : session_(session),
-        sparse_(std::move(plan), session.layout(), session.clip().threads),
-        kept_(std::move(kept)) {}
-
-  double density() const {
-    return run_density(sparse_.compiled(), sparse_.plan(), session_.forward_t());
-  }
+  Evaluation(const Session& session, std::shared_ptr<const Plan> plan, bool adapt, DenseClips kept)
+      : session_(session), sparse_(session, std::move(plan), adapt), kept_(std::move(kept)) {}
 
   // The first forward of each kind pays for what later ones find ready.
   void warm_up(const EncodedPrompt& prompt) {
     session_.warm_up(prompt, dense_, 0.0);
-    session_.warm_up(prompt, sparse_, 0.0);
+    session_.warm_up(prompt, sparse_.as_it_is(), 0.0);
   }
 
   // Dense and sparse take turns in being first.
@@ -96,9 +90,9 @@ class Evaluation {
     if (dense_first && !pair.dense.defined()) {
       make_dense(pair, prompt, number);
     }
-    sparse_.reset_counts();
-    pair.sparse = make(prompt, seed, sparse_, "sparse" + number, pair.row.sparse);
-    pair.row.attention = attention_use(sparse_.counts());
+    pair.sparse = make(prompt, seed, sparse_.begin(), "sparse" + number, pair.row.sparse);
+    pair.row.attention = sparse_.use();
+    pair.row.density = sparse_.density();
     if (!pair.dense.defined()) {
       make_dense(pair, prompt, number);
     }
@@ -124,15 +118,15 @@ class Evaluation {
 
   const Session& session_;
   engine::DenseAttention dense_;
-  engine::PlanAttention sparse_;
+  PlanClips sparse_;
   DenseClips kept_;
 };
 
 void save_clips(const fs::path& folder, const Session& session, const Pair& pair,
-                const fs::path& plan) {
+                const fs::path& plan, bool adapted) {
   const double fps = *session.clip().fps;
   const auto metadata = [&](const fs::path& of_plan) {
-    return to_metadata(clip_record(session, pair.row.prompt, pair.row.seed, of_plan));
+    return to_metadata(clip_record(session, pair.row.prompt, pair.row.seed, of_plan, adapted));
   };
   write_clip(folder / "dense.mp4", pair.dense, fps, metadata({}));
   write_clip(folder / "sparse.mp4", pair.sparse, fps, metadata(plan));
@@ -167,14 +161,14 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
 
   const Session session(options.clip, control);
   const std::shared_ptr<const Plan> plan = session.read_plan_for_model(options.plan);
-  Evaluation evaluation(session, plan, DenseClips(work, session));
+  Evaluation evaluation(session, plan, options.adapt, DenseClips(work, session));
   std::vector<EncodedPrompt> prompts;
   std::string key = session.dense_key() + plan_to_json(*plan) + options.clips.string();
   for (const std::string& text : options.prompts) {
     prompts.push_back(session.encode(text));
     key += "\n" + text;
   }
-  key += concat("\n", options.seed, " ", options.timed);
+  key += concat("\n", options.seed, " ", options.timed, options.adapt ? " adapted" : "");
   const std::size_t timed = options.timed < 0
                                 ? prompts.size()
                                 : std::min(prompts.size(), static_cast<std::size_t>(options.timed));
@@ -182,10 +176,10 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
   const UnfinishedRows unfinished(work, key);
   EvaluateReport report{
       .rows = unfinished.read(),
-      .density = evaluation.density(),
       .search_seconds = read_search_seconds(options.plan),
       .model = concat(session.model().folder.filename().string(), " ", session.fingerprint()),
       .plan = options.plan.string(),
+      .adapted = options.adapt,
       .device = session.device(),
       .dtype = session.dtype(),
       .dense_attention = "ATen scaled_dot_product_attention",
@@ -204,7 +198,7 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
         evaluation.run(prompts[i], options.seed + static_cast<std::int64_t>(i), i < timed,
                        i % 2 == 0, concat(" ", i + 1, " of ", prompts.size()));
     if (i == 0 && !options.clips.empty()) {
-      save_clips(options.clips, session, pair, options.plan);
+      save_clips(options.clips, session, pair, options.plan, options.adapt);
     }
     // Rows of a stopped run count: its worst.png is still there.
     if (!options.clips.empty() && is_worst(report.rows, pair.row)) {
@@ -216,8 +210,10 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
   if (!options.clips.empty()) {
     save_heads(options.clips, *plan, control);
   }
+  report.density = 0.0;
   for (const EvaluateRow& row : report.rows) {
     add(report.attention, row.attention);
+    report.density += row.density / static_cast<double>(report.rows.size());
   }
   for (const auto& [reason, calls] : report.attention.fallbacks) {
     if (control.note) {

@@ -5,9 +5,9 @@
 
 #include "clip_files.h"
 #include "json.h"
+#include "plan_clips.h"
 #include "session.h"
 #include "twill/engine/latent_preview.h"
-#include "twill/plan/compile.h"
 
 namespace twill::jobs {
 namespace {
@@ -49,9 +49,7 @@ class Generator {
   Generator(const GenerateOptions& options, const JobControl& control)
       : options_(options), session_(options.clip, control) {
     if (!options.plan.empty()) {
-      const std::shared_ptr<const Plan> plan = session_.read_plan_for_model(options.plan);
-      sparse_.emplace(plan, session_.layout(), session_.clip().threads);
-      density_ = run_density(sparse_->compiled(), *plan, session_.forward_t());
+      sparse_.emplace(session_, session_.read_plan_for_model(options.plan), options.adapt);
     }
   }
 
@@ -59,21 +57,21 @@ class Generator {
 
   GeneratedClip make(const EncodedPrompt& prompt, std::int64_t seed, const fs::path& file,
                      const std::string& number) {
-    GeneratedClip clip{.prompt = prompt.text, .seed = seed, .file = file, .density = density_};
+    GeneratedClip clip{.prompt = prompt.text, .seed = seed, .file = file};
     Made dense;
     Made sparse;
     if (options_.compare_dense || !sparse_) {
       dense = make_clip(prompt, seed, dense_, "dense" + number);
     }
     if (sparse_) {
-      sparse_->reset_counts();
-      sparse = make_clip(prompt, seed, *sparse_, "sparse" + number);
-      clip.attention = attention_use(sparse_->counts());
+      sparse = make_clip(prompt, seed, sparse_->begin(), "sparse" + number);
+      clip.attention = sparse_->use();
+      clip.density = sparse_->density();
       tell_fallbacks(clip.attention);
     }
     const Made& shown = sparse_ ? sparse : dense;
     clip.times = shown.times;
-    clip.record = clip_record(session_, clip.prompt, seed, options_.plan);
+    clip.record = clip_record(session_, clip.prompt, seed, options_.plan, options_.adapt);
     if (options_.compare_dense) {
       clip.dense_times = dense.times;
       clip.quality =
@@ -149,8 +147,7 @@ class Generator {
   const GenerateOptions& options_;
   Session session_;
   engine::DenseAttention dense_;
-  std::optional<engine::PlanAttention> sparse_;
-  double density_ = 1.0;
+  std::optional<PlanClips> sparse_;
 };
 
 }  // namespace
@@ -159,6 +156,7 @@ GenerateResult generate(const GenerateOptions& options, const JobControl& contro
   require(!options.prompts.empty(), ErrorCode::kUsage, "no prompt");
   require(!options.compare_dense || !options.plan.empty(), ErrorCode::kUsage,
           "a comparison needs a plan");
+  require(!options.adapt || !options.plan.empty(), ErrorCode::kUsage, "there is no plan to adapt");
   const std::vector<fs::path> files = checked_files(options);
   Generator generator(options, control);
   std::vector<EncodedPrompt> prompts;

@@ -48,6 +48,7 @@ json to_json_value(const EvaluateRow& row) {
              {"ssim", row.quality.ssim},
              {"psnr_db_frames", json::array()},
              {"timed", row.timed},
+             {"density", row.density},
              {"attention_calls", to_json_value(row.attention)}};
   for (const double frame : row.psnr_db_frames) {
     value["psnr_db_frames"].push_back(number(frame));
@@ -82,6 +83,7 @@ EvaluateRow evaluate_row_from(const json& value) {
                   .quality = {.psnr_db = number_from(value.at("psnr_db")),
                               .ssim = value.at("ssim").get<double>()},
                   .timed = value.at("timed").get<bool>(),
+                  .density = value.at("density").get<double>(),
                   .attention = attention_use_from(value.at("attention_calls"))};
   for (const json& frame : value.at("psnr_db_frames")) {
     row.psnr_db_frames.push_back(number_from(frame));

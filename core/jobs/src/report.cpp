@@ -109,6 +109,7 @@ std::string to_json(const EvaluateReport& report) {
       {"prompts", prompts},
       {"model", report.model},
       {"plan", report.plan},
+      {"adapted", report.adapted},
       {"metric", kMetric},
       {"dense_attention", report.dense_attention},
       {"attention_calls", to_json_value(report.attention)},

@@ -109,7 +109,10 @@ EvaluateRow row_from(const Value& value) {
                               .ssim = value.at("ssim").number(-1.0, 1.0)},
                   .timed = value.at("timed").flag(),
                   .attention = use_from(value.at("attention_calls"))};
-  if (value.has("psnr_db_frames")) {  // not in reports of the first version
+  if (value.has("density")) {  // not in reports of the first version, as the frames
+    row.density = value.at("density").number(0.0, 1.0);
+  }
+  if (value.has("psnr_db_frames")) {
     for (const Value& frame : value.at("psnr_db_frames").list(kMaxFrames)) {
       row.psnr_db_frames.push_back(frame.decibels());
     }
@@ -162,6 +165,9 @@ EvaluateReport read_evaluate_report(const fs::path& file) {
   if (value.has("layout")) {  // not in reports of the first version
     report.layout = layout_from(value.at("layout"));
     check_layout(report.layout);
+  }
+  if (value.has("adapted")) {
+    report.adapted = value.at("adapted").flag();
   }
   if (value.has("search_seconds")) {
     report.search_seconds = value.at("search_seconds").number(0.0, kMaxSeconds);

@@ -25,6 +25,7 @@ struct ClipRecord {
   std::string model_fingerprint;  // of its weights, 16 hexadecimal digits
   std::string plan;               // name of its file; empty: dense
   std::string plan_fingerprint;   // of its file
+  bool adapted = false;           // the plan was fitted to the clip
   std::string software;           // "twill 0.1.0"
 };
 

@@ -23,6 +23,7 @@ struct EvaluateOptions {
   std::vector<std::string> prompts;
   std::int64_t seed = 1000;  // of the first prompt; each next prompt takes the next seed
   std::filesystem::path plan;
+  bool adapt = false;         // as in GenerateOptions
   std::int64_t timed = -1;    // the first so many prompts are timed; negative: all
   std::filesystem::path out;  // report.json
   // Folder for dense.mp4, sparse.mp4 and side_by_side.png (first prompt), worst.png (side by side,
@@ -43,16 +44,18 @@ struct EvaluateRow {
   bool timed = false;
   ClipTimes dense;
   ClipTimes sparse;
+  double density = 1.0;    // of the sparse clip
   AttentionUse attention;  // of the sparse clip
 };
 
 struct EvaluateReport {
   std::vector<EvaluateRow> rows;
-  double density = 1.0;
+  double density = 1.0;                  // mean over the rows
   AttentionUse attention;                // over all sparse clips
   std::optional<double> search_seconds;  // as the search left it beside the plan
   std::string model;                     // folder name and fingerprint
   std::string plan;
+  bool adapted = false;  // to each clip
   std::string device;
   std::string dtype;
   std::string dense_attention;  // what dense clips ran through

@@ -24,6 +24,10 @@ struct GenerateOptions {
   std::vector<std::string> prompts;
   std::int64_t seed = 0;       // of the first prompt; each next prompt takes the next seed
   std::filesystem::path plan;  // empty: dense
+  // Fit the plan to each clip, its size and its prompt, while the clip is made: head errors are
+  // measured again in a few of its steps, and what is left of the density that the plan has at this
+  // size is solved for again. The plan must hold a profile.
+  bool adapt = false;
   bool compare_dense = false;  // with a plan: the dense clip from the same noise too, timed in
                                // turns with the sparse one
   // A video file (its ending names the container) or an existing or new folder for PNG frames (a

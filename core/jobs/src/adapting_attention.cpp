@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "adapting_attention.h"
+
+#include "cpu_call.h"
+#include "solving.h"
+#include "twill/plan/error.h"
+
+namespace twill::jobs {
+namespace {
+
+search::SolveRequest request_for(const Session& session, const Plan& plan, double density) {
+  return {.forwards = search::forwards_of_run(session.forward_t()),
+          .budget = density,
+          .layout = session.layout(),
+          .weight = time_weight_of(*plan.profile),
+          .max_segments = SolveOptions{}.segments,
+          .name = plan.name};
+}
+
+void add(engine::AttentionCounts& sum, const engine::AttentionCounts& counts) {
+  sum.sparse += counts.sparse;
+  sum.planned_dense += counts.planned_dense;
+  for (const auto& [reason, calls] : counts.fallback) {
+    sum.fallback[reason] += calls;
+  }
+}
+
+}  // namespace
+
+void check_can_adapt(const Plan& plan) {
+  require(plan.profile != nullptr, ErrorCode::kUsage, "the plan \"", plan.name,
+          "\" holds no profile to adapt it with");
+}
+
+AdaptingAttention::AdaptingAttention(const Session& session, const Plan& plan, double density)
+    : session_(session),
+      run_(plan.profile, request_for(session, plan, density), {.threads = session.clip().threads},
+           session.control().stop) {
+  compile();
+}
+
+void AdaptingAttention::compile() {
+  if (sparse_) {
+    add(before_, sparse_->counts());
+  }
+  sparse_.emplace(run_.plan(), session_.layout(), session_.clip().threads);
+}
+
+engine::AttentionCounts AdaptingAttention::counts() const {
+  engine::AttentionCounts sum = before_;
+  add(sum, sparse_->counts());
+  return sum;
+}
+
+at::Tensor AdaptingAttention::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                  const engine::AttentionSite& site) {
+  if (t_ && site.t != *t_ && run_.finish_step()) {
+    compile();
+  }
+  if (!t_ || site.t != *t_) {
+    t_ = site.t;
+    visits_.clear();
+  }
+  if (run_.measuring()) {
+    run_.observe({.expert = site.expert,
+                  .stack = site.stack,
+                  .layer = site.layer,
+                  .branch = visits_[{site.stack, site.layer}]++},
+                 cpu_call(q, k, v).call);
+  }
+  return sparse_->run(q, k, v, site);
+}
+
+}  // namespace twill::jobs

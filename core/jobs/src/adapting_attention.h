@@ -1,0 +1,45 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Attention by a plan that is fitted to the clip while the clip is made.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "session.h"
+#include "twill/engine/attention.h"
+#include "twill/search/adaptive_run.h"
+
+namespace twill::jobs {
+
+// Throws Error(kUsage) naming the plan when it holds no profile to adapt it with.
+void check_can_adapt(const Plan& plan);
+
+// One clip of the session. The density of the run is what `plan` would have had; its segments are
+// at most as many as a search gives.
+class AdaptingAttention final : public engine::SelfAttention {
+ public:
+  AdaptingAttention(const Session& session, const Plan& plan, double density);
+
+  // Calls come step by step in the order of the session's t.
+  at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                 const engine::AttentionSite& site) override;
+
+  double density() const { return run_.density(); }
+  engine::AttentionCounts counts() const;
+
+ private:
+  void compile();
+
+  const Session& session_;
+  search::AdaptiveRun run_;
+  std::optional<engine::PlanAttention> sparse_;
+  engine::AttentionCounts before_;  // of the plans that are no longer in use
+  std::optional<double> t_;         // of the step that runs
+  std::map<std::pair<std::int32_t, std::int32_t>, std::int32_t> visits_;  // by stack and layer
+};
+
+}  // namespace twill::jobs
