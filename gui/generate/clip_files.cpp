@@ -49,6 +49,7 @@ void ClipFiles::save(const std::shared_ptr<const jobs::GeneratedClip>& clip, con
       jobs::ClipRecord record = clip->record;
       record.plan.clear();
       record.plan_fingerprint.clear();
+      record.adapted = false;
       jobs::write_clip(dense_name(path), *clip->dense_frames, jobs::to_metadata(record));
     }
     jobs::write_clip(path, *clip->frames, jobs::to_metadata(clip->record));

@@ -93,8 +93,15 @@ QWidget* GeneratePage::make_request_side() {
   compare_ = new QCheckBox(tr("Also &dense, from the same noise"), side);
   compare_->setObjectName(QStringLiteral("compare"));
   compare_->setChecked(true);
+  adapt_ = new QCheckBox(tr("&Adapt the plan to this clip"), side);
+  adapt_->setObjectName(QStringLiteral("adapt"));
+  adapt_->setToolTip(
+      tr("For another size than the plan was searched at: measures the heads again in a few of the "
+         "clip's own steps and solves for the rest, at the density that the plan has here. Needs "
+         "the plan's profile."));
   auto* plans = new QFormLayout;
   plans->addRow(tr("P&lan"), plan_);
+  plans->addRow(QString(), adapt_);
   plans->addRow(QString(), compare_);
   cost_ = new QLabel(side);
   cost_->setObjectName(QStringLiteral("cost"));
@@ -120,6 +127,7 @@ QWidget* GeneratePage::make_request_side() {
   connect(places, &QPushButton::clicked, this, &GeneratePage::ask_for_models);
   connect(form_, &ClipForm::changed, this, &GeneratePage::update_request);
   connect(plan_, &PlanChoice::changed, this, &GeneratePage::update_request);
+  connect(adapt_, &QCheckBox::toggled, this, &GeneratePage::update_request);
   connect(compare_, &QCheckBox::toggled, this, &GeneratePage::update_request);
   connect(models_.get(), &ModelList::changed, this, [this] {
     form_->set_models(models_->models());
@@ -244,6 +252,7 @@ ClipRequest GeneratePage::request() const {
   request.options.prompts = {from_qt(form_->prompt())};
   request.options.seed = form_->seed();
   plan_->fill(request);
+  request.options.adapt = plan_->can_adapt() && adapt_->isChecked();
   request.options.compare_dense = !plan_->dense() && compare_->isChecked();
   return request;
 }
@@ -270,6 +279,7 @@ void GeneratePage::update_request() {
   }
   const QString problem = request_problem();
   generate_->setEnabled(problem.isEmpty());
+  adapt_->setEnabled(plan_->can_adapt());
   compare_->setEnabled(!plan_->dense());
   generate_->setText(!plan_->dense() && compare_->isChecked() ? tr("&Generate dense and sparse")
                                                               : tr("&Generate"));
@@ -372,6 +382,7 @@ void GeneratePage::take_video(const std::shared_ptr<const jobs::StoredClip>& cli
             .arg(to_qt(record.model), to_qt(record.model_fingerprint)));
   }
   form_->set_record(record);
+  adapt_->setChecked(record.adapted);
   if (record.plan.empty()) {
     plan_->choose_dense();
   } else if (!plan_->choose_recorded(record)) {

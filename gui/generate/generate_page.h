@@ -86,6 +86,7 @@ class GeneratePage : public Page {
   QWidget* widget_ = nullptr;
   ClipForm* form_ = nullptr;
   PlanChoice* plan_ = nullptr;
+  QCheckBox* adapt_ = nullptr;  // enabled where the plan may be adapted
   QCheckBox* compare_ = nullptr;
   QLabel* cost_ = nullptr;
   QLabel* message_ = nullptr;

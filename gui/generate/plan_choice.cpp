@@ -85,6 +85,11 @@ void PlanChoice::choose_dense() {
 
 bool PlanChoice::dense() const { return currentData().toString() == kDense; }
 
+bool PlanChoice::can_adapt() const {
+  const bool is_open = currentData().toString() == kOpen;
+  return !dense() && !(is_open && document_.plan() && !document_.plan()->profile);
+}
+
 void PlanChoice::fill(ClipRequest& request) const {
   const QString chosen = currentData().toString();
   if (chosen == kOpen) {

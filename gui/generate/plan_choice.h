@@ -19,6 +19,9 @@ class PlanChoice : public QComboBox {
   explicit PlanChoice(PlanDocument& document, QWidget* parent = nullptr);
 
   bool dense() const;
+  // False for dense attention, and for the open plan when it holds no profile; what a file holds is
+  // known when it is read.
+  bool can_adapt() const;
   // Puts the plan, or its file, into the request.
   void fill(ClipRequest& request) const;
   void choose_dense();

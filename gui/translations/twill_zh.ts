@@ -513,6 +513,14 @@ attention %3 % of the row&apos;s most</source>
         <translation>同时用相同噪声生成稠密版(&amp;D)</translation>
     </message>
     <message>
+        <source>&amp;Adapt the plan to this clip</source>
+        <translation>让方案适应此视频(&amp;A)</translation>
+    </message>
+    <message>
+        <source>For another size than the plan was searched at: measures the heads again in a few of the clip&apos;s own steps and solves for the rest, at the density that the plan has here. Needs the plan&apos;s profile.</source>
+        <translation>用于与搜索时不同的尺寸：在生成过程的几步中重新测量各注意力头，并按方案在此尺寸下的密度重新求解其余步骤。需要方案自带的剖析数据。</translation>
+    </message>
+    <message>
         <source>P&amp;lan</source>
         <translation>方案(&amp;L)</translation>
     </message>

@@ -3,6 +3,7 @@
 
 #include <QAbstractItemModelTester>
 #include <QApplication>
+#include <QCheckBox>
 #include <QComboBox>
 #include <QDir>
 #include <QLabel>
@@ -16,13 +17,16 @@
 #include <QTest>
 
 #include "base/model_list.h"
+#include "base/text.h"
 #include "base/theme.h"
 #include "generate/clip_queue.h"
 #include "generate/generate_page.h"
 #include "gui/full_disk.h"
+#include "gui/made_up_plan.h"
 #include "gui/studio_model.h"
 #include "plan/plan_document.h"
 #include "player/player.h"
+#include "twill/plan/plan_io.h"
 
 namespace twill::gui {
 
@@ -226,6 +230,35 @@ class TestGeneratePage : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(cost->text().contains(QStringLiteral("vae.safetensors")), kPatienceMs);
     QVERIFY(!stage.generate()->isEnabled());
     qputenv("TWILL_PRESETS", model_.folder.path().c_str());
+  }
+
+  void a_plan_with_a_profile_can_be_adapted() {
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    auto* adapt = stage.child<QCheckBox>("adapt");
+    QVERIFY(!adapt->isEnabled());  // the plan has no profile
+    const ModelShape model = stage.document.plan()->model;
+    auto profile = std::make_shared<Profile>(*twill::tests::make_profile({.stacks = model.stacks}));
+    profile->model = model;
+    const QString file = model_.path("with_profile.json");
+    write_plan(path_from_qt(file), twill::tests::make_plan(profile, 2));
+    stage.document.open(file);
+    QTRY_VERIFY_WITH_TIMEOUT(adapt->isEnabled(), kPatienceMs);
+    QVERIFY(!adapt->isChecked());
+    adapt->setChecked(true);
+    QVERIFY(stage.ready());
+    stage.click("generate");
+    QVERIFY(stage.wait_for_ends(1));
+    QVERIFY2(stage.page->queue().clip(0), qPrintable(stage.message()));
+    QVERIFY(stage.page->queue().clip(0)->record.adapted);
+    const QString saved = model_.path("adapted.mp4");
+    stage.page->save_clip(0, saved);
+    QTRY_VERIFY_WITH_TIMEOUT(stage.message().startsWith(QStringLiteral("Saved")), kPatienceMs);
+    adapt->setChecked(false);
+    stage.page->open_video(saved);
+    QTRY_VERIFY_WITH_TIMEOUT(stage.message().startsWith(QStringLiteral("Settings taken")),
+                             kPatienceMs);
+    QVERIFY(adapt->isChecked());
   }
 
   void a_saved_video_gives_its_settings_back() {
