@@ -120,18 +120,18 @@ AdaptiveRun::AdaptiveRun(std::shared_ptr<const Profile> profile, SolveRequest re
     t.push_back(self.steps[static_cast<std::size_t>(step)].front().t);
   }
   if (!t.empty()) {
-    self.profiler =
-        std::make_unique<Profiler>(ProfilerOptions{.model = self.profile->model,
-                                                   .layout = self.layout,
-                                                   .candidates = self.profile->candidates,
-                                                   .t = t,
-                                                   .prompts = {""},
-                                                   .seeds = {0},
-                                                   .rows = options.rows,
-                                                   .row_seed = options.row_seed,
-                                                   .map_size = 0,
-                                                   .threads = options.threads},
-                                   std::move(stop));
+    self.profiler = std::make_unique<Profiler>(
+        ProfilerOptions{.model = self.profile->model,
+                        .layout = self.layout,
+                        .candidates = self.profile->candidates,
+                        .t = t,
+                        .prompts = {""},
+                        .seeds = {0},
+                        .rows = std::min(options.rows, self.layout.grid_tokens()),
+                        .row_seed = options.row_seed,
+                        .map_size = 0,
+                        .threads = options.threads},
+        std::move(stop));
   }
   self.solve();
 }

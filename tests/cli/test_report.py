@@ -336,6 +336,22 @@ def test_repeating_commands_are_those_that_made_it(report, plan, twill, tmp_path
     assert "Quality over density" in (tmp_path / "again.html").read_text()
 
 
+def test_adapting_is_told_and_repeated(twill, tiny_model, plan, tmp_path):
+    measured = tmp_path / "report.json"
+    result = twill(
+        "evaluate", "--adapt", "--model", tiny_model, "--plan", plan, "--prompt", "a red ball", "--frames", 17,
+        "--timed", 0, "--out", measured, "--json",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["adapted"] is True
+    result = twill("report", plan, measured, "--layout", "5x8x8", "--out", tmp_path / "report.html")
+    assert result.returncode == 0, result.stderr
+    page = (tmp_path / "report.html").read_text()
+    commands = re.search(r"<pre>(.*?)</pre>", page, re.DOTALL)[1].splitlines()
+    assert commands[1].startswith("twill evaluate --adapt --prompt")
+    assert "adapted to each clip" in Page(page).text
+
+
 @pytest.fixture
 def out(tmp_path):
     """An output file in a folder of its own, which must stay empty."""

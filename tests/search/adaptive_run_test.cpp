@@ -276,6 +276,16 @@ TEST(AdaptiveRun, can_be_stopped_while_it_measures) {
   EXPECT_THROW(show(run, layer), Cancelled);
 }
 
+TEST(AdaptiveRun, measures_all_tokens_of_a_small_grid) {
+  constexpr TokenLayout kSmall{.frames = 2, .rows = 4, .cols = 4};
+  SolveRequest small = request(8, 0.9);
+  small.layout = kSmall;
+  const Layer layer(kSmall);
+  AdaptiveRun run(small_profile(), small);
+  show(run, layer);
+  EXPECT_TRUE(run.finish_step());
+}
+
 TEST(AdaptiveRun, needs_a_profile) {
   EXPECT_EQ(message_of(ErrorCode::kUsage, [] { AdaptiveRun run(nullptr, request(8, 0.4)); }),
             "there is no profile to adapt a plan with");

@@ -159,6 +159,9 @@ Facts evaluation_facts(const MeasuredPlan& measured) {
       {"versions", concat("twill ", report.twill_version, ", torch ", report.torch_version)},
       {"attention calls", concat(report.attention.sparse_calls, " sparse, ",
                                  report.attention.planned_dense_calls, " dense as planned")}};
+  if (report.adapted) {
+    facts.push_back({"plan was", "adapted to each clip while it was made"});
+  }
   for (const auto& [reason, calls] : report.attention.fallbacks) {
     facts.push_back({"dense against the plan", concat(calls, " calls: ", reason)});
   }
@@ -200,7 +203,7 @@ std::vector<std::string> commands_to_repeat(const ReportOptions& options,
   for (std::size_t i = 0; i < inputs.measured.size(); ++i) {
     const MeasuredPlan& one = inputs.measured[i];
     const ClipSettings& clip = one.report.clip;
-    Words evaluate("twill evaluate");
+    Words evaluate(one.report.adapted ? "twill evaluate --adapt" : "twill evaluate");
     std::vector<std::int64_t> seeds;
     for (const EvaluateRow& row : one.report.rows) {
       evaluate.add("--prompt", row.prompt);

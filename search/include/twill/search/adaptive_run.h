@@ -22,7 +22,9 @@ namespace twill::search {
 std::vector<std::int32_t> measured_steps(std::int32_t steps);
 
 struct AdaptiveOptions {
-  std::int32_t rows = 64;  // sampled query tokens of a measured step; 0: as in ProfilerOptions
+  // Sampled query tokens of a measured step, or all where there are fewer; 0: as in
+  // ProfilerOptions.
+  std::int32_t rows = 64;
   std::uint64_t row_seed = 0;
   std::int32_t threads = 0;
 };
