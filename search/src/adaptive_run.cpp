@@ -14,6 +14,9 @@
 namespace twill::search {
 namespace {
 
+// Sampled query tokens of a measured step; 256 give no better plans.
+constexpr std::int32_t kRows = 64;
+
 std::shared_ptr<const Profile> not_null(std::shared_ptr<const Profile> profile) {
   require(profile != nullptr, ErrorCode::kUsage, "there is no profile to adapt a plan with");
   return profile;
@@ -99,7 +102,7 @@ struct AdaptiveRun::Impl {
 };
 
 AdaptiveRun::AdaptiveRun(std::shared_ptr<const Profile> profile, SolveRequest request,
-                         const AdaptiveOptions& options, std::stop_token stop)
+                         std::int32_t threads, std::stop_token stop)
     : impl_(std::make_unique<Impl>()) {
   Impl& self = *impl_;
   self.profile = not_null(std::move(profile));
@@ -127,10 +130,9 @@ AdaptiveRun::AdaptiveRun(std::shared_ptr<const Profile> profile, SolveRequest re
                         .t = t,
                         .prompts = {""},
                         .seeds = {0},
-                        .rows = std::min(options.rows, self.layout.grid_tokens()),
-                        .row_seed = options.row_seed,
+                        .rows = std::min(kRows, self.layout.grid_tokens()),
                         .map_size = 0,
-                        .threads = options.threads},
+                        .threads = threads},
         std::move(stop));
   }
   self.solve();

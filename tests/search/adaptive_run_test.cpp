@@ -271,7 +271,7 @@ TEST(AdaptiveRun, ends_with_the_run) {
 TEST(AdaptiveRun, can_be_stopped_while_it_measures) {
   std::stop_source stop;
   const Layer layer(kOther);
-  AdaptiveRun run(small_profile(), request(8, 0.4), {}, stop.get_token());
+  AdaptiveRun run(small_profile(), request(8, 0.4), 0, stop.get_token());
   stop.request_stop();
   EXPECT_THROW(show(run, layer), Cancelled);
 }

@@ -34,18 +34,11 @@ void check_can_adapt(const Plan& plan) {
           "\" holds no profile to adapt it with");
 }
 
-AdaptingAttention::AdaptingAttention(const Session& session, const Plan& plan, double density)
-    : session_(session),
-      run_(plan.profile, request_for(session, plan, density), {.threads = session.clip().threads},
-           session.control().stop) {
-  compile();
-}
-
 void AdaptingAttention::compile() {
   if (sparse_) {
     add(before_, sparse_->counts());
   }
-  sparse_.emplace(run_.plan(), session_.layout(), session_.clip().threads);
+  sparse_.emplace(run_->plan(), session_.layout(), session_.clip().threads);
 }
 
 engine::AttentionCounts AdaptingAttention::counts() const {
@@ -56,19 +49,24 @@ engine::AttentionCounts AdaptingAttention::counts() const {
 
 at::Tensor AdaptingAttention::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                   const engine::AttentionSite& site) {
-  if (t_ && site.t != *t_ && run_.finish_step()) {
+  if (!run_) {
+    run_.emplace(plan_.profile, request_for(session_, plan_, request_density_),
+                 session_.clip().threads, session_.control().stop);
+    compile();
+  }
+  if (t_ && site.t != *t_ && run_->finish_step()) {
     compile();
   }
   if (!t_ || site.t != *t_) {
     t_ = site.t;
     visits_.clear();
   }
-  if (run_.measuring()) {
-    run_.observe({.expert = site.expert,
-                  .stack = site.stack,
-                  .layer = site.layer,
-                  .branch = visits_[{site.stack, site.layer}]++},
-                 cpu_call(q, k, v).call);
+  if (run_->measuring()) {
+    run_->observe({.expert = site.expert,
+                   .stack = site.stack,
+                   .layer = site.layer,
+                   .branch = visits_[{site.stack, site.layer}]++},
+                  cpu_call(q, k, v).call);
   }
   return sparse_->run(q, k, v, site);
 }

@@ -22,20 +22,25 @@ void check_can_adapt(const Plan& plan);
 // at most as many as a search gives.
 class AdaptingAttention final : public engine::SelfAttention {
  public:
-  AdaptingAttention(const Session& session, const Plan& plan, double density);
+  AdaptingAttention(const Session& session, const Plan& plan, double density)
+      : session_(session), request_density_(density), plan_(plan) {}
 
   // Calls come step by step in the order of the session's t.
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                  const engine::AttentionSite& site) override;
 
-  double density() const { return run_.density(); }
+  // After the clip's first call.
+  double density() const { return run_->density(); }
   engine::AttentionCounts counts() const;
 
  private:
   void compile();
 
   const Session& session_;
-  search::AdaptiveRun run_;
+  double request_density_ = 1.0;
+  const Plan& plan_;
+  // Made at the first call, so that the clock of the denoising loop counts what it costs.
+  std::optional<search::AdaptiveRun> run_;
   std::optional<engine::PlanAttention> sparse_;
   engine::AttentionCounts before_;  // of the plans that are no longer in use
   std::optional<double> t_;         // of the step that runs

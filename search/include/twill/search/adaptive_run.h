@@ -21,20 +21,13 @@ namespace twill::search {
 // measuring stays cheap, early enough that what they say is of use.
 std::vector<std::int32_t> measured_steps(std::int32_t steps);
 
-struct AdaptiveOptions {
-  // Sampled query tokens of a measured step, or all where there are fewer; 0: as in
-  // ProfilerOptions.
-  std::int32_t rows = 64;
-  std::uint64_t row_seed = 0;
-  std::int32_t threads = 0;
-};
-
 class AdaptiveRun {
  public:
   // request: for the whole run, its layout the one where the run takes place. Before anything is
-  // measured, errors there are expected as layout_factors() says. Throws as Solver does.
+  // measured, errors there are expected as layout_factors() says. threads: 0 for as many as the
+  // process may use. Throws as Solver does.
   AdaptiveRun(std::shared_ptr<const Profile> profile, SolveRequest request,
-              const AdaptiveOptions& options = {}, std::stop_token stop = {});
+              std::int32_t threads = 0, std::stop_token stop = {});
   ~AdaptiveRun();
   AdaptiveRun(AdaptiveRun&&) noexcept;
   AdaptiveRun& operator=(AdaptiveRun&&) noexcept;
