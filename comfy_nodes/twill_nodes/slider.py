@@ -26,10 +26,10 @@ def density_at(speed_quality: float, least: float, searched: float) -> float:
 
 
 def plan_for(
-    loaded: LoadedPlan, speed_quality: float, times: list[float], grid: tuple[int, int, int] | None
+    loaded: LoadedPlan, speed_quality: float, times: list[float], expert: int, grid: tuple[int, int, int] | None
 ) -> tuple[object, str]:
-    """(plan, how it came about). times: t of the run's forwards, descending. grid: frames, rows and columns of tokens,
-    None where they are not known."""
+    """(plan, how it came about). times: t of the run's forwards, descending, all of them the expert's. grid: frames,
+    rows and columns of tokens, None where they are not known."""
     if speed_quality == AS_SEARCHED:
         return loaded.plan, "speed-quality 0.5: the plan as it is"
     if speed_quality >= 1.0:
@@ -37,16 +37,20 @@ def plan_for(
     if not wheel.has_kernels() or loaded.profile() is None:
         return loaded.plan, f"speed-quality {speed_quality:g}: the plan has no profile, so it holds as it is"
     descending = tuple(sorted(set(times), reverse=True))
-    plan, density = _solve(loaded, round(speed_quality, 4), descending, grid)
+    plan, density = _solve(loaded, round(speed_quality, 4), descending, expert, grid)
     return plan, f"speed-quality {speed_quality:g}: solved again for density {density:.2f}"
 
 
 @functools.lru_cache(maxsize=8)
 def _solve(
-    loaded: LoadedPlan, speed_quality: float, times: tuple[float, ...], grid: tuple[int, int, int] | None
+    loaded: LoadedPlan,
+    speed_quality: float,
+    times: tuple[float, ...],
+    expert: int,
+    grid: tuple[int, int, int] | None,
 ) -> tuple[object, float]:
     search = wheel.package("search")
-    solver = search.Solver(loaded.profile(), times, name=loaded.name, grid=grid)
+    solver = search.Solver(loaded.profile(), times, expert_at=[expert] * len(times), name=loaded.name, grid=grid)
     # The cheapest plan leaves every head out and is of no use; a tenth of attention is as fast as it gets.
     least = max(solver.least_budget(), 0.1)
     wanted = density_at(speed_quality, min(least, searched_density(loaded)), searched_density(loaded))

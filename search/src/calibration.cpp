@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "twill/plan/error.h"
 
 namespace twill::search {
 namespace {
+
+using nlohmann::json;
 
 // Mean ranks from 0.
 std::vector<double> ranks_of(const std::vector<double>& values) {
@@ -246,6 +249,28 @@ Calibration calibrate(const std::vector<Probe>& probes, const std::vector<double
   }
   result.rank_correlation = rank_correlation(predicted, measured);
   return result;
+}
+
+TimeWeight time_weight_of(const Profile& profile) {
+  const auto found = profile.provenance.find(kTimeWeightKey);
+  if (found == profile.provenance.end()) {
+    return default_time_weight();
+  }
+  TimeWeight weight;
+  try {
+    const json stored = json::parse(found->second);
+    weight = {.t = stored.at("t").get<std::vector<double>>(),
+              .weight = stored.at("weight").get<std::vector<double>>()};
+  } catch (const json::exception&) {
+    throw Error(ErrorCode::kFile,
+                concat("the profile's ", kTimeWeightKey, " is no table of t and weight"));
+  }
+  check_time_weight(weight);
+  return weight;
+}
+
+std::string time_weight_text(const TimeWeight& weight) {
+  return json{{"t", weight.t}, {"weight", weight.weight}}.dump();
 }
 
 }  // namespace twill::search

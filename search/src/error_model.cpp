@@ -108,31 +108,6 @@ std::vector<double> layout_factors(const Profile& profile, const TokenLayout& la
   return factors;
 }
 
-std::vector<Forward> forwards_at(const std::vector<double>& t) {
-  std::vector<Forward> forwards;
-  for (const double time : t) {
-    forwards.push_back({.t = time});
-  }
-  return forwards;
-}
-
-std::vector<Forward> forwards_of_run(const std::vector<double>& t) {
-  std::vector<Forward> forwards = forwards_at(t);
-  double sum = 0.0;
-  double below = 0.0;  // the next lower t
-  for (std::size_t i = t.size(); i-- > 0;) {
-    if (i + 1 < t.size() && t[i] != t[i + 1]) {
-      below = t[i + 1];
-    }
-    forwards[i].weight = (t[i] - below) * (t[i] - below);
-    sum += forwards[i].weight;
-  }
-  for (Forward& forward : forwards) {
-    forward.weight *= sum > 0.0 ? static_cast<double>(t.size()) / sum : 0.0;
-  }
-  return forwards;
-}
-
 TimeBlend blend_at(const std::vector<double>& times, double t) {
   TWILL_ASSERT(!times.empty());
   // Descending: the first that is not above t.

@@ -33,6 +33,9 @@ std::shared_ptr<const Profile> make_profile(const MadeUp& of) {
   profile->prompts = {"a made-up prompt"};
   profile->seeds = {0};
   profile->provenance = {{"steps", "20"}, {"shift", "3"}, {"sampler", "euler"}};
+  if (of.experts.size() == 2) {
+    profile->provenance["expert_boundary"] = "0.9";
+  }
 
   const std::size_t heads = profile->heads() * of.experts.size();
   const std::size_t candidates = profile->candidates.size();

@@ -46,6 +46,20 @@ TEST(ProfiledRun, falls_back_to_the_profiled_times) {
   EXPECT_EQ(run.description, "one forward at each of 2 profiled t, 13x16x16 tokens");
 }
 
+TEST(ProfiledRun, knows_which_expert_runs) {
+  Profile profile = example();
+  profile.model.experts = {"high_noise", "low_noise"};
+  profile.provenance = {{"steps", "4"}, {"shift", "3"}, {"expert_boundary", "0.8"}};
+  const ProfiledRun run = profiled_run(profile);
+  ASSERT_EQ(run.forwards.size(), 4u);
+  for (const search::Forward& forward : run.forwards) {
+    EXPECT_EQ(forward.expert, forward.t < 0.8 ? 1 : 0) << forward.t;
+  }
+  profile.provenance.erase("expert_boundary");
+  EXPECT_NE(refusal(profile).find("does not say below which t the second one runs"),
+            std::string::npos);
+}
+
 TEST(ProfiledRun, names_what_cannot_be_read) {
   Profile profile = example();
   profile.provenance = {{"steps", "many"}, {"shift", "3"}};

@@ -233,3 +233,67 @@ def test_a_budget_is_found_for_a_wish():
 def test_an_unknown_wish_is_refused_by_text():
     with pytest.raises(Error, match='wish "ssim" is not psnr or speedup'):
         search.BudgetFinder("ssim", 0.9)
+
+
+def fed(run, steps):
+    """The numbers of the steps after which a run has another plan; its first layers need their own frame only."""
+    changed = []
+    for step in range(steps):
+        assert run.step == step
+        if run.measuring:
+            for layer in range(2):
+                run.observe(*planted(100 * step + layer), layer=layer)
+        if run.finish_step():
+            changed.append(step)
+    return changed
+
+
+def test_a_plan_is_adapted_to_the_run(profile):
+    t = [1.0 - i / 20 for i in range(20)]
+    there = twill_vdit.TokenLayout(frames=9, rows=4, cols=16)
+    run = search.AdaptiveRun(profile, t, density=0.4, layout=there, name="adapted")
+    ruled = search.Solver(profile, t, grid=(9, 4, 16), name="adapted").solve(0.4)
+    assert run.plan.segments == ruled.plan.segments, "nothing is measured yet"
+    with pytest.raises(Error, match="layer 1"):
+        half = search.AdaptiveRun(profile, t, density=0.4, layout=LAYOUT)
+        half.observe(*planted(0), layer=0)
+        half.finish_step()
+
+    run = search.AdaptiveRun(profile, t, density=0.4, layout=LAYOUT)
+    assert fed(run, 20) == [0, 1, 4, 9]
+    assert run.density <= 0.4 + 1e-9
+    assert run.plan.model == MODEL and run.plan.name == "plan"
+    with pytest.raises(Error, match="all 20 steps"):
+        run.finish_step()
+
+
+def test_a_step_that_is_not_measured_takes_no_calls(profile):
+    run = search.AdaptiveRun(profile, [0.9], density=0.5, layout=LAYOUT)
+    assert not run.measuring, "a single step has nothing after it"
+    with pytest.raises(Error, match="step 0 is not one that is measured"):
+        run.observe(*planted(0), layer=0)
+
+
+def test_experts_are_told_or_known_from_the_profile():
+    model = dataclasses.replace(MODEL, experts=("high_noise", "low_noise"))
+
+    def made(**provenance):
+        profiler = search.Profiler(model, LAYOUT, t=TIMES, prompts=["made"], rows=32, provenance=provenance)
+        for t_index in range(2):
+            for layer in range(2):
+                profiler.observe(*planted(layer), GAIN, t_index=t_index, layer=layer, expert=t_index)
+            profiler.finish_unit(t_index)
+        return profiler.finish()
+
+    def kinds(solution, expert):
+        segment = solution.plan.segments[solution.plan.segment_at(TIMES[expert])]
+        return {solution.plan.patterns[i].kind for i in segment.heads[expert]}
+
+    ends = {"density": 0.4, "dense_first_steps": 0, "dense_last_steps": 0}
+    known = search.solve(made(expert_boundary="0.5"), TIMES, **ends)
+    assert kinds(known, 0) != {"dense"} != kinds(known, 1)
+    assert search.solve(made(), TIMES, expert_at=[0, 1], **ends).plan.segments == known.plan.segments
+    with pytest.raises(Error, match="does not say below which t the second one runs"):
+        search.solve(made(), TIMES)
+    with pytest.raises(Error, match="1 experts for 2 forwards"):
+        search.solve(made(), TIMES, expert_at=[0])

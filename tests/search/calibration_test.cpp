@@ -191,15 +191,16 @@ TEST(ErrorByTime, BinsAddUpToThePredictedError) {
   EXPECT_EQ(bins[3], 0.0);
 }
 
-TEST(Forwards, OfARunCountTheSquareOfTheirStep) {
-  // Steps of 0.2, 0.5 and 0.3; the middle one has two branches.
-  const std::vector<Forward> forwards = forwards_of_run({1.0, 0.8, 0.8, 0.3});
-  const double mean = (0.04 + 2 * 0.25 + 0.09) / 4.0;
-  ASSERT_EQ(forwards.size(), 4u);
-  EXPECT_NEAR(forwards[0].weight, 0.04 / mean, 1e-12);
-  EXPECT_NEAR(forwards[1].weight, 0.25 / mean, 1e-12);
-  EXPECT_NEAR(forwards[2].weight, 0.25 / mean, 1e-12);
-  EXPECT_NEAR(forwards[3].weight, 0.09 / mean, 1e-12);
+TEST(TimeWeight, IsKeptInAProfile) {
+  Profile profile;
+  EXPECT_EQ(time_weight_of(profile), default_time_weight());
+  const TimeWeight weight{.t = {0.1, 0.7}, .weight = {0.3, 2.5e-7}};
+  profile.provenance[kTimeWeightKey] = time_weight_text(weight);
+  EXPECT_EQ(time_weight_of(profile), weight);
+  for (const char* damaged : {"", "{}", R"({"t": [0.1], "weight": "x"})"}) {
+    profile.provenance[kTimeWeightKey] = damaged;
+    EXPECT_THROW(time_weight_of(profile), Error) << damaged;
+  }
 }
 
 TEST(ErrorByTime, APatternThatWasNotProfiledIsNamed) {

@@ -25,7 +25,6 @@ from .watcher import StepWatcher
 
 MAP_SIZE = 52
 MAP_STEPS = 6  # of the short clip that only attention maps are wanted of
-MAX_SEGMENTS = 8
 EXPERTS = ("high_noise", "low_noise")
 
 
@@ -92,7 +91,7 @@ class PlanSearch:
         if budget == "attention_share":
             self._measure_costs(profile)
         solver = wheel.package("search").Solver(
-            profile, self.times, budget=budget, max_segments=MAX_SEGMENTS, name=self.request.name, attach_profile=True
+            profile, self.times, budget=budget, name=self.request.name, attach_profile=True
         )
         tries, note = [], ""
         if target.wish in (Wish.DENSITY, Wish.ATTENTION_SHARE):
@@ -264,7 +263,9 @@ class PlanSearch:
             state = network_of(model).state_dict()
             for name in sorted(state)[:: max(1, len(state) // 16)]:
                 weights.update(state[name].detach().flatten()[:256].float().cpu().numpy().tobytes())
+        boundary = {"expert_boundary": str(request.boundary)} if len(self.models) > 1 else {}
         return {
+            **boundary,
             "model": f"{type(network).__name__} {weights.hexdigest()[:16]}",
             "dtype": str(getattr(network, "dtype", "")).removeprefix("torch."),
             "sampler": request.sampler_name,

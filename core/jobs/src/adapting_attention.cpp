@@ -4,17 +4,18 @@
 #include "adapting_attention.h"
 
 #include "cpu_call.h"
-#include "solving.h"
+#include "twill/jobs/search.h"
 #include "twill/plan/error.h"
+#include "twill/search/calibration.h"
 
 namespace twill::jobs {
 namespace {
 
 search::SolveRequest request_for(const Session& session, const Plan& plan, double density) {
-  return {.forwards = search::forwards_of_run(session.forward_t()),
+  return {.forwards = search::forwards_of_run(*plan.profile, session.forward_t()),
           .budget = density,
           .layout = session.layout(),
-          .weight = time_weight_of(*plan.profile),
+          .weight = search::time_weight_of(*plan.profile),
           .max_segments = SolveOptions{}.segments,
           .name = plan.name};
 }

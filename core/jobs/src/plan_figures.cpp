@@ -13,6 +13,7 @@
 #include "twill/kernels/tile_list.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
+#include "twill/search/calibration.h"
 #include "twill/search/cost.h"
 #include "twill/search/error_model.h"
 
@@ -237,14 +238,8 @@ Run run_of(const Profile& profile, const RunOptions& options, const std::filesys
                                                       : "euler";
   check_clip_settings({.steps = run.steps, .shift = run.shift, .sampler = run.sampler});
   check_layout(run.layout);
-  const std::size_t experts = profile.model.experts.size();
-  require(experts == 1 || (experts == 2 && options.expert_boundary), ErrorCode::kUsage,
-          file.string(), ": a model with ", experts,
-          " experts; say below which t the second one runs");
-  run.forwards = search::forwards_of_run(sampler_t(run.sampler, run.steps, run.shift));
-  for (search::Forward& forward : run.forwards) {
-    forward.expert = experts == 2 && forward.t < *options.expert_boundary ? 1 : 0;
-  }
+  run.forwards = search::forwards_of_run(profile, sampler_t(run.sampler, run.steps, run.shift),
+                                         options.expert_boundary);
   return run;
 }
 
@@ -253,7 +248,7 @@ PlanFigures figures_of(std::shared_ptr<const Plan> plan, std::shared_ptr<const P
   check_plan_fits(*plan, profile->model);
   PlanFigures figures{
       .plan = std::move(plan), .profile = std::move(profile), .run = run, .weight = {}};
-  figures.weight = time_weight_of(*figures.profile);
+  figures.weight = search::time_weight_of(*figures.profile);
   Sums(figures).run();
   return figures;
 }

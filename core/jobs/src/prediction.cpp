@@ -121,8 +121,8 @@ PredictionReport check_prediction(const PredictionOptions& options, const JobCon
   const std::vector<HeldOut> plans = held_out_plans(profile, session.step_t(), options);
   require(plans.size() > 2, ErrorCode::kUsage, "densities: only ", plans.size(),
           " plans reach them; three or more are needed");
-  const std::vector<search::Forward> forwards = search::forwards_of_run(session.step_t());
-  const search::TimeWeight weight = time_weight_of(*profile);
+  const std::vector<search::Forward> forwards = search::forwards_of_run(*profile, session.step_t());
+  const search::TimeWeight weight = search::time_weight_of(*profile);
   std::vector<EncodedPrompt> prompts;
   for (const std::string& text : options.prompts) {
     prompts.push_back(session.encode(text));

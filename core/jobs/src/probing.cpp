@@ -60,7 +60,7 @@ TimeCalibration calibrate_time_weight(const Session& session,
                                       const EncodedPrompt& prompt, std::int64_t seed,
                                       std::int32_t probes, KeptQuality& quality) {
   const std::vector<double> edges = stretch_edges(session.step_t(), probes);
-  const std::vector<search::Forward> forwards = search::forwards_of_run(session.step_t());
+  const std::vector<search::Forward> forwards = search::forwards_of_run(*profile, session.step_t());
   std::vector<search::Probe> measured;
   std::vector<Plan> plans;
   TimeCalibration result;

@@ -11,6 +11,7 @@
 #include "session.h"
 #include "solving.h"
 #include "twill/plan/error.h"
+#include "twill/search/calibration.h"
 
 namespace twill::jobs {
 namespace {
@@ -34,13 +35,13 @@ std::optional<double> number_of(const Profile& profile, const char* key) {
 }  // namespace
 
 ProfiledRun profiled_run(const Profile& profile) {
-  ProfiledRun run{.weight = time_weight_of(profile)};
+  ProfiledRun run{.weight = search::time_weight_of(profile)};
   const std::optional<double> steps = number_of(profile, kStepsKey);
   const std::optional<double> shift = number_of(profile, kShiftKey);
   const TokenLayout& layout = profile.layout;
   const std::string grid = concat(layout.frames, "x", layout.rows, "x", layout.cols, " tokens");
   if (!steps || !shift) {
-    run.forwards = search::forwards_of_run(profile.t);
+    run.forwards = search::forwards_of_run(profile, profile.t);
     run.description = concat("one forward at each of ", profile.t.size(), " profiled t, ", grid);
     return run;
   }
@@ -48,8 +49,8 @@ ProfiledRun profiled_run(const Profile& profile) {
           "the profile's steps ", *steps, " is not a whole number up to ", kMostSteps);
   const auto found = profile.provenance.find(kSamplerKey);
   const std::string sampler = found == profile.provenance.end() ? "euler" : found->second;
-  run.forwards =
-      search::forwards_of_run(sampler_t(sampler, static_cast<std::int32_t>(*steps), *shift));
+  run.forwards = search::forwards_of_run(
+      profile, sampler_t(sampler, static_cast<std::int32_t>(*steps), *shift));
   run.description = concat(*steps, " steps of ", sampler, ", shift ", *shift, ", ", grid);
   return run;
 }

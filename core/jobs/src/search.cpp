@@ -20,6 +20,7 @@
 #include "target_loop.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/whole_files.h"
+#include "twill/search/calibration.h"
 
 namespace twill::jobs {
 namespace {
@@ -139,7 +140,7 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
     TimeCalibration calibration = calibrate_time_weight(session, profile, prompts.front(),
                                                         options.seed, options.probes, quality);
     probes = std::move(calibration.probes);
-    profile->provenance[kTimeWeightKey] = time_weight_text(calibration.weight);
+    profile->provenance[search::kTimeWeightKey] = search::time_weight_text(calibration.weight);
   }
   if (options.solve.budget_kind == search::BudgetKind::kAttentionShare) {
     profile->cost =

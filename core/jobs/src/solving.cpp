@@ -4,14 +4,12 @@
 #include "solving.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "twill/plan/error.h"
+#include "twill/search/calibration.h"
 
 namespace twill::jobs {
 namespace {
-
-using nlohmann::json;
 
 std::string_view budget_name(search::BudgetKind kind) {
   for (const auto& [known, name] : search::kBudgetNames) {
@@ -36,11 +34,11 @@ search::SolveRequest request_for(const Profile& profile, const std::vector<doubl
   if (options.grid) {
     layout = search::layout_at(profile, *options.grid);
   }
-  return {.forwards = search::forwards_of_run(step_t),
+  return {.forwards = search::forwards_of_run(profile, step_t),
           .budget_kind = options.budget_kind,
           .budget = options.budget,
           .layout = layout,
-          .weight = time_weight_of(profile),
+          .weight = search::time_weight_of(profile),
           .max_segments = options.segments,
           .dense_first_steps = ends(options.dense_first_steps),
           .dense_last_steps = ends(options.dense_last_steps),
@@ -65,28 +63,6 @@ std::map<std::string, std::string> provenance_for(const Profile& profile,
 }
 
 }  // namespace
-
-search::TimeWeight time_weight_of(const Profile& profile) {
-  const auto found = profile.provenance.find(kTimeWeightKey);
-  if (found == profile.provenance.end()) {
-    return search::default_time_weight();
-  }
-  search::TimeWeight weight;
-  try {
-    const json stored = json::parse(found->second);
-    weight = {.t = stored.at("t").get<std::vector<double>>(),
-              .weight = stored.at("weight").get<std::vector<double>>()};
-  } catch (const json::exception&) {
-    throw Error(ErrorCode::kFile,
-                concat("the profile's ", kTimeWeightKey, " is no table of t and weight"));
-  }
-  search::check_time_weight(weight);
-  return weight;
-}
-
-std::string time_weight_text(const search::TimeWeight& weight) {
-  return json{{"t", weight.t}, {"weight", weight.weight}}.dump();
-}
 
 bool run_the_same(const Plan& a, const Plan& b) {
   return a.patterns == b.patterns && a.segments == b.segments;

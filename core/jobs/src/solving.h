@@ -17,11 +17,6 @@ namespace twill::jobs {
 inline constexpr const char* kStepsKey = "steps";
 inline constexpr const char* kShiftKey = "shift";
 inline constexpr const char* kSamplerKey = "sampler";
-inline constexpr const char* kTimeWeightKey = "time_weight";
-
-// As the profile's provenance says it (calibrated by probes), else the default.
-search::TimeWeight time_weight_of(const Profile& profile);
-std::string time_weight_text(const search::TimeWeight& weight);
 
 // `step_t`: t of every step of the run. The plan holds the profile and says what it was solved for.
 // Throws Error(kUsage) for a budget that cannot be met.

@@ -21,7 +21,9 @@
 #include "tensor_argument.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
+#include "twill/search/adaptive_run.h"
 #include "twill/search/budget_finder.h"
+#include "twill/search/calibration.h"
 #include "twill/search/candidates.h"
 #include "twill/search/profiler.h"
 #include "twill/search/solver.h"
@@ -112,13 +114,16 @@ Value named(const std::array<std::pair<Value, std::string_view>, count>& names,
   throw Error(ErrorCode::kUsage, concat(what, " \"", name, "\" is not ", known));
 }
 
-search::SolveRequest request_for(const std::vector<double>& t, const std::string& budget_kind,
-                                 std::int32_t max_segments,
+search::SolveRequest request_for(const Profile& profile, const std::vector<double>& t,
+                                 const std::optional<std::vector<std::int32_t>>& expert_at,
+                                 const std::string& budget_kind, std::int32_t max_segments,
                                  std::optional<std::int32_t> dense_first_steps,
                                  std::optional<std::int32_t> dense_last_steps,
                                  const std::string& name, bool attach_profile) {
   search::SolveRequest request;
-  request.forwards = search::forwards_of_run(t);
+  request.forwards =
+      expert_at ? search::forwards_of_run(t, *expert_at) : search::forwards_of_run(profile, t);
+  request.weight = search::time_weight_of(profile);
   request.budget_kind = named(search::kBudgetNames, "budget", budget_kind);
   request.max_segments = max_segments;
   request.dense_first_steps = dense_first_steps;
@@ -189,6 +194,46 @@ py::object profile_maps(const Profile& profile) {
   py::array_t<std::uint8_t> array({heads, size, size});
   std::copy(profile.maps.begin(), profile.maps.end(), array.mutable_data());
   return array;
+}
+
+std::unique_ptr<search::AdaptiveRun> make_adaptive_run(
+    const std::shared_ptr<Profile>& profile, const std::vector<double>& t,
+    const std::optional<std::vector<std::int32_t>>& expert_at, double density,
+    std::int32_t max_segments, const std::string& name, const LayoutTuple& layout,
+    std::int32_t threads) {
+  search::SolveRequest request = request_for(*profile, t, expert_at, "density", max_segments,
+                                             std::nullopt, std::nullopt, name, false);
+  request.budget = density;
+  request.layout = read_layout(layout);
+  const py::gil_scoped_release release;
+  return std::make_unique<search::AdaptiveRun>(profile, std::move(request), threads);
+}
+
+void observe_step(search::AdaptiveRun& run, std::int32_t expert, std::int32_t stack,
+                  std::int32_t layer, std::int32_t branch, const TensorTuple& q_tuple,
+                  const TensorTuple& k_tuple, const TensorTuple& v_tuple, float scale) {
+  require(run.measuring(), ErrorCode::kUsage, "step ", run.step(), " is not one that is measured");
+  search::AttentionCall call;
+  set_attention(read_attention(q_tuple, k_tuple, v_tuple), scale, &call);
+  const py::gil_scoped_release release;
+  run.observe({.expert = expert, .stack = stack, .layer = layer, .branch = branch}, call);
+}
+
+void bind_adaptive_run(py::module_& module) {
+  py::class_<search::AdaptiveRun>(module, "AdaptiveRun",
+                                  "A plan that is fitted to a clip while the clip is made.")
+      .def(py::init(&make_adaptive_run), py::arg("profile"), py::arg("t"), py::arg("expert_at"),
+           py::arg("density"), py::arg("max_segments"), py::arg("name"), py::arg("layout"),
+           py::arg("threads"))
+      .def_property_readonly("step", &search::AdaptiveRun::step)
+      .def_property_readonly("measuring", &search::AdaptiveRun::measuring)
+      .def_property_readonly("density", &search::AdaptiveRun::density)
+      .def("plan",
+           [](const search::AdaptiveRun& run) { return std::make_shared<Plan>(*run.plan()); })
+      .def("observe", &observe_step, py::arg("expert"), py::arg("stack"), py::arg("layer"),
+           py::arg("branch"), py::arg("q"), py::arg("k"), py::arg("v"), py::arg("scale"))
+      .def("finish_step", &search::AdaptiveRun::finish_step,
+           py::call_guard<py::gil_scoped_release>());
 }
 
 void bind_budget_finder(py::module_& module) {
@@ -265,22 +310,23 @@ void bind_search(py::module_& module) {
   py::class_<search::Solver>(module, "Solver", "Any number of plans from one profile.")
       .def(
           py::init([](const std::shared_ptr<Profile>& profile, const std::vector<double>& t,
+                      const std::optional<std::vector<std::int32_t>>& expert_at,
                       const std::string& budget_kind, std::int32_t max_segments,
                       std::optional<std::int32_t> dense_first_steps,
                       std::optional<std::int32_t> dense_last_steps, const std::string& name,
                       bool attach_profile, const std::optional<std::array<std::int32_t, 3>>& grid) {
             search::SolveRequest request =
-                request_for(t, budget_kind, max_segments, dense_first_steps, dense_last_steps, name,
-                            attach_profile);
+                request_for(*profile, t, expert_at, budget_kind, max_segments, dense_first_steps,
+                            dense_last_steps, name, attach_profile);
             if (grid) {
               request.layout = search::layout_at(*profile, *grid);
             }
             const py::gil_scoped_release release;
             return std::make_unique<search::Solver>(profile, std::move(request));
           }),
-          py::arg("profile"), py::arg("t"), py::arg("budget_kind"), py::arg("max_segments"),
-          py::arg("dense_first_steps"), py::arg("dense_last_steps"), py::arg("name"),
-          py::arg("attach_profile"), py::arg("grid"))
+          py::arg("profile"), py::arg("t"), py::arg("expert_at"), py::arg("budget_kind"),
+          py::arg("max_segments"), py::arg("dense_first_steps"), py::arg("dense_last_steps"),
+          py::arg("name"), py::arg("attach_profile"), py::arg("grid"))
       .def("least_budget", &search::Solver::least_budget)
       .def("solve", &solve_within, py::arg("budget"),
            "The plan with the least predicted error within a budget over the forwards.")
@@ -296,6 +342,7 @@ void bind_search(py::module_& module) {
           },
           py::arg("points"), "[(density, predicted error)]");
 
+  bind_adaptive_run(module);
   bind_budget_finder(module);
 }
 

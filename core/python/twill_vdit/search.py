@@ -29,10 +29,29 @@ if TYPE_CHECKING:
     from twill_vdit.candidate_costs import CostTable
 
 
+# Segments that are not all dense, at most.
+MAX_SEGMENTS = 8
+
+
 def _binary() -> ModuleType:
     if native.binary is None:
         raise Error(f"searching needs the binary module of twill_vdit: {native.why_not}", "unsupported")
     return native.binary
+
+
+def _experts(expert_at: Sequence[int] | None) -> list[int] | None:
+    return None if expert_at is None else list(expert_at)
+
+
+class _Call:
+    """q, k and v, kept alive as long as the binary module may read them."""
+
+    def __init__(self, q: "torch.Tensor", k: "torch.Tensor", v: "torch.Tensor", scale: float | None) -> None:
+        from twill_vdit.tensors import cpu_argument
+
+        self._kept = [x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v)]
+        self.tensors = [cpu_argument(x) for x in self._kept]
+        self.scale = 1.0 / math.sqrt(q.shape[3]) if scale is None else scale
 
 
 class Profiler:
@@ -40,9 +59,10 @@ class Profiler:
 
     t: descending, in 0..1. A unit of work is one forward of one prompt at one t. With a folder finished units are kept
     there, and a profiler with the same arguments goes on with them. provenance: whatever else decides the numbers; kept
-    with the units and compared on going on. candidates: patterns in all, at most; 0: dense alone, for a run's maps.
-    rows: sampled query tokens of a unit; 0: 64, more where t are few. stripe_maps: float32 [heads, size, size] of such
-    a run, for vertical stripes where its heads look.
+    with the units and compared on going on. "expert_boundary" in it is the t below which the second of two experts
+    runs. candidates: patterns in all, at most; 0: dense alone, for a run's maps. rows: sampled query tokens of a unit;
+    0: 64, more where t are few. stripe_maps: float32 [heads, size, size] of such a run, for vertical stripes where its
+    heads look.
     """
 
     def __init__(
@@ -101,12 +121,9 @@ class Profiler:
         gain: [heads], the mean squared norm of the head's gated share of the output projection over that of the
         residual stream. branch: of the guidance, 0 conditional, 1 unconditional.
         """
-        from twill_vdit.tensors import cpu_argument
-
-        q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v))
-        scale = 1.0 / math.sqrt(q.shape[3]) if scale is None else scale
-        tensors = map(cpu_argument, (q, k, v))
-        self._native.observe(t_index, prompt, expert, stack, layer, branch, *tensors, scale, [float(x) for x in gain])
+        call = _Call(q, k, v, scale)
+        place = t_index, prompt, expert, stack, layer, branch
+        self._native.observe(*place, *call.tensors, call.scale, [float(x) for x in gain])
 
     def finish_unit(self, t_index: int, prompt: int = 0) -> None:
         self._native.finish_unit(t_index, prompt)
@@ -179,9 +196,9 @@ class Solution:
 class Solver:
     """Plans of any density from one profile, for the forwards at `t`, descending.
 
-    budget: what solve() is given a share of, "density" (executed cells) or "attention_share" (time, of a profile with
-    costs). Dense steps at both ends are the solver's choice if not told. grid: frames, rows and columns of tokens where
-    the plans will run; None: where it was profiled.
+    expert_at: the expert of each; None: as the profile says. budget: what solve() is given a share of, "density"
+    (executed cells) or "attention_share" (time, of a profile with costs). Dense steps at both ends are the solver's
+    choice if not told. grid: frames, rows and columns of tokens where the plans will run; None: where it was profiled.
     """
 
     def __init__(
@@ -189,8 +206,9 @@ class Solver:
         profile: Profile,
         t: Sequence[float],
         *,
+        expert_at: Sequence[int] | None = None,
         budget: str = "density",
-        max_segments: int = 4,
+        max_segments: int = MAX_SEGMENTS,
         dense_first_steps: int | None = None,
         dense_last_steps: int | None = None,
         name: str = "plan",
@@ -202,6 +220,7 @@ class Solver:
         self._native = _binary().Solver(
             profile.native,
             list(t),
+            _experts(expert_at),
             budget,
             max_segments,
             dense_first_steps,
@@ -223,6 +242,83 @@ class Solver:
     def pareto_front(self, points: int = 33) -> list[tuple[float, float]]:
         """(density, predicted error) from the cheapest plan to the dense one."""
         return self._native.pareto_front(points)
+
+
+class AdaptiveRun:
+    """A plan that is fitted to one clip while the clip is made, at a size and for a prompt that no search has seen.
+
+    A few of the run's own steps are measured, and after each the rest of the run is solved for again.
+
+    run = AdaptiveRun(profile, t, density=0.4, layout=layout)
+    for each step, by run.plan, which changes only where finish_step() says so:
+        for each call of its forwards, if run.measuring:
+            run.observe(q, k, v, layer=layer)
+        run.finish_step()
+
+    t: of each forward, descending; equal ones are of one step. expert_at: the expert of each; None: as the
+    profile says.
+    density: of the whole run. threads: 0 for as many as the process may use.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        t: Sequence[float],
+        *,
+        density: float,
+        layout: TokenLayout,
+        expert_at: Sequence[int] | None = None,
+        max_segments: int = MAX_SEGMENTS,
+        name: str = "plan",
+        threads: int = 0,
+    ) -> None:
+        require(len(t) > 0, "AdaptiveRun: t holds no forward")
+        self._name = name
+        self._native = _binary().AdaptiveRun(
+            profile.native, list(t), _experts(expert_at), density, max_segments, name, layout.as_tuple(), threads
+        )
+        self._read_plan()
+
+    def _read_plan(self) -> None:
+        self.plan = parse_plan(self._native.plan().to_json(), self._name)
+
+    @property
+    def step(self) -> int:
+        """The one that runs now, counted from 0."""
+        return self._native.step
+
+    @property
+    def measuring(self) -> bool:
+        """Whether this step's attention calls are to be shown to observe()."""
+        return self._native.measuring
+
+    @property
+    def density(self) -> float:
+        """Executed cells over dense's, over the whole run: steps that ran as they ran, the rest as planned."""
+        return self._native.density
+
+    def observe(
+        self,
+        q: "torch.Tensor",
+        k: "torch.Tensor",
+        v: "torch.Tensor",
+        *,
+        layer: int,
+        expert: int = 0,
+        stack: int = 0,
+        branch: int = 0,
+        scale: float | None = None,
+    ) -> None:
+        """As Profiler.observe, of the model while it runs by this plan. Each (layer, stack, branch) of a step once."""
+        call = _Call(q, k, v, scale)
+        self._native.observe(expert, stack, layer, branch, *call.tensors, call.scale)
+
+    def finish_step(self) -> bool:
+        """True when there is another plan from now on. Throws Error when a layer of a measured step was not shown."""
+        changed = self._native.finish_step()
+        if changed:
+            self._read_plan()
+        return changed
 
 
 class BudgetFinder:
@@ -263,8 +359,9 @@ def solve(
     profile: Profile,
     t: Sequence[float],
     *,
+    expert_at: Sequence[int] | None = None,
     density: float = 0.4,
-    max_segments: int = 8,
+    max_segments: int = MAX_SEGMENTS,
     dense_first_steps: int | None = None,
     dense_last_steps: int | None = None,
     name: str = "plan",
@@ -274,6 +371,7 @@ def solve(
     return Solver(
         profile,
         t,
+        expert_at=expert_at,
         max_segments=max_segments,
         dense_first_steps=dense_first_steps,
         dense_last_steps=dense_last_steps,

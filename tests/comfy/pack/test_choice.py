@@ -139,7 +139,7 @@ def test_the_slider_needs_a_profile(model, told):
 def grids(monkeypatch):
     """What the slider is told of the clip's size."""
     told = []
-    monkeypatch.setattr(apply, "plan_for", lambda *of: told.append(of[3]) or slider.plan_for(*of))
+    monkeypatch.setattr(apply, "plan_for", lambda *of: told.append(of[4]) or slider.plan_for(*of))
     return told
 
 
@@ -181,8 +181,8 @@ def test_the_slider_solves_for_the_size_of_the_clip(monkeypatch):
     monkeypatch.setattr(wheel, "package", lambda name="": SimpleNamespace(Solver=Solver))
     loaded = SimpleNamespace(plan=SimpleNamespace(provenance={}), name="made", profile=lambda: "a profile")
     monkeypatch.setattr(slider, "_solve", slider._solve.__wrapped__)
-    plan, how = slider.plan_for(loaded, 0.25, [0.9, 0.4], (9, 12, 20))
-    assert (plan, asked["grid"]) == ("solved", (9, 12, 20))
+    plan, how = slider.plan_for(loaded, 0.25, [0.9, 0.4], 1, (9, 12, 20))
+    assert (plan, asked["grid"], asked["expert_at"]) == ("solved", (9, 12, 20), [1, 1])
     assert how == "speed-quality 0.25: solved again for density 0.25"
 
 

@@ -134,10 +134,32 @@ def test_two_experts_are_searched_in_one_run():
     result = search(case, high, low_noise=low, boundary=0.93, steps=6)
     plan = result.loaded.plan
     assert plan.model.experts == ("high_noise", "low_noise")
-    asked = request(case, high, steps=6)
     alone = search(case, high, steps=6, name="alone")
     assert relative(result.latent["samples"], alone.latent["samples"]) > 1e-3
-    assert asked.low_noise is None
+
+
+def test_two_experts_share_the_budget():
+    case = CASES["wan_t2v"]
+    model = build(case)
+    result = search(case, model, low_noise=build(case), boundary=0.93, steps=6, cfg=3.0)
+    patched, _ = apply_plan(model, result.loaded, Settings(min_tokens=0))
+    found = []
+    for part in ({"start_step": 0, "last_step": 3}, {"start_step": 3, "disable_noise": True}):
+        sample(patched, case, steps=6, cfg=3.0, **part)
+        report = patch_of(patched).report
+        assert report.sparse > 0 and report.fallbacks == {}
+        found += [report.density] * 3
+    assert sum(found) / 6 == pytest.approx(result.density) and result.density <= 0.6 + 1e-9
+
+
+def test_the_slider_spends_its_density_on_the_expert_that_runs():
+    case = CASES["wan_t2v"]
+    model = build(case)
+    loaded = search(case, model, low_noise=build(case), boundary=0.93, steps=6).loaded
+    low, _ = apply_plan(model, loaded, Settings(min_tokens=0, speed_quality=0.25, expert="low noise"))
+    sample(low, case, steps=6, start_step=3, disable_noise=True)
+    report = patch_of(low).report
+    assert f"for density {report.density:.2f}" in report.settings and report.density < 0.5
 
 
 def test_models_that_are_no_experts_of_one_are_refused():

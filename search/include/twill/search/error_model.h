@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "twill/plan/profile.h"
+#include "twill/search/forwards.h"
 
 namespace twill::search {
 
@@ -39,19 +40,6 @@ double coherence(PatternKind kind);
 // grow with that share to the power 1.5. 1 at the profile's own layout, and for what has no cells.
 // tests/bench/README.md tells how the power was measured.
 std::vector<double> layout_factors(const Profile& profile, const TokenLayout& layout);
-
-// One forward of a run.
-struct Forward {
-  double t = 0.0;  // timestep over its training range
-  std::int32_t expert = 0;
-  double weight = 1.0;  // times w(t)
-  friend bool operator==(const Forward&, const Forward&) = default;
-};
-std::vector<Forward> forwards_at(const std::vector<double>& t);
-// Of a sampler's run, t descending, equal ones (branches of the guidance) together: a step of
-// length dt turns an error of the velocity into dt times that error of the latents, so its square
-// counts dt^2, scaled to a mean of 1 over the run.
-std::vector<Forward> forwards_of_run(const std::vector<double>& t);
 
 // Between the profile's times gain x head_error goes in a straight line; outside it is constant.
 struct TimeBlend {
