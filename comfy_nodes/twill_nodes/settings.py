@@ -10,9 +10,10 @@ AS_SEARCHED = 0.5
 
 @dataclass(frozen=True)
 class Settings:
-    """Each of these may only make calls dense that the plan would have sparse; speed_quality alone changes the plan.
+    """speed_quality and adapt change the plan; the others only make calls dense that it would have sparse.
 
     speed_quality: 0 fastest, 0.5 the plan as it was searched, 1 dense. start, end: shares of the sampling run.
+    adapt: the plan is fitted to the clip while the clip is made.
     """
 
     speed_quality: float = AS_SEARCHED
@@ -21,6 +22,7 @@ class Settings:
     dense_blocks: str = ""
     min_tokens: int = 1024
     expert: str = "auto"
+    adapt: bool = False
 
 
 def parse_blocks(text: str, count: int) -> frozenset[int]:

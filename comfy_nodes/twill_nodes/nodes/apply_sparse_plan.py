@@ -6,7 +6,7 @@ from comfy_api.v0_0_2 import io
 
 from ..settings import Settings, parse_blocks
 from . import choice
-from .sockets import CATEGORY, plan_choice, plan_socket, speed_quality
+from .sockets import CATEGORY, adapt, plan_choice, plan_socket, speed_quality
 
 
 class ApplySparsePlan(io.ComfyNode):
@@ -63,6 +63,7 @@ class ApplySparsePlan(io.ComfyNode):
                     tooltip="For plans of models with two experts (Wan 2.2): which of them this model is. Auto: a run "
                     "that starts from pure noise is the high noise expert's.",
                 ),
+                adapt(),
                 plan_socket(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The model with the plan, or as it was.")],
@@ -82,7 +83,17 @@ class ApplySparsePlan(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model, plan, speed_quality, start_percent, end_percent, dense_blocks, min_tokens, expert, sparse_plan=None
+        cls,
+        model,
+        plan,
+        speed_quality,
+        start_percent,
+        end_percent,
+        dense_blocks,
+        min_tokens,
+        expert,
+        adapt=False,
+        sparse_plan=None,
     ) -> io.NodeOutput:
-        settings = Settings(speed_quality, start_percent, end_percent, dense_blocks, min_tokens, expert)
+        settings = Settings(speed_quality, start_percent, end_percent, dense_blocks, min_tokens, expert, adapt)
         return io.NodeOutput(choice.patched_model(model, plan, sparse_plan, settings))

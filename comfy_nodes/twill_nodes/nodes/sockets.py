@@ -36,6 +36,16 @@ def speed_quality() -> io.Float.Input:
     )
 
 
+def adapt() -> io.Boolean.Input:
+    return io.Boolean.Input(
+        "adapt",
+        default=False,
+        tooltip="For clips of another size than the plan was searched at: measures the heads again in four of the "
+        "clip's own steps, on the CPU, and fits the rest of the plan to them at the same density. Needs a plan that "
+        "carries its profile.",
+    )
+
+
 def plan_socket() -> "SparsePlan.Input":
     return SparsePlan.Input(
         "sparse_plan",

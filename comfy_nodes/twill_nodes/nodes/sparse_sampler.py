@@ -9,7 +9,7 @@ from comfy_api.v0_0_2 import io, ui
 from ..patch.apply import patch_of
 from ..settings import Settings
 from . import choice
-from .sockets import CATEGORY, plan_choice, plan_socket, speed_quality
+from .sockets import CATEGORY, adapt, plan_choice, plan_socket, speed_quality
 
 MOST_SEED = 0xFFFFFFFFFFFFFFFF
 ALIASES = ["ksampler", "sparse attention", "twill sampler", "fast video sampler"]
@@ -85,6 +85,7 @@ class SparseSampler(io.ComfyNode):
                 ),
                 plan_choice(),
                 speed_quality(),
+                adapt(),
                 plan_socket(),
             ],
             outputs=_outputs(),
@@ -110,9 +111,10 @@ class SparseSampler(io.ComfyNode):
         denoise,
         plan,
         speed_quality,
+        adapt=False,
         sparse_plan=None,
     ) -> io.NodeOutput:
-        patched = choice.patched_model(model, plan, sparse_plan, Settings(speed_quality))
+        patched = choice.patched_model(model, plan, sparse_plan, Settings(speed_quality, adapt=adapt))
         (latent,) = core.common_ksampler(
             patched, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image, denoise=denoise
         )
@@ -149,6 +151,7 @@ class SparseSamplerAdvanced(io.ComfyNode):
                 ),
                 plan_choice(),
                 speed_quality(),
+                adapt(),
                 plan_socket(),
             ],
             outputs=_outputs(),
@@ -177,9 +180,10 @@ class SparseSamplerAdvanced(io.ComfyNode):
         return_with_leftover_noise,
         plan,
         speed_quality,
+        adapt=False,
         sparse_plan=None,
     ) -> io.NodeOutput:
-        patched = choice.patched_model(model, plan, sparse_plan, Settings(speed_quality))
+        patched = choice.patched_model(model, plan, sparse_plan, Settings(speed_quality, adapt=adapt))
         (latent,) = core.common_ksampler(
             patched,
             noise_seed,

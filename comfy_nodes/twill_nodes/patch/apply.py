@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts a plan on a MODEL: the override, and wrappers that tell it of every run and every forward."""
 
+import itertools
 from collections.abc import Callable
 
 from ..layouts import Family, NetworkShape, family_of, tokens_of
@@ -9,6 +10,7 @@ from ..plan_store import LoadedPlan, why_not
 from ..settings import Settings, parse_blocks
 from ..slider import plan_for
 from . import block_index, notify
+from .adapting import Adapting
 from .forward import KEY as FORWARD
 from .forward import Forward, RunningForward
 from .override import Override
@@ -58,6 +60,9 @@ class SparsePatch:
             if run is not None:
                 if self._schedule.lost:
                     run.report.note(NO_STEPS)
+                if run.adapting is not None:
+                    run.report.adapted = run.adapting.text()
+                    run.report.note(run.adapting.note())
                 run.report.finish()
                 self._tell(run.report)
 
@@ -68,6 +73,7 @@ class SparsePatch:
         grid = grid_of(latent_shape, self.family.patch(network_of(patcher)))
         expert = choose_expert(self.loaded.plan.model.experts, self.settings.expert, times)
         plan, how = plan_for(self.loaded, self.settings.speed_quality, times, expert, grid)
+        adapting, unfit = self._adapting(times, expert)
         layers = sum(count for count, _ in self.shape.stacks)
         options = patcher.model_options.get("transformer_options", {})
         ours = options.get(OVERRIDE)
@@ -80,19 +86,33 @@ class SparsePatch:
             dense_blocks=parse_blocks(self.settings.dense_blocks, layers),
             prefer_kernel_when_dense=isinstance(ours, Override) and ours.previous is None,
             report=report,
+            adapting=adapting,
         )
-        report.settings = describe(self.settings, how, plan.model.experts, expert)
+        report.settings = describe(self.settings, how + unfit, plan.model.experts, expert)
         self.report = report
         in_percent = percent_window(sampling, self.settings)
+        run = self._run
         self._schedule = Schedule(
-            sampling, sigmas, lambda moment: (plan.segment_at(moment.t), in_percent(moment.sigma))
+            sampling, sigmas, lambda moment: (run.plan.segment_at(moment.t), in_percent(moment.sigma))
         )
         self._in_percent = in_percent
+
+    def _adapting(self, times: list[float], expert: int) -> tuple[Adapting | None, str]:
+        """(what fits the plan to the clip, "") where that is wanted, or (None, why not)."""
+        if not self.settings.adapt or self.settings.speed_quality >= 1.0:
+            return None, ""
+        profile = self.loaded.profile()
+        if profile is None:
+            return None, "; not adapted: the plan has no profile"
+        if any(later >= t for t, later in itertools.pairwise(times)):
+            return None, "; not adapted: the steps of this schedule do not go down"
+        return Adapting(profile, times, expert), ""
 
     def sampler_sample(self, executor, guider, sigmas, extra_args, callback, *rest):
         def after(step, *arguments):
             if self._run is not None:
                 self._schedule.after_step(step)
+                self._run.finish_step()
             if callback is not None:
                 callback(step, *arguments)
 
@@ -138,7 +158,6 @@ class SparsePatch:
             # Latents joined in time are frames of the grid.
             joined = forward.extra.get("joined", 0)
             forward.grid = tokens_of((shape[2] + joined, *shape[3:]), patch)
-        forward.segment = run.plan.segment_at(forward.t)
         run.tell_time(forward, x.device)
         if not self._in_percent(moment.sigma):
             forward.dense_because = BY_PERCENT

@@ -62,6 +62,13 @@ def shape_result(out, call: AttentionCall):
     return out.transpose(1, 2).flatten(2)
 
 
+def branches_of(call: AttentionCall, options: dict) -> list[tuple[int, slice]]:
+    """(branch of the guidance: 0 conditional, 1 unconditional; its rows of the batch). options: transformer_options."""
+    branches = options.get("cond_or_uncond") or [0]
+    each = call.q.shape[0] // len(branches)
+    return [(branch, slice(number * each, (number + 1) * each)) for number, branch in enumerate(branches)]
+
+
 def persistent_memory():
     """Around device memory that outlives a forward: newer versions record a forward's allocations to replay them."""
     try:

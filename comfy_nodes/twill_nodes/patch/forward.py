@@ -20,7 +20,6 @@ class Forward:
     t: float
     extra: dict = field(default_factory=dict)  # what the family's `begin` noted of the arguments
     block: tuple[int, int] | None = None
-    segment: int = -1
     dense_because: str = ""  # a reason for the whole forward to be dense
     told: set = field(default_factory=set)  # handles of compiled plans that know this forward's t
 

@@ -34,12 +34,14 @@ class Override:
         return self._attend(forward, func, args, kwargs)
 
     def _attend_eagerly(self, forward: Forward, func: Callable, args: tuple, kwargs: dict):
-        begin = time.perf_counter()
         run, site, call, out, why = forward.run, None, None, None, ""
+        begin = time.perf_counter()
         try:
             call = read_call(args, kwargs)
             site = self._site(forward, call, kwargs["transformer_options"])
             if site is not None:
+                run.adapt(forward, call, site, kwargs["transformer_options"])
+                begin = time.perf_counter()
                 decision = run.decide(forward, call, site)
                 why = decision.dense_because
                 if decision.compiled is not None:

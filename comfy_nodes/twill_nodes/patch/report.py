@@ -26,6 +26,7 @@ class Report:
     model: str = ""
     settings: str = ""
     clip: str = ""
+    adapted: str = ""  # how the plan was fitted to the clip; empty where that was not asked for
     sparse: int = 0
     dense: Counter = field(default_factory=Counter)  # reason -> calls
     cells: float = 0.0  # executed, in units of one dense head of a call
@@ -59,7 +60,7 @@ class Report:
 
     def note(self, text: str) -> None:
         with self._lock:
-            if text not in self.notes:
+            if text and text not in self.notes:
                 self.notes.append(text)
 
     def finish(self) -> None:
@@ -83,6 +84,7 @@ class Report:
             "model": self.model,
             "clip": self.clip,
             "settings": self.settings,
+            "adapted": self.adapted,
             "forwards": self.forwards,
             "sparse_calls": self.sparse,
             "dense_calls": dict(self.dense),
@@ -94,6 +96,7 @@ class Report:
 
     def text(self) -> str:
         lines = [f"plan: {self.plan}", f"model: {self.model}; {self.clip}", f"settings: {self.settings}"]
+        lines += [self.adapted] * bool(self.adapted)
         lines.append(
             f"{self.sparse} of {self.calls} self-attention calls ran sparse in {self.forwards} forwards; "
             f"density {self.density:.3f} of all of them"

@@ -59,9 +59,7 @@ class Schedule:
         self._sampling = sampling
         self._known: dict[float, Moment] = {}
         self._moments = [self._moment(sigma) for sigma in sigmas.detach().float().cpu().tolist()]
-        kinds = [kind_of(moment) for moment in self._moments[:-1]]
-        around = [set(kinds[max(0, step - 1) : step + 2]) for step in range(len(kinds))]
-        self._turns = [len(each) > 1 for each in around]
+        self._kind_of = kind_of
         self._step = 0
         self._lock = threading.Lock()
         self._arrivals: deque = deque()
@@ -73,12 +71,14 @@ class Schedule:
 
     def at(self, sigma) -> Moment:
         """sigma: [batch] of a forward, on the model's device."""
-        if can_read_at_once(sigma) or not self._turns:
+        steps = self._moments[:-1]
+        if can_read_at_once(sigma) or not steps:
             return self._read(sigma)
-        step = min(self._step, len(self._turns) - 1)
+        step = min(self._step, len(steps) - 1)
         with self._lock:
             self._compare()
-            if self.lost or (self.between and self._turns[step]):
+            around = steps[max(0, step - 1) : step + 2]
+            if self.lost or (self.between and len({self._kind_of(moment) for moment in around}) > 1):
                 return self._read(sigma)
             self._arrivals.append(Arrival(sigma, step))
         return self._moments[step]

@@ -11,7 +11,7 @@ import torch
 from ..layouts import Family
 from ..patch import block_index
 from ..patch import forward as forwards
-from ..patch.attention_call import AttentionCall, read_call
+from ..patch.attention_call import AttentionCall, branches_of, read_call
 from .gains import Sample, arguments_of, estimated_gains, gains
 
 log = logging.getLogger("twill")
@@ -73,13 +73,10 @@ class ProfilingOverride:
         if profiler.done(self.t_index, self.prompt):
             return
         stack, layer = site
-        branches = options.get("cond_or_uncond") or [0]
-        each = call.q.shape[0] // len(branches)
         attended = out if call.keep_heads_apart else out.unflatten(-1, (call.heads, -1)).transpose(1, 2)
         q, k, v = (x.detach().cpu() for x in (call.q, call.k, call.v))
         at = sampled(frames * rows * cols).to(attended.device)
-        for number, branch in enumerate(branches):
-            part = slice(number * each, (number + 1) * each)
+        for branch, part in branches_of(call, options):
             heads = attended[part.start].index_select(1, beside.prefix + at).transpose(0, 1).float()
             sample = Sample(heads, at, part.start, beside.prefix, call.tokens)
             gain = self._gain(forward, stack, layer, sample)

@@ -9,6 +9,8 @@ import torch
 from twill_pack.twill_nodes import plan_store
 
 import twill_vdit
+from twill_vdit import search
+from twill_vdit.plan import ModelShape, StackShape
 
 PATTERNS = [
     {"kind": "dense"},
@@ -59,6 +61,28 @@ def plan_for(case, seed: int = 1, experts: tuple[str, ...] = ("default",), dense
         "segments": segments,
     }
     return plan_store.from_plan(twill_vdit.parse_plan(json.dumps(text)), "made")
+
+
+def plan_with_profile(case, grid: tuple[int, int, int], density: float = 0.5):
+    """A plan that was searched at `grid`, on heads whose errors are made up."""
+    names = tuple(f"stack_{i}" for i in range(len(case.stacks)))
+    stacks = tuple(StackShape(name, layers, heads) for name, (layers, heads) in zip(names, case.stacks, strict=True))
+    frames, rows, cols = grid
+    layout = twill_vdit.TokenLayout(frames=frames, rows=rows, cols=cols, prefix=case.prefix, suffix=case.suffix)
+    times = [0.97, 0.6]
+    profiler = search.Profiler(
+        ModelShape(case.family, ("default",), stacks, case.head_dim), layout, t=times, prompts=["made up"], rows=16
+    )
+    generator = torch.Generator().manual_seed(4)
+    for t_index in range(len(times)):
+        for stack, (layers, heads) in enumerate(case.stacks):
+            for layer in range(layers):
+                q, k, v = (torch.randn(1, heads, layout.tokens, case.head_dim, generator=generator) for _ in range(3))
+                gain = torch.rand(heads, generator=generator).tolist()
+                profiler.observe(2 * q, 2 * k, v, gain, t_index=t_index, layer=layer, stack=stack)
+        profiler.finish_unit(t_index)
+    plan = search.solve(profiler.finish(), times, density=density, name="made", attach_profile=True).plan
+    return plan_store.from_plan(plan, "made")
 
 
 class OracleOverride:
