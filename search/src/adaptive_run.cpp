@@ -55,6 +55,20 @@ struct AdaptiveRun::Impl {
     return measurements < measured.size() && measured[measurements] == step;
   }
 
+  void check_measuring() const {
+    require(measuring(), ErrorCode::kUsage, "step ", step, " is not one that is measured");
+  }
+
+  // call: an AttentionCall or its CallMeasures.
+  template <typename Call>
+  void observe(CallSite site, const Call& call, std::size_t heads) {
+    check_measuring();
+    site.t_index = static_cast<std::int32_t>(measurements);
+    site.prompt = 0;
+    // Gains carry over from size to size; the profile's are kept.
+    profiler->observe(site, call, std::vector<double>(heads));
+  }
+
   // Over the forwards of a step: mean over heads of `cost`, summed.
   double of_step(std::int32_t index, const std::vector<double>& cost) const {
     const std::vector<std::size_t> candidates = candidates_of(*profile, *plan);
@@ -147,12 +161,22 @@ std::shared_ptr<const Plan> AdaptiveRun::plan() const { return impl_->plan; }
 bool AdaptiveRun::measuring() const { return impl_->measuring(); }
 
 void AdaptiveRun::observe(CallSite site, const AttentionCall& call) {
-  TWILL_ASSERT(measuring());
-  site.t_index = static_cast<std::int32_t>(impl_->measurements);
-  site.prompt = 0;
-  // Gains carry over from size to size; the profile's are kept.
-  const std::vector<double> no_gain(static_cast<std::size_t>(call.heads));
-  impl_->profiler->observe(site, call, no_gain);
+  impl_->observe(site, call, static_cast<std::size_t>(call.heads));
+}
+
+void AdaptiveRun::observe(CallSite site, const CallMeasures& measures) {
+  impl_->observe(site, measures, measures.norm.size());
+}
+
+std::span<const kernels::HeadTask> AdaptiveRun::tasks() const {
+  return impl_->profiler ? impl_->profiler->tasks() : std::span<const kernels::HeadTask>();
+}
+std::span<const kernels::TileListView> AdaptiveRun::lists() const {
+  return impl_->profiler ? impl_->profiler->lists() : std::span<const kernels::TileListView>();
+}
+std::vector<std::int32_t> AdaptiveRun::rows() const {
+  impl_->check_measuring();
+  return impl_->profiler->rows(static_cast<std::int32_t>(impl_->measurements), 0);
 }
 
 bool AdaptiveRun::finish_step() {

@@ -77,62 +77,6 @@ void check_options(const ProfilerOptions& options) {
 
 }  // namespace
 
-std::vector<std::int32_t> sampled_rows(const TokenLayout& layout, std::int32_t count,
-                                       std::uint64_t seed) {
-  check_layout(layout);
-  require(count >= 1 && count <= layout.grid_tokens(), ErrorCode::kUsage, "rows: ", count,
-          " is outside 1..", layout.grid_tokens());
-  // Additive recurrence with the powers of the inverse of the root of x^4 = x + 1: the generalised
-  // golden ratio, which spreads points evenly over a cube however many there are.
-  constexpr double kRoot = 1.2207440846057596;
-  const std::array step{1.0 / kRoot, 1.0 / (kRoot * kRoot), 1.0 / (kRoot * kRoot * kRoot)};
-  std::array<double, 3> at{};
-  std::uint64_t state = seed;
-  for (double& start : at) {  // splitmix64
-    std::uint64_t mixed = (state += 0x9e3779b97f4a7c15ull);
-    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9ull;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebull;
-    start = static_cast<double>((mixed ^ (mixed >> 31)) >> 11) * 0x1.0p-53;
-  }
-  const auto place = [](double share, std::int32_t length) {
-    return std::min(length - 1, static_cast<std::int32_t>(share * length));
-  };
-  std::set<std::int32_t> rows;
-  // Points may fall on one token; on a grid of which most tokens are asked for, the rest is filled.
-  for (std::int64_t tries = 0;
-       static_cast<std::int32_t>(rows.size()) < count && tries < 16l * count; ++tries) {
-    for (std::size_t axis = 0; axis < at.size(); ++axis) {
-      at[axis] += step[axis];
-      at[axis] -= std::floor(at[axis]);
-    }
-    rows.insert(layout.prefix +
-                (place(at[0], layout.frames) * layout.rows + place(at[1], layout.rows)) *
-                    layout.cols +
-                place(at[2], layout.cols));
-  }
-  for (std::int32_t token = layout.prefix; static_cast<std::int32_t>(rows.size()) < count;
-       ++token) {
-    rows.insert(token);
-  }
-  return {rows.begin(), rows.end()};
-}
-
-std::int32_t rows_of_unit(const ProfilerOptions& options) {
-  constexpr std::int32_t kOfUnit = 64, kOfPrompt = 640;
-  const auto units = static_cast<std::int32_t>(options.t.size());
-  return options.rows > 0 ? options.rows
-                          : std::min(options.layout.grid_tokens(),
-                                     std::max(kOfUnit, (kOfPrompt + units - 1) / units));
-}
-
-std::vector<std::int32_t> unit_rows(const ProfilerOptions& options, std::int32_t t_index,
-                                    std::int32_t prompt) {
-  // sampled_rows mixes the bits of its seed.
-  const auto of_unit =
-      static_cast<std::uint64_t>(t_index) << 32 | static_cast<std::uint64_t>(prompt) << 8;
-  return sampled_rows(options.layout, rows_of_unit(options), options.row_seed ^ of_unit);
-}
-
 struct Profiler::Impl {
   struct OpenUnit {
     UnitSums sums;
@@ -174,14 +118,23 @@ struct Profiler::Impl {
                   ", prompt ", site.prompt);
   }
 
-  void check_call(const CallSite& site, const AttentionCall& call,
-                  std::span<const double> gain) const {
+  void check_site(const CallSite& site, std::span<const double> gain) const {
     check_unit(site.t_index, site.prompt);
     require(
         site.expert >= 0 && site.expert < static_cast<std::int32_t>(options.model.experts.size()),
         ErrorCode::kModel, "expert ", site.expert, " is not one of 0..",
         options.model.experts.size() - 1);
     head_index(options.model, site.stack, site.layer, 0);  // throws when there is no such layer
+    const StackShape& stack = options.model.stacks[static_cast<std::size_t>(site.stack)];
+    require(static_cast<std::int32_t>(gain.size()) == stack.heads, ErrorCode::kModel,
+            describe(site), ": ", gain.size(), " gains, not ", stack.heads);
+    for (std::size_t head = 0; head < gain.size(); ++head) {
+      require(std::isfinite(gain[head]) && gain[head] >= 0.0, ErrorCode::kModel, describe(site),
+              ", head ", head, ": gain ", gain[head], " is not a finite number of at least 0");
+    }
+  }
+
+  void check_call(const CallSite& site, const AttentionCall& call) const {
     const StackShape& stack = options.model.stacks[static_cast<std::size_t>(site.stack)];
     require(call.heads == stack.heads, ErrorCode::kModel, describe(site), ": ", call.heads,
             " heads, not ", stack.heads);
@@ -190,13 +143,6 @@ struct Profiler::Impl {
     require(call.tokens == options.layout.tokens(), ErrorCode::kModel, describe(site), ": ",
             call.tokens, " tokens, not ", options.layout.tokens());
     require(call.batch >= 1, ErrorCode::kModel, describe(site), ": a batch of ", call.batch);
-    require(static_cast<std::int32_t>(gain.size()) == stack.heads, ErrorCode::kModel,
-            describe(site), ": ", gain.size(), " gains, not ", stack.heads);
-    for (std::int32_t head = 0; head < call.heads; ++head) {
-      const double value = gain[static_cast<std::size_t>(head)];
-      require(std::isfinite(value) && value >= 0.0, ErrorCode::kModel, describe(site), ", head ",
-              head, ": gain ", value, " is not a finite number of at least 0");
-    }
     for (std::int32_t row = 0; row < call.batch; ++row) {
       for (std::int32_t head = 0; head < call.heads; ++head) {
         const auto check = [&](const char* name, const void* data,
@@ -209,6 +155,61 @@ struct Profiler::Impl {
         check("v", call.v, call.v_strides);
       }
     }
+  }
+
+  void check_measures(const CallSite& site, const CallMeasures& measures) const {
+    const auto heads =
+        static_cast<std::size_t>(options.model.stacks[static_cast<std::size_t>(site.stack)].heads);
+    const std::size_t candidates = tasks.size();
+    require(measures.norm.size() == heads && measures.error.size() == heads * candidates &&
+                measures.map.size() == heads * map_cells(),
+            ErrorCode::kUsage, describe(site), ": measures of ", measures.norm.size(), " heads, ",
+            measures.error.size(), " errors and ", measures.map.size(), " cells of maps, not of ",
+            heads, " heads, ", candidates, " candidates and ", map_cells(), " cells a head");
+    const auto all_finite = [](auto values) {
+      return std::all_of(values.begin(), values.end(),
+                         [](double value) { return std::isfinite(value) && value >= 0.0; });
+    };
+    for (std::size_t head = 0; head < heads; ++head) {
+      require(all_finite(measures.norm.subspan(head, 1)) &&
+                  all_finite(measures.error.subspan(head * candidates, candidates)) &&
+                  all_finite(measures.map.subspan(head * map_cells(), map_cells())),
+              ErrorCode::kModel, describe(site), ", head ", head,
+              ": q, k or v holds a value that is not finite, or attention overflows");
+    }
+  }
+
+  // The open unit of a call, in which the site is now seen.
+  OpenUnit& unit_of(const CallSite& site) {
+    const UnitKey key{site.t_index, site.prompt};
+    require(!finished.contains(key), ErrorCode::kUsage, describe(site), ": this unit is finished");
+    auto [unit, is_new] = open.try_emplace(key);
+    if (is_new) {
+      unit->second.sums = new_sums();
+      unit->second.rows = unit_rows(options, site.t_index, site.prompt);
+    }
+    require(unit->second.seen.emplace(site.expert, site.stack, site.layer, site.branch).second,
+            ErrorCode::kUsage, describe(site), ": branch ", site.branch, " was seen before");
+    return unit->second;
+  }
+
+  std::size_t first_head(const CallSite& site) const {
+    return static_cast<std::size_t>(site.expert) *
+               static_cast<std::size_t>(options.model.heads_total()) +
+           static_cast<std::size_t>(head_index(options.model, site.stack, site.layer, 0));
+  }
+
+  void add_gain(const CallSite& site, std::span<const double> gain, UnitSums& sums) const {
+    for (std::size_t head = 0; head < gain.size(); ++head) {
+      sums.gain[first_head(site) + head] += gain[head];
+      sums.branches[first_head(site) + head] += 1.0;
+    }
+  }
+
+  std::int32_t query_stride() const {
+    return options.map_size == 0
+               ? 1
+               : std::max(1, options.layout.tokens() / (options.map_size * options.map_queries));
   }
 
   void add_errors(const CallSite& site, const AttentionCall& call, std::size_t first_head,
@@ -262,21 +263,20 @@ struct Profiler::Impl {
     const auto heads = static_cast<std::size_t>(call.heads);
     const auto batch = static_cast<std::size_t>(call.batch);
     std::vector<float> map(batch * heads * map_cells());
-    const kernels::AttentionMapParams params{
-        .q = call.q,
-        .k = call.k,
-        .q_strides = call.q_strides,
-        .k_strides = call.k_strides,
-        .batch = call.batch,
-        .heads = call.heads,
-        .tokens = call.tokens,
-        .head_dim = call.head_dim,
-        .dtype = call.dtype,
-        .scale = scale_of(call),
-        .size = options.map_size,
-        .query_stride = std::max(1, call.tokens / (options.map_size * options.map_queries)),
-        .map = map.data(),
-        .threads = options.threads};
+    const kernels::AttentionMapParams params{.q = call.q,
+                                             .k = call.k,
+                                             .q_strides = call.q_strides,
+                                             .k_strides = call.k_strides,
+                                             .batch = call.batch,
+                                             .heads = call.heads,
+                                             .tokens = call.tokens,
+                                             .head_dim = call.head_dim,
+                                             .dtype = call.dtype,
+                                             .scale = scale_of(call),
+                                             .size = options.map_size,
+                                             .query_stride = query_stride(),
+                                             .map = map.data(),
+                                             .threads = options.threads};
     const kernels::Status status = kernels::attention_map_cpu(params);
     require(status.ok, ErrorCode::kUnsupported, describe(site), ": ", status.reason);
     const float share = 1.0f / static_cast<float>(call.batch);
@@ -371,28 +371,40 @@ void Profiler::observe(const CallSite& site, const AttentionCall& call,
   if (impl_->stop.stop_requested()) {
     throw Cancelled();
   }
-  impl_->check_call(site, call, gain);
-  const UnitKey key{site.t_index, site.prompt};
-  require(!impl_->finished.contains(key), ErrorCode::kUsage, impl_->describe(site),
-          ": this unit is finished");
-  auto [unit, is_new] = impl_->open.try_emplace(key);
-  if (is_new) {
-    unit->second.sums = impl_->new_sums();
-    unit->second.rows = unit_rows(impl_->options, site.t_index, site.prompt);
+  impl_->check_site(site, gain);
+  impl_->check_call(site, call);
+  Impl::OpenUnit& unit = impl_->unit_of(site);
+  impl_->add_errors(site, call, impl_->first_head(site), unit);
+  impl_->add_map(site, call, impl_->first_head(site), unit.sums);
+  impl_->add_gain(site, gain, unit.sums);
+}
+
+void Profiler::observe(const CallSite& site, const CallMeasures& measures,
+                       std::span<const double> gain) {
+  if (impl_->stop.stop_requested()) {
+    throw Cancelled();
   }
-  require(unit->second.seen.emplace(site.expert, site.stack, site.layer, site.branch).second,
-          ErrorCode::kUsage, impl_->describe(site), ": branch ", site.branch, " was seen before");
-  UnitSums& sums = unit->second.sums;
-  const std::size_t first_head =
-      static_cast<std::size_t>(site.expert) *
-          static_cast<std::size_t>(impl_->options.model.heads_total()) +
-      static_cast<std::size_t>(head_index(impl_->options.model, site.stack, site.layer, 0));
-  impl_->add_errors(site, call, first_head, unit->second);
-  impl_->add_map(site, call, first_head, sums);
-  for (std::size_t head = 0; head < gain.size(); ++head) {
-    sums.gain[first_head + head] += gain[head];
-    sums.branches[first_head + head] += 1.0;
-  }
+  impl_->check_site(site, gain);
+  impl_->check_measures(site, measures);
+  UnitSums& sums = impl_->unit_of(site).sums;
+  const auto add = [](auto& to, std::size_t from, auto values) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      to[from + i] += values[i];
+    }
+  };
+  const std::size_t first = impl_->first_head(site);
+  add(sums.norm, first, measures.norm);
+  add(sums.error, first * impl_->tasks.size(), measures.error);
+  add(sums.map, first * impl_->map_cells(), measures.map);
+  impl_->add_gain(site, gain, sums);
+}
+
+std::span<const kernels::HeadTask> Profiler::tasks() const { return impl_->tasks; }
+std::span<const kernels::TileListView> Profiler::lists() const { return impl_->views; }
+std::int32_t Profiler::query_stride() const { return impl_->query_stride(); }
+std::vector<std::int32_t> Profiler::rows(std::int32_t t_index, std::int32_t prompt) const {
+  impl_->check_unit(t_index, prompt);
+  return unit_rows(impl_->options, t_index, prompt);
 }
 
 void Profiler::finish_unit(std::int32_t t_index, std::int32_t prompt) {

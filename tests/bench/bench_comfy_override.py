@@ -74,7 +74,7 @@ def make_calls(device: torch.device, dtype: torch.dtype, shape: str):
     grid, heads, head_dim = SHAPES[shape]
     network = NetworkShape(((1, heads),), head_dim)
     run = Run(plan_of(heads, head_dim), 0, WAN, network, Settings(min_tokens=0), frozenset(), True)
-    here = Forward(run=run, family=WAN, network=None, grid=grid, t=0.5, segment=0)
+    here = Forward(run=run, family=WAN, network=None, grid=grid, t=0.5)
     override = Override(None)
     tokens = grid[0] * grid[1] * grid[2]
     generator = torch.Generator().manual_seed(1)

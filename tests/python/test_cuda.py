@@ -10,7 +10,8 @@ import plan_texts
 import twill_vdit
 from attention_cases import LAYOUTS, ORDERS, PATTERNS
 from tolerance import assert_as_exact_as_torch, masked_attention
-from twill_vdit import Error, native, sparse_attention
+from twill_vdit import Error, native, search, sparse_attention
+from twill_vdit.plan import ModelShape, StackShape
 
 
 def why_no_kernel():
@@ -158,3 +159,22 @@ def test_the_other_forms_agree_with_the_kernels(plan, backend, layer):
     graph = torch.cuda.CUDAGraph()
     with pytest.raises(Error, match="a CUDA graph cannot follow the plan's time"), torch.cuda.graph(graph):
         sparse_attention(q, k, v, other, layer=layer)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+def test_a_profile_measured_there_is_the_cpus(dtype):
+    layout = twill_vdit.TokenLayout(frames=6, rows=9, cols=17, prefix=5, suffix=30)
+    model = ModelShape("made", ("default",), (StackShape("blocks", 1, len(PATTERNS)),), 64)
+    found = []
+    for device in ("cuda", "cpu"):
+        profiler = search.Profiler(model, layout, t=[0.5], prompts=["made"], rows=64, map_size=12)
+        q, k, v = (x.to(device) for x in tensors(layout, dtype))
+        profiler.observe(4 * q, k, v, [1.0] * len(PATTERNS), t_index=0, layer=0)
+        profiler.finish_unit(0)
+        solver = search.Solver(profiler.finish(), [0.5], dense_first_steps=0)
+        found.append((solver.pareto_front(17), profiler.mean_maps()))
+    (there, map_there), (here, map_here) = found
+    allowed = 1e-4 if dtype == torch.float32 else 2e-2  # the CPU rounds weights to 16-bit dtypes
+    for a, b in zip(there, here, strict=True):
+        assert a == pytest.approx(b, rel=allowed, abs=1e-4)
+    assert map_there == pytest.approx(map_here, abs=1e-5)

@@ -41,8 +41,8 @@ def adapt() -> io.Boolean.Input:
         "adapt",
         default=False,
         tooltip="For clips of another size than the plan was searched at: measures the heads again in four of the "
-        "clip's own steps, on the CPU, and fits the rest of the plan to them at the same density. Needs a plan that "
-        "carries its profile.",
+        "clip's own steps and fits the rest of the plan to them at the same density. Needs a plan that carries its "
+        "profile.",
     )
 
 

@@ -15,7 +15,7 @@ class Adapting:
     """profile: twill_vdit.search.Profile. times: t of the run's steps, descending; all are the expert's.
 
     Nothing is raised: after an error (`trouble`) the run goes on by the plan that it has. Measuring waits for the
-    device and runs on the CPU.
+    device.
     """
 
     def __init__(self, profile, times: list[float], expert: int) -> None:
@@ -63,7 +63,7 @@ class Adapting:
         new = [each for each in branches_of(call, options) if (stack, layer, each[0]) not in self._seen]
         if not new:
             return
-        q, k, v = (x.detach().cpu() for x in (call.q, call.k, call.v))
+        q, k, v = (x.detach() for x in (call.q, call.k, call.v))
         for branch, rows in new:
             if (stack, layer, branch) in self._seen:
                 continue

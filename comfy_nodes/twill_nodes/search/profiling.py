@@ -74,7 +74,7 @@ class ProfilingOverride:
             return
         stack, layer = site
         attended = out if call.keep_heads_apart else out.unflatten(-1, (call.heads, -1)).transpose(1, 2)
-        q, k, v = (x.detach().cpu() for x in (call.q, call.k, call.v))
+        q, k, v = (x.detach() for x in (call.q, call.k, call.v))
         at = sampled(frames * rows * cols).to(attended.device)
         for branch, part in branches_of(call, options):
             heads = attended[part.start].index_select(1, beside.prefix + at).transpose(0, 1).float()

@@ -31,7 +31,6 @@ namespace {
 
 using IntArray = py::array_t<std::int32_t, py::array::c_style | py::array::forcecast>;
 using ListTuple = std::tuple<IntArray, IntArray, std::optional<IntArray>>;
-using TaskTuple = std::pair<std::string, std::int32_t>;
 using Address = std::uintptr_t;
 
 constexpr std::array<std::pair<std::string_view, kernels::HeadMode>, 4> kModeNames{{

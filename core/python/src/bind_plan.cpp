@@ -44,13 +44,21 @@ py::array_t<T> copy_to_array(const T* values, std::size_t count) {
   return array;
 }
 
-// (runs [runs, 2]: first key tile and count, run_begin [query_tiles + 1], position_to_token
-// [tokens] or None)
 py::tuple tile_list_arrays(const CompiledPlan& compiled, std::size_t index) {
   const auto lists = compiled.lists();
   require(index < lists.size(), ErrorCode::kUsage, "tile list ", index,
           " is not one of the plan's ", lists.size());
-  const kernels::TileListView& list = lists[index];
+  return arrays_of(lists[index]);
+}
+
+std::vector<TaskTuple> task_list(const CompiledPlan& compiled, std::int32_t segment,
+                                 std::int32_t expert, std::int32_t stack, std::int32_t layer) {
+  return task_tuples(compiled.tasks(segment, expert, stack, layer));
+}
+
+}  // namespace
+
+py::tuple arrays_of(const kernels::TileListView& list) {
   py::array_t<std::int32_t> runs(
       {static_cast<py::ssize_t>(list.runs.size()), static_cast<py::ssize_t>(2)});
   auto cells = runs.mutable_unchecked<2>();
@@ -65,18 +73,13 @@ py::tuple tile_list_arrays(const CompiledPlan& compiled, std::size_t index) {
   return py::make_tuple(runs, copy_to_array(list.run_begin.data(), list.run_begin.size()), order);
 }
 
-std::vector<std::pair<std::string, std::int32_t>> task_list(const CompiledPlan& compiled,
-                                                            std::int32_t segment,
-                                                            std::int32_t expert, std::int32_t stack,
-                                                            std::int32_t layer) {
-  std::vector<std::pair<std::string, std::int32_t>> tasks;
-  for (const kernels::HeadTask& task : compiled.tasks(segment, expert, stack, layer)) {
-    tasks.emplace_back(mode_name(task.mode), task.list);
+std::vector<TaskTuple> task_tuples(std::span<const kernels::HeadTask> tasks) {
+  std::vector<TaskTuple> tuples;
+  for (const kernels::HeadTask& task : tasks) {
+    tuples.emplace_back(mode_name(task.mode), task.list);
   }
-  return tasks;
+  return tuples;
 }
-
-}  // namespace
 
 TokenLayout read_layout(const LayoutTuple& values) {
   const TokenLayout layout{values[0], values[1], values[2], values[3], values[4]};

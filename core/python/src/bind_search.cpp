@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -98,6 +99,40 @@ void observe(search::Profiler& profiler, std::int32_t t_index, std::int32_t prom
                     .layer = layer,
                     .branch = branch},
                    call, gain);
+}
+
+using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
+
+template <typename Array>
+auto span_over(const Array& array) {
+  return std::span(array.data(), static_cast<std::size_t>(array.size()));
+}
+
+search::CallMeasures measures_of(const Doubles& error, const Doubles& norm, const Maps& map) {
+  return {.error = span_over(error), .norm = span_over(norm), .map = span_over(map)};
+}
+
+void observe_measures(search::Profiler& profiler, std::int32_t t_index, std::int32_t prompt,
+                      std::int32_t expert, std::int32_t stack, std::int32_t layer,
+                      std::int32_t branch, const Doubles& error, const Doubles& norm,
+                      const Maps& map, const std::vector<double>& gain) {
+  profiler.observe({.t_index = t_index,
+                    .prompt = prompt,
+                    .expert = expert,
+                    .stack = stack,
+                    .layer = layer,
+                    .branch = branch},
+                   measures_of(error, norm, map), gain);
+}
+
+// ([(mode, list)], [(runs, run_begin, position_to_token or None)]) of a profiler's candidates.
+template <typename Measuring>
+py::tuple candidates_of(const Measuring& measuring) {
+  py::list lists;
+  for (const kernels::TileListView& list : measuring.lists()) {
+    lists.append(arrays_of(list));
+  }
+  return py::make_tuple(task_tuples(measuring.tasks()), lists);
 }
 
 // The value of a table (value, name) that has the name.
@@ -212,7 +247,6 @@ std::unique_ptr<search::AdaptiveRun> make_adaptive_run(
 void observe_step(search::AdaptiveRun& run, std::int32_t expert, std::int32_t stack,
                   std::int32_t layer, std::int32_t branch, const TensorTuple& q_tuple,
                   const TensorTuple& k_tuple, const TensorTuple& v_tuple, float scale) {
-  require(run.measuring(), ErrorCode::kUsage, "step ", run.step(), " is not one that is measured");
   search::AttentionCall call;
   set_attention(read_attention(q_tuple, k_tuple, v_tuple), scale, &call);
   const py::gil_scoped_release release;
@@ -232,6 +266,17 @@ void bind_adaptive_run(py::module_& module) {
            [](const search::AdaptiveRun& run) { return std::make_shared<Plan>(*run.plan()); })
       .def("observe", &observe_step, py::arg("expert"), py::arg("stack"), py::arg("layer"),
            py::arg("branch"), py::arg("q"), py::arg("k"), py::arg("v"), py::arg("scale"))
+      .def(
+          "observe_measures",
+          [](search::AdaptiveRun& run, std::int32_t expert, std::int32_t stack, std::int32_t layer,
+             std::int32_t branch, const Doubles& error, const Doubles& norm) {
+            run.observe({.expert = expert, .stack = stack, .layer = layer, .branch = branch},
+                        measures_of(error, norm, Maps()));
+          },
+          py::arg("expert"), py::arg("stack"), py::arg("layer"), py::arg("branch"),
+          py::arg("error"), py::arg("norm"))
+      .def("candidates", &candidates_of<search::AdaptiveRun>)
+      .def("rows", &search::AdaptiveRun::rows)
       .def("finish_step", &search::AdaptiveRun::finish_step,
            py::call_guard<py::gil_scoped_release>());
 }
@@ -300,6 +345,12 @@ void bind_search(py::module_& module) {
       .def("observe", &observe, py::arg("t_index"), py::arg("prompt"), py::arg("expert"),
            py::arg("stack"), py::arg("layer"), py::arg("branch"), py::arg("q"), py::arg("k"),
            py::arg("v"), py::arg("scale"), py::arg("gain"))
+      .def("observe_measures", &observe_measures, py::arg("t_index"), py::arg("prompt"),
+           py::arg("expert"), py::arg("stack"), py::arg("layer"), py::arg("branch"),
+           py::arg("error"), py::arg("norm"), py::arg("map"), py::arg("gain"))
+      .def("candidates", &candidates_of<search::Profiler>)
+      .def("rows", &search::Profiler::rows, py::arg("t_index"), py::arg("prompt"))
+      .def_property_readonly("query_stride", &search::Profiler::query_stride)
       .def("finish_unit", &search::Profiler::finish_unit, py::arg("t_index"), py::arg("prompt"))
       .def("done", &search::Profiler::done, py::arg("t_index"), py::arg("prompt"))
       .def("mean_maps", &mean_maps, py::arg("map_size"))

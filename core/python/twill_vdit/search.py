@@ -11,7 +11,7 @@ plan = solve(profiler.finish(), t=times_of_all_forwards, density=0.4)
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -43,15 +43,63 @@ def _experts(expert_at: Sequence[int] | None) -> list[int] | None:
     return None if expert_at is None else list(expert_at)
 
 
+def measures_in_torch(device: "torch.device") -> bool:
+    """The binary module measures tensors on the CPU; on other devices torch does, which spares the copy."""
+    return device.type != "cpu"
+
+
+class _Measures:
+    """What Profiler and AdaptiveRun measure on a device of its own, with what they made for the last rows."""
+
+    def __init__(self, native_object: object, tokens: int) -> None:
+        self._native = native_object
+        self._tokens = tokens
+        self._candidates: tuple | None = None
+        self._ready: tuple | None = None  # (rows, device, Measuring)
+
+    def errors(self, call: "_Call", rows: list[int]) -> "tuple[np.ndarray, np.ndarray]":
+        """float64 (error [heads, candidates], norm [heads])"""
+        from twill_vdit.measuring import Measuring
+
+        tokens, device = call.q.shape[2], call.q.device
+        require(tokens == self._tokens, f"observe: {tokens} tokens, not the layout's {self._tokens}", "model")
+        if self._candidates is None:
+            self._candidates = self._native.candidates()
+        if self._ready is None or self._ready[:2] != (rows, device):
+            self._ready = rows, device, Measuring(*self._candidates, rows, tokens, device)
+        error, norm = self._ready[2].errors(call.q, call.k, call.v, call.scale)
+        return error.double().cpu().numpy(), norm.double().cpu().numpy()
+
+
 class _Call:
     """q, k and v, kept alive as long as the binary module may read them."""
 
     def __init__(self, q: "torch.Tensor", k: "torch.Tensor", v: "torch.Tensor", scale: float | None) -> None:
+        self.q, self.k, self.v = (x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v))
+        self.scale = 1.0 / math.sqrt(q.shape[3]) if scale is None else scale
+
+    def arguments(self) -> list[tuple]:
         from twill_vdit.tensors import cpu_argument
 
-        self._kept = [x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v)]
-        self.tensors = [cpu_argument(x) for x in self._kept]
-        self.scale = 1.0 / math.sqrt(q.shape[3]) if scale is None else scale
+        return [cpu_argument(x) for x in (self.q, self.k, self.v)]
+
+    def on_cpu(self) -> "_Call":
+        return _Call(self.q.cpu(), self.k.cpu(), self.v.cpu(), self.scale)
+
+
+def _measured(call: _Call, measure: Callable[[], tuple]) -> tuple | None:
+    """What `measure` gives, on the call's own device; None where the CPU is to measure."""
+    if not measures_in_torch(call.q.device):
+        return None
+    try:
+        return measure()
+    except Error:
+        raise
+    except RuntimeError as error:  # no memory beside the model, or a device that lacks an operation
+        text = str(error).strip().splitlines()
+        what = f"{type(error).__name__}: {text[0] if text else 'no text'}"
+        native.say_once(f"heads are measured on the CPU and not on {call.q.device}: {what}")
+        return None
 
 
 class Profiler:
@@ -100,6 +148,7 @@ class Profiler:
             provenance=dict(provenance or {}),
             stripe_maps=stripe_maps,
         )
+        self._measures = _Measures(self._native, layout.tokens)
 
     def observe(
         self,
@@ -116,14 +165,32 @@ class Profiler:
         branch: int = 0,
         scale: float | None = None,
     ) -> None:
-        """q, k, v: [batch, heads, tokens, head_dim] on the CPU.
+        """q, k, v: [batch, heads, tokens, head_dim], measured on the device where they are.
 
         gain: [heads], the mean squared norm of the head's gated share of the output projection over that of the
         residual stream. branch: of the guidance, 0 conditional, 1 unconditional.
         """
-        call = _Call(q, k, v, scale)
+        call, gain = _Call(q, k, v, scale), [float(x) for x in gain]
         place = t_index, prompt, expert, stack, layer, branch
-        self._native.observe(*place, *call.tensors, call.scale, [float(x) for x in gain])
+        measured = _measured(call, lambda: (*self._errors(call, t_index, prompt), self._map(call)))
+        if measured is not None:
+            self._native.observe_measures(*place, *measured, gain)
+            return
+        on_cpu = call.on_cpu()
+        self._native.observe(*place, *on_cpu.arguments(), on_cpu.scale, gain)
+
+    def _errors(self, call: _Call, t_index: int, prompt: int) -> tuple:
+        return self._measures.errors(call, self._native.rows(t_index, prompt))
+
+    def _map(self, call: _Call) -> "np.ndarray":
+        import numpy as np
+
+        from twill_vdit.measuring import attention_map
+
+        if self._map_size == 0:
+            return np.empty(0, dtype=np.float32)
+        drawn = attention_map(call.q, call.k, call.scale, self._map_size, self._native.query_stride)
+        return drawn.cpu().numpy()
 
     def finish_unit(self, t_index: int, prompt: int = 0) -> None:
         self._native.finish_unit(t_index, prompt)
@@ -277,6 +344,7 @@ class AdaptiveRun:
         self._native = _binary().AdaptiveRun(
             profile.native, list(t), _experts(expert_at), density, max_segments, name, layout.as_tuple(), threads
         )
+        self._measures = _Measures(self._native, layout.tokens)
         self._read_plan()
 
     def _read_plan(self) -> None:
@@ -311,7 +379,12 @@ class AdaptiveRun:
     ) -> None:
         """As Profiler.observe, of the model while it runs by this plan. Each (layer, stack, branch) of a step once."""
         call = _Call(q, k, v, scale)
-        self._native.observe(expert, stack, layer, branch, *call.tensors, call.scale)
+        measured = _measured(call, lambda: self._measures.errors(call, self._native.rows()))
+        if measured is not None:
+            self._native.observe_measures(expert, stack, layer, branch, *measured)
+            return
+        on_cpu = call.on_cpu()
+        self._native.observe(expert, stack, layer, branch, *on_cpu.arguments(), on_cpu.scale)
 
     def finish_step(self) -> bool:
         """True when there is another plan from now on. Throws Error when a layer of a measured step was not shown."""

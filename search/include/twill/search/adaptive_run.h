@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <vector>
 
@@ -41,6 +42,12 @@ class AdaptiveRun {
   // As Profiler::observe; the site's t_index and prompt say nothing. The query, key and value are
   // those that the model has while it runs by plan().
   void observe(CallSite site, const AttentionCall& call);
+  // The same where it was measured already; what a driver must know for that, as in Profiler.
+  // Throws Error(kUsage) in a step that is not measured.
+  void observe(CallSite site, const CallMeasures& measures);
+  std::span<const kernels::HeadTask> tasks() const;
+  std::span<const kernels::TileListView> lists() const;
+  std::vector<std::int32_t> rows() const;  // of this step
   // True when the rest of the run has another plan now. Throws Error(kModel) when the step was to
   // be measured and a layer was not observed, Error(kUsage) after the last step.
   bool finish_step();

@@ -65,6 +65,14 @@ struct AttentionCall {
   float scale = 0.0f;  // 0: 1/sqrt(head_dim)
 };
 
+// Of one attention call, as a driver measured it on a device of its own, by the definitions of
+// kernels/profiling.h.
+struct CallMeasures {
+  std::span<const double> error;  // [heads][candidates], summed over the batch
+  std::span<const double> norm;   // [heads], summed over the batch
+  std::span<const float> map;     // [heads][map_size][map_size], the batch's mean
+};
+
 // Tokens of the grid, ascending and distinct, spread evenly over frames, rows and columns.
 std::vector<std::int32_t> sampled_rows(const TokenLayout& layout, std::int32_t count,
                                        std::uint64_t seed);
@@ -96,6 +104,16 @@ class Profiler {
   // model or layout, a site seen before, or a value that is not finite, naming stack, layer and
   // head; Error(kUnsupported) with the kernel's reason; Cancelled when a stop was asked for.
   void observe(const CallSite& site, const AttentionCall& call, std::span<const double> gain);
+
+  // What a driver must know to measure a call itself: the candidates as the kernels know them, how
+  // far apart the queries of a map's block stand, and (unit_rows) which rows.
+  std::span<const kernels::HeadTask> tasks() const;
+  std::span<const kernels::TileListView> lists() const;
+  std::int32_t query_stride() const;
+  std::vector<std::int32_t> rows(std::int32_t t_index, std::int32_t prompt) const;
+  // The same as measuring, where it was measured already. Throws as above, and Error(kUsage) for
+  // measures of another size.
+  void observe(const CallSite& site, const CallMeasures& measures, std::span<const double> gain);
 
   // The unit is kept, on disk when there is a folder. Throws Error(kModel) when a layer was not
   // observed.
