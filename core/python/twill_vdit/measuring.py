@@ -17,6 +17,7 @@ import torch
 from twill_vdit.tile_lists import KEY_TILE, QUERY_TILE, tile_count
 
 MOST_BYTES = 1 << 29  # of what is held at once; heads are measured in groups
+MAP_QUERIES = 64  # of a map at once
 
 
 @contextlib.contextmanager
@@ -103,7 +104,8 @@ class Measuring:
 
     def _heads_at_once(self, head_dim: int) -> int:
         rows, candidates = len(self.rows), max([len(each.members) for each in self._orders], default=1)
-        of_rows = rows * self._tiles * 4 * (2 * KEY_TILE + 2 * head_dim + 2 * candidates)
+        # Scores as they come, in another order, padded, and their weights; a tile's values twice; factors twice.
+        of_rows = rows * self._tiles * 4 * (4 * KEY_TILE + 2 * head_dim + 2 * candidates)
         of_keys = self._tiles * KEY_TILE * head_dim * 4 * 4
         return max(1, MOST_BYTES // (of_rows + of_keys))
 
@@ -167,8 +169,9 @@ def attention_map(q: torch.Tensor, k: torch.Tensor, scale: float, size: int, que
     with _exactly(q.device):
         for batch in range(q.shape[0]):
             for head in range(q.shape[1]):
-                scores = (q[batch, head].index_select(0, at).float() * scale) @ k[batch, head].float().T
-                shares = torch.softmax(scores, -1)
-                shares = torch.nn.functional.pad(shares, (0, size * block - tokens)).unflatten(1, (size, block)).sum(-1)
-                drawn[head].index_add_(0, of_block, shares)
+                keys = k[batch, head].float().T
+                for some, into in zip(at.split(MAP_QUERIES), of_block.split(MAP_QUERIES), strict=True):
+                    scores = (q[batch, head].index_select(0, some).float() * scale) @ keys
+                    shares = torch.nn.functional.pad(torch.softmax(scores, -1), (0, size * block - tokens))
+                    drawn[head].index_add_(0, into, shares.unflatten(1, (size, block)).sum(-1))
     return drawn / (q.shape[0] * counts.view(1, size, 1))
