@@ -163,15 +163,17 @@ def attention_map(q: torch.Tensor, k: torch.Tensor, scale: float, size: int, que
     block = tile_count(tokens, size)
     shown = [range(first, min(first + block, tokens), query_stride) for first in range(0, tokens, block)]
     at = torch.tensor([token for each in shown for token in each], device=q.device)
-    of_block = torch.tensor([number for number, each in enumerate(shown) for _ in each], device=q.device)
+    number = torch.tensor([number for number, each in enumerate(shown) for _ in each], device=q.device)
+    # As a product, which has the same bits each time; adding by index on a GPU has not.
+    of_block = (torch.arange(size, device=q.device).unsqueeze(1) == number).float()
     counts = torch.tensor([len(each) for each in shown] + [1] * (size - len(shown)), device=q.device)
     drawn = q.new_zeros(q.shape[1], size, size, dtype=torch.float32)
     with _exactly(q.device):
         for batch in range(q.shape[0]):
             for head in range(q.shape[1]):
                 keys = k[batch, head].float().T
-                for some, into in zip(at.split(MAP_QUERIES), of_block.split(MAP_QUERIES), strict=True):
+                for some, into in zip(at.split(MAP_QUERIES), of_block.split(MAP_QUERIES, 1), strict=True):
                     scores = (q[batch, head].index_select(0, some).float() * scale) @ keys
                     shares = torch.nn.functional.pad(torch.softmax(scores, -1), (0, size * block - tokens))
-                    drawn[head].index_add_(0, into, shares.unflatten(1, (size, block)).sum(-1))
+                    drawn[head] += into @ shares.unflatten(1, (size, block)).sum(-1)
     return drawn / (q.shape[0] * counts.view(1, size, 1))
