@@ -61,6 +61,16 @@ TEST(Weights, ATensorOutlivesItsReader) {
   EXPECT_TRUE(read.equal(written));
 }
 
+TEST(Weights, AStopIsLookedAtBeforeEachCopy) {
+  const TempDir folder;
+  Weights weights = testing::saved(folder / "a.safetensors", {{"x", at::ones({2, 3})}});
+  std::stop_source stop;
+  weights.set_stop(stop.get_token());
+  EXPECT_TRUE(at::equal(weights.get("x", {2, 3}, at::kFloat), at::ones({2, 3})));
+  stop.request_stop();
+  EXPECT_THROW(weights.get("x", {2, 3}, at::kFloat), Cancelled);
+}
+
 TEST(Weights, DataAtAnOddAddressIsCopied) {
   const TempDir folder;
   const std::string header = R"({"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"

@@ -40,6 +40,7 @@ def adapt() -> io.Boolean.Input:
     return io.Boolean.Input(
         "adapt",
         default=False,
+        optional=True,  # prompts that programs post may not know it yet
         tooltip="For clips of another size than the plan was searched at: measures the heads again in four of the "
         "clip's own steps and fits the rest of the plan to them at the same density. Needs a plan that carries its "
         "profile.",

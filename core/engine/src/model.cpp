@@ -162,9 +162,14 @@ VideoModel load_model(const fs::path& folder, const LoadOptions& options) {
                    .sizes = std::move(description.sizes)};
   model.device = options.device.value_or(choose_device());
   model.dtype = options.dtype.value_or(choose_dtype(model.device));
-  const Weights dit = Weights::open(description.dit);
+  const auto open = [&](const fs::path& file) {
+    Weights weights = Weights::open(file);
+    weights.set_stop(options.stop);
+    return weights;
+  };
+  const Weights dit = open(description.dit);
   model.dit = std::make_unique<WanDit>(dit, detect_wan_config(dit), model.dtype, model.device);
-  model.vae = std::make_unique<WanVae>(Weights::open(description.vae), model.dtype, model.device);
+  model.vae = std::make_unique<WanVae>(open(description.vae), model.dtype, model.device);
   model.text = std::make_unique<TextTable>(TextTable::load(description.text));
   model.latent_colours = load_latent_colours(folder);
   require(model.text->text_dim() == model.dit->config().text_dim, ErrorCode::kFile,

@@ -174,6 +174,9 @@ at::Tensor Weights::get(std::string_view name) const {
 }
 
 at::Tensor Weights::get(std::string_view name, at::IntArrayRef sizes, at::ScalarType dtype) const {
+  if (stop_.stop_requested()) {
+    throw Cancelled();
+  }
   const Entry& found = entry(name);
   require(at::IntArrayRef(found.shape) == sizes, ErrorCode::kFile, source_, ": tensor ", name,
           " has shape ", at::IntArrayRef(found.shape), ", not ", sizes);

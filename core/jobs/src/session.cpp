@@ -22,8 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-engine::LoadOptions load_options(const ClipSettings& settings) {
-  engine::LoadOptions options;
+engine::LoadOptions load_options(const ClipSettings& settings, const JobControl& control) {
+  engine::LoadOptions options{.stop = control.stop};
   for (const c10::ScalarType dtype : {at::kFloat, at::kBFloat16, at::kHalf}) {
     if (settings.dtype == engine::dtype_name(dtype)) {
       options.dtype = dtype;
@@ -44,7 +44,7 @@ Session::Session(const ClipSettings& settings, const JobControl& control)
   require(fs::is_directory(clip_.model, code), ErrorCode::kFile, clip_.model.string(),
           ": no such model folder");
   Meter meter(control_, "load " + clip_.model.filename().string(), 1);
-  model_ = engine::load_model(clip_.model, load_options(clip_));
+  model_ = engine::load_model(clip_.model, load_options(clip_, control_));
   const engine::ModelDefaults& defaults = model_.defaults;
   clip_.width = clip_.width.value_or(defaults.size.width);
   clip_.height = clip_.height.value_or(defaults.size.height);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,7 @@ ModelShape model_shape(const std::string& family, const WanConfig& config);
 struct LoadOptions {
   std::optional<c10::Device> device;     // empty: choose_device()
   std::optional<c10::ScalarType> dtype;  // empty: choose_dtype(device)
+  std::stop_token stop;                  // looked at before every tensor; then Cancelled is thrown
 };
 
 struct VideoModel {

@@ -11,8 +11,10 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace twill::engine {
@@ -27,6 +29,9 @@ class Weights {
   // Several files that hold one model; a name may stand in one of them only.
   static Weights open(const std::vector<std::filesystem::path>& files);
 
+  // Reading from a slow disk takes long: once a stop is asked for, copies throw Cancelled.
+  void set_stop(std::stop_token stop) { stop_ = std::move(stop); }
+
   const std::string& source() const {
     return source_;
   }  // for messages: the file, or the first of several
@@ -40,7 +45,7 @@ class Weights {
   // A view of the mapped file where alignment allows; it keeps the mapping alive and must not be
   // written to.
   at::Tensor get(std::string_view name) const;
-  // A copy in `dtype` after a check of its sizes.
+  // A copy in `dtype` after a check of its sizes. Throws Cancelled as set_stop() says.
   at::Tensor get(std::string_view name, at::IntArrayRef sizes, at::ScalarType dtype) const;
 
  private:
@@ -57,6 +62,7 @@ class Weights {
   void add_file(const std::filesystem::path& file);
 
   std::string source_;
+  std::stop_token stop_;
   std::map<std::string, Entry, std::less<>> entries_;
   std::map<std::string, std::string> metadata_;
 };
