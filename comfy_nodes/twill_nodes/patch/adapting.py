@@ -60,11 +60,8 @@ class Adapting:
 
     def _observe(self, call: AttentionCall, site: tuple[int, int], options: dict) -> None:
         stack, layer = site
-        new = [each for each in branches_of(call, options) if (stack, layer, each[0]) not in self._seen]
-        if not new:
-            return
         q, k, v = (x.detach() for x in (call.q, call.k, call.v))
-        for branch, rows in new:
+        for branch, rows in branches_of(call, options):
             if (stack, layer, branch) in self._seen:
                 continue
             self._seen.add((stack, layer, branch))

@@ -78,8 +78,10 @@ class Measuring:
                 members, kept = orders.setdefault(key, (order, [], []))[1:]
                 members.append(candidate)
                 kept.append(_kept_tiles(lists[index], at, self._tiles))
+        # Raster, if it is there, comes first: its sums are there when the dense rows are.
         self._orders = [
-            _OneOrder(order, members, np.stack(kept, axis=1), device) for order, members, kept in orders.values()
+            _OneOrder(order, members, np.stack(kept, axis=1), device)
+            for _, (order, members, kept) in sorted(orders.items(), key=lambda each: each[0])
         ]
         self._modes = {mode: [i for i, (m, _) in enumerate(tasks) if m == mode] for mode in ("mean", "skip")}
 
@@ -120,8 +122,6 @@ class Measuring:
         for each in self._orders:
             if each.order is not None:
                 most, weight, value = self._tile_sums(scores.index_select(2, each.order), v.index_select(1, each.order))
-            elif each is not self._orders[0]:
-                most, weight, value = self._tile_sums(scores, v)
             out = _joined(most, weight, value, each.kept)
             error[:, each.members] = (out - dense.unsqueeze(2)).square().sum((1, 3))
         error[:, self._modes["skip"]] = norm.unsqueeze(1)
