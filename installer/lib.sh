@@ -11,6 +11,7 @@ TWILL_VENV_PYTHON=$TWILL_VENV/bin/python
 TORCH_VERSION=2.13.0
 TWILL_JOBS=${TWILL_JOBS:-$(nproc)}
 TWILL_TIMES=()
+TWILL_SUDO=()
 
 say() { printf '%s\n' "$*"; }
 die() {
@@ -69,9 +70,52 @@ missing_system_packages() {
   done
 }
 
+# A fresh Ubuntu updates itself for minutes after its first boot.
+TWILL_LOCK_WAIT=${TWILL_LOCK_WAIT:-1200} # seconds
+TWILL_LOCK_PAUSE=5
+
+# lock_holder LOG: who holds a lock that apt-get's or dpkg's messages complain of; fails when they complain of something else.
+lock_holder() {
+  local text
+  text=$(<"$1")
+  if [[ $text =~ Could\ not\ get\ lock\ ([^[:space:]]+)\.\ It\ is\ held\ by\ process\ ([0-9]+\ \([^\)]*\)) ]]; then
+    say "process ${BASH_REMATCH[2]}, which holds ${BASH_REMATCH[1]}"
+  elif [[ $text =~ Could\ not\ get\ lock\ ([^[:space:]]+) ]] ||
+    [[ $text =~ acquire\ the\ dpkg\ frontend\ lock\ \(([^\)]+)\),\ is\ another\ process ]]; then
+    say "whoever holds ${BASH_REMATCH[1]}"
+  elif [[ $text =~ (dpkg\ [a-z]+\ lock)\ was\ locked\ by\ another\ process\ with\ pid\ ([0-9]+) ]]; then
+    say "process ${BASH_REMATCH[2]}, which holds the ${BASH_REMATCH[1]}"
+  else
+    return 1
+  fi
+}
+
+# apt_get LOG WORDS...: waits while another package manager holds a lock and says for whom. apt's own DPkg::Lock::Timeout
+# knows nothing of the lock of `update` and leaves out of its message who holds the others.
+apt_get() {
+  local log=$1 waited=0 told="" status holder
+  shift
+  while true; do
+    status=0
+    "${TWILL_SUDO[@]}" env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get "$@" >"$log" 2>&1 </dev/null || status=$?
+    [ $status -ne 0 ] || return 0
+    holder=$(lock_holder "$log") || return $status
+    if [ $waited -ge "$TWILL_LOCK_WAIT" ]; then
+      say "Waited $waited s for $holder; giving up (TWILL_LOCK_WAIT=SECONDS waits longer)." | tee -a "$log"
+      return $status
+    fi
+    if [ "$holder" != "$told" ] || [ $((waited % 60)) -eq 0 ]; then
+      say "Another package manager is at work: waiting for $holder ($waited s so far, at most $TWILL_LOCK_WAIT s)."
+      told=$holder
+    fi
+    sleep $TWILL_LOCK_PAUSE
+    waited=$((waited + TWILL_LOCK_PAUSE))
+  done
+}
+
 # install_system_packages MORE...
 install_system_packages() {
-  local missing sudo=()
+  local missing log=$TWILL_ROOT/.apt-log
   if ! command -v dpkg-query >/dev/null; then
     say "Not a Debian or Ubuntu machine: these packages, or what they are called here, must be installed already:"
     say "  $(system_package_names "$@" | tr '\n' ' ')"
@@ -85,22 +129,23 @@ install_system_packages() {
   fi
   if [ "$(id -u)" -ne 0 ]; then
     if sudo -n true 2>/dev/null; then
-      sudo=(sudo -n)
+      TWILL_SUDO=(sudo -n)
     else
       die "Packages are missing and this user may not install them. Have this run, then come back:
   apt-get install --yes --no-install-recommends $missing"
     fi
   fi
   say "Installing: $missing"
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update --quiet=2 ||
+  apt_get "$log" update --quiet=2 || {
+    tail -n 20 "$log" >&2
     say "apt-get update reported trouble; going on with the package lists at hand."
+  }
   # shellcheck disable=SC2086
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends $missing \
-    >"$TWILL_ROOT/.apt-log" 2>&1 || {
-    tail -n 20 "$TWILL_ROOT/.apt-log" >&2
+  apt_get "$log" install --yes --quiet=2 --no-install-recommends $missing || {
+    tail -n 20 "$log" >&2
     die "apt-get could not install: $missing"
   }
-  rm -f "$TWILL_ROOT/.apt-log"
+  rm -f "$log"
 }
 
 has_chromium_package() { grep -qsx 'ID=debian' /etc/os-release; }

@@ -59,6 +59,7 @@ def make_preset(model: Model, point: str, results: dict) -> tuple[str, str, str]
         "measured": measured.sentence(results, timed),
         "not_measured": NOT_MEASURED,
         "replace": REPLACE,
+        **({"expert_boundary": f"{model.boundary:g}"} if model.boundary else {}),
         **sources,
     }
     text = plan_text(model, title, ranges, provenance)

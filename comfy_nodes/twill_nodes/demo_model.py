@@ -3,10 +3,7 @@
 """The small demo model that comes with the package: its folders for ComfyUI's loaders, and its words."""
 
 import functools
-import json
-import os
 import re
-import shutil
 from pathlib import Path
 
 from . import wheel
@@ -20,11 +17,12 @@ def files() -> dict[str, Path]:
     if wheel.why_missing():
         return {}
     try:
-        folder = wheel.package("shipped").demo_model_folder()
-        names = json.loads((folder / "model.json").read_text(encoding="utf-8"))["files"]
-    except (wheel.package().Error, OSError, ValueError, KeyError):
+        folder = wheel.package().demo_model_folder()
+        description = folder / "model.json"
+        names = wheel.package("json_reading").parse_json(description.read_bytes(), str(description))["files"]
+        return {part: folder / name for part, name in names.items()}
+    except (wheel.package().Error, OSError, KeyError, TypeError, AttributeError):
         return {}
-    return {part: folder / name for part, name in names.items()}
 
 
 def register_folders() -> None:
@@ -35,21 +33,14 @@ def register_folders() -> None:
     for folder_name, (part, name) in FILES.items() if found else ():
         folder = Path(folder_paths.get_user_directory()) / "twill" / "demo" / folder_name
         folder.mkdir(parents=True, exist_ok=True)
-        _link(found[part], folder / name)
+        file, link = found[part], folder / name
+        if not (link.exists() and _about(link) == _about(file)):
+            wheel.package("written_files").put_link(file, link)
         folder_paths.add_model_folder_path(folder_name, str(folder))
 
 
-def _link(file: Path, link: Path) -> None:
-    """A copy where links are not allowed, as on Windows. Done in one step: a temporary name, then renamed."""
-    if link.exists() and link.stat().st_size == file.stat().st_size and link.stat().st_mtime == file.stat().st_mtime:
-        return
-    temporary = link.with_name(f"{link.name}.{os.getpid()}.part")
-    temporary.unlink(missing_ok=True)
-    try:
-        temporary.symlink_to(file)
-    except OSError:
-        shutil.copy2(file, temporary)
-    temporary.replace(link)
+def _about(file: Path) -> tuple[int, float]:
+    return file.stat().st_size, file.stat().st_mtime
 
 
 def split_prompt(prompt: str) -> list[str]:
@@ -63,7 +54,7 @@ def _table(file: str):
     import safetensors
 
     with safetensors.safe_open(file, framework="pt") as opened:
-        words = json.loads(opened.metadata()["vocabulary"])
+        words = wheel.package("json_reading").parse_json(opened.metadata()["vocabulary"], file)
         rows = opened.get_tensor("word_embedding.weight").float()
         positions = opened.get_tensor("position_embedding.weight").float()
     return {word: row for row, word in enumerate(words)}, rows, positions

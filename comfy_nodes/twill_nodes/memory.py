@@ -6,7 +6,6 @@
 def is_out_of_memory(error: BaseException) -> bool:
     import comfy.model_management
 
-    if isinstance(error, MemoryError) or comfy.model_management.is_oom(error):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    from twill_vdit import running
+
+    return comfy.model_management.is_oom(error) or running.is_out_of_memory(error)

@@ -10,7 +10,7 @@ import torch
 from . import wheel
 from .plan_store import LoadedPlan
 
-# Those of `twill plan show`: Okabe and Ito's, which colour-blind people can tell apart.
+# Those of `twill plan show` (tests/data/colours.json): Okabe and Ito's, which colour-blind people can tell apart.
 COLOURS = {
     "dense": (225, 225, 225),
     "skip": (90, 90, 90),
@@ -29,16 +29,16 @@ SHOWN_FRAMES, SHOWN_ROWS, SHOWN_COLS, SHOWN_BLOCK = 6, 8, 8, 8
 
 def heat(values: np.ndarray) -> np.ndarray:
     """0..1 -> uint8 [..., 3]: black over red and yellow to white, brightness grows with the value."""
-    red, green = 1.6 * values, 1.9 * values - 0.55
-    blue = np.where(values > 0, 0.16 + 0.5 * values**2 + 2.2 * (values - 0.75), 0)
-    return (255 * np.clip(np.stack([red, green, blue], -1), 0, 1)).astype(np.uint8)
+    blue = 0.16 + 0.5 * values**2 + 2.2 * (values - 0.75)
+    colour = np.stack([1.6 * values, 1.9 * values - 0.55, blue], -1)
+    return np.floor(255 * np.clip(colour, 0, 1) + 0.5).astype(np.uint8)
 
 
 @functools.lru_cache(maxsize=256)
 def kept(pattern) -> np.ndarray:
     """Share of the keys that a pattern keeps, block by block, brightened, 0..1 [blocks, blocks], on a small clip."""
-    package = wheel.package("patterns")
-    layout = wheel.package().TokenLayout(frames=SHOWN_FRAMES, rows=SHOWN_ROWS, cols=SHOWN_COLS)
+    package = wheel.package()
+    layout = package.TokenLayout(frames=SHOWN_FRAMES, rows=SHOWN_ROWS, cols=SHOWN_COLS)
     tokens = np.arange(layout.tokens)
     mask = package.keeps(pattern, layout, tokens, tokens).astype(np.float32)
     blocks = layout.tokens // SHOWN_BLOCK

@@ -6,9 +6,14 @@ import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from . import wheel
-from .layouts import Family, NetworkShape
+
+if TYPE_CHECKING:
+    from twill_vdit.families import NetworkShape
+
+    from .layouts import Family
 
 FOLDER = "sparse_plans"
 AUTO = "Auto (match model)"
@@ -62,7 +67,7 @@ def preset_files() -> dict[str, Path]:
     if wheel.why_missing():
         return {}
     try:
-        found = wheel.package("shipped").preset_files()
+        found = wheel.package().preset_files()
     except wheel.package().Error:
         return {}
     return {f"{PRESET}{file.parent.name}/{file.stem}": file for file in found}
@@ -72,7 +77,12 @@ def user_files() -> dict[str, Path]:
     import folder_paths
 
     names = folder_paths.get_filename_list(FOLDER)
-    return {name: Path(folder_paths.get_full_path(FOLDER, name)) for name in names}
+    return {shown_name(name): Path(folder_paths.get_full_path(FOLDER, name)) for name in names}
+
+
+def shown_name(name: str) -> str:
+    """The page knows text only: a file's name with bytes that are not UTF-8 is shown with these spelled out."""
+    return name if wheel.why_missing() else wheel.package("texts").valid_text(name)
 
 
 def names() -> list[str]:
@@ -108,16 +118,9 @@ def from_plan(plan, name: str) -> LoadedPlan:
     return LoadedPlan(name, "", (0, hash(plan.text)), plan)
 
 
-def why_not(loaded: LoadedPlan, family: Family, shape: NetworkShape) -> str:
+def why_not(loaded: LoadedPlan, family: "Family", shape: "NetworkShape") -> str:
     """Empty when the plan fits the network; a network may have further stacks, which stay dense."""
-    model = loaded.plan.model
-    if not family.knows(model.family):
-        return f'the plan "{loaded.name}" is for {model.family}, not for {family.name}'
-    stacks = tuple((stack.layers, stack.heads) for stack in model.stacks)
-    if stacks != shape.stacks[: len(stacks)] or model.head_dim != shape.head_dim:
-        needed = NetworkShape(stacks, model.head_dim)
-        return f'the plan "{loaded.name}" is for {needed}, this model has {shape}'
-    return ""
+    return wheel.package("families").why_not(loaded.plan, family.facts, shape, loaded.name)
 
 
 def file_name_of(model) -> str:
@@ -138,7 +141,7 @@ class Match:
     damaged: list[str]  # with the reason
 
 
-def match(family: Family, network, file_name: str) -> Match:
+def match(family: "Family", network, file_name: str) -> Match:
     """The user's plans come before presets; within both the likeliest kind of model, then the name."""
     shape = family.shape(network)
     found, relatives, damaged = [], [], []

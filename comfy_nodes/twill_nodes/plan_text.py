@@ -58,5 +58,5 @@ def describe(loaded: LoadedPlan) -> str:
         lines.append(f"t {segment.t_begin:g} to {segment.t_end:g}: {heads}")
     profile = loaded.profile()
     lines.append("carries its profile: the slider works" if profile else "no profile: the slider has 0.5 and 1 only")
-    lines += [f"{key}: {value}" for key, value in plan.provenance.items()]
+    lines += [f"{key}: {value}" for key, value in plan.shown_facts().items()]
     return "\n".join(lines)

@@ -5,7 +5,7 @@
 import re
 from dataclasses import dataclass
 
-AS_SEARCHED = 0.5
+AS_SEARCHED = 0.5  # twill_vdit.running.AS_SEARCHED, here for nodes that load without the package
 
 
 @dataclass(frozen=True)

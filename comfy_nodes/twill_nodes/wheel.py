@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""The only import of the package twill_vdit, so that the nodes load and say what to do where it is missing."""
+"""The way to the package twill_vdit for what loads without it: the nodes, which say what to do where it is missing.
+
+layouts, patch and search import the package as any module does, and are imported only where it is there.
+"""
 
 import functools
 import importlib
@@ -38,4 +41,4 @@ def package(module: str = "") -> ModuleType:
 
 def has_kernels() -> bool:
     """False where plans run in plain torch (a wheel without a binary)."""
-    return not why_missing() and package("native").binary is not None
+    return not why_missing() and package().has_binary()

@@ -6,7 +6,6 @@
 #include <QBuffer>
 #include <QFileInfo>
 #include <QPainter>
-#include <QSaveFile>
 #include <QSvgGenerator>
 #include <algorithm>
 #include <memory>
@@ -17,6 +16,8 @@
 #include "heads/heads_model.h"
 #include "heads/legend.h"
 #include "twill/plan/error.h"
+#include "twill/plan/plan_facts.h"
+#include "twill/plan/whole_files.h"
 
 namespace twill::gui {
 namespace {
@@ -123,7 +124,9 @@ QString number(const QVariant& value) {
 
 std::vector<QStringList> table_of(const std::shared_ptr<const Plan>& plan) {
   std::vector<QStringList> rows;
-  const auto predictor = plan->profile ? std::make_shared<const Predictor>(plan->profile) : nullptr;
+  const auto predictor =
+      plan->profile ? std::make_shared<const Predictor>(plan->profile, jobs::profiled_run(*plan))
+                    : nullptr;
   HeadsModel model;
   model.set_plan(plan, predictor);
   for (std::size_t segment = 0; segment < plan->segments.size(); ++segment) {
@@ -182,7 +185,7 @@ QByteArray html_of(const std::shared_ptr<const Plan>& plan, const Scene& scene,
                           colours.text.name(), colours.border.name());
   text += QStringLiteral("<p><img alt=\"heads\" src=\"data:image/png;base64,%1\"></p>\n<table>")
               .arg(QString::fromLatin1(png_of(scene, theme).toBase64()));
-  for (const auto& [key, value] : plan->provenance) {
+  for (const auto& [key, value] : shown_facts(*plan)) {
     text += QStringLiteral("<tr><th>%1</th><td>%2</td></tr>\n")
                 .arg(to_qt(key).toHtmlEscaped(), to_qt(value).toHtmlEscaped());
   }
@@ -202,7 +205,7 @@ QByteArray html_of(const std::shared_ptr<const Plan>& plan, const Scene& scene,
 void export_heads(const Plan& plan, const QString& file, const Theme& theme,
                   const std::optional<std::size_t>& segment) {
   const auto shared = std::make_shared<const Plan>(plan);
-  const std::size_t shown = segment.value_or(widest_sparse_segment(plan));
+  const std::size_t shown = segment.value_or(widest_segment(plan));
   require(shown < plan.segments.size(), ErrorCode::kUsage, "segment ", shown, " is not one of 0..",
           plan.segments.size() - 1);
   const QString ending = QFileInfo(file).suffix().toLower();
@@ -222,9 +225,7 @@ void export_heads(const Plan& plan, const QString& file, const Theme& theme,
                   concat(from_qt(file), ": the ending is not one of png, svg, csv, html"));
     }
   }
-  QSaveFile out(file);
-  require(out.open(QIODevice::WriteOnly) && out.write(bytes) == bytes.size() && out.commit(),
-          ErrorCode::kSystem, from_qt(file), ": ", from_qt(out.errorString()));
+  write_file(path_from_qt(file), {bytes.constData(), static_cast<std::size_t>(bytes.size())});
 }
 
 }  // namespace twill::gui

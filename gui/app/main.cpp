@@ -5,12 +5,18 @@
 
 #include <QApplication>
 #include <QCommandLineParser>
+#include <QFileInfo>
 #include <QIcon>
 #include <QSettings>
 #include <QStandardPaths>
 #include <algorithm>
+#include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "app/export.h"
@@ -22,6 +28,7 @@
 #include "plan/plan_document.h"
 #include "plan/recovery.h"
 #include "twill/jobs/clip_settings.h"
+#include "twill/jobs/reproducible.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
 
@@ -37,31 +44,86 @@ int complain(const char* text, int code) {
   return code;
 }
 
-int export_without_window(const QCommandLineParser& parser, const Theme& theme) {
-  if (parser.positionalArguments().size() != 1) {
-    return complain("--export takes one plan", kUsage);
-  }
-  try {
-    std::optional<std::size_t> segment;
-    if (parser.isSet(QStringLiteral("segment"))) {
-      bool is_number = false;
-      segment = parser.value(QStringLiteral("segment")).toUInt(&is_number);
-      require(is_number, ErrorCode::kUsage, "segment \"",
-              from_qt(parser.value(QStringLiteral("segment"))), "\" is not a number");
-    }
-    const Plan plan = read_plan(path_from_qt(parser.positionalArguments().constFirst()));
-    export_heads(plan, parser.value(QStringLiteral("export")), theme, segment);
-    return 0;
-  } catch (const Error& error) {
-    return complain(error.what(), error.code() == ErrorCode::kUsage ? kUsage : kFailed);
+// Qt tells that it found no display by a fatal message, which ends in an abort.
+void end_without_abort(QtMsgType type, const QMessageLogContext& /*context*/, const QString& text) {
+  std::fprintf(stderr, "twill-studio: %s\n", qUtf8Printable(text.section(QLatin1Char('\n'), 0, 0)));
+  if (type == QtFatalMsg) {
+    std::_Exit(kFailed);
   }
 }
 
-void choose_theme(Theme& theme, const QString& wanted) {
+bool has_display(std::span<char* const> words) {
+#ifdef Q_OS_LINUX
+  const auto names_platform = [](std::string_view word) {
+    return word.starts_with("-platform") || word.starts_with("--platform");
+  };
+  return std::any_of(words.begin(), words.end(), names_platform) ||
+         !qEnvironmentVariableIsEmpty("QT_QPA_PLATFORM") ||
+         !qEnvironmentVariableIsEmpty("DISPLAY") || !qEnvironmentVariableIsEmpty("WAYLAND_DISPLAY");
+#else
+  return true;
+#endif
+}
+
+// Asked before Qt reads the command line: it looks for a display first.
+bool asks_for_no_window(std::string_view word) {
+  constexpr std::array<std::string_view, 5> kWords{"-h", "--help", "--help-all", "-v", "--version"};
+  return word.starts_with("--export") ||
+         std::find(kWords.begin(), kWords.end(), word) != kWords.end();
+}
+
+std::optional<ThemeKind> theme_named(const QString& wanted) {
   for (const auto& [kind, name] : kThemeNames) {
     if (wanted == to_qt(name)) {
-      theme.set_kind(kind);
+      return kind;
     }
+  }
+  return std::nullopt;
+}
+
+// Throws Error(kUsage).
+void check_options(const QCommandLineParser& parser) {
+  if (const QString theme = parser.value(QStringLiteral("theme"));
+      parser.isSet(QStringLiteral("theme")) && !theme_named(theme)) {
+    std::string names;
+    for (const auto& [kind, name] : kThemeNames) {
+      names += concat(names.empty() ? "" : ", ", name);
+    }
+    throw Error(ErrorCode::kUsage, concat("theme \"", from_qt(theme), "\" is not one of ", names));
+  }
+  const qsizetype plans = parser.positionalArguments().size();
+  if (parser.isSet(QStringLiteral("export"))) {
+    require(plans == 1, ErrorCode::kUsage, "--export takes one plan, and ", plans, " are named");
+    require(!parser.value(QStringLiteral("export")).isEmpty(), ErrorCode::kUsage,
+            "--export names no file");
+    return;
+  }
+  require(!parser.isSet(QStringLiteral("segment")), ErrorCode::kUsage,
+          "--segment goes with --export only");
+  require(plans <= 1, ErrorCode::kUsage, "one plan is opened at a time, and ", plans, " are named");
+}
+
+// As the tabs of the window stand: from noise to clean. Empty: as export_heads chooses.
+std::optional<std::size_t> segment_of(const QCommandLineParser& parser, const Plan& plan) {
+  if (!parser.isSet(QStringLiteral("segment"))) {
+    return std::nullopt;
+  }
+  const QString text = parser.value(QStringLiteral("segment"));
+  bool is_number = false;
+  const std::size_t tab = text.toUInt(&is_number);
+  require(is_number, ErrorCode::kUsage, "segment \"", from_qt(text), "\" is not a number");
+  require(tab < plan.segments.size(), ErrorCode::kUsage, "segment ", tab, " is not one of 0..",
+          plan.segments.size() - 1);
+  return plan.segments.size() - 1 - tab;
+}
+
+int export_without_window(const QCommandLineParser& parser, const Theme& theme) {
+  try {
+    const Plan plan = read_plan(path_from_qt(parser.positionalArguments().constFirst()));
+    export_heads(plan, parser.value(QStringLiteral("export")), theme, segment_of(parser, plan));
+    return 0;
+  } catch (const Error& error) {
+    return complain(error.what(), error.code() == ErrorCode::kUsage ? kUsage : kFailed);
   }
 }
 
@@ -72,7 +134,7 @@ void open_first_plan(MainWindow& window, const QStringList& named) {
     return;
   }
   const QStringList recent = window.recent_files();
-  if (!recent.isEmpty() && std::filesystem::exists(path_from_qt(recent.constFirst()))) {
+  if (!recent.isEmpty() && QFileInfo::exists(recent.constFirst())) {
     window.open_plan(recent.constFirst());
     return;
   }
@@ -98,7 +160,10 @@ void describe_options(QCommandLineParser& parser) {
         QApplication::tr("Write the plan's heads to a file (png, svg, csv or html), without a "
                          "window."),
         QStringLiteral("file")},
-       {QStringLiteral("segment"), QApplication::tr("Segment that an exported picture shows."),
+       {QStringLiteral("segment"),
+        QApplication::tr(
+            "Segment that an exported picture shows, counted from 0 as the tabs stand: "
+            "from noise to clean."),
         QStringLiteral("number")},
        {QStringLiteral("theme"), QApplication::tr("light, dark or system"),
         QStringLiteral("name")}});
@@ -107,13 +172,15 @@ void describe_options(QCommandLineParser& parser) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool exports = std::any_of(argv, argv + argc, [](const char* word) {
-    return std::string_view(word).starts_with("--export");
-  });
-  if (exports) {
+  jobs::ask_for_reproducible_sums();
+  const std::span<char* const> words(argv + 1, argv + std::max(argc, 1));
+  const bool display = has_display(words);
+  if (!display || std::any_of(words.begin(), words.end(), asks_for_no_window)) {
     qputenv("QT_QPA_PLATFORM", "offscreen");
   }
+  const QtMessageHandler usual = qInstallMessageHandler(end_without_abort);
   QApplication application(argc, argv);
+  qInstallMessageHandler(usual);
   QApplication::setApplicationName(QStringLiteral("twill-studio"));
   QApplication::setApplicationDisplayName(QStringLiteral("Twill Studio"));
   QApplication::setOrganizationName(QStringLiteral("twill"));
@@ -127,13 +194,31 @@ int main(int argc, char** argv) {
   translations.use(settings.value(QStringLiteral("language")).toString());
   QCommandLineParser parser;
   describe_options(parser);
-  parser.process(application);
+  if (!parser.parse(QApplication::arguments())) {
+    return complain(qUtf8Printable(parser.errorText()), kUsage);
+  }
+  if (parser.isSet(QStringLiteral("version"))) {
+    parser.showVersion();
+  }
+  if (parser.isSet(QStringLiteral("help")) || parser.isSet(QStringLiteral("help-all"))) {
+    parser.showHelp();
+  }
+  try {
+    check_options(parser);
+  } catch (const Error& error) {
+    return complain(error.what(), kUsage);
+  }
   Theme theme(application);
-  choose_theme(theme, parser.isSet(QStringLiteral("theme"))
-                          ? parser.value(QStringLiteral("theme"))
-                          : settings.value(QStringLiteral("theme")).toString());
+  theme.set_kind(theme_named(parser.isSet(QStringLiteral("theme"))
+                                 ? parser.value(QStringLiteral("theme"))
+                                 : settings.value(QStringLiteral("theme")).toString())
+                     .value_or(ThemeKind::kSystem));
   if (parser.isSet(QStringLiteral("export"))) {
     return export_without_window(parser, theme);
+  }
+  if (!display) {
+    return complain("there is no display for a window: neither DISPLAY nor WAYLAND_DISPLAY is set",
+                    kFailed);
   }
 
   PlanDocument document;

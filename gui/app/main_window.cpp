@@ -17,13 +17,16 @@
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QPushButton>
+#include <QScreen>
 #include <QSettings>
 #include <QStackedWidget>
+#include <QStandardPaths>
 #include <QToolBar>
 #include <QVBoxLayout>
 #include <utility>
 
 #include "app/export.h"
+#include "base/save_file.h"
 #include "base/text.h"
 #include "base/theme.h"
 #include "plan/plan_document.h"
@@ -63,7 +66,7 @@ QStringList preset_plans() {
 MainWindow::MainWindow(const Session& session, std::vector<std::unique_ptr<Page>> pages)
     : session_(session), pages_(std::move(pages)) {
   setObjectName(QStringLiteral("main_window"));
-  resize(1280, 800);
+  resize(QSize(1280, 800).boundedTo(screen()->availableSize()));
   add_menus();
   add_pages();
   connect(&session_.theme, &Theme::changed, this, &MainWindow::draw_icons);
@@ -130,11 +133,12 @@ void MainWindow::add_menus() {
   presets_ = file->addMenu(tr("Open &preset"));
   presets_->setObjectName(QStringLiteral("presets"));
   connect(presets_, &QMenu::aboutToShow, this, &MainWindow::fill_presets);
-  file->addAction(tr("&Save"), QKeySequence::Save, this, [this] { save(); });
-  file->addAction(tr("Save &as..."), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_S), this,
-                  [this] { save_as(); });
-  file->addAction(tr("&Export heads..."), QKeySequence(Qt::CTRL | Qt::Key_E), this,
-                  &MainWindow::export_plan);
+  plan_actions_ = {
+      file->addAction(tr("&Save"), QKeySequence::Save, this, [this] { save(); }),
+      file->addAction(tr("Save &as..."), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_S), this,
+                      [this] { save_as(tr("Save plan")); }),
+      file->addAction(tr("&Export heads..."), QKeySequence(Qt::CTRL | Qt::Key_E), this,
+                      &MainWindow::export_plan)};
   file->addSeparator();
   file->addAction(tr("&Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q), this, &QWidget::close);
   QMenu* edit = menuBar()->addMenu(tr("&Edit"));
@@ -156,9 +160,15 @@ void MainWindow::update_title() {
   QString name = tr("no plan");
   if (session_.document.plan()) {
     name = file.isEmpty() ? tr("new plan") : QFileInfo(file).fileName();
+    if (!file.isEmpty() && !why_read_only(file).isEmpty()) {
+      name = tr("%1 (read-only)").arg(name);
+    }
   }
   setWindowTitle(QStringLiteral("%1[*] - Twill Studio").arg(name));
   setWindowModified(session_.document.plan() != nullptr && session_.document.modified());
+  for (QAction* action : plan_actions_) {
+    action->setEnabled(session_.document.plan() != nullptr);
+  }
 }
 
 bool MainWindow::show_page(const QString& id) {
@@ -192,10 +202,37 @@ bool MainWindow::open_plan(const QString& file) {
   }
 }
 
-bool MainWindow::save_to(const QString& file) {
+void MainWindow::write_to(const QString& file) {
+  session_.document.save_as(file);
+  remember_file();
+}
+
+bool MainWindow::save() {
+  const PlanDocument& document = session_.document;
+  if (!document.plan()) {
+    return false;
+  }
+  const QString file = document.file();
+  const QString read_only = file.isEmpty() ? QString() : why_read_only(file);
+  if (file.isEmpty() || !read_only.isEmpty()) {
+    return save_as(read_only.isEmpty() ? tr("Save plan") : tr("%1 Save it as").arg(read_only));
+  }
+  if (document.changed_on_disk()) {
+    QMessageBox box(QMessageBox::Warning, tr("Save plan"),
+                    tr("%1 was changed by another program since it was opened here. Replace what "
+                       "stands there now?")
+                        .arg(file),
+                    QMessageBox::Yes | QMessageBox::Save | QMessageBox::Cancel, this);
+    box.button(QMessageBox::Yes)->setText(tr("&Replace"));
+    box.button(QMessageBox::Save)->setText(tr("Save &as..."));
+    box.setDefaultButton(QMessageBox::Cancel);
+    const int answer = box.exec();
+    if (answer != QMessageBox::Yes) {
+      return answer == QMessageBox::Save && save_as(tr("Save plan"));
+    }
+  }
   try {
-    session_.document.save_as(file);
-    remember_file();
+    write_to(file);
     return true;
   } catch (const Error& error) {
     QMessageBox::warning(this, tr("Save plan"), to_qt(error.what()));
@@ -203,36 +240,54 @@ bool MainWindow::save_to(const QString& file) {
   }
 }
 
-bool MainWindow::save() {
-  if (!session_.document.plan()) {
-    return false;
-  }
-  return session_.document.file().isEmpty() ? save_as() : save_to(session_.document.file());
+// A name beside the open file, or among the user's documents where nothing can be written there.
+QString MainWindow::place_beside(const QString& name) const {
+  const QString file = session_.document.file();
+  const QString folder =
+      file.isEmpty() || !why_read_only(QFileInfo(file).dir().filePath(name)).isEmpty()
+          ? QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation)
+          : QFileInfo(file).absolutePath();
+  return QDir(folder).filePath(name);
 }
 
-bool MainWindow::save_as() {
-  if (!session_.document.plan()) {
+bool MainWindow::save_as(const QString& title) {
+  const std::shared_ptr<const Plan> plan = session_.document.plan();
+  if (!plan) {
     return false;
   }
-  const QString name = QFileDialog::getSaveFileName(this, tr("Save plan"), session_.document.file(),
-                                                    tr("Plans (*.json)"));
-  return !name.isEmpty() && save_to(name);
+  const QString file = session_.document.file();
+  const QString name = file.isEmpty() ? QStringLiteral("plan.json") : QFileInfo(file).fileName();
+  return ask_and_save(this,
+                      {.title = title,
+                       .suggested = place_beside(name),
+                       .kinds = {{.name = tr("Plan"), .ending = QStringLiteral("json")}}},
+                      [&](const QString& chosen) {
+                        // A search that ended meanwhile has opened its own.
+                        require(
+                            session_.document.plan() == plan, ErrorCode::kUsage,
+                            from_qt(tr("Another plan was opened meanwhile: nothing was saved.")));
+                        write_to(chosen);
+                      });
 }
 
 void MainWindow::export_plan() {
-  if (!session_.document.plan()) {
+  const std::shared_ptr<const Plan> plan = session_.document.plan();
+  if (!plan) {
     return;
   }
-  const QString name = QFileDialog::getSaveFileName(
-      this, tr("Export heads"), {}, tr("Pictures, tables and pages (*.png *.svg *.csv *.html)"));
-  if (name.isEmpty()) {
-    return;
-  }
-  try {
-    export_heads(*session_.document.plan(), name, session_.theme);
-  } catch (const Error& error) {
-    QMessageBox::warning(this, tr("Export heads"), to_qt(error.what()));
-  }
+  const QString file = session_.document.file();
+  const QString name =
+      file.isEmpty() ? QStringLiteral("heads") : QFileInfo(file).completeBaseName();
+  ask_and_save(
+      this,
+      {.title = tr("Export heads"),
+       .suggested = place_beside(name + QStringLiteral(".png")),
+       .kinds = {{.name = tr("Picture"), .ending = QStringLiteral("png")},
+                 {.name = tr("Drawing"), .ending = QStringLiteral("svg")},
+                 {.name = tr("Table"), .ending = QStringLiteral("csv")},
+                 {.name = tr("Page with picture and table"), .ending = QStringLiteral("html")}},
+       .inputs = {file}},
+      [&](const QString& chosen) { export_heads(*plan, chosen, session_.theme); });
 }
 
 QStringList MainWindow::recent_files() const {
@@ -271,49 +326,71 @@ void MainWindow::fill_presets() {
   }
 }
 
+QFrame* MainWindow::show_bar(const QString& sentence, const std::vector<QPushButton*>& buttons) {
+  auto* bar = new QFrame(centralWidget());
+  bar->setFrameShape(QFrame::StyledPanel);
+  auto* row = new QHBoxLayout(bar);
+  auto* label = new QLabel(sentence, bar);
+  label->setWordWrap(true);
+  label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  row->addWidget(label, 1);
+  for (QPushButton* button : buttons) {
+    row->addWidget(button);
+    connect(button, &QPushButton::clicked, bar, [bar] {
+      bar->hide();
+      bar->deleteLater();
+    });
+  }
+  static_cast<QVBoxLayout*>(centralWidget()->layout())->insertWidget(0, bar);
+  return bar;
+}
+
 void MainWindow::offer_left_edits(Recovery& recovery) {
+  connect(&recovery, &Recovery::failed, this, [this](const QString& sentence) {
+    auto* close = new QPushButton(tr("&Close"));
+    show_bar(tr("Unsaved edits are not kept in case of a crash: %1").arg(sentence), {close})
+        ->setObjectName(QStringLiteral("edits_not_kept"));
+  });
+  offer_next(recovery);
+}
+
+void MainWindow::offer_next(Recovery& recovery) {
   const std::vector<LeftEdits> left = recovery.left();
   if (left.empty()) {
     return;
   }
   const LeftEdits edits = left.front();
-  auto* bar = new QFrame(centralWidget());
-  bar->setObjectName(QStringLiteral("left_edits"));
-  bar->setFrameShape(QFrame::StyledPanel);
-  auto* row = new QHBoxLayout(bar);
   const QString name =
       edits.plan_file.isEmpty() ? tr("a new plan") : QFileInfo(edits.plan_file).fileName();
-  row->addWidget(new QLabel(tr("Unsaved edits of %1 were left behind (%2).")
-                                .arg(name, QLocale().toString(edits.when, QLocale::ShortFormat)),
-                            bar),
-                 1);
-  auto* bring = new QPushButton(tr("Bring them back"), bar);
+  const QString when = QLocale().toString(edits.when, QLocale::ShortFormat);
+  auto* bring = new QPushButton(tr("Bring them back"));
   bring->setObjectName(QStringLiteral("bring_back"));
-  auto* forget = new QPushButton(tr("Throw them away"), bar);
+  auto* forget = new QPushButton(tr("Throw them away"));
   forget->setObjectName(QStringLiteral("throw_away"));
-  row->addWidget(bring);
-  row->addWidget(forget);
-  static_cast<QVBoxLayout*>(centralWidget()->layout())->insertWidget(0, bar);
-  const auto done = [this, bar, &recovery] {
-    bar->hide();
-    bar->deleteLater();
-    offer_left_edits(recovery);  // of another process, if any
-  };
-  connect(bring, &QPushButton::clicked, this, [this, edits, done, &recovery] {
-    if (!may_lose_edits()) {
-      return;
+  QString sentence = tr("Unsaved edits of %1 were left behind (%2).").arg(name, when);
+  if (!edits.obstacle.isEmpty()) {
+    sentence =
+        tr("Unsaved edits were left behind (%1), but cannot be read: %2").arg(when, edits.obstacle);
+    bring->setEnabled(false);
+  }
+  connect(bring, &QPushButton::clicked, this, [this, edits, &recovery] {
+    if (may_lose_edits()) {
+      try {
+        const QString lost = recovery.bring_back(edits);
+        if (!lost.isEmpty()) {
+          QMessageBox::warning(this, tr("Unsaved edits"), lost);
+        }
+      } catch (const Error& error) {
+        QMessageBox::warning(this, tr("Unsaved edits"), to_qt(error.what()));
+      }
     }
-    try {
-      recovery.bring_back(edits);
-    } catch (const Error& error) {
-      QMessageBox::warning(this, tr("Unsaved edits"), to_qt(error.what()));
-    }
-    done();
+    offer_next(recovery);  // the same again, or those of another process
   });
-  connect(forget, &QPushButton::clicked, this, [edits, done, &recovery] {
+  connect(forget, &QPushButton::clicked, this, [this, edits, &recovery] {
     recovery.forget(edits);
-    done();
+    offer_next(recovery);
   });
+  show_bar(sentence, {bring, forget})->setObjectName(QStringLiteral("left_edits"));
 }
 
 bool MainWindow::may_lose_edits() {
@@ -326,16 +403,36 @@ bool MainWindow::may_lose_edits() {
   return answer == QMessageBox::Discard || (answer == QMessageBox::Save && save());
 }
 
-void MainWindow::closeEvent(QCloseEvent* event) {
-  for (const auto& page : pages_) {
-    if (!page->may_close()) {
-      event->ignore();
-      return;
-    }
+bool MainWindow::may_close() {
+  const bool edits = session_.document.plan() && session_.document.modified();
+  QStringList lost;
+  if (edits) {
+    lost.append(tr("The plan has edits that were not saved."));
   }
-  if (!may_lose_edits()) {
+  for (const auto& page : pages_) {
+    lost.append(page->lost_by_closing());
+  }
+  if (lost.isEmpty()) {
+    return true;
+  }
+  QMessageBox box(QMessageBox::Question, tr("Close Twill Studio"), lost.join(QLatin1Char('\n')),
+                  QMessageBox::Discard | QMessageBox::Cancel, this);
+  box.button(QMessageBox::Discard)->setText(edits ? tr("Close &without saving") : tr("&Close"));
+  if (edits) {
+    box.addButton(QMessageBox::Save)->setText(tr("&Save the plan and close"));
+  }
+  box.setDefaultButton(edits ? QMessageBox::Save : QMessageBox::Cancel);
+  const int answer = box.exec();
+  return answer == QMessageBox::Discard || (answer == QMessageBox::Save && save());
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+  if (!may_close()) {
     event->ignore();
     return;
+  }
+  for (const auto& page : pages_) {
+    page->stop();
   }
   for (const auto& page : pages_) {
     session_.settings.beginGroup(QStringLiteral("page_%1").arg(page->id()));

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "app/translations.h"
+#include "base/scroll_column.h"
 #include "base/text.h"
 #include "base/theme.h"
 
@@ -31,9 +32,11 @@ QString name_of(ThemeKind kind) {
 
 }  // namespace
 
-SettingsPage::SettingsPage(const Session& session) : session_(session), widget_(new QWidget) {
-  auto* form = new QFormLayout(widget_);
-  auto* theme = new QComboBox(widget_);
+SettingsPage::SettingsPage(const Session& session) : session_(session) {
+  auto* rows = new QWidget;
+  widget_ = new ScrollColumn(rows);
+  auto* form = new QFormLayout(rows);
+  auto* theme = new QComboBox(rows);
   theme->setObjectName(QStringLiteral("theme"));
   for (const auto& [kind, name] : kThemeNames) {
     theme->addItem(name_of(kind), static_cast<int>(kind));
@@ -48,7 +51,7 @@ SettingsPage::SettingsPage(const Session& session) : session_(session), widget_(
   });
   form->addRow(tr("Colours"), theme);
 
-  auto* language = new QComboBox(widget_);
+  auto* language = new QComboBox(rows);
   language->setObjectName(QStringLiteral("language"));
   language->addItem(tr("As the system"), QString());
   for (const auto& [code, name] : kLanguages) {
@@ -57,7 +60,8 @@ SettingsPage::SettingsPage(const Session& session) : session_(session), widget_(
   const int now =
       language->findData(session_.settings.value(QStringLiteral("language")).toString());
   language->setCurrentIndex(std::max(0, now));
-  auto* later = new QLabel(tr("The language changes when Twill Studio is started again."), widget_);
+  auto* later = new QLabel(tr("The language changes when Twill Studio is started again."), rows);
+  later->setWordWrap(true);
   later->setVisible(false);
   connect(language, &QComboBox::currentIndexChanged, this, [this, language, later] {
     session_.settings.setValue(QStringLiteral("language"), language->currentData());

@@ -65,6 +65,7 @@ ShortcutsPage::ShortcutsPage(const std::vector<std::unique_ptr<Page>>& pages) {
   table->verticalHeader()->hide();
   table->setEditTriggers(QAbstractItemView::NoEditTriggers);
   table->setSelectionBehavior(QAbstractItemView::SelectRows);
+  table->setTabKeyNavigation(false);
   for (int row = 0; row < table->rowCount(); ++row) {
     const Line& line = lines[static_cast<std::size_t>(row)];
     table->setItem(row, 0, new QTableWidgetItem(line.where));

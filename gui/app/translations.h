@@ -22,7 +22,8 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kL
 class Translations {
  public:
   explicit Translations(QCoreApplication& application) : application_(application) {}
-  // Of widgets that are made after it. An unknown code is the system's language, or else English.
+  // Sets the language of widgets that are made after it. An unknown code stands for the system's
+  // language, or else English.
   void use(const QString& code);
   QString code() const { return code_; }
 

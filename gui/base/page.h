@@ -9,6 +9,7 @@
 #include <QObject>
 #include <QSettings>
 #include <QString>
+#include <QStringList>
 
 class QWidget;
 
@@ -32,8 +33,11 @@ class Page : public QObject {
   // The group of the settings is the page's own.
   virtual void save_state(QSettings& settings) const { Q_UNUSED(settings) }
   virtual void restore_state(QSettings& settings) { Q_UNUSED(settings) }
-  // Asked before the window closes: false keeps it open (the page has then told the user why).
-  virtual bool may_close() { return true; }
+  // What is stopped or lost when the window closes, one sentence each: the window asks about all of
+  // them at once.
+  virtual QStringList lost_by_closing() const { return {}; }
+  // The window closes, and the user knows what is lost.
+  virtual void stop() {}
 };
 
 }  // namespace twill::gui

@@ -320,9 +320,9 @@ void ComfyClient::look_after_it() {
     }
     if (reply->error() != QNetworkReply::NoError) {
       if (++misses_ >= kMostMisses || reply->error() == QNetworkReply::ConnectionRefusedError) {
+        connected_ = false;
         end(jobs::OutcomeKind::kFailed,
             tr("ComfyUI at %1 is gone: %2").arg(address_.toString(), reply->errorString()));
-        connected_ = false;
       }
       return;
     }

@@ -19,6 +19,7 @@
 #include <QStackedWidget>
 #include <QVBoxLayout>
 
+#include "base/scroll_column.h"
 #include "base/text.h"
 #include "comfy/workflow.h"
 #include "plan/plan_document.h"
@@ -63,6 +64,10 @@ QStringList plans_of(const QJsonObject& nodes) {
   return plans;
 }
 
+bool has_our_nodes(const QJsonObject& nodes) {
+  return nodes.contains(QLatin1String("TwillLoadSparsePlan"));
+}
+
 }  // namespace
 
 QString find_example_workflows() {
@@ -92,7 +97,8 @@ void ComfyPage::build() {
   auto* splitter = new QSplitter(Qt::Horizontal);
   widget_ = splitter;
   splitter->setObjectName(QStringLiteral("comfy_page"));
-  splitter->addWidget(make_form());
+  splitter->setChildrenCollapsible(false);
+  splitter->addWidget(new ScrollColumn(make_form(), splitter));
   splitter->addWidget(make_view());
   splitter->setStretchFactor(1, 1);
   splitter->setSizes({360, 860});
@@ -129,6 +135,9 @@ QWidget* ComfyPage::make_form() {
   cancel_->setObjectName(QStringLiteral("cancel"));
   progress_ = new QProgressBar(side);
   progress_->setObjectName(QStringLiteral("progress"));
+  problem_ = new QLabel(side);
+  problem_->setObjectName(QStringLiteral("run_problem"));
+  problem_->setWordWrap(true);
   message_ = new QLabel(side);
   message_->setObjectName(QStringLiteral("message"));
   message_->setWordWrap(true);
@@ -140,6 +149,7 @@ QWidget* ComfyPage::make_form() {
   form->addRow(QString(), open);
   form->addRow(tr("&Plan"), plan_);
   layout->addLayout(form);
+  layout->addWidget(problem_);
   layout->addWidget(run_);
   layout->addWidget(cancel_);
   layout->addWidget(progress_);
@@ -159,6 +169,7 @@ QWidget* ComfyPage::make_form() {
       choose_workflow(file);
     }
   });
+  connect(plan_, &QComboBox::currentIndexChanged, this, &ComfyPage::update_buttons);
   connect(run_, &QPushButton::clicked, this, &ComfyPage::run);
   connect(cancel_, &QPushButton::clicked, &client_, &ComfyClient::cancel);
   return side;
@@ -176,7 +187,7 @@ QWidget* ComfyPage::make_view() {
 void ComfyPage::connect_client() {
   connect(&client_, &ComfyClient::connected, this, [this](const QString& version) {
     state_->setText(tr("ComfyUI %1, %2 nodes").arg(version).arg(client_.nodes().size()));
-    if (plans_of(client_.nodes()).isEmpty()) {
+    if (!has_our_nodes(client_.nodes())) {
       state_->setText(state_->text() + tr("; Twill's nodes are not installed there"));
     }
     refresh_plans();
@@ -217,6 +228,9 @@ void ComfyPage::connect_client() {
     } else if (outcome.kind == jobs::OutcomeKind::kCancelled) {
       tell(tr("Cancelled"));
     }
+    if (!client_.is_connected()) {
+      state_->setText(tr("Not connected"));
+    }
     update_buttons();
   });
 }
@@ -251,9 +265,25 @@ void ComfyPage::refresh_plans() {
   update_buttons();
 }
 
+QString ComfyPage::problem() const {
+  if (!client_.is_connected()) {
+    return tr("Connect to a ComfyUI to run a workflow there.");
+  }
+  if (workflow_->count() == 0) {
+    return tr("Choose a workflow file.");
+  }
+  if (!has_our_nodes(client_.nodes()) && plan_->currentData().toString() == kOpen) {
+    return tr("Twill's nodes are not installed in that ComfyUI: no plan can be given to it.");
+  }
+  return {};
+}
+
 void ComfyPage::update_buttons() {
   const bool busy = client_.running() || sending_;
-  run_->setEnabled(client_.is_connected() && !busy && workflow_->count() > 0);
+  const QString why_not = busy ? QString() : problem();
+  run_->setEnabled(!busy && why_not.isEmpty());
+  problem_->setText(why_not);
+  problem_->setVisible(!why_not.isEmpty());
   cancel_->setEnabled(client_.running());
 }
 
@@ -349,7 +379,13 @@ void ComfyPage::fetch_next() {
       fetch_next();
       return;
     }
-    const QString local = files_.filePath(QFileInfo(file.name).fileName());
+    QString local;
+    try {
+      local = QDir(files_.path()).filePath(QFileInfo(file.name).fileName());
+    } catch (const Error& refusal) {
+      tell(to_qt(refusal.what()));
+      return;
+    }
     QFile stream(local);
     if (!stream.open(QIODevice::WriteOnly) || stream.write(bytes) != bytes.size()) {
       tell(tr("%1: cannot be written: %2").arg(local, stream.errorString()));

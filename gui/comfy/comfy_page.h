@@ -4,12 +4,12 @@
 // Page: run workflows of a ComfyUI with the plan that is open, and see what it makes.
 #pragma once
 
-#include <QTemporaryDir>
 #include <memory>
 #include <vector>
 
 #include "base/job_thread.h"
 #include "base/page.h"
+#include "base/process_folder.h"
 #include "comfy/comfy_client.h"
 #include "plan/session.h"
 #include "player/clip_view.h"
@@ -52,6 +52,8 @@ class ComfyPage : public Page {
   void connect_client();
   void connect_jobs();
   void update_buttons();
+  // Why nothing can be run; empty when it can.
+  QString problem() const;
   void refresh_plans();
   void run();
   // Gives ComfyUI the open plan, then goes on with `queue_workflow`.
@@ -74,13 +76,14 @@ class ComfyPage : public Page {
   QPushButton* run_ = nullptr;
   QPushButton* cancel_ = nullptr;
   QLabel* state_ = nullptr;
+  QLabel* problem_ = nullptr;
   QLabel* message_ = nullptr;
   QProgressBar* progress_ = nullptr;
   QStackedWidget* shown_ = nullptr;
   PictureView* picture_ = nullptr;
   Player* player_ = nullptr;
   QList<ComfyFile> waiting_;  // files of the last run that are not here yet
-  QTemporaryDir files_;
+  ScratchFolder files_;
   std::shared_ptr<std::vector<ClipPtr>> clips_;
   bool sending_ = false;                  // the open plan
   std::shared_ptr<std::string> written_;  // its text

@@ -34,6 +34,14 @@ QJsonValue at(const QJsonValue& object, const char* key) {
   throw Error(ErrorCode::kFile, from_qt(source + QStringLiteral(": ") + what));
 }
 
+void check_known(const QString& source, const QString& id, const QString& type,
+                 const QJsonObject& about) {
+  if (!about.contains(type)) {
+    refuse(QStringLiteral("%1: node %2 (%3)").arg(source, id, type),
+           QStringLiteral("is not known to this ComfyUI; is its node pack installed?"));
+  }
+}
+
 // Required inputs, then optional ones, in ComfyUI's own order: JSON objects of Qt are sorted by
 // name, so the order comes from "input_order".
 QList<QPair<QString, QJsonArray>> inputs_of(const QJsonObject& about) {
@@ -103,6 +111,10 @@ QJsonObject prompt_of(const QJsonObject& workflow, const QJsonObject& about,
     if (!prompt) {
       refuse(source, QStringLiteral("is no workflow of ComfyUI"));
     }
+    for (auto node = workflow.begin(); node != workflow.end(); ++node) {
+      const QString type = at(node.value(), "class_type").toString();
+      check_known(source, node.key(), type, about);
+    }
     return workflow;
   }
   QHash<int, QJsonArray> origins;
@@ -131,9 +143,7 @@ QJsonObject prompt_of(const QJsonObject& workflow, const QJsonObject& about,
     if (node.value(QLatin1String("mode")).toInt() == kBypassed) {
       refuse(where, QStringLiteral("is bypassed; save the workflow with \"Export (API)\" instead"));
     }
-    if (!about.contains(type)) {
-      refuse(where, QStringLiteral("is not known to this ComfyUI; is its node pack installed?"));
-    }
+    check_known(source, id, type, about);
     prompt.insert(
         id, QJsonObject{{QStringLiteral("class_type"), type},
                         {QStringLiteral("inputs"),

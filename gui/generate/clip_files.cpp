@@ -3,7 +3,6 @@
 
 #include "generate/clip_files.h"
 
-#include <QStringList>
 #include <utility>
 
 #include "base/text.h"
@@ -25,25 +24,32 @@ ClipFiles::ClipFiles(QObject* parent) : QObject(parent) {
   connect(&job_, &JobThread::ended, this, [this](const jobs::Outcome& outcome) {
     const std::shared_ptr<const jobs::StoredClip> stored = std::exchange(stored_, nullptr);
     const std::shared_ptr<const jobs::StoredClip> second = std::exchange(second_, nullptr);
+    const std::shared_ptr<const jobs::GeneratedClip> clip = std::exchange(clip_, nullptr);
     if (outcome.kind == jobs::OutcomeKind::kFailed) {
       Q_EMIT failed(to_qt(outcome.text));
     } else if (outcome.kind == jobs::OutcomeKind::kFinished) {
       second   ? Q_EMIT pair_read(stored, second)
       : stored ? Q_EMIT read_done(stored, reading_, path_to_qt(*model_))
-               : Q_EMIT saved(writing_);
+               : Q_EMIT saved(clip, writing_);
     }
   });
 }
 
 ClipFiles::~ClipFiles() { job_.stop(); }
 
+QStringList ClipFiles::files_of(const jobs::GeneratedClip& clip, const QString& file) {
+  QStringList files{file};
+  if (clip.dense_frames) {
+    files.append(path_to_qt(dense_name(path_from_qt(file))));
+  }
+  return files;
+}
+
 void ClipFiles::save(const std::shared_ptr<const jobs::GeneratedClip>& clip, const QString& file) {
   TWILL_ASSERT(!busy() && clip && clip->frames);
   const fs::path path = path_from_qt(file);
-  writing_ = QStringList{file};
-  if (clip->dense_frames) {
-    writing_.append(path_to_qt(dense_name(path)));
-  }
+  writing_ = files_of(*clip, file);
+  clip_ = clip;
   job_.start([clip, path](const jobs::JobControl&) {
     if (clip->dense_frames) {
       jobs::ClipRecord record = clip->record;

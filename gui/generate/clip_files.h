@@ -6,6 +6,7 @@
 
 #include <QObject>
 #include <QString>
+#include <QStringList>
 #include <memory>
 #include <vector>
 
@@ -23,8 +24,12 @@ class ClipFiles : public QObject {
   explicit ClipFiles(QObject* parent = nullptr);
   ~ClipFiles() override;
 
+  // The files of a clip that is saved as `file`: that one, and for a pair the dense one beside it
+  // with "-dense" in its name.
+  static QStringList files_of(const jobs::GeneratedClip& clip, const QString& file);
+
   bool busy() const { return job_.running(); }
-  // The clip as `file`, and the dense one of a pair beside it with "-dense" in its name.
+  // Writes files_of the clip.
   void save(const std::shared_ptr<const jobs::GeneratedClip>& clip, const QString& file);
   // Also looks for the model that made the clip, by its fingerprint.
   void read(const QString& file, const std::vector<jobs::FoundModel>& models);
@@ -32,7 +37,8 @@ class ClipFiles : public QObject {
   void read_pair(const QString& dense, const QString& sparse);
 
  Q_SIGNALS:
-  void saved(const QStringList& files);
+  void saved(const std::shared_ptr<const twill::jobs::GeneratedClip>& clip,
+             const QStringList& files);
   // `model`: its folder; empty when none of the models made the clip.
   void read_done(const std::shared_ptr<const twill::jobs::StoredClip>& clip, const QString& file,
                  const QString& model);
@@ -42,6 +48,7 @@ class ClipFiles : public QObject {
 
  private:
   QStringList writing_;
+  std::shared_ptr<const jobs::GeneratedClip> clip_;  // that is written
   QString reading_;
   std::shared_ptr<std::filesystem::path> model_;  // of the clip that is read
   std::shared_ptr<jobs::StoredClip> stored_;

@@ -12,10 +12,11 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QRandomGenerator>
-#include <QRegularExpressionValidator>
 #include <QScopedValueRollback>
 #include <QSpinBox>
+#include <algorithm>
 
+#include "base/seed_edit.h"
 #include "base/text.h"
 #include "twill/plan/error.h"
 
@@ -70,7 +71,8 @@ ClipForm::ClipForm(QWidget* parent) : QWidget(parent) {
   prompt_ = new QPlainTextEdit(this);
   prompt_->setObjectName(QStringLiteral("prompt"));
   prompt_->setTabChangesFocus(true);
-  prompt_->setMaximumHeight(4 * fontMetrics().height() + 12);
+  prompt_->setMaximumHeight(
+      std::max(prompt_->minimumSizeHint().height(), 4 * fontMetrics().height() + 12));
   connect(prompt_, &QPlainTextEdit::textChanged, this, &ClipForm::changed);
   form->addRow(tr("&Prompt"), prompt_);
   add_numbers(*form);
@@ -92,10 +94,8 @@ void ClipForm::add_numbers(QFormLayout& form) {
     sampler_->addItem(to_qt(name));
   }
   form.addRow(tr("S&teps, sampler"), row_of(this, {steps_, sampler_}));
-  seed_ = new QLineEdit(QStringLiteral("0"), this);
+  seed_ = new SeedEdit(this);
   seed_->setObjectName(QStringLiteral("seed"));
-  seed_->setValidator(
-      new QRegularExpressionValidator(QRegularExpression(QStringLiteral("[0-9]{1,18}")), seed_));
   auto* other = new QPushButton(tr("Another"), this);
   other->setObjectName(QStringLiteral("other_seed"));
   connect(other, &QPushButton::clicked, this,
@@ -114,7 +114,8 @@ void ClipForm::add_numbers(QFormLayout& form) {
   for (const std::string_view name : jobs::dtype_names()) {
     dtype_->addItem(to_qt(name), to_qt(name));
   }
-  form.addRow(tr("Frames a second, numbers"), row_of(this, {fps_, dtype_}));
+  form.addRow(tr("Frames a second"), fps_);
+  form.addRow(tr("Numbers"), dtype_);
 
   const auto tell = [this] {
     if (!filling_) {
@@ -131,7 +132,7 @@ void ClipForm::add_numbers(QFormLayout& form) {
   for (QComboBox* box : {sampler_, dtype_}) {
     connect(box, &QComboBox::currentIndexChanged, this, tell);
   }
-  for (QLineEdit* line : {seed_, negative_}) {
+  for (QLineEdit* line : std::initializer_list<QLineEdit*>{seed_, negative_}) {
     connect(line, &QLineEdit::textChanged, this, tell);
   }
 }
@@ -261,10 +262,21 @@ jobs::ClipSettings ClipForm::settings() const {
   return settings;
 }
 
+// A row is broken where its own label leaves too little room, but stands beside the widest one.
+QSize ClipForm::minimumSizeHint() const {
+  const auto* form = static_cast<const QFormLayout*>(layout());
+  int label = 0, field = 0;
+  for (int row = 0; row < form->rowCount(); ++row) {
+    label = std::max(label, form->itemAt(row, QFormLayout::LabelRole)->minimumSize().width());
+    field = std::max(field, form->itemAt(row, QFormLayout::FieldRole)->minimumSize().width());
+  }
+  return {label + form->horizontalSpacing() + field, QWidget::minimumSizeHint().height()};
+}
+
 QString ClipForm::prompt() const { return prompt_->toPlainText().simplified(); }
-std::int64_t ClipForm::seed() const { return seed_->text().toLongLong(); }
+std::uint64_t ClipForm::seed() const { return seed_->seed(); }
 void ClipForm::set_prompt(const QString& prompt) { prompt_->setPlainText(prompt); }
-void ClipForm::set_seed(std::int64_t seed) { seed_->setText(QString::number(seed)); }
+void ClipForm::set_seed(std::uint64_t seed) { seed_->set_seed(seed); }
 
 void ClipForm::set_record(const jobs::ClipRecord& record) {
   const jobs::ClipSettings& clip = record.clip;

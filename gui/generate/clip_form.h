@@ -22,6 +22,8 @@ class QSpinBox;
 
 namespace twill::gui {
 
+class SeedEdit;
+
 class ClipForm : public QWidget {
   Q_OBJECT
 
@@ -36,12 +38,14 @@ class ClipForm : public QWidget {
   // False when there is no such model in the list.
   bool choose_model(const std::filesystem::path& path);
 
+  QSize minimumSizeHint() const override;
+
   // As the fields stand; every optional but dtype is filled in.
   jobs::ClipSettings settings() const;
   QString prompt() const;
-  std::int64_t seed() const;
+  std::uint64_t seed() const;
   void set_prompt(const QString& prompt);
-  void set_seed(std::int64_t seed);
+  void set_seed(std::uint64_t seed);
   // Fills the fields; the model stays.
   void set_record(const jobs::ClipRecord& record);
 
@@ -62,7 +66,7 @@ class ClipForm : public QWidget {
   QSpinBox* height_ = nullptr;
   QSpinBox* frames_ = nullptr;
   QSpinBox* steps_ = nullptr;
-  QLineEdit* seed_ = nullptr;  // 64 bits: a spin box has 32
+  SeedEdit* seed_ = nullptr;
   QComboBox* sampler_ = nullptr;
   QDoubleSpinBox* shift_ = nullptr;
   QDoubleSpinBox* cfg_ = nullptr;

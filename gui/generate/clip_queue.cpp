@@ -64,9 +64,10 @@ QString ClipQueue::state_text(const Entry& shown) const {
                                    : tr("%1, %2 %").arg(shown.stage).arg(shown.per_cent);
     case RequestState::kFinished:
       if (shown.clip && shown.clip->quality) {
-        return tr("%1 dB, %2x faster")
-            .arg(shown.clip->quality->psnr_db, 0, 'f', 1)
-            .arg(shown.clip->dense_times->denoise / shown.clip->times.denoise, 0, 'f', 2);
+        const double psnr_db = shown.clip->quality->psnr_db;
+        const std::optional<double> speedup = shown.clip->speedup();
+        return speedup ? tr("%1 dB, %2x faster").arg(psnr_db, 0, 'f', 1).arg(*speedup, 0, 'f', 2)
+                       : tr("%1 dB, the plan took no part").arg(psnr_db, 0, 'f', 1);
       }
       return tr("finished in %1 s")
           .arg(shown.clip ? shown.clip->times.denoise + shown.clip->times.vae : 0.0, 0, 'f', 1);
@@ -117,6 +118,20 @@ void ClipQueue::remove(int row) {
   endRemoveRows();
 }
 
+void ClipQueue::mark_saved(const std::shared_ptr<const jobs::GeneratedClip>& clip) {
+  for (Entry& one : entries_) {
+    one.saved = one.saved || one.clip == clip;
+  }
+}
+
+int ClipQueue::unsaved_clips() const {
+  int count = 0;
+  for (int row = 0; row < rowCount(); ++row) {
+    count += unsaved(row) ? 1 : 0;
+  }
+  return count;
+}
+
 void ClipQueue::changed(int row) { Q_EMIT dataChanged(index(row), index(row)); }
 
 jobs::PreviewHook ClipQueue::preview_hook() {
@@ -150,12 +165,12 @@ void ClipQueue::start_next() {
   const int row = static_cast<int>(next - entries_.begin());
   result_ = std::make_shared<jobs::GenerateResult>();
   job_.start([request = next->request, result = result_, hook = preview_hook(),
-              folder = plans_.path()](const jobs::JobControl& control) {
+              folder = &plans_](const jobs::JobControl& control) {
     jobs::GenerateOptions options = request.options;
     options.keep_frames = true;
     options.preview = hook;
     if (request.plan) {
-      options.plan = write_snapshot(request, folder);
+      options.plan = write_snapshot(request, folder->path());
     }
     *result = jobs::generate(options, control);
   });

@@ -5,11 +5,11 @@
 #pragma once
 
 #include <QAbstractListModel>
-#include <QTemporaryDir>
 #include <memory>
 #include <vector>
 
 #include "base/job_thread.h"
+#include "base/process_folder.h"
 #include "twill/jobs/generate.h"
 #include "twill/plan/plan.h"
 
@@ -43,13 +43,17 @@ class ClipQueue : public QAbstractListModel {
   // Takes a waiting row out of the run, or asks the running one to stop.
   void cancel(int row);
   void cancel_all();
-  // Of a row that is not running.
+  // Takes out a row that is not running.
   void remove(int row);
 
   RequestState state(int row) const { return entry(row).state; }
   const ClipRequest& request(int row) const { return entry(row).request; }
   // Null unless the row is finished.
   std::shared_ptr<const jobs::GeneratedClip> clip(int row) const { return entry(row).clip; }
+  // Finished clips are only in memory until they were saved.
+  void mark_saved(const std::shared_ptr<const jobs::GeneratedClip>& clip);
+  bool unsaved(int row) const { return entry(row).clip && !entry(row).saved; }
+  int unsaved_clips() const;
   // One sentence, of a row that failed.
   QString failure(int row) const { return entry(row).failure; }
   bool busy() const { return job_.running(); }
@@ -69,6 +73,7 @@ class ClipQueue : public QAbstractListModel {
     ClipRequest request;
     RequestState state = RequestState::kQueued;
     std::shared_ptr<const jobs::GeneratedClip> clip;
+    bool saved = false;
     QString failure;
     QString stage;
     int per_cent = 0;
@@ -87,8 +92,8 @@ class ClipQueue : public QAbstractListModel {
   std::uint64_t next_id_ = 1;
   std::uint64_t running_ = 0;  // id; 0: none
   std::shared_ptr<jobs::GenerateResult> result_;
-  QTemporaryDir plans_;
-  JobThread job_;  // goes first: its work uses what stands above
+  ScratchFolder plans_;  // used by the job
+  JobThread job_;        // goes first: its work uses what stands above
 };
 
 }  // namespace twill::gui

@@ -8,11 +8,18 @@
 
 #include "base/text.h"
 #include "twill/plan/compile.h"
+#include "twill/plan/plan_io.h"
 
 namespace twill::gui {
 namespace {
 
 constexpr int kDelayMs = 250;  // a number that is being typed is not asked about yet
+
+// Of a request that is not for dense attention.
+std::shared_ptr<const Plan> plan_of(const ClipRequest& request) {
+  return request.plan ? request.plan
+                      : std::make_shared<const Plan>(read_plan(request.options.plan));
+}
 
 }  // namespace
 
@@ -23,11 +30,11 @@ CostTeller::CostTeller(QObject* parent) : QObject(parent) {
   connect(&job_, &JobThread::ended, this, [this](const jobs::Outcome& outcome) {
     const auto answer = std::exchange(answer_, nullptr);
     if (outcome.kind == jobs::OutcomeKind::kFinished) {
-      speeds_[speed_key(request_.options.clip)] = *answer->speed;
+      speeds_[answer->key] = *answer->speed;
       if (!asked_) {
         try {
-          Q_EMIT told(
-              jobs::estimate_clip(*facts_, *answer->speed, request_.options, answer->density));
+          Q_EMIT told(jobs::estimate_clip(*facts_, *answer->speed, request_.options,
+                                          answer->density, answer->adapting));
         } catch (const Error& error) {
           Q_EMIT failed(to_qt(error.what()));
         }
@@ -77,17 +84,22 @@ void CostTeller::start() {
     return;
   }
   asked_ = false;
-  answer_ = std::make_shared<Answer>();
-  const auto known = speeds_.find(speed_key(request_.options.clip));
+  answer_ = std::make_shared<Answer>(Answer{.key = speed_key(request_.options.clip)});
+  const auto known = speeds_.find(answer_->key);
   if (known != speeds_.end()) {
     answer_->speed = known->second;
   }
   job_.start(
       [answer = answer_, facts = *facts_, request = request_](const jobs::JobControl& control) {
+        const jobs::ClipSettings& clip = request.options.clip;
         if (request.plan) {
-          answer->density = jobs::plan_density(facts, request.options.clip, *request.plan);
+          answer->density = jobs::plan_density(facts, clip, *request.plan);
         } else if (!request.options.plan.empty()) {
-          answer->density = jobs::plan_density(facts, request.options.clip, request.options.plan);
+          answer->density = jobs::plan_density(facts, clip, request.options.plan);
+        }
+        if (request.options.adapt) {
+          const std::shared_ptr<const Plan> plan = plan_of(request);
+          answer->adapting = jobs::measure_adapting(facts, clip, *plan, control);
         }
         if (!answer->speed) {
           answer->speed = jobs::measure_speed(request.options.clip, control);
@@ -114,7 +126,11 @@ QString describe(const jobs::ClipEstimate& estimate) {
   if (estimate.dense_seconds > 0) {
     parts += CostTeller::tr("dense %1, ").arg(describe_seconds(estimate.dense_seconds));
   }
-  if (estimate.sparse_seconds > 0) {
+  if (estimate.adapting_seconds > 0) {
+    parts += CostTeller::tr("sparse %1 with %2 of adapting, ")
+                 .arg(describe_seconds(estimate.sparse_seconds),
+                      describe_seconds(estimate.adapting_seconds));
+  } else if (estimate.sparse_seconds > 0) {
     parts += CostTeller::tr("sparse %1, ").arg(describe_seconds(estimate.sparse_seconds));
   }
   parts += CostTeller::tr("VAE %1").arg(describe_seconds(estimate.vae_seconds));

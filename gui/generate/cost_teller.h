@@ -30,14 +30,16 @@ class CostTeller : public QObject {
   void set_paused(bool paused);
 
  Q_SIGNALS:
-  // Of the last question.
+  // Answers to the last question.
   void told(const twill::jobs::ClipEstimate& estimate);
   void failed(const QString& sentence);
 
  private:
   struct Answer {
+    std::string key;  // of the question's model; another may have been asked about since
     std::optional<jobs::ModelSpeed> speed;
     double density = 1.0;
+    jobs::AdaptingSpeed adapting;
   };
   static std::string speed_key(const jobs::ClipSettings& clip);
   void start();

@@ -4,6 +4,7 @@
 #include "generate/generate_page.h"
 
 #include <QCheckBox>
+#include <QDir>
 #include <QDragEnterEvent>
 #include <QDropEvent>
 #include <QFileDialog>
@@ -15,14 +16,17 @@
 #include <QMimeData>
 #include <QProgressBar>
 #include <QPushButton>
-#include <QScrollArea>
+#include <QSettings>
 #include <QSplitter>
+#include <QStandardPaths>
 #include <QUrl>
 #include <QVBoxLayout>
 #include <cmath>
 #include <utility>
 
 #include "base/model_list.h"
+#include "base/save_file.h"
+#include "base/scroll_column.h"
 #include "base/text.h"
 #include "generate/clip_files.h"
 #include "generate/clip_form.h"
@@ -37,6 +41,7 @@ namespace twill::gui {
 namespace {
 
 const QString kVideos = QStringLiteral("*.mp4 *.webm");
+const QString kSavedFolder = QStringLiteral("folders/videos");
 
 QPushButton* button(QWidget* parent, const QString& text, const char* name) {
   auto* made = new QPushButton(text, parent);
@@ -67,6 +72,7 @@ void GeneratePage::build() {
   widget_ = splitter;
   splitter->setObjectName(QStringLiteral("generate_page"));
   splitter->setAcceptDrops(true);
+  splitter->setChildrenCollapsible(false);
   splitter->installEventFilter(this);
   splitter->addWidget(make_request_side());
   player_ = new Player(splitter);
@@ -80,15 +86,6 @@ QWidget* GeneratePage::make_request_side() {
   auto* side = new QWidget;
   auto* layout = new QVBoxLayout(side);
   form_ = new ClipForm(side);
-  auto* top = new QWidget(side);  // keeps the rows together in a tall window
-  auto* rows = new QVBoxLayout(top);
-  rows->setContentsMargins(0, 0, 0, 0);
-  rows->addWidget(form_);
-  rows->addStretch(1);
-  auto* scroll = new QScrollArea(side);
-  scroll->setWidget(top);
-  scroll->setWidgetResizable(true);
-  scroll->setFrameShape(QFrame::NoFrame);
   plan_ = new PlanChoice(session_.document, side);
   compare_ = new QCheckBox(tr("Also &dense, from the same noise"), side);
   compare_->setObjectName(QStringLiteral("compare"));
@@ -115,13 +112,18 @@ QWidget* GeneratePage::make_request_side() {
   message_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   auto* video = button(side, tr("Settings from a &video..."), "from_video");
   auto* places = button(side, tr("Model &folders..."), "model_folders");
-  layout->addWidget(scroll, 1);
-  layout->addLayout(plans);
+  auto* asked = new QWidget;  // what a low window scrolls
+  auto* rows = new QVBoxLayout(asked);
+  rows->setContentsMargins(0, 0, 0, 0);
+  rows->addWidget(form_);
+  rows->addLayout(plans);
+  rows->addWidget(video);
+  rows->addWidget(places);
+  rows->addStretch(1);
+  layout->addWidget(new ScrollColumn(asked, side), 1);
   layout->addWidget(cost_);
   layout->addWidget(generate_);
   layout->addWidget(message_);
-  layout->addWidget(video);
-  layout->addWidget(places);
   connect(generate_, &QPushButton::clicked, this, &GeneratePage::generate);
   connect(video, &QPushButton::clicked, this, &GeneratePage::ask_for_video);
   connect(places, &QPushButton::clicked, this, &GeneratePage::ask_for_models);
@@ -161,29 +163,20 @@ QWidget* GeneratePage::make_queue_side() {
   layout->addWidget(cancel_);
   layout->addWidget(save_);
   layout->addWidget(remove_);
-  connect(cancel_, &QPushButton::clicked, this, [this] {
-    const int row = chosen_row();
-    const bool waiting = row >= 0 && queue_->state(row) == RequestState::kQueued;
-    const int target = waiting ? row : queue_->running_row();
-    if (target >= 0) {
-      queue_->cancel(target);
-    }
-  });
-  connect(remove_, &QPushButton::clicked, this, [this] {
-    if (const int row = chosen_row(); row >= 0 && queue_->state(row) != RequestState::kRunning) {
-      queue_->remove(row);
-    }
-  });
+  connect(cancel_, &QPushButton::clicked, this, &GeneratePage::cancel);
+  connect(remove_, &QPushButton::clicked, this, &GeneratePage::remove_chosen);
   connect(save_, &QPushButton::clicked, this, &GeneratePage::ask_where_to_save);
-  connect(list_->selectionModel(), &QItemSelectionModel::currentChanged, this,
-          [this](const QModelIndex& now) { show_row(now.row()); });
+  // By what is selected: the current row is also set by the focus, which nobody meant as a choice.
+  connect(list_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
+          [this] { show_row(chosen_row()); });
+  update_buttons();
   return side;
 }
 
 void GeneratePage::connect_queue() {
-  connect(queue_.get(), &ClipQueue::started, this, [this](int row) {
+  connect(queue_.get(), &ClipQueue::started, this, [this] {
+    // Who looks at a clip goes on looking at it when the next one's turn comes.
     costs_->set_paused(true);
-    list_->setCurrentIndex(queue_->index(row));
     progress_->setVisible(true);
     update_buttons();
   });
@@ -224,10 +217,13 @@ void GeneratePage::connect_files() {
     tell(sentence);
     update_buttons();
   });
-  connect(files_.get(), &ClipFiles::saved, this, [this](const QStringList& files) {
-    tell(tr("Saved %1").arg(files.join(QStringLiteral(", "))));
-    update_buttons();
-  });
+  connect(files_.get(), &ClipFiles::saved, this,
+          [this](const std::shared_ptr<const jobs::GeneratedClip>& clip, const QStringList& files) {
+            queue_->mark_saved(clip);
+            wanted_name_.clear();
+            tell(tr("Saved %1").arg(files.join(QStringLiteral(", "))));
+            update_buttons();
+          });
   connect(files_.get(), &ClipFiles::pair_read, this,
           [this](const std::shared_ptr<const jobs::StoredClip>& dense,
                  const std::shared_ptr<const jobs::StoredClip>& sparse) {
@@ -299,12 +295,15 @@ void GeneratePage::generate() {
   }
 }
 
-int GeneratePage::chosen_row() const { return list_->currentIndex().row(); }
+int GeneratePage::chosen_row() const {
+  const QModelIndexList chosen = list_->selectionModel()->selectedIndexes();
+  return chosen.isEmpty() ? -1 : chosen.constFirst().row();
+}
 
+// What the player shows is the chosen row's clip, so that Save writes what is seen.
 void GeneratePage::show_row(int row) {
-  if (row >= 0 && row < queue_->rowCount() && queue_->clip(row)) {
-    player_->show_clips(playable(*queue_->clip(row)));
-  }
+  const bool finished = row >= 0 && row < queue_->rowCount() && queue_->clip(row);
+  player_->show_clips(finished ? playable(*queue_->clip(row)) : Playable{});
   update_buttons();
 }
 
@@ -318,13 +317,10 @@ void GeneratePage::end_row(int row) {
   }
   remember_quality(row);
   if (row == chosen_row()) {
-    if (queue_->clip(row)) {
-      show_row(row);
-    } else {
-      player_->show_clips({});
-    }
+    show_row(row);
+  } else {
+    update_buttons();
   }
-  update_buttons();
 }
 
 void GeneratePage::remember_quality(int row) {
@@ -337,6 +333,33 @@ void GeneratePage::remember_quality(int row) {
   }
 }
 
+void GeneratePage::cancel() {
+  const int row = chosen_row();
+  const bool waiting = row >= 0 && queue_->state(row) == RequestState::kQueued;
+  const int target = waiting ? row : queue_->running_row();
+  if (target >= 0) {
+    queue_->cancel(target);
+  }
+}
+
+void GeneratePage::remove_chosen() {
+  const int row = chosen_row();
+  if (row < 0 || queue_->state(row) == RequestState::kRunning) {
+    return;
+  }
+  if (queue_->unsaved(row)) {
+    QMessageBox box(QMessageBox::Question, tr("Remove the clip"),
+                    tr("The clip was not saved. Remove it all the same?"),
+                    QMessageBox::Discard | QMessageBox::Cancel, widget_);
+    box.button(QMessageBox::Discard)->setText(tr("&Remove"));
+    box.setDefaultButton(QMessageBox::Cancel);
+    if (box.exec() != QMessageBox::Discard) {
+      return;
+    }
+  }
+  queue_->remove(row);
+}
+
 void GeneratePage::update_buttons() {
   const int row = chosen_row();
   const bool chosen = row >= 0 && row < queue_->rowCount();
@@ -347,7 +370,7 @@ void GeneratePage::update_buttons() {
 }
 
 void GeneratePage::save_clip(int row, const QString& file) {
-  if (files_->busy() || !queue_->clip(row)) {
+  if (files_->busy() || row < 0 || row >= queue_->rowCount() || !queue_->clip(row)) {
     return;
   }
   tell(tr("Saving %1...").arg(file));
@@ -366,8 +389,9 @@ void GeneratePage::open_video(const QString& file) {
 
 void GeneratePage::take_video(const std::shared_ptr<const jobs::StoredClip>& clip,
                               const QString& file, const QString& model) {
+  // No clip of the list is on show now, so none is chosen: a click on any of them shows it again.
+  list_->selectionModel()->clear();
   player_->show_clips({.first = ClipPtr(clip, &clip->clip), .first_caption = file});
-  update_buttons();
   if (!clip->record) {
     tell(tr("%1 holds no settings of a Twill clip.").arg(file));
     return;
@@ -407,12 +431,32 @@ void GeneratePage::show_example() {
 
 void GeneratePage::ask_where_to_save() {
   const int row = chosen_row();
-  const QString file =
-      QFileDialog::getSaveFileName(widget_, tr("Save video"), QStringLiteral("clip.mp4"),
-                                   tr("MP4 video (*.mp4);;WebM video (*.webm);;GIF (*.gif)"));
-  if (!file.isEmpty()) {
-    save_clip(row, file);
+  if (row < 0 || row >= queue_->rowCount() || !queue_->clip(row) || files_->busy()) {
+    return;
   }
+  const std::shared_ptr<const jobs::GeneratedClip> clip = queue_->clip(row);
+  const auto writes = [clip](const QString& file) { return ClipFiles::files_of(*clip, file); };
+  const QString folder =
+      session_.settings
+          .value(kSavedFolder, QStandardPaths::writableLocation(QStandardPaths::MoviesLocation))
+          .toString();
+  const auto kind = [](const QString& name, const char* ending) {
+    return FileKind{.name = name, .ending = QString::fromLatin1(ending)};
+  };
+  ask_and_save(
+      widget_,
+      {.title = tr("Save video"),
+       .suggested = wanted_name_.isEmpty()
+                        ? free_name(QDir(folder).filePath(QStringLiteral("clip.mp4")), writes)
+                        : wanted_name_,
+       .kinds = {kind(tr("MP4 video"), "mp4"), kind(tr("WebM video"), "webm"),
+                 kind(tr("GIF"), "gif"), kind(tr("WebP"), "webp")},
+       .writes = writes},
+      [this, row](const QString& file) {
+        session_.settings.setValue(kSavedFolder, QFileInfo(file).absolutePath());
+        wanted_name_ = file;
+        save_clip(row, file);
+      });
 }
 
 void GeneratePage::ask_for_video() {
@@ -432,6 +476,7 @@ void GeneratePage::ask_for_models() {
   auto* list =
       box.addButton(tr("Add ComfyUI's extra_model_paths.yaml..."), QMessageBox::ActionRole);
   auto* none = box.addButton(tr("Forget all"), QMessageBox::ActionRole);
+  none->setEnabled(!(models_->folders() + models_->lists()).isEmpty());
   box.exec();
   QStringList folders = models_->folders();
   QStringList lists = models_->lists();
@@ -441,6 +486,11 @@ void GeneratePage::ask_for_models() {
     lists.append(QFileDialog::getOpenFileName(widget_, tr("ComfyUI's extra_model_paths.yaml"),
                                               QString(), tr("YAML (*.yaml *.yml)")));
   } else if (box.clickedButton() == none) {
+    if (QMessageBox::question(widget_, tr("Model folders"),
+                              tr("Forget all of these places? The models stay where they are.")) !=
+        QMessageBox::Yes) {
+      return;
+    }
     folders.clear();
     lists.clear();
   } else {
@@ -481,17 +531,17 @@ void GeneratePage::restore_state(QSettings& settings) {
   form_->set_prompt(settings.value(QStringLiteral("prompt")).toString());
 }
 
-bool GeneratePage::may_close() {
-  if (!queue_->busy()) {
-    return true;
+QStringList GeneratePage::lost_by_closing() const {
+  QStringList lost;
+  if (queue_->busy()) {
+    lost.append(tr("A clip is being made; closing stops it."));
   }
-  const bool close =
-      QMessageBox::question(widget_, tr("A clip is being made"),
-                            tr("A clip is being made. Stop it and close?")) == QMessageBox::Yes;
-  if (close) {
-    queue_->cancel_all();
+  if (const int unsaved = queue_->unsaved_clips(); unsaved > 0) {
+    lost.append(tr("%n finished clip(s) on the page Generate were not saved.", nullptr, unsaved));
   }
-  return close;
+  return lost;
 }
+
+void GeneratePage::stop() { queue_->cancel_all(); }
 
 }  // namespace twill::gui

@@ -41,7 +41,8 @@ class GeneratePage : public Page {
   QWidget* widget() override;
   void save_state(QSettings& settings) const override;
   void restore_state(QSettings& settings) override;
-  bool may_close() override;
+  QStringList lost_by_closing() const override;
+  void stop() override;
 
   // Shows a video and puts the settings inside it into the form.
   void open_video(const QString& file);
@@ -65,9 +66,12 @@ class GeneratePage : public Page {
   void generate();
   void show_row(int row);
   void end_row(int row);
-  // Of a pair made with the open plan: the slider shows it.
+  // Keeps the quality of a pair that was made with the open plan; the slider shows it.
   void remember_quality(int row);
   void update_buttons();
+  void cancel();
+  // Asks first when the clip was not saved.
+  void remove_chosen();
   int chosen_row() const;
   void take_video(const std::shared_ptr<const jobs::StoredClip>& clip, const QString& file,
                   const QString& model);
@@ -97,7 +101,8 @@ class GeneratePage : public Page {
   QProgressBar* progress_ = nullptr;
   QListView* list_ = nullptr;
   Player* player_ = nullptr;
-  bool stale_ = false;  // the request changed while the page was hidden
+  QString wanted_name_;  // that a video was to be saved as, until it is
+  bool stale_ = false;   // the request changed while the page was hidden
 };
 
 }  // namespace twill::gui

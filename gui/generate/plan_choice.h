@@ -25,8 +25,8 @@ class PlanChoice : public QComboBox {
   // Puts the plan, or its file, into the request.
   void fill(ClipRequest& request) const;
   void choose_dense();
-  // Of a name and fingerprint as a clip's record has them; false when neither the open plan's file
-  // nor a file that was chosen before is that plan.
+  // Chooses the plan whose name and fingerprint a clip's record has; false when neither the open
+  // plan's file nor a file that was chosen before is that plan.
   bool choose_recorded(const jobs::ClipRecord& record);
   // Adds the file and chooses it.
   void choose_file(const QString& file);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 
+#include "twill/jobs/heads_picture.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
 
@@ -39,13 +40,8 @@ Share blocks_of(const std::vector<std::int32_t>* position_to_token, std::int32_t
 }  // namespace
 
 QRgb attention_colour(double value) {
-  const double root = std::sqrt(std::clamp(value, 0.0, 1.0));
-  const auto channel = [](double x) {
-    return static_cast<int>(std::lround(255.0 * std::clamp(x, 0.0, 1.0)));
-  };
-  // Black over red and yellow to white, so that it also reads in grey.
-  return qRgb(channel(1.6 * root), channel(1.9 * root - 0.55),
-              channel(0.16 + 0.5 * root * root + 2.2 * (root - 0.75)));
+  const jobs::Colour colour = jobs::heat(std::sqrt(std::clamp(value, 0.0, 1.0)));
+  return qRgb(colour.red, colour.green, colour.blue);
 }
 
 HeadMap profile_map(const std::shared_ptr<const Profile>& profile, std::size_t expert,

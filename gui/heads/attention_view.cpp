@@ -30,9 +30,6 @@ constexpr int kVeil = 170;  // of 255: what is not kept is still seen
 AttentionView::AttentionView(const Theme& theme, QWidget* parent) : QWidget(parent), theme_(theme) {
   setFocusPolicy(Qt::StrongFocus);
   setAccessibleName(tr("Attention map"));
-  QSizePolicy policy(QSizePolicy::Preferred, QSizePolicy::Preferred);
-  policy.setHeightForWidth(true);
-  setSizePolicy(policy);
   connect(&theme_, &Theme::changed, this, qOverload<>(&QWidget::update));
   connect(&veil_job_, &JobThread::ended, this, [this](const jobs::Outcome& outcome) {
     const std::shared_ptr<Veil> made = std::exchange(making_, nullptr);

@@ -44,8 +44,6 @@ class AttentionView : public QWidget {
 
   QSize sizeHint() const override { return {280, 280}; }
   QSize minimumSizeHint() const override { return {160, 160}; }
-  bool hasHeightForWidth() const override { return true; }
-  int heightForWidth(int width) const override { return width; }
 
  Q_SIGNALS:
   // First raster token of the picked query block.

@@ -13,10 +13,9 @@
 #include <QProgressBar>
 #include <QPushButton>
 #include <QSignalBlocker>
-#include <QSpinBox>
-#include <limits>
 #include <utility>
 
+#include "base/seed_edit.h"
 #include "base/text.h"
 #include "twill/jobs/estimate.h"
 
@@ -67,8 +66,8 @@ void CaptureDialog::build(double t) {
   prompt_ = new QLineEdit(this);
   prompt_->setObjectName(QStringLiteral("capture_prompt"));
   prompt_->setMinimumWidth(360);
-  seed_ = new QSpinBox(this);
-  seed_->setRange(0, std::numeric_limits<int>::max());
+  seed_ = new SeedEdit(this);
+  seed_->setObjectName(QStringLiteral("capture_seed"));
   t_ = new QDoubleSpinBox(this);
   t_->setObjectName(QStringLiteral("capture_t"));
   t_->setRange(0.0, 1.0);
@@ -202,9 +201,9 @@ void CaptureDialog::start() {
     return;
   }
   jobs::CaptureOptions options{
-      .clip = clip(), .prompt = prompt, .seed = seed_->value(), .t = t_->value()};
+      .clip = clip(), .prompt = prompt, .seed = seed_->seed(), .t = t_->value()};
   for (const HeadRef& head : heads_) {
-    const HeadSite site = site_of(shape_, head.head);
+    const HeadSite site = head_site(shape_, head.head);
     options.heads.push_back(
         {.expert = head.expert, .stack = site.stack, .layer = site.layer, .head = site.head});
   }

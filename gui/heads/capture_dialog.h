@@ -22,9 +22,10 @@ class QLabel;
 class QLineEdit;
 class QProgressBar;
 class QPushButton;
-class QSpinBox;
 
 namespace twill::gui {
+
+class SeedEdit;
 
 class CaptureDialog : public QDialog {
   Q_OBJECT
@@ -66,7 +67,7 @@ class CaptureDialog : public QDialog {
 
   QComboBox *model_ = nullptr, *size_ = nullptr;
   QLineEdit* prompt_ = nullptr;
-  QSpinBox* seed_ = nullptr;
+  SeedEdit* seed_ = nullptr;
   QDoubleSpinBox* t_ = nullptr;
   QLabel *memory_ = nullptr, *message_ = nullptr;
   QProgressBar* progress_ = nullptr;

@@ -86,6 +86,7 @@ ComparePage::ComparePage(const Session& session, QualitySolver& mine)
   const auto add_side = [&](HeadsModel& model, HeadsMap*& map, QLabel*& text) {
     auto* side = new QVBoxLayout;
     text = new QLabel(widget_);
+    text->setWordWrap(true);
     side->addWidget(text);
     map = new HeadsMap(model, session_.theme, widget_);
     side->addWidget(map, 1);
@@ -103,6 +104,7 @@ ComparePage::ComparePage(const Session& session, QualitySolver& mine)
   table_->verticalHeader()->hide();
   table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
   table_->setSelectionBehavior(QAbstractItemView::SelectRows);
+  table_->setTabKeyNavigation(false);
   column->addWidget(table_, 2);
 
   connect(open, &QPushButton::clicked, this, [this] {
@@ -113,6 +115,9 @@ ComparePage::ComparePage(const Session& session, QualitySolver& mine)
     }
   });
   connect(keep, &QPushButton::clicked, this, &ComparePage::keep_current);
+  const auto enable_keep = [this, keep] { keep->setEnabled(session_.document.plan() != nullptr); };
+  connect(&session_.document, &PlanDocument::replaced, this, enable_keep);
+  enable_keep();
   connect(table_, &QTableWidget::currentCellChanged, this, [this](int row) { show_row(row); });
   connect(&session_.document, &PlanDocument::changed, this, &ComparePage::refresh);
   connect(&other_, &PlanDocument::changed, this, &ComparePage::refresh);
@@ -176,8 +181,7 @@ void ComparePage::refresh() {
     // Another plan: its longest sparse segment says most.
     shown_ = plan->profile;
     const QSignalBlocker quiet(segments_);
-    segments_->setCurrentIndex(
-        static_cast<int>(plan->segments.size() - 1 - widest_sparse_segment(*plan)));
+    segments_->setCurrentIndex(static_cast<int>(plan->segments.size() - 1 - widest_segment(*plan)));
   }
   stacks_->setVisible(stacks_->count() > 1);
   left_.set_plan(plan, mine_.predictor());

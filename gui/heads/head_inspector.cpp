@@ -72,16 +72,25 @@ QWidget* HeadInspector::make_title_bar() {
   return bar;
 }
 
-void HeadInspector::set_captured(CapturedMaps captured) {
-  captured_ = std::move(captured);
-  detailed_->setText(tr("Captured at t %1").arg(captured_.t, 0, 'g', 3));
+void HeadInspector::add_captured(const CapturedMaps& captured) {
+  for (const auto& [head, map] : captured.maps) {
+    captured_[head] = {.t = captured.t, .map = map};
+  }
+  show_map();
+}
+
+void HeadInspector::forget_captured() {
+  captured_.clear();
   show_map();
 }
 
 void HeadInspector::show_map() {
-  const auto captured = head_ ? captured_.maps.find(*head_) : captured_.maps.end();
-  const bool has_detail = plan_ && captured != captured_.maps.end();
+  const auto captured = head_ ? captured_.find(*head_) : captured_.end();
+  const bool has_detail = plan_ && captured != captured_.end();
   const bool has_profile = plan_ && head_ && plan_->profile;
+  if (has_detail) {
+    detailed_->setText(tr("Captured at t %1").arg(captured->second.t, 0, 'g', 3));
+  }
   detailed_->setVisible(has_detail);
   detailed_->setEnabled(has_profile);
   capture_->setEnabled(plan_ && head_);
@@ -91,7 +100,7 @@ void HeadInspector::show_map() {
     return;
   }
   const HeadMap map = has_detail && (detailed_->isChecked() || !has_profile)
-                          ? captured->second
+                          ? captured->second.map
                           : profile_map(plan_->profile, head_->expert, head_->head);
   attention_->set_map(map, pattern_);
   video_->set_map(map, pattern_);
@@ -122,7 +131,7 @@ void HeadInspector::show_head(const std::shared_ptr<const Plan>& plan,
   }
   const Pattern& pattern = pattern_of(*plan, segment, *head);
   pattern_ = pattern;
-  const HeadSite site = site_of(plan->model, head->head);
+  const HeadSite site = head_site(plan->model, head->head);
   title_->setText(tr("%1, layer %2, head %3: %4")
                       .arg(to_qt(plan->model.stacks[site.stack].name))
                       .arg(site.layer)
@@ -141,11 +150,12 @@ void HeadInspector::draw_candidates(const Plan& plan, const Predictor& predictor
   const Segment& of = plan.segments[segment];
   ChartSeries series{.name = tr("candidates"), .colour = theme_.colours().muted};
   drawn_.clear();
-  const std::vector<Predictor::TimeShare> shares = predictor.time_shares(of.t_begin, of.t_end);
+  const search::Ledger& ledger = predictor.ledger();
+  const search::TimeShares mean = ledger.mean_over(of.t_begin, of.t_end, head.expert);
   for (std::size_t i = 0; i < profile.candidates.size(); ++i) {
     const Pattern& pattern = profile.candidates[i];
-    const double error = predictor.head_error(i, head.expert, head.head, shares);
-    series.points.emplace_back(predictor.density(pattern) * 100.0, error);
+    const double error = ledger.head_error(mean, head.expert, head.head, i);
+    series.points.emplace_back(ledger.costs().density[i] * 100.0, error);
     series.colours.push_back(pattern_colour(pattern.kind));
     series.tool_tips.push_back(tr("%1\ndensity %2 %, head error %3")
                                    .arg(to_qt(describe(pattern)))
@@ -172,8 +182,8 @@ void HeadInspector::draw_over_t(const Plan& /*plan*/, const Predictor& predictor
   const Profile& profile = predictor.profile();
   ChartSeries series{.name = tr("error"), .colour = theme_.colours().accent, .line = true};
   for (std::size_t i = 0; i < profile.t.size(); ++i) {
-    series.points.emplace_back(
-        profile.t[i], static_cast<double>(profile.error_at(i, head.expert, head.head, *candidate)));
+    series.points.emplace_back(profile.t[i], predictor.ledger().head_error(
+                                                 profile.t[i], head.expert, head.head, *candidate));
   }
   over_t_->set_series({std::move(series)});
 }

@@ -43,9 +43,10 @@ class HeadInspector : public QWidget {
                  const std::shared_ptr<const Predictor>& predictor, std::size_t segment,
                  const std::optional<HeadRef>& head);
 
-  // Of heads that have a captured map it is shown instead of the profile's, unless the user wants
-  // that one.
-  void set_captured(CapturedMaps captured);
+  // Where a head has a captured map, that map is shown instead of the profile's, unless the user
+  // wants the profile's. Maps of other heads that were captured before stay.
+  void add_captured(const CapturedMaps& captured);
+  void forget_captured();
 
   AttentionView& attention() { return *attention_; }
   VideoGridView& video() { return *video_; }
@@ -75,7 +76,11 @@ class HeadInspector : public QWidget {
   VideoGridView* video_ = nullptr;
   Chart *candidates_ = nullptr, *over_t_ = nullptr;
   std::vector<Pattern> drawn_;  // of the chart's points
-  CapturedMaps captured_;
+  struct Captured {
+    double t = 0.0;
+    HeadMap map;
+  };
+  std::map<HeadRef, Captured> captured_;
   // What is shown.
   std::shared_ptr<const Plan> plan_;
   std::optional<HeadRef> head_;

@@ -50,7 +50,7 @@ void paint_numbers(QPainter& painter, const HeadsModel& model, const Theme& them
   const int step = std::max(1, static_cast<int>(std::ceil(height * 1.1 / look.cell)));
   for (int row = 0; row < model.rowCount(); row += step) {
     const QRectF cell = cell_at(look, row, 0);
-    const QRectF at(visible.left(), cell.top(), kMargin - 5.0, cell.height());
+    const QRectF at(visible.left(), cell.center().y() - height / 2.0, kMargin - 5.0, height);
     if (at.bottom() >= visible.top() && at.top() <= visible.bottom()) {
       painter.drawText(at, Qt::AlignRight | Qt::AlignVCenter, QString::number(row));
     }

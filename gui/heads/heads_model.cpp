@@ -136,7 +136,7 @@ void HeadsModel::fill() {
   const std::set<HeadRef> fixed = fixed_heads(*plan_);
   std::vector<double> density_of;
   std::vector<std::optional<std::size_t>> candidate_of;
-  std::vector<Predictor::TimeShare> shares;
+  search::TimeShares mean;
   std::optional<std::size_t> dense_candidate;
   double all_cells = 0.0;
   if (predictor_) {
@@ -145,7 +145,7 @@ void HeadsModel::fill() {
       candidate_of.push_back(predictor_->candidate(pattern));
     }
     dense_candidate = predictor_->candidate(dense());
-    shares = predictor_->time_shares(segment.t_begin, segment.t_end);
+    mean = predictor_->ledger().mean_over(segment.t_begin, segment.t_end, expert_);
     if (segment.dense) {
       all_cells = static_cast<double>(plan_->model.heads_total());
     } else {
@@ -171,9 +171,9 @@ void HeadsModel::fill() {
           segment.dense ? 0 : static_cast<std::size_t>(segment.heads[expert_][head.head].pattern);
       cell.density = segment.dense ? 1.0 : density_of[index];
       cell.cost = all_cells > 0.0 ? *cell.density / all_cells : 0.0;
-      cell.gain = predictor_->head_gain(expert_, head.head, shares);
+      cell.gain = predictor_->ledger().gain(mean, expert_, head.head);
       if (const auto candidate = segment.dense ? dense_candidate : candidate_of[index]) {
-        cell.error = predictor_->head_error(*candidate, expert_, head.head, shares);
+        cell.error = predictor_->ledger().head_error(mean, expert_, head.head, *candidate);
       }
     }
     cell.matches = !filter_.kind || *filter_.kind == cell.kind;

@@ -5,10 +5,10 @@
 
 #include <QComboBox>
 #include <QDoubleSpinBox>
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
-#include <QScrollArea>
 #include <QSignalBlocker>
 #include <QSplitter>
 #include <QTabBar>
@@ -16,6 +16,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "base/scroll_column.h"
 #include "base/text.h"
 #include "base/theme.h"
 #include "heads/capture_dialog.h"
@@ -29,7 +30,8 @@
 namespace twill::gui {
 namespace {
 
-constexpr int kPlayMs = 700;  // a segment
+constexpr int kPlayMs = 700;             // a segment
+constexpr int kMostQualityHeight = 190;  // pixels of slider, numbers and front
 
 QString segment_title(const Segment& segment) {
   return HeadsPage::tr("t %1 to %2%3")
@@ -41,6 +43,9 @@ QString segment_title(const Segment& segment) {
 // Tabs run from noise to clean, as a clip is made; segments are kept the other way round.
 int tab_of(const Plan& plan, std::size_t segment) {
   return static_cast<int>(plan.segments.size() - 1 - segment);
+}
+std::size_t segment_of(const Plan& plan, int tab) {
+  return plan.segments.size() - 1 - static_cast<std::size_t>(tab);
 }
 
 }  // namespace
@@ -59,28 +64,22 @@ HeadsPage::HeadsPage(const Session& session)
   left_column->addWidget(map_, 1);
   left_column->addWidget(new Legend(model_, session_.theme, left));
   edits_ = new PlanPanel(session_.document);
-  auto* scroll = new QScrollArea(splitter);
-  scroll->setWidgetResizable(true);
-  scroll->setFrameShape(QFrame::NoFrame);
-  scroll->setWidget(edits_);
-  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-  scroll->setMinimumWidth(edits_->minimumSizeHint().width() + 20);
-  inspector_ = new HeadInspector(session_.theme, splitter);
+  inspector_ = new HeadInspector(session_.theme);
+  splitter->setChildrenCollapsible(false);
   splitter->addWidget(left);
-  splitter->addWidget(inspector_);
-  splitter->addWidget(scroll);
+  splitter->addWidget(new ScrollColumn(inspector_, splitter));
+  splitter->addWidget(new ScrollColumn(edits_, splitter));
   splitter->setStretchFactor(0, 4);
   splitter->setStretchFactor(1, 5);
   splitter->setStretchFactor(2, 2);
   column->addWidget(splitter, 1);
   quality_ = new QualityPanel(session_.document, solver_, session_.theme, widget_);
-  quality_->setMaximumHeight(190);
+  widget_->installEventFilter(this);
   column->addWidget(quality_);
   refusal_ = new QLabel(widget_);
   refusal_->setWordWrap(true);
   refusal_->hide();
   column->addWidget(refusal_);
-  widget_->setFocusProxy(map_);
 
   player_.setInterval(kPlayMs);
   connect(&player_, &QTimer::timeout, this, &HeadsPage::next_segment);
@@ -141,8 +140,7 @@ QWidget* HeadsPage::make_view_bar() {
   connect(segments_, &QTabBar::currentChanged, this, [this](int tab) {
     const std::shared_ptr<const Plan> plan = session_.document.plan();
     if (plan && tab >= 0) {
-      model_.set_segment(plan->segments.size() - 1 - static_cast<std::size_t>(tab));
-      edits_->set_segment(model_.segment());
+      show_segment(segment_of(*plan, tab));
       show_selection();
     }
   });
@@ -187,7 +185,23 @@ QWidget* HeadsPage::make_filter_bar() {
   connect(filter_measure_, &QComboBox::currentIndexChanged, this, &HeadsPage::filter_changed);
   connect(filter_least_, &QDoubleSpinBox::valueChanged, this, &HeadsPage::filter_changed);
   connect(select, &QPushButton::clicked, this, &HeadsPage::select_matching);
+  const auto enable = [this, select] { select->setEnabled(session_.document.plan() != nullptr); };
+  connect(&session_.document, &PlanDocument::replaced, select, enable);
+  enable();
   return bar;
+}
+
+bool HeadsPage::eventFilter(QObject* watched, QEvent* event) {
+  // The map has the keys when the page is shown. A focus proxy would keep Tab from the bars above.
+  if (watched == widget_ && event->type() == QEvent::FocusIn) {
+    map_->setFocus();
+  }
+  // A low window leaves its room to the map.
+  if (watched == widget_ && event->type() == QEvent::Resize) {
+    const int share = std::min(widget_->height() / 4, kMostQualityHeight);
+    quality_->setMaximumHeight(std::max(share, quality_->minimumSizeHint().height()));
+  }
+  return Page::eventFilter(watched, event);
 }
 
 void HeadsPage::filter_changed() {
@@ -236,14 +250,15 @@ void HeadsPage::document_replaced() {
     stacks_->setVisible(stacks_->count() > 1);
   }
   if (!plan || !model_.plan() || !(plan->model == model_.plan()->model)) {
-    inspector_->set_captured({});
+    inspector_->forget_captured();
   }
   model_.set_plan(nullptr, nullptr);
   model_.set_plan(plan, solver_.predictor());
   // The longest sparse segment says most.
-  model_.set_segment(plan ? widest_sparse_segment(*plan) : 0);
+  if (plan) {
+    show_segment(widest_segment(*plan));
+  }
   fill_segments();
-  edits_->set_segment(model_.segment());
   if (model_.rowCount() > 0) {
     map_->selection().setCurrentIndex(model_.index(0, 0), QItemSelectionModel::ClearAndSelect);
   }
@@ -261,8 +276,7 @@ void HeadsPage::fill_segments() {
     segments_->addTab(QString());
   }
   for (int tab = 0; tab < count; ++tab) {
-    segments_->setTabText(tab,
-                          segment_title(plan->segments[static_cast<std::size_t>(count - 1 - tab)]));
+    segments_->setTabText(tab, segment_title(plan->segments[segment_of(*plan, tab)]));
   }
   play_->setEnabled(count > 1);
   if (plan) {
@@ -270,13 +284,25 @@ void HeadsPage::fill_segments() {
   }
 }
 
+void HeadsPage::show_segment(std::size_t segment) {
+  const Segment& of = session_.document.plan()->segments.at(segment);
+  // Past the middle: of two halves the first in a run stays in view.
+  shown_t_ = of.t_begin + 0.75 * (of.t_end - of.t_begin);
+  model_.set_segment(segment);
+  edits_->set_segment(segment);
+}
+
 void HeadsPage::document_changed() {
   refusal_->hide();
-  model_.set_plan(session_.document.plan(), solver_.predictor());
-  fill_segments();
-  if (model_.segment() < (model_.plan() ? model_.plan()->segments.size() : 0)) {
-    edits_->set_segment(model_.segment());
+  const std::shared_ptr<const Plan> plan = session_.document.plan();
+  model_.set_plan(plan, solver_.predictor());
+  if (plan) {
+    // Splitting, joining and their undo move the segments under the view, which stays at its t.
+    const auto segment = static_cast<std::size_t>(segment_at(*plan, shown_t_));
+    model_.set_segment(segment);
+    edits_->set_segment(segment);
   }
+  fill_segments();
   inspect_soon_.start(0);
 }
 
@@ -315,11 +341,12 @@ void HeadsPage::capture() {
   auto* dialog = new CaptureDialog(session_, plan->model, heads,
                                    (segment.t_begin + segment.t_end) / 2.0, widget_);
   dialog->setAttribute(Qt::WA_DeleteOnClose);
-  connect(dialog, &CaptureDialog::captured, this, [this, model = plan->model](CapturedMaps maps) {
-    if (session_.document.plan() && session_.document.plan()->model == model) {
-      inspector_->set_captured(std::move(maps));
-    }
-  });
+  connect(dialog, &CaptureDialog::captured, this,
+          [this, model = plan->model](const CapturedMaps& maps) {
+            if (session_.document.plan() && session_.document.plan()->model == model) {
+              inspector_->add_captured(maps);
+            }
+          });
   dialog->open();
 }
 

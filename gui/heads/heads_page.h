@@ -49,12 +49,16 @@ class HeadsPage : public Page {
   void play(bool on);
   bool playing() const { return player_.isActive(); }
 
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
  private:
   QWidget* make_view_bar();
   QWidget* make_filter_bar();
   void document_replaced();
   void document_changed();
   void fill_segments();
+  void show_segment(std::size_t segment);
   void show_selection();
   void inspect();
   std::vector<HeadRef> selected_heads() const;  // ascending
@@ -67,6 +71,7 @@ class HeadsPage : public Page {
   Session session_;
   QualitySolver solver_;
   HeadsModel model_;
+  double shown_t_ = 1.0;  // inside the segment that is shown, which edits may make another's index
   QTimer player_;
   QTimer inspect_soon_;  // edits that follow each other faster than it is drawn share one look
   QWidget* widget_ = nullptr;

@@ -14,15 +14,27 @@ namespace {
 
 constexpr double kSwatch = 12.0;
 constexpr double kLine = 18.0;
+constexpr int kMargin = 2;  // of the widget
+
+struct Columns {
+  double title = 0.0;   // widest, in pixels
+  double column = 0.0;  // with its swatch and gap
+  int across = 1;
+};
+
+Columns columns_in(double width, const QFontMetrics& font) {
+  Columns columns;
+  for (const auto& [kind, name] : kPatternNames) {
+    columns.title =
+        std::max(columns.title, static_cast<double>(font.horizontalAdvance(pattern_title(kind))));
+  }
+  columns.column = kSwatch + columns.title + 18.0;
+  columns.across = std::max(1, static_cast<int>(width / columns.column));
+  return columns;
+}
 
 void paint_patterns(QPainter& painter, const QRectF& area, const ThemeColours& colours) {
-  double widest = 0.0;
-  for (const auto& [kind, name] : kPatternNames) {
-    widest = std::max(
-        widest, static_cast<double>(painter.fontMetrics().horizontalAdvance(pattern_title(kind))));
-  }
-  const double column = kSwatch + widest + 18.0;
-  const int across = std::max(1, static_cast<int>(area.width() / column));
+  const auto [widest, column, across] = columns_in(area.width(), painter.fontMetrics());
   int place = 0;
   for (const auto& [kind, name] : kPatternNames) {
     const QPointF at(area.left() + (place % across) * column,
@@ -65,13 +77,23 @@ void paint_legend(QPainter& painter, const HeadsModel& model, const Theme& theme
 
 Legend::Legend(const HeadsModel& model, const Theme& theme, QWidget* parent)
     : QWidget(parent), model_(model), theme_(theme) {
+  QSizePolicy policy(QSizePolicy::Preferred, QSizePolicy::Minimum);
+  policy.setHeightForWidth(true);
+  setSizePolicy(policy);
   connect(&model_, &QAbstractItemModel::dataChanged, this, qOverload<>(&QWidget::update));
   connect(&model_, &QAbstractItemModel::modelReset, this, qOverload<>(&QWidget::update));
 }
 
+int Legend::heightForWidth(int width) const {
+  const int across = columns_in(width - 2 * kMargin, fontMetrics()).across;
+  const int lines = (static_cast<int>(kPatternNames.size()) + across - 1) / across;
+  return std::max(minimumSizeHint().height(), static_cast<int>(lines * kLine) + 2 * kMargin + 2);
+}
+
 void Legend::paintEvent(QPaintEvent* /*event*/) {
   QPainter painter(this);
-  paint_legend(painter, model_, theme_, QRectF(rect()).adjusted(2, 2, -2, -2));
+  paint_legend(painter, model_, theme_,
+               QRectF(rect()).adjusted(kMargin, kMargin, -kMargin, -kMargin));
 }
 
 }  // namespace twill::gui

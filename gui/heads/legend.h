@@ -22,8 +22,10 @@ class Legend : public QWidget {
 
  public:
   Legend(const HeadsModel& model, const Theme& theme, QWidget* parent = nullptr);
-  QSize sizeHint() const override { return {420, 58}; }
+  QSize sizeHint() const override { return {420, heightForWidth(420)}; }
   QSize minimumSizeHint() const override { return {200, 58}; }
+  // The pattern names stand in as many columns as fit.
+  int heightForWidth(int width) const override;
 
  protected:
   void paintEvent(QPaintEvent* event) override;

@@ -8,6 +8,7 @@
 #include <QFormLayout>
 #include <QPixmap>
 #include <QSignalBlocker>
+#include <QStandardItemModel>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <utility>
@@ -102,11 +103,8 @@ void PatternEditor::choose_kind(PatternKind kind) {
                                   [&](const Pattern& pattern) { return pattern.kind == kind; });
   if (found != known_.end()) {
     set_pattern(*found);
-  } else if (kind != PatternKind::kUnion) {
-    set_pattern(starting(kind));
   } else {
-    fill_form();  // there is no union to take
-    return;
+    set_pattern(starting(kind));
   }
   Q_EMIT edited(pattern_);
 }
@@ -129,6 +127,11 @@ void PatternEditor::add_number(const QString& title, const char* name, double va
 
 void PatternEditor::fill_choices() {
   kind_->setCurrentIndex(kind_->findData(static_cast<int>(pattern_.kind)));
+  // A union is made by a search; where none was measured there is none to take.
+  const auto is_union = [](const Pattern& pattern) { return pattern.kind == PatternKind::kUnion; };
+  const bool has_union = is_union(pattern_) || std::any_of(known_.begin(), known_.end(), is_union);
+  auto* kinds = qobject_cast<QStandardItemModel*>(kind_->model());
+  kinds->item(kind_->findData(static_cast<int>(PatternKind::kUnion)))->setEnabled(has_union);
   choice_->clear();
   for (std::size_t i = 0; i < known_.size(); ++i) {
     if (known_[i].kind == pattern_.kind) {

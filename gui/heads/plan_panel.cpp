@@ -58,6 +58,7 @@ PlanPanel::PlanPanel(PlanDocument& document, QWidget* parent)
   split_->setObjectName(QStringLiteral("split_segment"));
   join_ = new QPushButton(tr("Join with next"), segment);
   join_->setObjectName(QStringLiteral("join_segment"));
+  join_->setToolTip(tr("The shown segment takes in the one to its right, whose patterns go"));
   buttons->addWidget(split_);
   buttons->addWidget(join_);
   lines->addLayout(buttons);
@@ -149,7 +150,7 @@ void PlanPanel::refresh() {
   const bool shown = plan && segment_ < plan->segments.size();
   dense_segment_->setEnabled(shown);
   split_->setEnabled(shown);
-  join_->setEnabled(shown && segment_ + 1 < plan->segments.size());
+  join_->setEnabled(shown && segment_ > 0);  // the first one is the last of a run
   if (plan) {
     const auto total = static_cast<std::size_t>(plan->model.heads_total());
     std::erase_if(heads_, [&](const HeadRef& head) {

@@ -27,7 +27,7 @@ class PlanPanel : public QWidget {
 
   void set_segment(std::size_t segment);
   void set_heads(std::vector<HeadRef> heads);
-  // Of the selected heads, in this segment or all sparse ones as the panel says.
+  // Both edit the selected heads, in this segment or in all sparse ones as the panel says.
   void apply_pattern(const Pattern& pattern);
   void apply_fixed(bool fixed);
 

@@ -3,8 +3,10 @@
 
 #include "heads/quality_panel.h"
 
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QScopedValueRollback>
 #include <QSignalBlocker>
 #include <QSlider>
 #include <QVBoxLayout>
@@ -21,7 +23,6 @@ namespace twill::gui {
 namespace {
 
 constexpr int kSliderSteps = 1000;
-constexpr int kStoredMergeId = 2;
 
 QString numbers_text(const PlanNumbers& now, const QString& psnr, const Predictor& predictor) {
   QString text = QualityPanel::tr("<b>density %1 %</b>").arg(now.density * 100.0, 0, 'f', 1);
@@ -69,15 +70,21 @@ QualityPanel::QualityPanel(PlanDocument& document, QualitySolver& solver, const 
   front_->setObjectName(QStringLiteral("front"));
   row->addWidget(front_, 2);
 
+  slider_->installEventFilter(this);
   connect(slider_, &QSlider::valueChanged, this, &QualityPanel::moved);
+  connect(slider_, &QSlider::sliderPressed, this, [this] { ++gesture_; });
+  connect(slider_, &QSlider::sliderReleased, this, [this] { ++gesture_; });
   connect(front_, &Chart::picked, this, [this](int /*series*/, int point) {
-    solver_.set_quality(solver_.front().at(static_cast<std::size_t>(point)).quality);
+    solver_.set_quality(solver_.front().at(static_cast<std::size_t>(point)).quality, ++gesture_);
   });
   connect(&document_, &PlanDocument::replaced, this, [this] {
     take_points();
     take_measured();
   });
-  connect(&document_, &PlanDocument::changed, this, &QualityPanel::refresh);
+  connect(&document_, &PlanDocument::changed, this, [this] {
+    gesture_ += moving_ ? 0 : 1;
+    refresh();
+  });
   connect(&document_, &PlanDocument::measured_changed, this, [this] {
     take_measured();
     refresh();
@@ -127,13 +134,38 @@ QString QualityPanel::psnr_text(const Plan& plan, const PlanNumbers* numbers) co
       .arg(error_one_->psnr_db - 10.0 * std::log10(numbers->error), 0, 'f', 1);
 }
 
+// Keys and the wheel are one gesture until something else is done.
+bool QualityPanel::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == slider_ &&
+      (event->type() == QEvent::FocusIn || event->type() == QEvent::FocusOut)) {
+    ++gesture_;
+  }
+  return QWidget::eventFilter(watched, event);
+}
+
 void QualityPanel::moved(int value) {
+  const QScopedValueRollback moving(moving_, true);  // `refresh` follows within
   if (!points_.empty()) {
-    document_.edit(tr("Stored plan"), *points_.at(static_cast<std::size_t>(value)).plan,
-                   kStoredMergeId);
+    const StoredPoint& point = points_.at(static_cast<std::size_t>(value));
+    document_.edit(tr("Stored plan %1").arg(to_qt(point.plan->name)), *point.plan, gesture_);
     return;
   }
-  solver_.set_quality(static_cast<double>(value) / kSliderSteps);
+  solver_.set_quality(static_cast<double>(value) / kSliderSteps, gesture_);
+  std::erase_if(places_, [](const auto& place) { return place.first.expired(); });
+  places_[document_.plan()] = value;
+}
+
+// Where the plan stands. A plan that the slider made has the place that it was made at: its density
+// is that of the nearest point that can be had, which may lie beside it.
+void QualityPanel::place_slider() {
+  if (moving_ || slider_->isSliderDown()) {
+    return;  // under the user's hand it stays where it was put
+  }
+  const auto place = places_.find(document_.plan());
+  const QSignalBlocker quiet(slider_);
+  slider_->setValue(place != places_.end() ? place->second
+                                           : static_cast<int>(std::lround(
+                                                 solver_.quality().value_or(0.0) * kSliderSteps)));
 }
 
 void QualityPanel::draw_front() {
@@ -170,12 +202,7 @@ void QualityPanel::refresh() {
   note_->setText(solver_.can_solve() ? QString() : tr("The solver is being prepared..."));
   numbers_->setText(numbers_text(*now, psnr_text(*plan, &*now), *solver_.predictor()));
   front_->set_marker(QPointF(now->density * 100.0, now->error), tr("this plan"));
-  // Under the user's hand the slider stays where it was put.
-  if (!slider_->isSliderDown() && !slider_->hasFocus()) {
-    const QSignalBlocker quiet(slider_);
-    slider_->setValue(
-        static_cast<int>(std::lround(solver_.quality().value_or(0.0) * kSliderSteps)));
-  }
+  place_slider();
 }
 
 void QualityPanel::refresh_without_profile(const Plan& plan) {

@@ -6,11 +6,14 @@
 #pragma once
 
 #include <QWidget>
+#include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "plan/measured_quality.h"
 #include "plan/stored_points.h"
+#include "twill/search/ledger.h"
 
 class QLabel;
 class QSlider;
@@ -21,7 +24,6 @@ class Chart;
 class PlanDocument;
 class QualitySolver;
 class Theme;
-struct PlanNumbers;
 
 class QualityPanel : public QWidget {
   Q_OBJECT
@@ -33,14 +35,18 @@ class QualityPanel : public QWidget {
   QSlider& slider() { return *slider_; }
   Chart& front() { return *front_; }
 
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
  private:
   void refresh();
   void refresh_without_profile(const Plan& plan);
   void take_points();
   void take_measured();
-  QString psnr_text(const Plan& plan, const PlanNumbers* numbers) const;
+  QString psnr_text(const Plan& plan, const search::PlanNumbers* numbers) const;
   void draw_front();
   void moved(int value);
+  void place_slider();
 
   PlanDocument& document_;
   QualitySolver& solver_;
@@ -50,6 +56,10 @@ class QualityPanel : public QWidget {
   Chart* front_ = nullptr;
   std::optional<SaidPsnr> error_one_;  // see psnr_of_error_one
   std::vector<StoredPoint> points_;    // empty for a plan with a profile
+  int gesture_ = 0;                    // moves of one gesture are one undo step
+  bool moving_ = false;                // the plan changes because the slider does
+  // Where the slider stood for the plans that it made, as long as undo can bring them back.
+  std::map<std::weak_ptr<const Plan>, int, std::owner_less<>> places_;
 };
 
 }  // namespace twill::gui

@@ -30,7 +30,7 @@ struct SaidPsnr {
   double psnr_db = 0.0;
   int clips = 0;  // that it is the mean of
 };
-// Of clips of this very plan.
+// The mean PSNR of clips that this very plan made.
 std::optional<SaidPsnr> measured_psnr(const std::vector<MeasuredClip>& clips, const Plan& plan);
 // What a predicted error of 1 stands for: PSNR = this - 10 log10(predicted error), mean over the
 // clips. Plans' errors are asked of the predictor, so call it when something changed, not always.

@@ -3,9 +3,11 @@
 
 #include "plan/plan_document.h"
 
+#include <QFileInfo>
 #include <QUndoCommand>
 #include <utility>
 
+#include "base/save_file.h"
 #include "base/text.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
@@ -17,7 +19,10 @@ constexpr int kMostUndoSteps = 500;
 
 bool same(const Plan& a, const Plan& b) {
   return a.name == b.name && a.model == b.model && a.patterns == b.patterns &&
-         a.segments == b.segments && a.provenance == b.provenance && a.profile == b.profile;
+         a.segments == b.segments && a.solved_for == b.solved_for && a.budget == b.budget &&
+         a.dense_first_layers == b.dense_first_layers && a.fixed_heads == b.fixed_heads &&
+         a.expert_boundary == b.expert_boundary && a.provenance == b.provenance &&
+         a.profile == b.profile;
 }
 
 }  // namespace
@@ -35,6 +40,7 @@ class EditCommand : public QUndoCommand {
   int id() const override { return merge_id_; }
   bool mergeWith(const QUndoCommand* other) override {
     after_ = static_cast<const EditCommand*>(other)->after_;
+    setText(other->text());  // what undo takes back is what stands there now
     return true;
   }
   void redo() override { document_.show(after_); }
@@ -56,17 +62,27 @@ void PlanDocument::show(std::shared_ptr<const Plan> plan) {
   Q_EMIT changed();
 }
 
-void PlanDocument::open(const QString& file) {
-  take(std::make_shared<const Plan>(read_plan(path_from_qt(file))), file, /*modified=*/false);
+bool PlanDocument::changed_on_disk() const {
+  const QString now = file_.isEmpty() ? QString() : state_of_file(file_);
+  return !now.isEmpty() && now != file_state_;
 }
 
-void PlanDocument::take(std::shared_ptr<const Plan> plan, const QString& file, bool modified) {
+void PlanDocument::open(const QString& file) {
+  // Before it is read: what is written from here on counts as changed.
+  const QString state = state_of_file(file);
+  take(std::make_shared<const Plan>(read_plan(path_from_qt(file))), file, /*modified=*/false,
+       state);
+}
+
+void PlanDocument::take(std::shared_ptr<const Plan> plan, const QString& file, bool modified,
+                        const std::optional<QString>& file_state) {
   undo_.clear();
   if (modified) {
     undo_.resetClean();
   }
   plan_ = std::move(plan);
-  file_ = file;
+  file_ = file.isEmpty() ? QString() : QFileInfo(file).absoluteFilePath();
+  file_state_ = file_state ? *file_state : state_of_file(file_);
   measured_ = measured_beside(file);
   Q_EMIT replaced();
   Q_EMIT changed();
@@ -85,8 +101,11 @@ void PlanDocument::edit(const QString& text, Plan after, int merge_id) {
 
 void PlanDocument::save_as(const QString& file) {
   TWILL_ASSERT(plan_ != nullptr);
+  const QString obstacle = why_read_only(file);
+  require(obstacle.isEmpty(), ErrorCode::kUsage, from_qt(obstacle));
   write_plan(path_from_qt(file), *plan_);
-  file_ = file;
+  file_ = QFileInfo(file).absoluteFilePath();
+  file_state_ = state_of_file(file_);
   undo_.setClean();
   Q_EMIT title_changed();
 }

@@ -8,6 +8,7 @@
 #include <QString>
 #include <QUndoStack>
 #include <memory>
+#include <optional>
 
 #include "plan/measured_quality.h"
 #include "twill/plan/plan.h"
@@ -24,20 +25,26 @@ class PlanDocument : public QObject {
 
   // Null until one was opened.
   std::shared_ptr<const Plan> plan() const { return plan_; }
-  // Empty for a plan that no file holds yet.
+  // Absolute; empty for a plan that no file holds yet.
   QString file() const { return file_; }
+  // As it was when the plan was read from it or written to it (state_of_file).
+  QString file_state() const { return file_state_; }
+  // The file holds something that was neither opened nor saved here.
+  bool changed_on_disk() const;
   bool modified() const { return !undo_.isClean(); }
   QUndoStack& undo_stack() { return undo_; }
 
   // Throws Error(kFile); the document is then as it was.
   void open(const QString& file);
-  // A plan of unknown file, as a search or a recovery leaves one; `modified` says whether closing
-  // loses it.
-  void take(std::shared_ptr<const Plan> plan, const QString& file, bool modified);
+  // A plan that was made or read elsewhere; `modified` says whether closing loses it, `file_state`
+  // how `file` was when its plan was read (none: as it is now).
+  void take(std::shared_ptr<const Plan> plan, const QString& file, bool modified,
+            const std::optional<QString>& file_state = {});
   // One undoable step, unless nothing differs. Throws Error when `after` does not pass check_plan.
   // Steps with the same `merge_id` >= 0 one after another become one.
   void edit(const QString& text, Plan after, int merge_id = -1);
-  // Throws Error(kSystem); the file is then as it was. With the profile inside, where there is one.
+  // Throws Error(kSystem), or Error(kUsage) for a file that stays as it is (why_read_only); the
+  // file is then as it was. With the profile inside, where there is one.
   void save_as(const QString& file);
 
   // Clips of this plan and of its earlier states, of its search and of this window.
@@ -58,7 +65,7 @@ class PlanDocument : public QObject {
   void show(std::shared_ptr<const Plan> plan);
 
   std::shared_ptr<const Plan> plan_;
-  QString file_;
+  QString file_, file_state_;
   QUndoStack undo_;
   std::vector<MeasuredClip> measured_;
 };

@@ -4,11 +4,10 @@
 #include "plan/plan_edits.h"
 
 #include <algorithm>
-#include <charconv>
-#include <string>
 #include <utility>
 
 #include "twill/plan/error.h"
+#include "twill/search/solved_for.h"
 
 namespace twill::gui {
 namespace {
@@ -35,43 +34,6 @@ void make_sparse(Plan& plan, std::size_t at) {
 }
 
 }  // namespace
-
-HeadSite site_of(const ModelShape& model, std::size_t head) {
-  for (std::size_t stack = 0; stack < model.stacks.size(); ++stack) {
-    const auto count = static_cast<std::size_t>(model.stacks[stack].layers) *
-                       static_cast<std::size_t>(model.stacks[stack].heads);
-    if (head < count) {
-      const auto columns = static_cast<std::size_t>(model.stacks[stack].heads);
-      return {.stack = stack,
-              .layer = static_cast<std::int32_t>(head / columns),
-              .head = static_cast<std::int32_t>(head % columns)};
-    }
-    head -= count;
-  }
-  throw Error(ErrorCode::kModel, concat("head ", head, " is outside the model"));
-}
-
-std::size_t widest_sparse_segment(const Plan& plan) {
-  std::size_t widest = 0;
-  double length = -1.0;
-  for (std::size_t i = 0; i < plan.segments.size(); ++i) {
-    const double own = plan.segments[i].t_end - plan.segments[i].t_begin;
-    if (!plan.segments[i].dense && own > length) {
-      length = own;
-      widest = i;
-    }
-  }
-  return widest;
-}
-
-const Pattern& pattern_of(const Plan& plan, std::size_t segment, const HeadRef& head) {
-  static const Pattern kDense = dense();
-  const Segment& of = plan.segments.at(segment);
-  if (of.dense) {
-    return kDense;
-  }
-  return plan.patterns.at(static_cast<std::size_t>(of.heads.at(head.expert).at(head.head).pattern));
-}
 
 Plan with_pattern(Plan plan, const std::vector<std::size_t>& segments,
                   const std::vector<HeadRef>& heads, const Pattern& pattern) {
@@ -137,35 +99,18 @@ Plan with_segment_split(Plan plan, std::size_t segment, double at) {
 }
 
 Plan with_segments_joined(Plan plan, std::size_t segment) {
-  require(segment + 1 < plan.segments.size(), ErrorCode::kUsage, "segment ", segment,
-          " has no next one");
-  plan.segments[segment].t_end = plan.segments[segment + 1].t_end;
-  plan.segments.erase(plan.segments.begin() + static_cast<std::ptrdiff_t>(segment) + 1);
+  require(segment < plan.segments.size() && segment > 0, ErrorCode::kUsage,
+          "no segment follows segment ", segment, " in a run");
+  plan.segments[segment].t_begin = plan.segments[segment - 1].t_begin;
+  plan.segments.erase(plan.segments.begin() + static_cast<std::ptrdiff_t>(segment) - 1);
   return without_unused_patterns(std::move(plan));
 }
 
 std::set<HeadRef> fixed_heads(const Plan& plan) {
   std::set<HeadRef> heads;
-  const auto found = plan.provenance.find(kFixedHeadsKey);
-  if (found == plan.provenance.end()) {
-    return heads;
-  }
-  // "expert:head expert:head"; a word that is not that, as another program may leave, is passed by.
-  const std::string& text = found->second;
-  const char* const end = text.data() + text.size();
-  for (const char* at = text.data(); at < end;) {
-    const char* const word_end = std::find(at, end, ' ');
-    HeadRef head;
-    const auto first = std::from_chars(at, word_end, head.expert);
-    if (first.ec == std::errc() && first.ptr < word_end && *first.ptr == ':') {
-      const auto second = std::from_chars(first.ptr + 1, word_end, head.head);
-      if (second.ec == std::errc() && second.ptr == word_end &&
-          head.expert < plan.model.experts.size() &&
-          head.head < static_cast<std::size_t>(plan.model.heads_total())) {
-        heads.insert(head);
-      }
-    }
-    at = word_end == end ? end : word_end + 1;
+  for (const FixedHead& fixed : search::fixed_heads(plan)) {
+    const std::int32_t head = head_index(plan.model, fixed.stack, fixed.layer, fixed.head);
+    heads.insert({static_cast<std::size_t>(fixed.expert), static_cast<std::size_t>(head)});
   }
   return heads;
 }
@@ -185,15 +130,15 @@ Plan with_fixed(Plan plan, const std::vector<HeadRef>& heads, bool fixed, std::s
       }
     }
   }
-  std::string text;
+  std::vector<FixedHead> kept;
   for (const HeadRef& head : all) {
-    text += concat(text.empty() ? "" : " ", head.expert, ":", head.head);
+    const HeadSite site = head_site(plan.model, head.head);
+    kept.push_back({.expert = static_cast<std::int32_t>(head.expert),
+                    .stack = static_cast<std::int32_t>(site.stack),
+                    .layer = site.layer,
+                    .head = site.head});
   }
-  if (text.empty()) {
-    plan.provenance.erase(kFixedHeadsKey);
-  } else {
-    plan.provenance[kFixedHeadsKey] = text;
-  }
+  search::keep_fixed_heads(std::move(kept), plan);
   return without_unused_patterns(std::move(plan));
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "twill/plan/plan.h"
+#include "twill/plan/plan_view.h"
 
 namespace twill::gui {
 
@@ -20,18 +21,9 @@ struct HeadRef {
   friend auto operator<=>(const HeadRef&, const HeadRef&) = default;
 };
 
-// Index of the stack that holds the flat head, and its place there.
-struct HeadSite {
-  std::size_t stack = 0;
-  std::int32_t layer = 0, head = 0;
-};
-HeadSite site_of(const ModelShape& model, std::size_t head);
-
-// The longest segment that is not dense; 0 when all are.
-std::size_t widest_sparse_segment(const Plan& plan);
-
-// A head's pattern in a segment; dense where the segment is.
-const Pattern& pattern_of(const Plan& plan, std::size_t segment, const HeadRef& head);
+inline const Pattern& pattern_of(const Plan& plan, std::size_t segment, const HeadRef& head) {
+  return pattern_at(plan, segment, head.expert, head.head);
+}
 
 // A dense segment that is given patterns stops being dense: its other heads become dense heads.
 Plan with_pattern(Plan plan, const std::vector<std::size_t>& segments,
@@ -42,12 +34,12 @@ Plan with_precision(Plan plan, const std::vector<std::size_t>& segments,
 Plan with_segment_dense(Plan plan, std::size_t segment, bool dense);
 // Two segments out of one, with the same patterns. Throws Error(kUsage) unless `at` is inside.
 Plan with_segment_split(Plan plan, std::size_t segment, double at);
-// The segment takes in the next one (of greater t), which loses its patterns.
+// The segment takes in the one that follows it in a run (of smaller t), which loses its patterns;
+// its index is one less then. Throws Error(kUsage) for the last of a run.
 Plan with_segments_joined(Plan plan, std::size_t segment);
 
-// Heads that the slider leaves alone. They stand in the plan's provenance, so that they are kept in
-// files and undone like any edit.
-inline constexpr const char* kFixedHeadsKey = "studio_fixed_heads";
+// Heads that the slider leaves alone. They stand in the plan, so that they are kept in files and
+// undone like any edit.
 std::set<HeadRef> fixed_heads(const Plan& plan);
 // Fixing gives the head the pattern that it has in `segment` in every sparse segment: the solver
 // knows one pattern for a fixed head.

@@ -10,12 +10,12 @@
 #include "base/text.h"
 #include "plan/plan_document.h"
 #include "twill/plan/error.h"
+#include "twill/search/solved_for.h"
 
 namespace twill::gui {
 namespace {
 
 constexpr std::int32_t kFrontPoints = 33;
-constexpr int kSliderMergeId = 1;
 
 // The pattern that a fixed head has; it is the same in all sparse segments unless somebody edited
 // one of them since, then that of the last counts.
@@ -65,13 +65,18 @@ struct QualitySolver::Made {
 
 void QualitySolver::Made::make() {
   if (!predictor) {
-    predictor = std::make_shared<const Predictor>(plan->profile);
+    predictor = std::make_shared<const Predictor>(plan->profile, jobs::profiled_run(*plan));
   }
   const jobs::ProfiledRun& run = predictor->run();
+  const search::SolvedFor solved_for = search::solved_for(*plan);
   search::SolveRequest request{.forwards = run.forwards,
+                               .layout = run.layout,
                                .weight = run.weight,
                                .max_segments = std::max(sparse_segments(*plan), 4),
                                .name = plan->name,
+                               .sampler = solved_for.sampler,
+                               .scheduler = solved_for.scheduler,
+                               .shift = solved_for.shift,
                                .attach_profile = true};
   const std::int32_t first = dense_first_steps(*plan, run);
   if (first < static_cast<std::int32_t>(run.forwards.size())) {
@@ -80,7 +85,7 @@ void QualitySolver::Made::make() {
   for (const auto& [head, pattern] : fixed) {
     // The solver takes candidates only; others are put back after it.
     if (predictor->candidate(pattern)) {
-      const HeadSite site = site_of(plan->model, head.head);
+      const HeadSite site = head_site(plan->model, head.head);
       request.fixed.push_back({.expert = static_cast<std::int32_t>(head.expert),
                                .stack = static_cast<std::int32_t>(site.stack),
                                .layer = site.layer,
@@ -172,15 +177,13 @@ std::optional<double> QualitySolver::quality() const {
              : std::clamp((now->density - least_budget_) / (1.0 - least_budget_), 0.0, 1.0);
 }
 
-void QualitySolver::set_quality(double quality) {
+void QualitySolver::set_quality(double quality, int gesture) {
   if (!solver_ || !document_.plan()) {
     return;
   }
   const double budget = std::max(solver_->budget_for_quality(quality), least_budget_);
   Plan plan = solver_->solve(budget).plan;
-  plan.provenance = document_.plan()->provenance;
-  plan.name = document_.plan()->name;
-  plan.profile = document_.plan()->profile;
+  search::keep_the_rest(*document_.plan(), plan);
   for (const auto& [head, pattern] : fixed_) {
     std::vector<std::size_t> sparse;
     for (std::size_t i = 0; i < plan.segments.size(); ++i) {
@@ -193,7 +196,7 @@ void QualitySolver::set_quality(double quality) {
     }
   }
   const QScopedValueRollback guard(solving_, true);
-  document_.edit(tr("Quality %1 %").arg(qRound(quality * 100)), std::move(plan), kSliderMergeId);
+  document_.edit(tr("Quality %1 %").arg(qRound(quality * 100)), std::move(plan), gesture);
 }
 
 }  // namespace twill::gui

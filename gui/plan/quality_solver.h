@@ -32,14 +32,15 @@ class QualitySolver : public QObject {
   const std::vector<search::FrontPoint>& front() const { return front_; }
   bool can_solve() const { return solver_ != nullptr; }
   bool preparing() const { return job_.running(); }
-  // Of the current plan, counted once for all who ask; empty without a predictor.
+  // Numbers of the current plan, counted once for all who ask; empty without a predictor.
   std::optional<PlanNumbers> numbers() const;
   // Where the current plan stands between the cheapest one (0) and dense (1), by its density.
   std::optional<double> quality() const;
 
   // Puts the solver's plan for this quality (0..1) into the document, fixed heads as they are.
-  // Moves one after another are one undo step.
-  void set_quality(double quality);
+  // Moves of one gesture (a drag, keys in a row) one after another are one undo step; see
+  // PlanDocument::edit.
+  void set_quality(double quality, int gesture = 0);
 
  Q_SIGNALS:
   // Predictor, front or solver came or went.

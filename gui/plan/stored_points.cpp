@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
+#include "twill/search/solved_for.h"
 
 namespace twill::gui {
 namespace {
@@ -17,17 +18,6 @@ namespace {
 // More is not read: a folder of presets has a few, and other people's folders may be large.
 constexpr int kMostFiles = 64;
 constexpr qint64 kMostBytes = 4 << 20;
-
-// "0.3891 of dense attention's cells ...": the number that the text begins with.
-std::optional<double> stated_density(const Plan& plan) {
-  const auto found = plan.provenance.find("density");
-  if (found == plan.provenance.end()) {
-    return {};
-  }
-  bool ok = false;
-  const double density = to_qt(found->second).section(QLatin1Char(' '), 0, 0).toDouble(&ok);
-  return ok && density > 0.0 && density <= 1.0 ? std::optional(density) : std::nullopt;
-}
 
 }  // namespace
 
@@ -44,7 +34,7 @@ std::vector<StoredPoint> stored_points(const QString& file, const ModelShape& mo
     }
     try {
       auto plan = std::make_shared<const Plan>(read_plan(path_from_qt(info.filePath())));
-      const std::optional<double> density = stated_density(*plan);
+      const std::optional<double> density = search::stated_density(*plan);
       if (plan->model == model && density) {
         points.push_back({.plan = std::move(plan), .density = *density});
       }

@@ -16,7 +16,7 @@ namespace twill::gui {
 
 struct StoredPoint {
   std::shared_ptr<const Plan> plan;
-  double density = 1.0;  // as its provenance states it, for the model's default setting
+  double density = 1.0;  // as the plan states it, for the model's default setting
 };
 
 // The readable plans in the folder of `file` that have this model's shape and state a density, from

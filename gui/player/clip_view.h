@@ -25,6 +25,7 @@ class ClipView : public QWidget {
   // Either may be null; two have the same size and number of frames. Captions stand in the corners.
   void set_clips(ClipPtr first, ClipPtr second, const QString& first_caption,
                  const QString& second_caption);
+  const ClipPtr& first() const { return first_; }
   int frames() const;
   int frame() const { return frame_; }
   void set_frame(int frame);

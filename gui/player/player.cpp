@@ -51,8 +51,12 @@ Player::Player(QWidget* parent) : QWidget(parent) {
 
 QWidget* Player::make_controls() {
   auto* controls = new QWidget(this);
-  auto* row = new QHBoxLayout(controls);
-  row->setContentsMargins(0, 0, 0, 0);
+  auto* rows = new QVBoxLayout(controls);
+  rows->setContentsMargins(0, 0, 0, 0);
+  auto* row = new QHBoxLayout;
+  auto* second_row = new QHBoxLayout;  // the player stands between two columns in narrow windows
+  rows->addLayout(row);
+  rows->addLayout(second_row);
   play_ = new QToolButton(controls);
   play_->setObjectName(QStringLiteral("play"));
   play_->setToolTip(tr("Play or pause (space)"));
@@ -89,9 +93,9 @@ QWidget* Player::make_controls() {
   label_->setObjectName(QStringLiteral("frame_label"));
   row->addWidget(play_);
   row->addWidget(slider_, 1);
-  row->addWidget(label_);
-  row->addWidget(mode_);
-  row->addWidget(gain_);
+  second_row->addWidget(label_, 1);
+  second_row->addWidget(mode_);
+  second_row->addWidget(gain_);
   return controls;
 }
 

@@ -7,14 +7,15 @@
 #include <QDir>
 #include <QDoubleSpinBox>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QFormLayout>
 #include <QLabel>
 #include <QLineEdit>
-#include <QMessageBox>
 #include <QMetaObject>
 #include <QPlainTextEdit>
 #include <QProgressBar>
 #include <QPushButton>
+#include <QSignalBlocker>
 #include <QSpinBox>
 #include <QSplitter>
 #include <QStandardPaths>
@@ -22,6 +23,8 @@
 #include <array>
 
 #include "base/model_list.h"
+#include "base/save_file.h"
+#include "base/scroll_column.h"
 #include "base/text.h"
 #include "generate/cost_teller.h"
 #include "plan/plan_document.h"
@@ -70,17 +73,7 @@ SearchPage::SearchPage(const Session& session)
     : session_(session), models_(std::make_unique<ModelList>(session_.settings)) {
   build();
   connect_job();
-  connect(models_.get(), &ModelList::changed, this, [this] {
-    const QVariant chosen = model_->currentData();
-    model_->clear();
-    for (const jobs::FoundModel& model : models_->models()) {
-      if (model.obstacle.empty()) {
-        model_->addItem(to_qt(model.name), path_to_qt(model.path));
-      }
-    }
-    model_->setCurrentIndex(std::max(0, model_->findData(chosen)));
-    update_buttons();
-  });
+  connect(models_.get(), &ModelList::changed, this, &SearchPage::show_models);
   models_->look_again();
 }
 
@@ -91,7 +84,8 @@ void SearchPage::build() {
   widget_ = splitter;
   splitter->setObjectName(QStringLiteral("search_page"));
   splitter->installEventFilter(this);
-  splitter->addWidget(make_form());
+  splitter->setChildrenCollapsible(false);
+  splitter->addWidget(new ScrollColumn(make_form(), splitter));
   heads_ = new PictureView(tr("The heads' attention maps appear here while they are measured"),
                            splitter);
   splitter->addWidget(heads_);
@@ -131,6 +125,9 @@ QWidget* SearchPage::make_form() {
   stop_->setToolTip(tr("What was measured is kept; the same search goes on from there."));
   progress_ = new QProgressBar(side);
   progress_->setObjectName(QStringLiteral("search_progress"));
+  problem_ = new QLabel(side);
+  problem_->setObjectName(QStringLiteral("search_problem"));
+  problem_->setWordWrap(true);
   message_ = new QLabel(side);
   message_->setObjectName(QStringLiteral("search_message"));
   message_->setWordWrap(true);
@@ -145,6 +142,7 @@ QWidget* SearchPage::make_form() {
   form->addRow(tr("P&lan file"), out_);
   form->addRow(QString(), choose);
   layout->addLayout(form, 1);
+  layout->addWidget(problem_);
   layout->addWidget(start_);
   layout->addWidget(stop_);
   layout->addWidget(progress_);
@@ -153,7 +151,8 @@ QWidget* SearchPage::make_form() {
   out_->setText(QDir(folder).filePath(QStringLiteral("searched.json")));
   connect(choose, &QPushButton::clicked, this, [this] {
     const QString file =
-        QFileDialog::getSaveFileName(widget_, tr("Plan file"), out_->text(), tr("Plans (*.json)"));
+        QFileDialog::getSaveFileName(widget_, tr("Plan file"), out_->text(), tr("Plans (*.json)"),
+                                     nullptr, QFileDialog::DontConfirmOverwrite);  // start() asks
     if (!file.isEmpty()) {
       out_->setText(file);
     }
@@ -162,6 +161,9 @@ QWidget* SearchPage::make_form() {
   connect(budget_kind_, &QComboBox::currentIndexChanged, this, &SearchPage::take_wish);
   connect(prompts_, &QPlainTextEdit::textChanged, this, &SearchPage::update_buttons);
   connect(out_, &QLineEdit::textChanged, this, &SearchPage::update_buttons);
+  for (QSpinBox* box : {points_, steps_}) {
+    connect(box, &QSpinBox::valueChanged, this, &SearchPage::update_buttons);
+  }
   connect(start_, &QPushButton::clicked, this, &SearchPage::start);
   connect(stop_, &QPushButton::clicked, this, [this] {
     job_.stop();
@@ -183,6 +185,21 @@ void SearchPage::connect_job() {
   connect(&job_, &JobThread::ended, this, &SearchPage::end);
 }
 
+// The chosen model stays chosen, and what was typed for it stays too.
+void SearchPage::show_models() {
+  {
+    const QSignalBlocker quiet(model_);
+    model_->clear();
+    for (const jobs::FoundModel& model : models_->models()) {
+      if (model.obstacle.empty()) {
+        model_->addItem(to_qt(model.name), path_to_qt(model.path));
+      }
+    }
+    model_->setCurrentIndex(std::max(0, model_->findData(path_to_qt(taken_model_))));
+  }
+  take_model();
+}
+
 void SearchPage::take_wish() {
   const Wish& wish = kWishes.at(static_cast<std::size_t>(budget_kind_->currentIndex()));
   budget_->setRange(wish.least, wish.most);
@@ -190,12 +207,14 @@ void SearchPage::take_wish() {
   budget_->setValue(wish.usual);
 }
 
-// Prompts that come with the model, and its own number of steps.
+// Another model brings its own number of steps, and its prompts where none were written.
 void SearchPage::take_model() {
   const std::filesystem::path folder = path_from_qt(model_->currentData().toString());
-  if (folder.empty()) {
+  if (folder.empty() || folder == taken_model_) {
+    update_buttons();
     return;
   }
+  taken_model_ = folder;
   try {
     steps_->setValue(*jobs::read_model_facts(folder).defaults.steps);
     if (prompts_->toPlainText().isEmpty()) {
@@ -252,17 +271,58 @@ QString SearchPage::problem() const {
   return out_->text().isEmpty() ? tr("Name a file for the plan.") : QString();
 }
 
+SearchPage::Measured SearchPage::measured_by(const jobs::SearchOptions& options) {
+  return {.model = options.clip.model,
+          .prompts = options.prompts,
+          .steps = *options.clip.steps,
+          .points = options.points};
+}
+
+bool SearchPage::goes_on() const {
+  return begun_ && begun_->stopped && begun_->measured == measured_by(options());
+}
+
 void SearchPage::update_buttons() {
-  start_->setEnabled(!job_.running() && problem().isEmpty());
-  start_->setToolTip(problem());
+  const QString why_not = problem();
+  start_->setEnabled(!job_.running() && why_not.isEmpty());
+  start_->setText(!job_.running() && goes_on() ? tr("&Go on") : tr("&Search"));
+  problem_->setText(why_not);
+  problem_->setVisible(!why_not.isEmpty());
   stop_->setEnabled(job_.running() && !job_.stopping());
+}
+
+// Hours may lie between the click and the plan: what it will replace is asked about now.
+bool SearchPage::agree_on_file() {
+  const QString json = QStringLiteral("json");
+  const QString file =
+      QFileInfo(with_ending(out_->text().trimmed(), {json}, json)).absoluteFilePath();
+  out_->setText(file);
+  if (const QString obstacle = why_read_only(file); !obstacle.isEmpty()) {
+    tell(obstacle);
+    return false;
+  }
+  if (file != agreed_file_ && !may_replace(widget_, tr("Plan file"), {file})) {
+    return false;
+  }
+  agreed_file_ = file;
+  return true;
 }
 
 void SearchPage::start() {
   tell({});
+  if (!agree_on_file()) {
+    return;
+  }
   last_end_.reset();
   result_ = std::make_shared<jobs::SearchResult>();
   jobs::SearchOptions asked = options();
+  const Measured measured = measured_by(asked);
+  // What was measured is worth the same under another name of the plan.
+  if (!begun_ || begun_->measured != measured || !std::filesystem::exists(begun_->work)) {
+    begun_ = Begun{.measured = measured, .work = jobs::search_work_folder(asked.out)};
+  }
+  asked.work = begun_->work;
+  begun_->stopped = false;
   asked.live = [this](const jobs::Picture& picture) {
     // The picture's bytes go with the copy, whose lines are packed.
     const QImage image = QImage(picture.rgb.data(), picture.width, picture.height,
@@ -274,7 +334,6 @@ void SearchPage::start() {
   job_.start([asked, result = result_](const jobs::JobControl& control) {
     *result = jobs::search(asked, control);
   });
-  start_->setText(tr("&Search"));
   update_buttons();
 }
 
@@ -296,11 +355,14 @@ void SearchPage::end(const jobs::Outcome& outcome) {
       break;
     case jobs::OutcomeKind::kCancelled:
       tell(tr("Stopped. What was measured is kept."));
-      start_->setText(tr("&Go on"));
+      begun_->stopped = true;
       break;
     case jobs::OutcomeKind::kFailed:
       tell(to_qt(outcome.text));
       break;
+  }
+  if (outcome.kind != jobs::OutcomeKind::kCancelled) {
+    agreed_file_.clear();
   }
   last_end_ = outcome.kind;
   update_buttons();
@@ -316,32 +378,84 @@ bool SearchPage::eventFilter(QObject* watched, QEvent* event) {
 void SearchPage::tell(const QString& sentence) { message_->setText(sentence); }
 
 void SearchPage::save_state(QSettings& settings) const {
+  settings.setValue(QStringLiteral("model"), path_to_qt(taken_model_));
+  settings.setValue(QStringLiteral("prompts"), prompts_->toPlainText());
+  settings.setValue(QStringLiteral("steps"), steps_->value());
+  settings.setValue(QStringLiteral("points"), points_->value());
+  settings.setValue(QStringLiteral("segments"), segments_->value());
   settings.setValue(QStringLiteral("out"), out_->text());
   settings.setValue(QStringLiteral("wish"), budget_kind_->currentData());
   settings.setValue(QStringLiteral("budget"), budget_->value());
+  settings.beginGroup(QStringLiteral("begun"));
+  save_begun(settings);
+  settings.endGroup();
+}
+
+void SearchPage::save_begun(QSettings& settings) const {
+  settings.remove(QString());
+  if (!begun_) {
+    return;
+  }
+  QStringList prompts;
+  for (const std::string& prompt : begun_->measured.prompts) {
+    prompts.append(to_qt(prompt));
+  }
+  settings.setValue(QStringLiteral("model"), path_to_qt(begun_->measured.model));
+  settings.setValue(QStringLiteral("prompts"), prompts);
+  settings.setValue(QStringLiteral("steps"), begun_->measured.steps);
+  settings.setValue(QStringLiteral("points"), begun_->measured.points);
+  settings.setValue(QStringLiteral("work"), path_to_qt(begun_->work));
+  settings.setValue(QStringLiteral("stopped"), begun_->stopped);
 }
 
 void SearchPage::restore_state(QSettings& settings) {
+  if (settings.contains(QStringLiteral("model"))) {
+    taken_model_ = path_from_qt(settings.value(QStringLiteral("model")).toString());
+    prompts_->setPlainText(settings.value(QStringLiteral("prompts")).toString());
+    steps_->setValue(settings.value(QStringLiteral("steps")).toInt());
+    points_->setValue(settings.value(QStringLiteral("points")).toInt());
+    segments_->setValue(settings.value(QStringLiteral("segments")).toInt());
+  }
   if (settings.contains(QStringLiteral("out"))) {
     out_->setText(settings.value(QStringLiteral("out")).toString());
     budget_kind_->setCurrentIndex(
         std::max(0, budget_kind_->findData(settings.value(QStringLiteral("wish")))));
     budget_->setValue(settings.value(QStringLiteral("budget")).toDouble());
   }
+  settings.beginGroup(QStringLiteral("begun"));
+  restore_begun(settings);
+  settings.endGroup();
+  show_models();
 }
 
-bool SearchPage::may_close() {
+void SearchPage::restore_begun(QSettings& settings) {
+  begun_.reset();
+  if (!settings.contains(QStringLiteral("work"))) {
+    return;
+  }
+  Begun begun{.work = path_from_qt(settings.value(QStringLiteral("work")).toString()),
+              .stopped = settings.value(QStringLiteral("stopped")).toBool()};
+  begun.measured.model = path_from_qt(settings.value(QStringLiteral("model")).toString());
+  begun.measured.steps = settings.value(QStringLiteral("steps")).toInt();
+  begun.measured.points = settings.value(QStringLiteral("points")).toInt();
+  for (const QString& prompt : settings.value(QStringLiteral("prompts")).toStringList()) {
+    begun.measured.prompts.push_back(from_qt(prompt));
+  }
+  begun_ = std::move(begun);
+}
+
+QStringList SearchPage::lost_by_closing() const {
   if (!job_.running()) {
-    return true;
+    return {};
   }
-  const bool close =
-      QMessageBox::question(widget_, tr("A search is running"),
-                            tr("A search is running. Stop it and close? What was measured is "
-                               "kept.")) == QMessageBox::Yes;
-  if (close) {
+  return {tr("A search is running; closing stops it, and what was measured is kept.")};
+}
+
+void SearchPage::stop() {
+  if (job_.running()) {
     job_.stop();
+    begun_->stopped = true;
   }
-  return close;
 }
 
 }  // namespace twill::gui

@@ -32,6 +32,16 @@
     </message>
 </context>
 <context>
+    <name>twill::gui::GeneratePage</name>
+    <message numerus="yes">
+        <source>%n finished clip(s) on the page Generate were not saved.</source>
+        <translation>
+            <numerusform>%n finished clip on the page Generate was not saved.</numerusform>
+            <numerusform>%n finished clips on the page Generate were not saved.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>twill::gui::PlanPanel</name>
     <message numerus="yes">
         <source>Precision of %n head(s)</source>

@@ -16,12 +16,12 @@
         <translation>不打开窗口，把方案的各个头写入文件（png、svg、csv 或 html）。</translation>
     </message>
     <message>
-        <source>Segment that an exported picture shows.</source>
-        <translation>导出图片所显示的时段。</translation>
-    </message>
-    <message>
         <source>light, dark or system</source>
         <translation>light（浅色）、dark（深色）或 system（跟随系统）</translation>
+    </message>
+    <message>
+        <source>Segment that an exported picture shows, counted from 0 as the tabs stand: from noise to clean.</source>
+        <translation>导出图片所显示的时段，从 0 开始，按标签页的顺序编号：从噪声到清晰。</translation>
     </message>
 </context>
 <context>
@@ -160,10 +160,6 @@ attention %3 % of the row&apos;s most</source>
         <translation>按机器最佳方式</translation>
     </message>
     <message>
-        <source>Frames a second, numbers</source>
-        <translation>每秒帧数、数值类型</translation>
-    </message>
-    <message>
         <source>%1 (cannot run)</source>
         <translation>%1（无法运行）</translation>
     </message>
@@ -178,6 +174,14 @@ attention %3 % of the row&apos;s most</source>
     <message>
         <source>Other</source>
         <translation>其他</translation>
+    </message>
+    <message>
+        <source>Frames a second</source>
+        <translation>每秒帧数</translation>
+    </message>
+    <message>
+        <source>Numbers</source>
+        <translation>数值类型</translation>
     </message>
 </context>
 <context>
@@ -197,6 +201,10 @@ attention %3 % of the row&apos;s most</source>
     <message>
         <source>%1 dB, %2x faster</source>
         <translation>%1 dB，快 %2 倍</translation>
+    </message>
+    <message>
+        <source>%1 dB, the plan took no part</source>
+        <translation>%1 dB，计划未起作用</translation>
     </message>
     <message>
         <source>finished in %1 s</source>
@@ -389,6 +397,18 @@ attention %3 % of the row&apos;s most</source>
         <source>Sending the plan...</source>
         <translation>正在发送方案...</translation>
     </message>
+    <message>
+        <source>Connect to a ComfyUI to run a workflow there.</source>
+        <translation>请先连接到 ComfyUI，才能在那里运行工作流。</translation>
+    </message>
+    <message>
+        <source>Choose a workflow file.</source>
+        <translation>请选择工作流文件。</translation>
+    </message>
+    <message>
+        <source>Twill&apos;s nodes are not installed in that ComfyUI: no plan can be given to it.</source>
+        <translation>该 ComfyUI 未安装 Twill 的节点：无法把方案交给它。</translation>
+    </message>
 </context>
 <context>
     <name>twill::gui::ComparePage</name>
@@ -504,6 +524,14 @@ attention %3 % of the row&apos;s most</source>
     <message>
         <source>PSNR %1 dB, SSIM %2 against dense; density %3; the denoising loop is %4 times as fast</source>
         <translation>相对稠密：PSNR %1 dB，SSIM %2；密度 %3；去噪循环快 %4 倍</translation>
+    </message>
+    <message>
+        <source>sparse %1 with %2 of adapting, </source>
+        <translation>稀疏 %1（其中适应 %2），</translation>
+    </message>
+    <message>
+        <source>PSNR %1 dB, SSIM %2 against dense; %3</source>
+        <translation>与稠密相比 PSNR %1 dB，SSIM %2；%3</translation>
     </message>
 </context>
 <context>
@@ -621,10 +649,6 @@ attention %3 % of the row&apos;s most</source>
         <translation>保存视频</translation>
     </message>
     <message>
-        <source>MP4 video (*.mp4);;WebM video (*.webm);;GIF (*.gif)</source>
-        <translation>MP4 视频 (*.mp4);;WebM 视频 (*.webm);;GIF (*.gif)</translation>
-    </message>
-    <message>
         <source>Settings from a video</source>
         <translation>从视频读取设置</translation>
     </message>
@@ -667,16 +691,46 @@ attention %3 % of the row&apos;s most</source>
         <translation>YAML (*.yaml *.yml)</translation>
     </message>
     <message>
-        <source>A clip is being made</source>
-        <translation>正在生成视频</translation>
-    </message>
-    <message>
-        <source>A clip is being made. Stop it and close?</source>
-        <translation>正在生成视频。要停止并关闭吗？</translation>
-    </message>
-    <message>
         <source>Generate</source>
         <translation>生成</translation>
+    </message>
+    <message>
+        <source>Remove the clip</source>
+        <translation>移除视频</translation>
+    </message>
+    <message>
+        <source>The clip was not saved. Remove it all the same?</source>
+        <translation>该视频尚未保存。仍要移除吗？</translation>
+    </message>
+    <message>
+        <source>MP4 video</source>
+        <translation>MP4 视频</translation>
+    </message>
+    <message>
+        <source>WebM video</source>
+        <translation>WebM 视频</translation>
+    </message>
+    <message>
+        <source>GIF</source>
+        <translation>GIF</translation>
+    </message>
+    <message>
+        <source>WebP</source>
+        <translation>WebP</translation>
+    </message>
+    <message>
+        <source>Forget all of these places? The models stay where they are.</source>
+        <translation>要忘记所有这些位置吗？模型文件本身不受影响。</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n finished clip(s) on the page Generate were not saved.</source>
+        <translation>
+            <numerusform>“生成”页面上有 %n 个已完成的视频尚未保存。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>A clip is being made; closing stops it.</source>
+        <translation>正在生成视频；关闭会使其停止。</translation>
     </message>
 </context>
 <context>
@@ -992,16 +1046,8 @@ density %2 %, head error %3</source>
         <translation>保存方案</translation>
     </message>
     <message>
-        <source>Plans (*.json)</source>
-        <translation>方案 (*.json)</translation>
-    </message>
-    <message>
         <source>Export heads</source>
         <translation>导出头分布</translation>
-    </message>
-    <message>
-        <source>Pictures, tables and pages (*.png *.svg *.csv *.html)</source>
-        <translation>图片、表格和网页 (*.png *.svg *.csv *.html)</translation>
     </message>
     <message>
         <source>None yet</source>
@@ -1038,6 +1084,74 @@ density %2 %, head error %3</source>
     <message>
         <source>None found</source>
         <translation>未找到</translation>
+    </message>
+    <message>
+        <source>%1 (read-only)</source>
+        <translation>%1（只读）</translation>
+    </message>
+    <message>
+        <source>%1 Save it as</source>
+        <translation>%1另存为</translation>
+    </message>
+    <message>
+        <source>%1 was changed by another program since it was opened here. Replace what stands there now?</source>
+        <translation>%1 在此处打开之后被其他程序更改过。要替换其现有内容吗？</translation>
+    </message>
+    <message>
+        <source>&amp;Replace</source>
+        <translation>替换(&amp;R)</translation>
+    </message>
+    <message>
+        <source>Plan</source>
+        <translation>方案</translation>
+    </message>
+    <message>
+        <source>Another plan was opened meanwhile: nothing was saved.</source>
+        <translation>其间已打开另一个方案：没有保存任何内容。</translation>
+    </message>
+    <message>
+        <source>Picture</source>
+        <translation>图片</translation>
+    </message>
+    <message>
+        <source>Drawing</source>
+        <translation>矢量图</translation>
+    </message>
+    <message>
+        <source>Table</source>
+        <translation>表格</translation>
+    </message>
+    <message>
+        <source>Page with picture and table</source>
+        <translation>含图片和表格的网页</translation>
+    </message>
+    <message>
+        <source>&amp;Close</source>
+        <translation>关闭(&amp;C)</translation>
+    </message>
+    <message>
+        <source>Unsaved edits are not kept in case of a crash: %1</source>
+        <translation>未保存的编辑在崩溃时无法保留：%1</translation>
+    </message>
+    <message>
+        <source>Unsaved edits were left behind (%1), but cannot be read: %2</source>
+        <translation>留有未保存的编辑（%1），但无法读取：%2</translation>
+    </message>
+    <message>
+        <source>The plan has edits that were not saved.</source>
+        <translation>方案有未保存的编辑。</translation>
+    </message>
+    <message>
+        <source>Close Twill Studio</source>
+        <translation>关闭 Twill Studio</translation>
+    </message>
+    <message>
+        <source>Close &amp;without saving</source>
+        <translation>不保存并关闭(&amp;W)</translation>
+    </message>
+    <message>
+        <source>&amp;Save the plan and close</source>
+        <translation>保存方案并关闭(&amp;S)</translation>
     </message>
 </context>
 <context>
@@ -1194,6 +1308,10 @@ density %2 %, head error %3</source>
         <source>, with different patterns; the first one&apos;s is shown</source>
         <translation>，模式不同；显示第一个的模式</translation>
     </message>
+    <message>
+        <source>The shown segment takes in the one to its right, whose patterns go</source>
+        <translation>当前时段并入其右侧的时段，后者的模式将丢失</translation>
+    </message>
 </context>
 <context>
     <name>twill::gui::Player</name>
@@ -1326,10 +1444,6 @@ density %2 %, head error %3</source>
         <source>this plan</source>
         <translation>当前方案</translation>
     </message>
-    <message>
-        <source>Stored plan</source>
-        <translation>已存方案</translation>
-    </message>
     <message numerus="yes">
         <source>This plan holds no profile: the slider goes through the %n stored plan(s) of its folder. A search on your own weights makes one with a profile.</source>
         <translation>
@@ -1356,6 +1470,10 @@ density %2 %, head error %3</source>
             <numerusform> &amp;nbsp; PSNR 约 %1 dB，由其他方案的 %n 个实测视频推算</numerusform>
         </translation>
     </message>
+    <message>
+        <source>Stored plan %1</source>
+        <translation>已保存的方案 %1</translation>
+    </message>
 </context>
 <context>
     <name>twill::gui::QualitySolver</name>
@@ -1373,6 +1491,48 @@ density %2 %, head error %3</source>
     <message>
         <source>SSIM %1..%2</source>
         <translation>SSIM %1..%2</translation>
+    </message>
+</context>
+<context>
+    <name>twill::gui::Recovery</name>
+    <message>
+        <source>The edits are back, but not the profile that their plan had. %1</source>
+        <translation>编辑已恢复，但其方案原有的剖析数据未能恢复。%1</translation>
+    </message>
+</context>
+<context>
+    <name>twill::gui::SaveFile</name>
+    <message>
+        <source>%1 came with Twill and stays as it is.</source>
+        <translation>%1 随 Twill 提供，保持不变。</translation>
+    </message>
+    <message>
+        <source>%1 is read-only.</source>
+        <translation>%1 是只读的。</translation>
+    </message>
+    <message>
+        <source>%1 is in a read-only folder.</source>
+        <translation>%1 位于只读文件夹中。</translation>
+    </message>
+    <message>
+        <source>%1 is there already. Replace it?</source>
+        <translation>%1 已存在。要替换吗？</translation>
+    </message>
+    <message>
+        <source>These files are there already:
+%1
+Replace them?</source>
+        <translation>以下文件已存在：
+%1
+要替换吗？</translation>
+    </message>
+    <message>
+        <source>&amp;Replace</source>
+        <translation>替换(&amp;R)</translation>
+    </message>
+    <message>
+        <source>%1 is the file that this is made of.</source>
+        <translation>%1 正是其来源文件。</translation>
     </message>
 </context>
 <context>
@@ -1470,14 +1630,6 @@ density %2 %, head error %3</source>
         <translation>继续(&amp;G)</translation>
     </message>
     <message>
-        <source>A search is running</source>
-        <translation>正在搜索</translation>
-    </message>
-    <message>
-        <source>A search is running. Stop it and close? What was measured is kept.</source>
-        <translation>正在搜索。要停止并关闭吗？已测量的结果会保留。</translation>
-    </message>
-    <message>
         <source>Search</source>
         <translation>搜索</translation>
     </message>
@@ -1492,6 +1644,10 @@ density %2 %, head error %3</source>
     <message>
         <source>T&amp;arget</source>
         <translation>目标(&amp;A)</translation>
+    </message>
+    <message>
+        <source>A search is running; closing stops it, and what was measured is kept.</source>
+        <translation>正在搜索；关闭会使其停止，已测量的结果会保留。</translation>
     </message>
 </context>
 <context>

@@ -18,6 +18,12 @@ if(TWILL_SANITIZE)
     $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=address,undefined;-fno-sanitize-recover=undefined;-fno-omit-frame-pointer>)
   target_link_options(twill_build_flags INTERFACE -fsanitize=address,undefined)
 endif()
+if(TWILL_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "TWILL_FUZZ needs Clang for its libFuzzer; ${CMAKE_CXX_COMPILER} is ${CMAKE_CXX_COMPILER_ID}")
+  endif()
+  target_compile_options(twill_build_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
+endif()
 
 # ccache is used where it is installed, unless another launcher was asked for.
 if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)

@@ -23,8 +23,10 @@ if(TWILL_TORCH_CPU_LIBRARY AND TWILL_C10_LIBRARY AND EXISTS "${TWILL_TORCH_ROOT}
                                              "${TWILL_TORCH_ROOT}/include/torch/csrc/api/include")
   target_link_libraries(torch INTERFACE "${TWILL_TORCH_CPU_LIBRARY}" "${TWILL_C10_LIBRARY}" Threads::Threads)
   # at::parallel_for is a serial loop without OpenMP. The wheel brings a libgomp of its own; linking the compiler's beside it
-  # would leave to chance which of the two is loaded.
-  if(EXISTS "${TWILL_TORCH_ROOT}/lib/libgomp.so.1")
+  # would leave to chance which of the two is loaded. Clang's OpenMP speaks to another library: its builds do without.
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(STATUS "Clang: at::parallel_for is serial")
+  elseif(EXISTS "${TWILL_TORCH_ROOT}/lib/libgomp.so.1")
     target_compile_options(torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
     target_link_libraries(torch INTERFACE "${TWILL_TORCH_ROOT}/lib/libgomp.so.1")
   else()

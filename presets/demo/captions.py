@@ -127,7 +127,7 @@ def parse(text: str) -> Scene:
 
 def read_prompts(path: Path) -> list[str]:
     """The prompts of a file, one per line."""
-    return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
 
 
 def held_out_scenes(folder: Path) -> set[Scene]:

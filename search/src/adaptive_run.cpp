@@ -130,7 +130,7 @@ AdaptiveRun::AdaptiveRun(std::shared_ptr<const Profile> profile, SolveRequest re
     }
     self.steps.back().push_back(forward);
   }
-  self.prices = prices_of(*self.profile, self.request);
+  self.prices = prices_of(*self.profile, candidate_costs(*self.profile, self.layout), self.request);
   self.measured = measured_steps(static_cast<std::int32_t>(self.steps.size()));
   std::vector<double> t;
   for (const std::int32_t step : self.measured) {

@@ -9,6 +9,8 @@
 #include <numeric>
 
 #include "twill/plan/error.h"
+#include "twill/plan/json_tree.h"
+#include "twill/plan/plan_facts.h"
 
 namespace twill::search {
 namespace {
@@ -252,13 +254,18 @@ Calibration calibrate(const std::vector<Probe>& probes, const std::vector<double
 }
 
 TimeWeight time_weight_of(const Profile& profile) {
+  if (has_facts(profile)) {
+    return profile.time_weight
+               ? TimeWeight{.t = profile.time_weight->t, .weight = profile.time_weight->weight}
+               : default_time_weight();
+  }
   const auto found = profile.provenance.find(kTimeWeightKey);
   if (found == profile.provenance.end()) {
     return default_time_weight();
   }
   TimeWeight weight;
   try {
-    const json stored = json::parse(found->second);
+    const json stored = json_tree<json>(found->second, concat("the profile's ", kTimeWeightKey));
     weight = {.t = stored.at("t").get<std::vector<double>>(),
               .weight = stored.at("weight").get<std::vector<double>>()};
   } catch (const json::exception&) {
@@ -267,10 +274,6 @@ TimeWeight time_weight_of(const Profile& profile) {
   }
   check_time_weight(weight);
   return weight;
-}
-
-std::string time_weight_text(const TimeWeight& weight) {
-  return json{{"t", weight.t}, {"weight", weight.weight}}.dump();
 }
 
 }  // namespace twill::search

@@ -72,7 +72,7 @@ std::size_t IntervalTable::taken_at(double price) const {
   return static_cast<std::size_t>(end - steps.begin());
 }
 
-ChoiceTables::ChoiceTables(const Run& run, const Heads& heads, const Prices& prices,
+ChoiceTables::ChoiceTables(const BinnedRun& run, const Heads& heads, const Prices& prices,
                            const ErrorTable& errors, const std::vector<std::uint8_t>& allowed,
                            std::size_t first, std::size_t last)
     : first_(first), last_(last), tables_((last - first) * (last - first)) {

@@ -44,8 +44,9 @@ std::vector<std::int32_t> by_cost(const std::vector<double>& cost);
 class ChoiceTables {
  public:
   // Tables of all intervals within bins [first, last). `allowed`: [item][candidate].
-  ChoiceTables(const Run& run, const Heads& heads, const Prices& prices, const ErrorTable& errors,
-               const std::vector<std::uint8_t>& allowed, std::size_t first, std::size_t last);
+  ChoiceTables(const BinnedRun& run, const Heads& heads, const Prices& prices,
+               const ErrorTable& errors, const std::vector<std::uint8_t>& allowed,
+               std::size_t first, std::size_t last);
 
   const IntervalTable& at(std::size_t begin, std::size_t end) const {
     return tables_[(begin - first_) * (last_ - first_) + (end - 1 - first_)];

@@ -19,9 +19,10 @@ std::vector<std::int64_t> tiles_of(const std::vector<Pattern>& patterns,
 }
 
 CandidateCosts candidate_costs(const Profile& profile, const TokenLayout& layout) {
+  check_layout(layout);
   const double all = static_cast<double>(dense_tiles(layout));
-  CandidateCosts costs;
-  const std::vector<std::int64_t> tiles = tiles_of(profile.candidates, layout);
+  CandidateCosts costs{.tiles = tiles_of(profile.candidates, layout)};
+  const std::vector<std::int64_t>& tiles = costs.tiles;
   for (const std::int64_t count : tiles) {
     costs.density.push_back(static_cast<double>(count) / all);
   }

@@ -13,25 +13,13 @@
 namespace twill::search {
 namespace {
 
-double forward_error(const Profile& profile, const std::vector<HeadPlan>& heads,
-                     const std::vector<std::size_t>& candidates, std::size_t dense_index,
-                     const Forward& forward) {
-  const TimeBlend blend = blend_at(profile.t, forward.t);
-  const auto expert = static_cast<std::size_t>(forward.expert);
-  double sum = 0.0;
-  for (std::size_t head = 0; head < heads.size(); ++head) {
-    const std::size_t candidate = candidates[static_cast<std::size_t>(heads[head].pattern)];
-    if (candidate == dense_index) {
-      continue;  // dense is the reference; what was measured for it is rounding
-    }
-    const auto at = [&](std::size_t time) {
-      return static_cast<double>(profile.gain_at(time, expert, head)) *
-             static_cast<double>(profile.error_at(time, expert, head, candidate));
-    };
-    sum += coherence(profile.candidates[candidate].kind) *
-           (at(blend.first) * (1.0 - blend.second_share) + at(blend.second) * blend.second_share);
+std::vector<double> densities_at(const Profile& profile, const TokenLayout& layout) {
+  const double all = static_cast<double>(dense_tiles(layout));
+  std::vector<double> densities;
+  for (const std::int64_t tiles : tiles_of(profile.candidates, layout)) {
+    densities.push_back(static_cast<double>(tiles) / all);
   }
-  return sum * forward.weight;
+  return densities;
 }
 
 }  // namespace
@@ -41,7 +29,7 @@ std::vector<std::size_t> candidates_of(const Profile& profile, const Plan& plan)
   for (const Pattern& pattern : plan.patterns) {
     const auto at = std::find(profile.candidates.begin(), profile.candidates.end(), pattern);
     require(at != profile.candidates.end(), ErrorCode::kModel, "pattern \"", describe(pattern),
-            "\" of the plan is no candidate of the profile");
+            "\" of the plan \"", plan.name, "\" is no candidate of the profile");
     found.push_back(static_cast<std::size_t>(at - profile.candidates.begin()));
   }
   return found;
@@ -85,24 +73,22 @@ double coherence(PatternKind kind) {
 }
 
 std::vector<double> layout_factors(const Profile& profile, const TokenLayout& layout) {
+  return layout == profile.layout ? std::vector<double>(profile.candidates.size(), 1.0)
+                                  : layout_factors(profile, layout, densities_at(profile, layout));
+}
+
+std::vector<double> layout_factors(const Profile& profile, const TokenLayout& layout,
+                                   const std::vector<double>& density) {
   constexpr double kPower = 1.5;
   std::vector<double> factors(profile.candidates.size(), 1.0);
   if (layout == profile.layout) {
     return factors;
   }
-  const auto left_out = [&](const TokenLayout& at) {
-    const double all = static_cast<double>(dense_tiles(at));
-    std::vector<double> shares;
-    for (const std::int64_t tiles : tiles_of(profile.candidates, at)) {
-      shares.push_back(1.0 - static_cast<double>(tiles) / all);
-    }
-    return shares;
-  };
-  const std::vector<double> here = left_out(layout), measured = left_out(profile.layout);
+  const std::vector<double> measured = densities_at(profile, profile.layout);
   for (std::size_t i = 0; i < factors.size(); ++i) {
     // Nothing was left out where it was measured: its error there says nothing.
-    if (measured[i] > 0.0) {
-      factors[i] = std::pow(here[i] / measured[i], kPower);
+    if (measured[i] < 1.0) {
+      factors[i] = std::pow((1.0 - density[i]) / (1.0 - measured[i]), kPower);
     }
   }
   return factors;
@@ -131,42 +117,6 @@ std::size_t dense_candidate(const Profile& profile) {
     }
   }
   throw Error(ErrorCode::kModel, "the profile has no dense candidate");
-}
-
-std::vector<double> error_by_time(const Profile& profile, const Plan& plan,
-                                  const std::vector<Forward>& forwards,
-                                  const std::vector<double>& edges) {
-  require(edges.size() >= 2 && std::is_sorted(edges.begin(), edges.end()), ErrorCode::kUsage,
-          "edges: ", edges.size(), " of them; two or more ascending ones are needed");
-  check_plan_fits(plan, profile.model);
-  const std::vector<std::size_t> candidates = candidates_of(profile, plan);
-  const std::size_t dense_index = dense_candidate(profile);
-  std::vector<double> errors(edges.size() - 1);
-  for (const Forward& forward : forwards) {
-    require(forward.expert >= 0 &&
-                forward.expert < static_cast<std::int32_t>(profile.model.experts.size()),
-            ErrorCode::kUsage, "forward at t ", forward.t, ": expert ", forward.expert,
-            " is not one of 0..", profile.model.experts.size() - 1);
-    const Segment& segment = plan.segments[static_cast<std::size_t>(segment_at(plan, forward.t))];
-    if (segment.dense) {
-      continue;
-    }
-    const auto above = std::lower_bound(edges.begin() + 1, edges.end() - 1, forward.t);
-    errors[static_cast<std::size_t>(above - edges.begin()) - 1] +=
-        forward_error(profile, segment.heads[static_cast<std::size_t>(forward.expert)], candidates,
-                      dense_index, forward);
-  }
-  return errors;
-}
-
-double predicted_error(const Profile& profile, const Plan& plan,
-                       const std::vector<Forward>& forwards, const TimeWeight& weight) {
-  check_time_weight(weight);
-  std::vector<Forward> weighted = forwards;
-  for (Forward& forward : weighted) {
-    forward.weight *= weight.at(forward.t);
-  }
-  return error_by_time(profile, plan, weighted, {0.0, 1.0}).front();
 }
 
 }  // namespace twill::search

@@ -30,7 +30,7 @@ class Hash {
   std::uint64_t state_ = 14695981039346656037ull;
 };
 
-// Of all that decides what a solver makes of a profile: provenance and maps are left out.
+// A hash of all that decides what a solver makes of a profile; provenance and maps are left out.
 std::string profile_hash(const Profile& profile);
 
 }  // namespace twill::search

@@ -3,7 +3,7 @@
 
 #include "twill/search/forwards.h"
 
-#include <charconv>
+#include <algorithm>
 
 #include "twill/plan/error.h"
 
@@ -12,7 +12,8 @@ namespace twill::search {
 std::vector<Forward> forwards_at(const std::vector<double>& t) {
   std::vector<Forward> forwards;
   for (const double time : t) {
-    forwards.push_back({.t = time});
+    check_t(time);
+    forwards.push_back({.t = std::clamp(time, 0.0, 1.0)});
   }
   return forwards;
 }
@@ -28,10 +29,11 @@ std::vector<Forward> forwards_of_run(const std::vector<double>& t,
   double sum = 0.0;
   double below = 0.0;  // the next lower t
   for (std::size_t i = t.size(); i-- > 0;) {
-    if (i + 1 < t.size() && t[i] != t[i + 1]) {
-      below = t[i + 1];
+    const double here = forwards[i].t;
+    if (i + 1 < t.size() && here != forwards[i + 1].t) {
+      below = forwards[i + 1].t;
     }
-    forwards[i].weight = (t[i] - below) * (t[i] - below);
+    forwards[i].weight = (here - below) * (here - below);
     sum += forwards[i].weight;
   }
   for (Forward& forward : forwards) {
@@ -40,38 +42,9 @@ std::vector<Forward> forwards_of_run(const std::vector<double>& t,
   return forwards;
 }
 
-std::optional<double> expert_boundary(const Profile& profile) {
-  const auto found = profile.provenance.find(kExpertBoundaryKey);
-  if (found == profile.provenance.end()) {
-    return {};
-  }
-  const std::string& text = found->second;
-  double value = -1.0;
-  const auto [end, trouble] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(
-      trouble == std::errc() && end == text.data() + text.size() && value >= 0.0 && value <= 1.0,
-      ErrorCode::kFile, "the profile's ", kExpertBoundaryKey, " \"", text,
-      "\" is not a number within 0..1");
-  return value;
-}
-
 std::vector<Forward> forwards_of_run(const Profile& profile, const std::vector<double>& t,
                                      std::optional<double> boundary) {
-  const std::size_t experts = profile.model.experts.size();
-  std::vector<std::int32_t> expert_at;
-  if (experts > 1) {
-    boundary = boundary ? boundary : expert_boundary(profile);
-    require(experts == 2, ErrorCode::kUsage, "a model with ", experts,
-            " experts: no more than two are known to share a run");
-    require(boundary.has_value(), ErrorCode::kUsage,
-            "the profile is of a model with two experts and does not say below which t the second "
-            "one runs (",
-            kExpertBoundaryKey, ")");
-    for (const double time : t) {
-      expert_at.push_back(time < *boundary ? 1 : 0);
-    }
-  }
-  return forwards_of_run(t, expert_at);
+  return forwards_of_run(t, experts_at(profile, t, boundary));
 }
 
 }  // namespace twill::search

@@ -33,7 +33,8 @@ struct Setting {
   Heads heads;
   std::size_t dense_index = 0;
   std::size_t dense_heads = 0;  // of each expert, in layers that are told to be dense
-  Run run;
+  BinnedRun run;
+  Ledger ledger;
   Prices prices;
   ErrorTable predicted;
   ErrorTable head_errors;
@@ -56,9 +57,10 @@ struct Setting {
         dense_index(dense_candidate(*profile)),
         dense_heads(dense_layer_heads(*profile, request)),
         run(make_run(*profile, request, stretches)),
-        prices(prices_of(*profile, request)),
-        predicted(*profile, run, request, ErrorTable::Measure::kPredicted),
-        head_errors(*profile, run, request, ErrorTable::Measure::kHeadErrors),
+        ledger(ledger_of(profile, request)),
+        prices(prices_of(*profile, ledger.costs(), request)),
+        predicted(ledger, run, Ledger::Measure::kError),
+        head_errors(ledger, run, Ledger::Measure::kHeadError),
         first(*run.dense_first_bins),
         last(run.bins.size() - *run.dense_last_bins),
         forwards_of(heads.experts),
@@ -119,7 +121,7 @@ struct Setting {
   }
 
   [[noreturn]] void fail_budget(double least) const {
-    throw Error(ErrorCode::kUsage,
+    throw Error(ErrorCode::kUnsupported,
                 concat("budget: ", request.budget, " is below ", exact_text(least / full_cost),
                        ", the least that the rule reaches with ", *request.dense_first_steps,
                        " dense first and ", *request.dense_last_steps, " dense last steps"));
@@ -398,6 +400,15 @@ std::string_view policy_name(Policy policy) {
     }
   }
   throw Error(ErrorCode::kUsage, concat("policy ", static_cast<int>(policy), " has no name"));
+}
+
+std::span<const std::string_view> policy_names() {
+  static const auto names = [] {
+    std::array<std::string_view, kPolicyNames.size()> all;
+    std::ranges::transform(kPolicyNames, all.begin(), [](const auto& row) { return row.second; });
+    return all;
+  }();
+  return names;
 }
 
 std::vector<PolicyPlan> paper_greedy_plans(std::shared_ptr<const Profile> profile,

@@ -11,6 +11,9 @@
 
 #include "exact_text.h"
 #include "twill/plan/error.h"
+#include "twill/plan/json_dump.h"
+#include "twill/plan/json_tree.h"
+#include "twill/plan/text.h"
 #include "twill/plan/whole_files.h"
 
 namespace twill::search {
@@ -23,6 +26,26 @@ constexpr const char* kOptionsFile = "options.json";
 constexpr std::uintmax_t kMostOptionsBytes = 64u << 20;
 constexpr std::string_view kUnitMagic = "twill profile unit 1\n";
 
+template <typename Numbers>
+json texts(const Numbers& numbers) {
+  json list = json::array();
+  for (const auto number : numbers) {
+    list.push_back(exact_text(static_cast<double>(number)));
+  }
+  return list;
+}
+
+json run_json(const RunFacts& run) {
+  return {{"t", texts(run.t)},
+          {"expert", run.expert},
+          {"weight", texts(run.weight)},
+          {"sampler", run.sampler.value_or("")},
+          {"scheduler", run.scheduler.value_or("")},
+          {"shift", run.shift ? exact_text(*run.shift) : ""},
+          {"grid", run.grid},
+          {"steps", run.steps}};
+}
+
 json options_json(const ProfilerOptions& options) {
   json candidates = json::array();
   for (const Pattern& pattern : options.candidates) {
@@ -32,12 +55,20 @@ json options_json(const ProfilerOptions& options) {
   for (const double time : options.t) {
     t.push_back(exact_text(time));
   }
-  return {{"model", exact_text(options.model)}, {"layout", exact_text(options.layout)},
-          {"candidates", candidates},           {"t", t},
-          {"prompts", options.prompts},         {"seeds", options.seeds},
-          {"rows of each unit", options.rows},  {"row_seed", options.row_seed},
-          {"map_size", options.map_size},       {"map_queries", options.map_queries},
-          {"provenance", options.provenance}};
+  json asked{{"model", exact_text(options.model)}, {"layout", exact_text(options.layout)},
+             {"candidates", candidates},           {"t", t},
+             {"prompts", options.prompts},         {"seeds", options.seeds},
+             {"rows of each unit", options.rows},  {"row_seed", options.row_seed},
+             {"map_size", options.map_size},       {"map_queries", options.map_queries},
+             {"provenance", options.provenance}};
+  // Units of a run that nobody told are of no other kind than before.
+  if (options.run) {
+    asked["run"] = run_json(*options.run);
+  }
+  if (options.expert_boundary) {
+    asked["expert_boundary"] = exact_text(*options.expert_boundary);
+  }
+  return asked;
 }
 
 // Where two values differ, for people: the first entry of a list, the first field of an object.
@@ -53,14 +84,14 @@ std::string difference(const std::string& name, const json& was, const json& is)
   if (was.is_object() && is.is_object()) {
     for (const auto& [key, value] : is.items()) {
       if (!was.contains(key)) {
-        return concat(name, ".", key, " was not there and now is ", value.dump());
+        return concat(name, ".", key, " was not there and now is ", json_shown(value));
       }
       if (was[key] != value) {
         return difference(concat(name, ".", key), was[key], value);
       }
     }
   }
-  return concat(name, " was ", was.dump(), " and now is ", is.dump());
+  return concat(name, " was ", json_shown(was), " and now is ", json_shown(is));
 }
 
 // The arrays of a unit in the order of its file.
@@ -134,15 +165,10 @@ UnitFolder::UnitFolder(fs::path folder, const ProfilerOptions& options)
   const fs::path file = folder_ / kOptionsFile;
   const json now = options_json(options);
   if (!fs::exists(file, code)) {
-    write_file(file, now.dump(1) + "\n");
+    write_file(file, json_dump(now, 1) + "\n");
     return;
   }
-  const std::uintmax_t size = fs::file_size(file, code);
-  require(!code && size <= kMostOptionsBytes, ErrorCode::kFile, file.string(), ": ",
-          code ? 0 : size, " bytes are no profile's options");
-  std::ifstream in(file, std::ios::binary);
-  const json was = json::parse(in, nullptr, false);
-  require(was.is_object(), ErrorCode::kFile, file.string(), ": is not JSON");
+  const json was = json_tree<json>(read_text(file, kMostOptionsBytes), file.string());
   if (was != now) {
     throw Error(ErrorCode::kFile,
                 concat(file.string(), ": the kept profile was measured otherwise: ",

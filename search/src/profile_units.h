@@ -40,7 +40,7 @@ class UnitFolder {
   // The finished units. Throws Error(kFile) naming the file when one is damaged.
   std::map<UnitKey, UnitSums> read_all(std::size_t heads, std::size_t candidates,
                                        std::size_t map_cells) const;
-  // Temporary file, then renamed.
+  // Whole or not at all (whole_files.h).
   void write(const UnitKey& unit, const UnitSums& sums) const;
 
  private:

@@ -63,6 +63,7 @@ void check_options(const ProfilerOptions& options) {
   require(options.seeds.size() == options.prompts.size(), ErrorCode::kUsage,
           "seeds: ", options.seeds.size(), " for ", options.prompts.size(), " prompts");
   require(!options.t.empty(), ErrorCode::kUsage, "t: there are none");
+  std::ranges::for_each(options.t, check_t);
   require(options.rows >= 0 && options.rows <= options.layout.grid_tokens(), ErrorCode::kUsage,
           "rows: ", options.rows, " is outside 0..", options.layout.grid_tokens(),
           ", the tokens of the grid");
@@ -333,12 +334,26 @@ Profiler::Profiler(ProfilerOptions options, std::stop_token stop)
   Impl& self = *impl_;
   self.options = std::move(options);
   self.options.rows = rows_of_unit(self.options);
+  for (double& t : self.options.t) {
+    t = std::clamp(t, 0.0, 1.0);
+  }
+  if (self.options.run) {
+    for (double& t : self.options.run->t) {
+      check_t(t);
+      t = std::clamp(t, 0.0, 1.0);
+    }
+  }
+  if (std::optional<RunFacts>& run = self.options.run; run && run->grid == RunFacts{}.grid) {
+    run->grid = {self.options.layout.frames, self.options.layout.rows, self.options.layout.cols};
+  }
   self.stop = std::move(stop);
   Profile shape;  // the profile's own checks, before any work
   shape.model = self.options.model;
   shape.layout = self.options.layout;
   shape.candidates = self.options.candidates;
   shape.t = self.options.t;
+  shape.run = self.options.run;
+  shape.expert_boundary = self.options.expert_boundary;
   shape.head_error.resize(shape.t.size() * self.heads_all() * shape.candidates.size());
   shape.gain.resize(shape.t.size() * self.heads_all());
   check_profile(shape);
@@ -481,6 +496,8 @@ Profile Profiler::finish() const {
   profile.t = options.t;
   profile.prompts = options.prompts;
   profile.seeds = options.seeds;
+  profile.run = options.run;
+  profile.expert_boundary = options.expert_boundary;
   profile.provenance = options.provenance;
   profile.provenance["rows"] = std::to_string(options.rows);
   profile.provenance["row_seed"] = std::to_string(options.row_seed);

@@ -7,14 +7,15 @@
 #include "exact_text.h"
 #include "run_bins.h"
 #include "twill/plan/error.h"
+#include "twill/plan/experts.h"
 
 namespace twill::search {
 namespace {
 
 // Where no forward of a segment runs an expert, its heads do as in the nearest segment where one
 // does, else they are dense.
-void fill_idle_experts(std::vector<ChosenSegment>& segments, const Run& run, const Heads& heads,
-                       std::size_t dense_index) {
+void fill_idle_experts(std::vector<ChosenSegment>& segments, const BinnedRun& run,
+                       const Heads& heads, std::size_t dense_index) {
   const auto busy = [&](const ChosenSegment& segment, std::size_t expert) {
     return std::any_of(run.bins.begin() + static_cast<std::ptrdiff_t>(segment.begin),
                        run.bins.begin() + static_cast<std::ptrdiff_t>(segment.end),
@@ -70,24 +71,36 @@ std::vector<std::int32_t> plan_patterns(const Profile& profile,
   return index;
 }
 
-std::string list_of_times(const Run& run) {
-  std::string text;
-  double last = -1.0;
-  for (const Bin& bin : run.bins) {
-    for (const Forward& forward : bin.forwards) {
-      if (forward.t != last) {
-        text = concat(text, text.empty() ? "" : " ", exact_text(forward.t));
-        last = forward.t;
-      }
+// Of every step: the branches of the guidance are one.
+RunFacts facts_of(const Profile& profile, const SolveRequest& request) {
+  const TokenLayout layout = request.layout.value_or(profile.layout);
+  RunFacts run{.sampler = request.sampler,
+               .scheduler = request.scheduler,
+               .shift = request.shift,
+               .grid = {layout.frames, layout.rows, layout.cols}};
+  for (const Forward& forward : request.forwards) {
+    if (run.t.empty() || forward.t != run.t.back()) {
+      run.t.push_back(forward.t);
+      run.expert.push_back(forward.expert);
+      run.weight.push_back(forward.weight);
     }
   }
-  return text;
+  run.steps = static_cast<std::int32_t>(run.t.size());
+  // Only what nobody can tell from t.
+  const bool branches = run.t.size() != request.forwards.size();
+  if (branches || forwards_of_run(run.t, run.expert) == request.forwards) {
+    run.weight.clear();
+  }
+  if (profile.model.experts.size() == 1) {
+    run.expert.clear();
+  }
+  return run;
 }
 
 }  // namespace
 
 SolveResult result_of(std::shared_ptr<const Profile> profile, const SolveRequest& request,
-                      const Run& run, const Prices& prices, const ErrorTable& errors,
+                      const BinnedRun& run, const Prices& prices, const ErrorTable& errors,
                       std::vector<ChosenSegment> segments, const std::string& strategy,
                       const std::string& hash) {
   const Heads heads = heads_of(*profile);
@@ -151,12 +164,16 @@ SolveResult result_of(std::shared_ptr<const Profile> profile, const SolveRequest
     }
   }
   std::reverse(plan.segments.begin(), plan.segments.end());
+  const TokenLayout layout = request.layout.value_or(profile->layout);
+  plan.solved_for = facts_of(*profile, request);
+  if (heads.experts == 2) {
+    plan.expert_boundary = expert_boundary(*profile);
+  }
   plan.provenance = {{"source", "twill search"},
                      {"strategy", strategy},
                      {"profile", hash},
                      {"forwards", std::to_string(run.forwards)},
-                     {"t", list_of_times(run)},
-                     {"layout", exact_text(request.layout.value_or(profile->layout))},
+                     {"layout", exact_text(layout)},
                      {"density", exact_text(result.density)},
                      {"predicted_error", exact_text(result.predicted_error)}};
   if (request.attach_profile) {

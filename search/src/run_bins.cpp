@@ -101,7 +101,7 @@ Heads heads_of(const Profile& profile) {
   return {.experts = profile.model.experts.size(), .per_expert = profile.heads()};
 }
 
-Run make_run(const Profile& profile, const SolveRequest& request, std::size_t most_bins) {
+BinnedRun make_run(const Profile& profile, const SolveRequest& request, std::size_t most_bins) {
   check_forwards(profile, request.forwards);
   check_request(request);
   std::vector<std::vector<Forward>> steps;
@@ -118,11 +118,11 @@ Run make_run(const Profile& profile, const SolveRequest& request, std::size_t mo
   require(first + last <= t.size(), ErrorCode::kUsage, "dense_first_steps ", first,
           " and dense_last_steps ", last, " are more than the ", t.size(), " steps of the run");
 
-  Run run{.bins = {},
-          .steps = static_cast<std::int32_t>(t.size()),
-          .forwards = request.forwards.size(),
-          .dense_first_bins = {},
-          .dense_last_bins = {}};
+  BinnedRun run{.bins = {},
+                .steps = static_cast<std::int32_t>(t.size()),
+                .forwards = request.forwards.size(),
+                .dense_first_bins = {},
+                .dense_last_bins = {}};
   const std::vector<bool> begins = bin_begins(t, request, first, last, most_bins);
   for (std::size_t step = 0; step < t.size(); ++step) {
     if (begins[step]) {
@@ -153,54 +153,17 @@ Run make_run(const Profile& profile, const SolveRequest& request, std::size_t mo
   return run;
 }
 
-ErrorTable::ErrorTable(const Profile& profile, const Run& run, const SolveRequest& request,
-                       Measure measure)
-    : items_(heads_of(profile).count()),
-      candidates_(profile.candidates.size()),
+ErrorTable::ErrorTable(const Ledger& ledger, const BinnedRun& run, Ledger::Measure measure)
+    : items_(heads_of(ledger.profile()).count()),
+      candidates_(ledger.profile().candidates.size()),
       values_(run.bins.size() * items_ * candidates_) {
-  const Heads heads = heads_of(profile);
-  const std::size_t dense_index = dense_candidate(profile);
-  std::vector<double> shown = layout_factors(profile, request.layout.value_or(profile.layout));
-  if (measure == Measure::kPredicted) {
-    std::transform(
-        shown.begin(), shown.end(), profile.candidates.begin(), shown.begin(),
-        [](double factor, const Pattern& pattern) { return factor * coherence(pattern.kind); });
-  }
+  const Heads heads = heads_of(ledger.profile());
   for (std::size_t bin = 0; bin < run.bins.size(); ++bin) {
-    // Forwards of a bin blend the same few rows of the profile: their shares are added up first.
-    std::vector<double> share(heads.experts * profile.t.size());
-    for (const Forward& forward : run.bins[bin].forwards) {
-      const TimeBlend blend = blend_at(profile.t, forward.t);
-      const double all =
-          measure == Measure::kPredicted ? forward.weight * request.weight.at(forward.t) : 1.0;
-      double* const of_expert =
-          share.data() + static_cast<std::size_t>(forward.expert) * profile.t.size();
-      of_expert[blend.first] += all * (1.0 - blend.second_share);
-      of_expert[blend.second] += all * blend.second_share;
-    }
     for (std::size_t expert = 0; expert < heads.experts; ++expert) {
-      for (std::size_t time = 0; time < profile.t.size(); ++time) {
-        const double of_time = share[expert * profile.t.size() + time];
-        if (of_time == 0.0) {
-          continue;
-        }
-        for (std::size_t head = 0; head < heads.per_expert; ++head) {
-          const double factor =
-              measure == Measure::kPredicted
-                  ? of_time * static_cast<double>(profile.gain_at(time, expert, head))
-                  : of_time;
-          const std::span<double> sums = at(bin, expert * heads.per_expert + head);
-          const float* const row =
-              profile.head_error.data() +
-              ((time * heads.experts + expert) * heads.per_expert + head) * candidates_;
-          for (std::size_t candidate = 0; candidate < candidates_; ++candidate) {
-            sums[candidate] += factor * shown[candidate] * static_cast<double>(row[candidate]);
-          }
-        }
+      const TimeShares shares = ledger.shares(measure, run.bins[bin].forwards, expert);
+      for (std::size_t head = 0; head < heads.per_expert; ++head) {
+        ledger.add(measure, shares, expert, head, at(bin, expert * heads.per_expert + head));
       }
-    }
-    for (std::size_t item = 0; item < items_; ++item) {
-      at(bin, item)[dense_index] = 0.0;  // the reference; what was measured for it is rounding
     }
   }
 }
@@ -214,10 +177,13 @@ double ErrorTable::sum(std::size_t begin, std::size_t end, std::size_t item,
   return total;
 }
 
-Prices prices_of(const Profile& profile, const SolveRequest& request) {
-  const TokenLayout layout = request.layout.value_or(profile.layout);
-  check_layout(layout);
-  Prices prices{.cost = {}, .costs = candidate_costs(profile, layout)};
+Ledger ledger_of(std::shared_ptr<const Profile> profile, const SolveRequest& request) {
+  const TokenLayout layout = request.layout.value_or(profile->layout);
+  return Ledger(std::move(profile), request.forwards, request.weight, layout);
+}
+
+Prices prices_of(const Profile& profile, CandidateCosts costs, const SolveRequest& request) {
+  Prices prices{.cost = {}, .costs = std::move(costs)};
   if (request.budget_kind == BudgetKind::kDensity) {
     prices.cost = prices.costs.density;
     return prices;

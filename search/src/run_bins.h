@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "twill/search/cost.h"
+#include "twill/search/ledger.h"
 #include "twill/search/solver.h"
 
 namespace twill::search {
@@ -27,7 +28,7 @@ struct Bin {
   std::vector<double> forwards_of;  // [experts] how many of them
 };
 
-struct Run {
+struct BinnedRun {
   std::vector<Bin> bins;  // in the run's order, t descending
   std::int32_t steps = 0;
   std::size_t forwards = 0;
@@ -37,7 +38,7 @@ struct Run {
 
 // Throws Error(kUsage) naming the field of the request and its value. Without told edges every step
 // has its own bin up to `most_bins`; more steps share bins evenly.
-Run make_run(const Profile& profile, const SolveRequest& request, std::size_t most_bins);
+BinnedRun make_run(const Profile& profile, const SolveRequest& request, std::size_t most_bins);
 
 // Heads of all experts in one line: expert * heads + head_index.
 struct Heads {
@@ -53,12 +54,8 @@ inline constexpr double kForbidden = std::numeric_limits<double>::infinity();
 // [bin][item][candidate].
 class ErrorTable {
  public:
-  enum class Measure {
-    kPredicted,   // w(t) x gain x head error, summed over the bin's forwards
-    kHeadErrors,  // head errors alone, summed over the bin's forwards
-  };
-  // As expected at the request's layout.
-  ErrorTable(const Profile& profile, const Run& run, const SolveRequest& request, Measure measure);
+  // Summed over each bin's forwards.
+  ErrorTable(const Ledger& ledger, const BinnedRun& run, Ledger::Measure measure);
 
   std::span<const double> at(std::size_t bin, std::size_t item) const {
     return {values_.data() + (bin * items_ + item) * candidates_, candidates_};
@@ -79,7 +76,10 @@ struct Prices {
   std::vector<double> cost;
   CandidateCosts costs;
 };
-Prices prices_of(const Profile& profile, const SolveRequest& request);
+Prices prices_of(const Profile& profile, CandidateCosts costs, const SolveRequest& request);
+
+// Of the request's run, where it takes place.
+Ledger ledger_of(std::shared_ptr<const Profile> profile, const SolveRequest& request);
 
 // Heads of one expert in the request's dense first layers; they are the first in the line. Throws
 // Error(kUsage) when the model has fewer layers.
@@ -97,7 +97,7 @@ struct ChosenSegment {
 // The plan of a choice that covers all bins in order, with density, error and provenance. hash: of
 // the profile.
 SolveResult result_of(std::shared_ptr<const Profile> profile, const SolveRequest& request,
-                      const Run& run, const Prices& prices, const ErrorTable& errors,
+                      const BinnedRun& run, const Prices& prices, const ErrorTable& errors,
                       std::vector<ChosenSegment> segments, const std::string& strategy,
                       const std::string& hash);
 

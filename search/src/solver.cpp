@@ -16,6 +16,7 @@
 #include "exact_text.h"
 #include "run_bins.h"
 #include "twill/plan/error.h"
+#include "twill/search/solved_for.h"
 
 namespace twill::search {
 namespace {
@@ -75,7 +76,8 @@ struct Solver::Impl {
   SolveRequest request;
   Heads heads;
   std::size_t dense_index = 0;
-  Run run;
+  BinnedRun run;
+  Ledger ledger;
   Prices prices;
   std::vector<std::uint8_t> allowed;
   ErrorTable errors;
@@ -94,7 +96,8 @@ struct Solver::Impl {
         dense_index(dense_candidate(*profile)),
         run(make_run(*profile, request,
                      heads.count() > kLargeModelHeads ? kMostBinsOfLargeModels : kMostBins)),
-        prices(prices_of(*profile, request)),
+        ledger(ledger_of(profile, request)),
+        prices(prices_of(*profile, ledger.costs(), request)),
         allowed(allowed_candidates(*profile, request)),
         errors(limited_errors()),
         first(run.dense_first_bins.value_or(0)),
@@ -118,11 +121,11 @@ struct Solver::Impl {
 
   // Candidates above max_head_error cost infinitely much error, but for fixed heads.
   ErrorTable limited_errors() const {
-    ErrorTable limited(*profile, run, request, ErrorTable::Measure::kPredicted);
+    ErrorTable limited(ledger, run, Ledger::Measure::kError);
     if (!request.max_head_error) {
       return limited;
     }
-    const ErrorTable head_errors(*profile, run, request, ErrorTable::Measure::kHeadErrors);
+    const ErrorTable head_errors(ledger, run, Ledger::Measure::kHeadError);
     for (std::size_t bin = 0; bin < run.bins.size(); ++bin) {
       for (std::size_t item = 0; item < heads.count(); ++item) {
         const double most =
@@ -359,8 +362,8 @@ Solved Solver::Impl::search(double budget) const {
   };
   double low = tables.steepest() * kLeastPrice, high = 2.0 * tables.steepest();
   const double least = look(high);
-  require(least <= most * (1.0 + kRounding), ErrorCode::kUsage, "budget: ", budget, " is below ",
-          exact_text(least / full_cost), ", the least that the request allows");
+  require(least <= most * (1.0 + kRounding), ErrorCode::kUnsupported, "budget: ", budget,
+          " is below ", exact_text(least / full_cost), ", the least that the request allows");
   if (look(0.0) > most) {
     while (high / low > 1.0 + kPriceRounding) {
       const double price = std::sqrt(low * high);
@@ -426,6 +429,8 @@ SolveResult Solver::solve(double budget) const {
       result_of(impl_->profile, impl_->request, impl_->run, impl_->prices, impl_->errors,
                 impl_->all_bins(std::move(solved)), "solver", impl_->hash);
   result.lower_bound = std::min(lower_bound, result.predicted_error);
+  result.plan.budget = Budget{
+      .goal = goal_of(impl_->request.budget_kind), .value = budget, .density = result.density};
   return result;
 }
 

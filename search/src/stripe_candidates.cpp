@@ -58,7 +58,10 @@ VerticalStripe boxes_of(const Blocks& blocks, std::int32_t size, const TokenLayo
     }
   }
   std::vector<KeyBox> boxes;
-  for (const auto& [frame, in_frame] : rows) {
+  // Plain names here and below: Clang 14 lets no lambda take those of a structured binding.
+  for (const auto& of_frame : rows) {
+    const std::int32_t frame = of_frame.first;
+    const auto& in_frame = of_frame.second;
     for (auto row = in_frame.begin(); row != in_frame.end();) {
       std::int32_t end = *row;
       const std::int32_t begin = *row;
@@ -139,7 +142,8 @@ std::vector<VerticalStripe> stripe_candidates(std::span<const float> maps, std::
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   std::vector<Blocks> chosen;
   std::vector<VerticalStripe> stripes;
-  for (const auto& [blocks, mass] : ranked) {
+  for (const auto& candidate : ranked) {
+    const Blocks& blocks = candidate.first;
     const bool new_one = std::none_of(chosen.begin(), chosen.end(), [&](const Blocks& other) {
       return overlap(blocks, other) >= kSame;
     });

@@ -4,9 +4,11 @@
 
     PYTHONPATH=build/cuda/core/python python tests/bench/bench_adapting.py --device cuda --shape wan-14b --out out.json
 
-One layer of random q, k and v on the device is measured there and, copied, on the CPU, in turns with dense attention on
-the device (torch's scaled_dot_product_attention). `of_run` takes all layers, four measured steps and both branches of
-the guidance to cost what that layer does, and `shares` are of dense attention's time in all steps of the run.
+One layer of random q, k and v on the device is measured there, by the kernels of the binary module and by torch, and,
+copied, on the CPU, in turns with dense attention on the device (torch's scaled_dot_product_attention). `worst_relative`
+is how far the errors of the two forms are from each other. `of_run` takes all layers, four measured steps and both
+branches of the guidance to cost what that layer does, and `shares` are of dense attention's time in all steps of the
+run.
 """
 
 import argparse
@@ -23,7 +25,7 @@ import torch
 import torch.nn.functional as functional
 
 import twill_vdit
-from twill_vdit import search
+from twill_vdit import call_measures, search
 from twill_vdit.plan import ModelShape, StackShape
 
 # grid of tokens, layers, heads, head_dim, steps of a run
@@ -59,6 +61,28 @@ def seconds_of(work) -> float:
     return time.perf_counter() - begin
 
 
+def in_torch(work):
+    """With the binary module's CUDA kernels left aside."""
+    before, call_measures.why_no_kernels = call_measures.why_no_kernels, lambda call: "torch is timed"
+    try:
+        return work()
+    finally:
+        call_measures.why_no_kernels = before
+
+
+def worst_relative(measures, q, k, v) -> float:
+    """Of the kernels' errors against torch's, over all heads and candidates; fails where the kernels do not measure."""
+    call = call_measures.ObservedCall(q, k, v, None)
+    assert not call_measures.why_no_kernels(call), call_measures.why_no_kernels(call)
+    rows = [row * (q.shape[2] // 64) for row in range(64)]
+    error, norm = measures.errors(call, rows)
+    other, other_norm = in_torch(lambda: measures.errors(call, rows))
+    share, other_share = error / norm[:, None], other / other_norm[:, None]
+    worst = float((abs(share - other_share) / (other_share + 1e-6)).max())
+    assert worst < 1e-4, f"the two forms differ by {worst}"
+    return worst
+
+
 def measure(device: torch.device, dtype: torch.dtype, shape: str, rounds: int) -> dict:
     (frames, rows, cols), layers, heads, head_dim, steps = SHAPES[shape]
     layout = twill_vdit.TokenLayout(frames=frames, rows=rows, cols=cols)
@@ -67,7 +91,7 @@ def measure(device: torch.device, dtype: torch.dtype, shape: str, rounds: int) -
     runs = []
     begin = [
         seconds_of(lambda: runs.append(search.AdaptiveRun(profile, times, density=DENSITY, layout=layout)))
-        for _ in range(max(2, rounds))
+        for _ in range(max(3, rounds))
     ]
     q, k, v = (torch.randn(1, heads, layout.tokens, head_dim, device=device, dtype=dtype) for _ in "qkv")
 
@@ -83,8 +107,11 @@ def measure(device: torch.device, dtype: torch.dtype, shape: str, rounds: int) -
         "dense": lambda layer: dense(),
         "on_cpu": lambda layer: runs[0].observe(q.cpu(), k.cpu(), v.cpu(), layer=layer),
     }
+    worst = None
     if device.type != "cpu":
-        works["there"] = lambda layer: runs[1].observe(q, k, v, layer=layer)
+        works["torch"] = lambda layer: in_torch(lambda: runs[1].observe(q, k, v, layer=layer))
+        works["kernels"] = lambda layer: runs[2].observe(q, k, v, layer=layer)
+        worst = worst_relative(runs[1]._measures, q, k, v)
     found: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(rounds + 1):
         for name, work in works.items():
@@ -105,6 +132,7 @@ def measure(device: torch.device, dtype: torch.dtype, shape: str, rounds: int) -
         "candidates": CANDIDATES,
         "begin_seconds": begin,
         "layer_seconds": found,
+        "worst_relative": worst,
         "of_run": {
             "steps": steps,
             "measuring_seconds": measuring,

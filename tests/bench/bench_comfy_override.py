@@ -11,6 +11,7 @@ time stands beside them, and `why_it_waits` is empty when no forward waits for t
 """
 
 import argparse
+import functools
 import importlib.util
 import json
 import platform
@@ -63,18 +64,18 @@ def plan_of(heads: int, head_dim: int):
 
 def make_calls(device: torch.device, dtype: torch.dtype, shape: str):
     """(through the override, the operator alone, the override alone, density of the layer)"""
-    from twill_nodes.layouts import NetworkShape
     from twill_nodes.layouts.wan import WAN
     from twill_nodes.patch.attention_call import read_call
     from twill_nodes.patch.forward import KEY, Forward
     from twill_nodes.patch.override import Override
-    from twill_nodes.patch.run import Run
-    from twill_nodes.settings import Settings
+
+    from twill_vdit.families import NetworkShape
+    from twill_vdit.running import Run
 
     grid, heads, head_dim = SHAPES[shape]
     network = NetworkShape(((1, heads),), head_dim)
-    run = Run(plan_of(heads, head_dim), 0, WAN, network, Settings(min_tokens=0), frozenset(), True)
-    here = Forward(run=run, family=WAN, network=None, grid=grid, t=0.5)
+    run = Run(plan_of(heads, head_dim), 0, network, kernel_when_dense=True)
+    here = Forward(run=run, family=WAN, network=None, grid=grid, side="front", t=0.5)
     override = Override(None)
     tokens = grid[0] * grid[1] * grid[2]
     generator = torch.Generator().manual_seed(1)
@@ -147,10 +148,12 @@ class FlowSampling:
 
 def why_it_waits(override, device: torch.device) -> str:
     """Empty when neither a forward's lookup of t nor the override makes the host wait for the device."""
-    from twill_nodes.patch.schedule import Schedule
+    from twill_nodes.patch.timestep import t_of_sigma
+
+    from twill_vdit.running import Schedule
 
     sigmas = torch.linspace(1.0, 0.0, 21)
-    schedule = Schedule(FlowSampling(), sigmas, lambda moment: moment.t > 0.5)
+    schedule = Schedule(sigmas, functools.partial(t_of_sigma, FlowSampling()), lambda moment: moment.t > 0.5)
     on_device = sigmas.to(device)
     override()
     torch.cuda.synchronize()

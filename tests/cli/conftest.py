@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the built `twill` on a tiny model with random weights."""
 
+import json
 import os
 import subprocess
 from dataclasses import dataclass
@@ -14,13 +15,17 @@ import pytest
 class Twill:
     program: Path
 
-    def __call__(self, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *arguments: object, timeout: float = 120, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.program, *map(str, arguments)],
             capture_output=True,
             text=True,
+            errors="surrogateescape",  # names are repeated as they were given
             timeout=timeout,
             stdin=subprocess.DEVNULL,
+            env=env,
         )
 
     def refuses(self, code: int, *arguments: object) -> str:
@@ -31,6 +36,17 @@ class Twill:
         assert len(lines) == 1, result.stderr
         assert lines[0].startswith("twill: ")
         return lines[0].removeprefix("twill: ")
+
+    def refuses_json(self, code: int, *arguments: object) -> str:
+        """As refuses, with --json; the object on stdout says the same."""
+        result = self("--json", "--quiet", *arguments)
+        assert result.returncode == code, result.stderr + result.stdout
+        said = json.loads(result.stdout)
+        assert said["exit_code"] == code
+        assert set(said) == {"error", "exit_code"}
+        line = result.stderr.splitlines()[-1].removeprefix("twill: ")
+        assert os.fsencode(line).decode(errors="backslashreplace") == said["error"]
+        return said["error"]
 
 
 def built(name: str) -> Path:

@@ -188,3 +188,15 @@ def test_wrong_search_settings(twill, tiny_model, tmp_path, arguments, said):
     line = twill.refuses(2, "search", "--model", tiny_model, "--prompt", "a red ball", "--out", out, *arguments)
     assert said in line
     assert not out.exists()
+
+
+@pytest.mark.parametrize("verb", ["generate", "search"])
+def test_deep_json_in_a_model_is_refused_with_a_sentence(twill, model_copy, out, verb):
+    """Enough levels to end a program that recurses while it words its refusal, and far below the file's size limit."""
+    description = model_copy / "model.json"
+    text = json.loads(description.read_text())
+    text["family"] = 1
+    description.write_text(json.dumps(text).replace("1", "[" * 100_000 + "]" * 100_000, 1))
+    made = out if verb == "generate" else out.with_name("plan.json")
+    said = twill.refuses(1, verb, "--model", model_copy, "--prompt", "a red ball", "--out", made)
+    assert said == f"{description}: nested deeper than 64"

@@ -407,7 +407,9 @@ def test_truncated_report(twill, plan, evaluated, tmp_path, out):
     damaged = tmp_path / "damaged.json"
     text = (evaluated / "report.json").read_text()
     damaged.write_text(text[: len(text) // 2])
-    assert twill.refuses(1, "report", plan, damaged, "--out", out) == f"{damaged}: is no JSON"
+    assert twill.refuses(1, "report", plan, damaged, "--out", out).startswith(f"{damaged}: line ")
+    damaged.write_text('{"rows": ' + "[" * 200_000 + "]" * 200_000 + "}")
+    assert twill.refuses(1, "report", plan, damaged, "--out", out) == f"{damaged}: nested deeper than 64"
 
 
 def test_wrong_files(twill, plan, evaluated, tmp_path, out):

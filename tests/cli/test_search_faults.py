@@ -113,3 +113,77 @@ def test_damaged_profile(twill, plan, tmp_path):
     said = twill.refuses(1, "plan", "solve", damaged, "--density", 0.5, "--out", tmp_path / "out.json")
     assert str(damaged) in said and "gain" in said
     assert not (tmp_path / "out.json").exists()
+
+
+def start(twill, *arguments) -> subprocess.Popen:
+    return subprocess.Popen([twill.program, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def kept_in(work) -> dict[str, object]:
+    """Value by key; every file is whole, and nothing else lies there."""
+    found = [json.loads(file.read_text()) for file in (work / "kept").iterdir()]
+    return {each["key"]: each["value"] for each in found}
+
+
+def test_two_searches_at_once_on_one_work_folder_lose_nothing(twill, tiny_model, tmp_path):
+    """Each keeps seconds of its own units, and the qualities of its own probes."""
+
+    def command(prompt, out, work):
+        return (
+            "search", "--quiet", "--model", tiny_model, "--prompt", prompt, "--size", "64x64", "--frames", 9,
+            "--points", 2, "--probes", 3, "--density", 0.6, "--out", out, "--work", work,
+        )  # fmt: skip
+
+    prompts = ("a red ball", "a blue ball rolls")
+    for prompt in prompts:
+        result = twill(*command(prompt, tmp_path / "alone" / f"{prompt}.json", tmp_path / "by turns"))
+        assert result.returncode == 0, result.stderr
+    running = [
+        start(twill, *command(each, tmp_path / "both" / f"{each}.json", tmp_path / "at once")) for each in prompts
+    ]
+    for process in running:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said.decode()
+    expected, found = kept_in(tmp_path / "by turns"), kept_in(tmp_path / "at once")
+    assert found.keys() == expected.keys()
+    qualities = {key: value for key, value in found.items() if key.startswith("quality by plan ")}
+    assert len(qualities) == 6 and len(qualities) < len(found)
+    for key, value in qualities.items():
+        # What the VAE sums in fp32 may differ in its last bits from process to process.
+        assert value["psnr_db"] == pytest.approx(expected[key]["psnr_db"], abs=0.1)
+
+
+def test_the_same_search_twice_at_once_gives_the_same_bytes(twill, tiny_model, tmp_path, undisturbed):
+    work = tmp_path / "work"
+    outs = [tmp_path / "one" / "plan.json", tmp_path / "other" / "plan.json"]
+    running = [
+        start(twill, *SEARCH, "--quiet", "--model", tiny_model, "--out", out, "--work", work) for out in outs
+    ]  # fmt: skip
+    for process in running:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said.decode()
+    assert [out.read_bytes() == undisturbed for out in outs] == [True, True]
+    assert not [file for file in work.rglob("*") if ".twill-" in file.name]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b'{"key": "', b"[" * 100_000, b'{"key": "of another", "value": {"psnr_db": 99, "ssim": 1}}', b"\xff\x00"],
+    ids=["empty", "half_written", "deep", "of_another_key", "no_text"],
+)
+def test_damaged_kept_values_are_measured_again(twill, tiny_model, tmp_path, content):
+    out = tmp_path / "plan.json"
+    command = (
+        "search", "--quiet", "--model", tiny_model, "--prompt", "a red ball", "--size", "64x64", "--frames", 9,
+        "--points", 2, "--probes", 2, "--density", 0.6, "--out", out,
+    )  # fmt: skip
+    assert twill(*command).returncode == 0
+    work = tmp_path / "plan.work"
+    before = kept_in(work)
+    for file in (work / "kept").iterdir():
+        file.write_bytes(content)
+    result = twill(*command)
+    assert result.returncode == 0, result.stderr
+    # Seconds are those of units, which are all there, so nothing is timed again.
+    again = [json.loads(file.read_text()) for file in (work / "kept").iterdir() if file.read_bytes() != content]
+    assert {each["key"] for each in again} == {key for key in before if key.startswith("quality by ")}

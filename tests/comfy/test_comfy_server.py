@@ -212,6 +212,8 @@ def test_a_plan_is_put_over_http_and_at_once_offered(server, about):
     assert wrong_name["status"] == 400 and "is not one for a plan" in wrong_name["error"]
     no_plan = server.put("/twill/plans/fine", b'{"schema_version": "1.0"')
     assert no_plan["status"] == 400 and no_plan["error"].startswith("fine")
+    deep = server.put("/twill/plans/fine", b'{"schema_version": ' + b"[" * 100_000)
+    assert deep["status"] == 400 and deep["error"].startswith("fine: ") and "nested deeper than 16" in deep["error"]
     no_text = server.put("/twill/plans/fine", b"\xff\xfe")
     assert no_text["error"] == "the plan fine is not UTF-8 text"
     assert sorted(folder.iterdir()) == before and not (server.folder / "models" / "evil.json").exists()

@@ -51,6 +51,9 @@ class TempDir {
     EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what(); \
   }
 
+// Enough levels to end a program that recurses, and far below every file's size limit.
+inline std::string deep_json() { return std::string(200'000, '[') + std::string(200'000, ']'); }
+
 using Tensors = std::map<std::string, at::Tensor>;
 
 struct SmallDit {

@@ -44,7 +44,10 @@ TEST(LatentPreview, DamagedFilesAreNamed) {
     std::ofstream(folder / "preview.json") << text;
     EXPECT_ERROR(load_latent_colours(folder.path()), part);
   };
-  refuse("[", "preview.json: not a JSON object");
+  refuse("[", "preview.json: line 1, column 2: not JSON");
+  refuse("[]", "preview.json: not a JSON object");
+  refuse(concat(R"({"latent_rgb": )", std::string(80'000, '['), "}"),
+         "preview.json: nested deeper than 64");
   refuse("{}", "preview.json.latent_rgb is not a list of 16 rows");
   std::string rows;
   for (int i = 0; i < 16; ++i) {

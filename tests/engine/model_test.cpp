@@ -11,7 +11,9 @@
 namespace twill::engine {
 namespace {
 
+using testing::deep_json;
 using testing::TempDir;
+using testing::Tensors;
 
 constexpr const char* kGood = R"({"family": "wan2.1-t2v",
   "files": {"dit": "d.safetensors", "vae": "v.safetensors", "text": "t.safetensors"},
@@ -87,7 +89,12 @@ TEST_P(LoadModelRefuses, AndNamesTheField) {
 INSTANTIATE_TEST_SUITE_P(
     Files, LoadModelRefuses,
     ::testing::Values(
-        BadJson{"not_json", "{", ": not valid JSON"}, BadJson{"list", "[]", ": not a JSON object"},
+        BadJson{"not_json", "{", ": line 1, column 2: not JSON: "},
+        BadJson{"deep_in_a_field_of_text", changed("\"euler\"", deep_json()),
+                ": nested deeper than 64"},
+        BadJson{"not_very_deep_in_a_field_of_text", changed("\"euler\"", "[[[[{}]]]]"),
+                ".default.sampler is an array, not text"},
+        BadJson{"list", "[]", ": not a JSON object"},
         BadJson{"no_family", "{}", ": field family is missing"},
         BadJson{"another_family", changed("wan2.1-t2v", "wan9"),
                 ".family: unknown family \"wan9\"; known is wan2.1-t2v"},
@@ -96,6 +103,9 @@ INSTANTIATE_TEST_SUITE_P(
             R"({"family": "wan2.1-t2v", "files": "x", "default": {"width": 16, "height": 16, "frames": 1,
                 "fps": 16, "steps": 1, "shift": 1, "cfg": 1, "sampler": "euler"}})",
             ".files: not a JSON object"},
+        BadJson{"a_part_that_is_not_known",
+                changed("\"files\": {", "\"files\": {\"dit_low_noise\": \"e.safetensors\", "),
+                ".files.dit_low_noise is not known; known are dit, vae and text"},
         BadJson{"a_path_outside", changed("v.safetensors", "../v.safetensors"),
                 ".files.vae: \"../v.safetensors\" is not a path inside the folder"},
         BadJson{"an_absolute_path", changed("v.safetensors", "/v.safetensors"),
@@ -115,15 +125,81 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(LoadModel, MissingFilesAreNamed) {
   const TempDir folder;
-  EXPECT_ERROR(load_model(folder.path()), "model.json: No such file or directory");
+  EXPECT_ERROR(load_model(folder.path()), "model.json: cannot be read: No such file or directory");
   write_model(folder, changed("v.safetensors", "none.safetensors"));
   EXPECT_ERROR(load_model(folder.path()), "none.safetensors: No such file or directory");
 }
 
-TEST(LoadModel, ATextTableOfAnotherWidthIsRefused) {
+// Parts that do not fit are told before any of them is read, the same from headers alone.
+TEST(LoadModel, PartsThatDoNotFitAreNamedWithTheirNumbers) {
   const TempDir folder;
+  const std::string dit = (folder / "d.safetensors").string();
+  const auto refuses = [&](const std::string& sentence) {
+    EXPECT_ERROR(load_model(folder.path()), sentence);
+    EXPECT_ERROR(inspect_model(folder.path()), sentence);
+  };
   write_model(folder, kGood, /*text_dim=*/7);
-  EXPECT_ERROR(load_model(folder.path()), "its rows have 6 numbers; the transformer takes 7");
+  refuses(concat((folder / "t.safetensors").string(), ": its rows have 6 numbers, but ", dit,
+                 " takes 7"));
+
+  const auto channels = [&](std::int64_t in, std::int64_t out) {
+    write_model(folder, kGood);
+    Tensors tensors = testing::random_dit({}, 1);
+    const std::int64_t dim = tensors.at("patch_embedding.bias").size(0);
+    tensors["patch_embedding.weight"] = at::ones({dim, in, 1, 2, 2});
+    tensors["head.head.weight"] = at::ones({4 * out, dim});
+    tensors["head.head.bias"] = at::ones({4 * out});
+    write_safetensors(folder / "d.safetensors", tensors, testing::dit_metadata({}));
+  };
+  channels(48, 48);
+  refuses(concat(dit, ": makes latents of 48 channels, but ", (folder / "v.safetensors").string(),
+                 " takes 16"));
+  channels(36, 16);
+  refuses(concat(dit, ": takes 36 channels and makes 16: an image-to-video model"));
+}
+
+TEST(LoadModel, HeadersAloneTellOfTheModel) {
+  const TempDir folder;
+  write_model(folder, kGood);
+  const VideoModel seen = inspect_model(folder.path());
+  const VideoModel loaded = load_model(folder.path());
+  EXPECT_EQ(seen.shape(), loaded.shape());
+  EXPECT_EQ(seen.dit->config().ffn_dim, loaded.dit->config().ffn_dim);
+  EXPECT_EQ(seen.text->vocabulary(), loaded.text->vocabulary());
+}
+
+// One judgement: whatever the loader refuses, headers alone refuse with the same words.
+TEST(LoadModel, HeadersAloneJudgeAsTheLoaderDoes) {
+  struct Change {
+    const char* file;
+    const char* removed;
+    const char* added;
+    const char* part;
+  };
+  for (const Change& change :
+       {Change{"d", "blocks.1.ffn.2.bias", "", "tensor blocks.1.ffn.2.bias is missing"},
+        Change{"d", "", "blocks.1.ffn.2.lora_A.weight", "is of a LoRA"},
+        Change{"d", "", "blocks.3.modulation", "block 2 of blocks 0 to 3 is missing"},
+        Change{"v", "decoder.conv1.bias", "", "tensor decoder.conv1.bias is missing"},
+        Change{"v", "", "decoder.conv3.bias", "tensor decoder.conv3.bias is not known"},
+        Change{"t", "word_embedding.weight", "", "tensor word_embedding.weight is missing"},
+        Change{"t", "", "norm.weight", "tensor norm.weight is not known: a text table"}}) {
+    const TempDir folder;
+    write_model(folder, kGood);
+    const std::filesystem::path file = folder / (std::string(change.file) + ".safetensors");
+    const Weights weights = Weights::open(file);
+    Tensors tensors;
+    for (const std::string& name : weights.names()) {
+      tensors[name] = weights.get(name);
+    }
+    tensors.erase(change.removed);
+    if (*change.added != '\0') {
+      tensors[change.added] = at::ones({2});
+    }
+    write_safetensors(file, tensors, weights.metadata());
+    EXPECT_ERROR(load_model(folder.path()), change.part);
+    EXPECT_ERROR(inspect_model(folder.path()), change.part);
+  }
 }
 
 TEST(LoadModel, TheDemoIsWhatThePresetsSay) {

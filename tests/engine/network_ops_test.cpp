@@ -231,7 +231,8 @@ INSTANTIATE_TEST_SUITE_P(
                       TapsCase{"channels_fill_no_vector", 4, 2, 2, 12, at::kFloat},
                       TapsCase{"fewer_channels_than_a_vector", 3, 2, 2, 3, at::kFloat},
                       TapsCase{"one_pixel_is_more_than_a_block", 2, 1, 2, 520, at::kFloat},
-                      TapsCase{"bf16", 4, 3, 2, 16, at::kBFloat16}),
+                      TapsCase{"bf16", 4, 3, 2, 16, at::kBFloat16},
+                      TapsCase{"fp16", 4, 3, 2, 16, at::kHalf}),
     [](const auto& row) { return std::string(row.param.why); });
 
 TEST(NormSiluTaps, LargeNegativeValuesGiveZeroNotNan) {

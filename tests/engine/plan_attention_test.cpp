@@ -158,6 +158,9 @@ TEST(PlanAttention, APlanOfAnotherModelIsRefused) {
   EXPECT_ERROR(attention.run(call.q.narrow(1, 0, 3), call.k.narrow(1, 0, 3), call.v.narrow(1, 0, 3),
                              site_at(0.1, 0)),
                "the plan has 4 heads in blocks; 3 were run");
+  const auto half = [](const at::Tensor& x) { return x.narrow(3, 0, kHeadDim / 2); };
+  EXPECT_ERROR(attention.run(half(call.q), half(call.k), half(call.v), site_at(0.1, 0)),
+               concat("the plan is for head_dim ", kHeadDim, "; ", kHeadDim / 2, " was run"));
 }
 
 TEST(PlanAttention, HalfPrecisionIsServed) {

@@ -8,6 +8,7 @@
 namespace twill::engine {
 namespace {
 
+using testing::deep_json;
 using testing::TempDir;
 
 std::filesystem::path write_table(const TempDir& folder, const std::string& vocabulary,
@@ -53,7 +54,11 @@ TEST(TextTable, UnknownWordsListTheVocabulary) {
 
 TEST(TextTable, TablesThatDoNotFitAreRefused) {
   const TempDir folder;
-  EXPECT_ERROR(TextTable::load(write_table(folder, "no list")), "vocabulary is not a JSON list");
+  EXPECT_ERROR(TextTable::load(write_table(folder, "no list")),
+               "vocabulary: line 1, column 2: not JSON");
+  EXPECT_ERROR(TextTable::load(write_table(folder, "{}")), "vocabulary is not a JSON list");
+  EXPECT_ERROR(TextTable::load(write_table(folder, deep_json())),
+               "the metadata's vocabulary: nested deeper than 64");
   EXPECT_ERROR(TextTable::load(write_table(folder, "[1]")), "vocabulary[0] is not text");
   EXPECT_ERROR(TextTable::load(write_table(folder, R"(["a","a","b","c"])")),
                "the vocabulary has \"a\" twice");

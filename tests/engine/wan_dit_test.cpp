@@ -10,6 +10,7 @@
 namespace twill::engine {
 namespace {
 
+using testing::deep_json;
 using testing::dit_metadata;
 using testing::random_dit;
 using testing::saved;
@@ -52,7 +53,7 @@ struct BadModel {
   const char* removed;
   const char* added;
   std::vector<std::int64_t> shape;
-  const char* metadata;
+  std::string metadata;
   const char* part;
 };
 void PrintTo(const BadModel& bad, std::ostream* out) { *out << bad.why; }
@@ -82,6 +83,44 @@ INSTANTIATE_TEST_SUITE_P(
                  kTwoHeads,
                  "an image-to-video model"},
         BadModel{"vace", "", "vace_patch_embedding.weight", {4}, kTwoHeads, "a VACE model"},
+        BadModel{"an_unknown_tensor",
+                 "",
+                 "blocks.1.ffn.3.weight",
+                 {4},
+                 kTwoHeads,
+                 "tensor blocks.1.ffn.3.weight is not known: a Wan 2.1 text-to-video transformer "
+                 "does not have it"},
+        BadModel{"a_lora",
+                 "",
+                 "diffusion_model.blocks.1.ffn.0.lora_A.weight",
+                 {4},
+                 kTwoHeads,
+                 "tensor diffusion_model.blocks.1.ffn.0.lora_A.weight is of a LoRA that was not "
+                 "merged into the model"},
+        BadModel{"a_block_far_away",
+                 "",
+                 "blocks.7.modulation",
+                 {4},
+                 kTwoHeads,
+                 "block 2 of blocks 0 to 7 (and 4 more) is missing"},
+        BadModel{"a_block_over_the_limit",
+                 "",
+                 "blocks.1000.modulation",
+                 {4},
+                 kTwoHeads,
+                 "tensor blocks.1000.modulation is of a block over the limit of 1000"},
+        BadModel{"fewer_layers_than_stated",
+                 "",
+                 "",
+                 {},
+                 R"({"transformer": {"num_heads": 2, "num_layers": 3}})",
+                 "config.transformer.num_layers is 3, but its tensors have 2"},
+        BadModel{"another_text_dim_than_stated",
+                 "",
+                 "",
+                 {},
+                 R"({"transformer": {"num_heads": 2, "text_dim": 64}})",
+                 "config.transformer.text_dim is 64, but its tensors have 6"},
         BadModel{"another_model", "head.modulation", "", {}, kTwoHeads, "no Wan transformer"},
         BadModel{"heads_do_not_divide",
                  "",
@@ -102,7 +141,15 @@ INSTANTIATE_TEST_SUITE_P(
                  R"({"transformer": {"num_heads": 0}})",
                  "config.transformer.num_heads is 0"},
         BadModel{
-            "config_is_no_json", "", "", {}, "heads", "the metadata's config is not a JSON object"},
+            "config_is_no_json", "", "", {}, "heads", "the metadata's config: line 1, column 1: "},
+        BadModel{
+            "config_is_a_list", "", "", {}, "[]", "the metadata's config is not a JSON object"},
+        BadModel{"config_is_deep",
+                 "",
+                 "",
+                 {},
+                 R"({"transformer": {"num_heads": )" + deep_json() + "}}",
+                 "the metadata's config: nested deeper than 64"},
         BadModel{"a_tensor_is_missing",
                  "blocks.1.ffn.2.bias",
                  "",
@@ -116,6 +163,21 @@ INSTANTIATE_TEST_SUITE_P(
                  kTwoHeads,
                  "tensor blocks.1.norm3.weight has shape [15], not [16]"}),
     [](const auto& row) { return std::string(row.param.why); });
+
+// A shard that was not copied, a bad merge: the model must not become a shallower one.
+TEST(WanConfig, AMissingBlockIsNamed) {
+  for (const std::int64_t missing : {0, 1, 3}) {
+    const TempDir folder;
+    Tensors tensors = random_dit({.layers = 5}, 1);
+    std::erase_if(tensors, [&](const auto& entry) {
+      return entry.first.starts_with(concat("blocks.", missing, "."));
+    });
+    const Weights weights = saved(folder / "dit.safetensors", tensors, dit_metadata({}));
+    EXPECT_ERROR(detect_wan_config(weights),
+                 concat("dit.safetensors: block ", missing,
+                        " of blocks 0 to 4 is missing; is the file or one of its shards"));
+  }
+}
 
 TEST(WanDit, WrongInputsAreNamed) {
   const SmallModel model;
@@ -252,19 +314,23 @@ TEST(WanDit, StopsWhenAsked) {
   EXPECT_THROW(model.run(attention, step), Cancelled);
 }
 
-// bf16 keeps 8 bits: the result may differ by a few of its roundings for each layer, not more and
-// not by nothing.
-TEST(WanDit, Bf16StaysNearFp32) {
+// bf16 keeps 8 bits and fp16 11: the result may differ by a few of its roundings for each layer,
+// not more and not by nothing.
+class HalfWanDit : public ::testing::TestWithParam<at::ScalarType> {};
+INSTANTIATE_TEST_SUITE_P(Dtypes, HalfWanDit, ::testing::Values(at::kBFloat16, at::kHalf),
+                         [](const auto& row) { return std::string(c10::toString(row.param)); });
+TEST_P(HalfWanDit, StaysNearFp32) {
   const SmallModel model;
   DenseAttention attention;
-  const WanDit half(model.weights, detect_wan_config(model.weights), at::kBFloat16);
+  const double rounding = GetParam() == at::kHalf ? 0x1p-11 : 0x1p-8;
+  const WanDit half(model.weights, detect_wan_config(model.weights), GetParam());
   const at::Tensor exact = model.run(attention);
   const at::Tensor rounded =
       half.forward(model.x, at::full({1}, 300.0), model.context, attention, {});
   EXPECT_EQ(rounded.scalar_type(), at::kFloat);
   const double relative = ((rounded - exact).norm() / exact.norm()).item<double>();
-  EXPECT_LT(relative, 4 * 0x1p-8);
-  EXPECT_GT(relative, 0x1p-16);
+  EXPECT_LT(relative, 4 * rounding);
+  EXPECT_GT(relative, rounding * rounding);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "twill/engine/wan_vae.h"
 
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -111,17 +112,41 @@ TEST(WanVae, OtherFilesAreRefused) {
                "tensor decoder.upsamples.3.time_conv.bias has shape [9], not [32]");
 }
 
-// bf16 keeps 8 bits, and some twenty layers follow each other.
-TEST(WanVae, Bf16StaysNearFp32) {
+TEST(WanVae, UnknownTensorsAreRefused) {
+  const TempDir folder;
+  Tensors tensors = random_vae(4, 1);
+  tensors["decoder.upsamples.3.gate.weight"] = at::ones(9);
+  EXPECT_ERROR(WanVae(saved(folder / "a.safetensors", tensors), at::kFloat),
+               "a.safetensors: tensor decoder.upsamples.3.gate.weight is not known: a Wan 2.1 VAE "
+               "does not have it");
+}
+
+TEST(WanVae, FramesThatAreNotFiniteAreNamed) {
   const SmallVae small;
-  const WanVae half(small.weights, at::kBFloat16);
+  at::Tensor latents = at::randn({1, 16, 3, 2, 2});
+  latents[0][3][1][0][1] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_ERROR(small.vae.decode(latents, {.chunk = 1}),
+               "of the VAE's frames 2 to 5 not all values are finite");
+  latents[0][3][1][0][1] = 1e30f;  // an infinity inside would be white
+  EXPECT_ERROR(WanVae(small.weights, at::kHalf).decode(latents, {.chunk = 1}),
+               "of the VAE's frames 2 to 5 not all values are finite");
+}
+
+// bf16 keeps 8 bits and fp16 11, and some twenty layers follow each other.
+class HalfWanVae : public ::testing::TestWithParam<at::ScalarType> {};
+INSTANTIATE_TEST_SUITE_P(Dtypes, HalfWanVae, ::testing::Values(at::kBFloat16, at::kHalf),
+                         [](const auto& row) { return std::string(c10::toString(row.param)); });
+TEST_P(HalfWanVae, StaysNearFp32) {
+  const SmallVae small;
+  const double rounding = GetParam() == at::kHalf ? 0x1p-11 : 0x1p-8;
+  const WanVae half(small.weights, GetParam());
   const at::Tensor latents = at::randn({1, 16, 2, 2, 2});
   const at::Tensor exact = small.vae.decode(latents);
   const at::Tensor rounded = half.decode(latents);
   EXPECT_EQ(rounded.scalar_type(), at::kFloat);
   const double relative = ((rounded - exact).norm() / exact.norm()).item<double>();
-  EXPECT_LT(relative, 20 * 0x1p-8);
-  EXPECT_GT(relative, 0x1p-16);
+  EXPECT_LT(relative, 20 * rounding);
+  EXPECT_GT(relative, rounding * rounding);
 }
 
 }  // namespace

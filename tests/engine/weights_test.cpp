@@ -15,6 +15,7 @@
 namespace twill::engine {
 namespace {
 
+using testing::deep_json;
 using testing::TempDir;
 
 std::string file_bytes(const std::string& header, std::size_t data_bytes) {
@@ -28,6 +29,8 @@ std::string file_bytes(const std::string& header, std::size_t data_bytes) {
 void write_bytes(const std::filesystem::path& file, const std::string& bytes) {
   std::ofstream(file, std::ios::binary) << bytes;
 }
+
+at::Tensor one() { return at::ones({1}); }
 
 TEST(Weights, AllStoredTypesComeBack) {
   const TempDir folder;
@@ -91,6 +94,91 @@ TEST(Weights, KnownPrefixesAreDropped) {
   EXPECT_EQ(weights.names(), (std::vector<std::string>{"a", "b", "c"}));
 }
 
+// What was read may be dropped; what was not is named, as it stands in the file.
+TEST(Weights, TensorsThatNothingAskedForAreNamed) {
+  const TempDir folder;
+  const auto why = [&](const char* extra) {
+    const Weights weights =
+        testing::saved(folder / "a.safetensors", {{"a", at::ones(1)}, {extra, at::ones(1)}});
+    weights.get("a", {1}, at::kFloat);
+    weights.check_all_used("a test");
+  };
+  EXPECT_ERROR(why("blocks.0.new.weight"),
+               "a.safetensors: tensor blocks.0.new.weight is not known: a test does not have it, "
+               "and it may change what the model is");
+  for (const char* part :
+       {"x.lora_A.weight", "x.lora_down.weight", "x.alpha", "x.diff", "x.diff_b", "lora_unet_x.up",
+        "x.dora_scale", "x.set_weight", "x.hada_w1_a", "x.lokr_w1"}) {
+    const std::string name = std::string("diffusion_model.") + part;
+    EXPECT_ERROR(why(name.c_str()), concat("a.safetensors: tensor ", name,
+                                           " is of a LoRA that was not merged into the model"));
+  }
+}
+
+TEST(Weights, TheNumberOfUnknownTensorsIsTold) {
+  const TempDir folder;
+  const Weights two = testing::saved(folder / "a.safetensors", {{"a", one()}, {"b", one()}});
+  EXPECT_ERROR(two.check_all_used("a test"), "tensor a (and 1 more) is not known");
+  const Weights three =
+      testing::saved(folder / "b.safetensors", {{"a", one()}, {"b", one()}, {"c", one()}});
+  EXPECT_ERROR(three.check_all_used("a test"), "tensor a (and 2 more) is not known");
+  three.get("a");
+  three.get("b", {1}, at::kHalf);
+  three.get("c");
+  EXPECT_NO_THROW(three.check_all_used("a test"));
+}
+
+TEST(Weights, TensorsThatChangeNothingAreAllowed) {
+  const TempDir folder;
+  testing::saved(folder / "a.safetensors", {{"vae.decoder.conv1.weight", one()},
+                                            {"text_encoders.x.weight", one()},
+                                            {"zz.padding", at::zeros({3}, at::kHalf)}})
+      .check_all_used("a test");
+  EXPECT_ERROR(testing::saved(folder / "b.safetensors", {{"zz.padding", at::full({3}, 0.5)}})
+                   .check_all_used("a test"),
+               "tensor zz.padding is not known");
+}
+
+TEST(Weights, HeadersAloneGiveTensorsWithoutBytes) {
+  const TempDir folder;
+  Weights weights = testing::saved(folder / "a.safetensors", {{"x", at::ones({2, 3})}});
+  weights.set_headers_only();
+  const at::Tensor read = weights.get("x", {2, 3}, at::kHalf);
+  EXPECT_TRUE(read.is_meta());
+  EXPECT_EQ(read.scalar_type(), at::kHalf);
+  EXPECT_EQ(read.sizes(), (at::IntArrayRef{2, 3}));
+  EXPECT_ERROR(weights.get("x", {3, 2}, at::kHalf), "tensor x has shape [2, 3], not [3, 2]");
+  weights.check_all_used("a test");
+}
+
+// A copy under way, a tool that syncs: reading memory that is gone would be a signal.
+TEST(Weights, AFileThatShrinksIsNamed) {
+  const TempDir folder;
+  const std::filesystem::path file = folder / "a.safetensors";
+  const Weights weights =
+      testing::saved(file, {{"x", at::ones(100'000)}, {"y", at::ones(100'000)}});
+  std::filesystem::resize_file(file, 500'000);
+  EXPECT_EQ(weights.get("x", {100'000}, at::kFloat).sum().item<double>(), 100'000.0);
+  EXPECT_ERROR(weights.get("y", {100'000}, at::kFloat),
+               "a.safetensors: ended at byte 500000 while it was read, but had 800");
+  EXPECT_ERROR(weights.get("y"), "is it being copied or written?");
+}
+
+TEST(Weights, AFileThatIsWrittenToMeanwhileIsNamed) {
+  const TempDir folder;
+  const std::filesystem::path file = folder / "a.safetensors";
+  const Weights weights = testing::saved(file, {{"x", one()}});
+  weights.get("x");
+  EXPECT_NO_THROW(weights.check_all_used("a test"));
+  std::ofstream(file, std::ios::binary | std::ios::app) << "more";
+  EXPECT_ERROR(weights.check_all_used("a test"),
+               "when it was opened; is it being copied or written?");
+  const Weights again = testing::saved(folder / "b.safetensors", {{"x", one()}});
+  again.get("x");
+  std::filesystem::last_write_time(folder / "b.safetensors", {});
+  EXPECT_ERROR(again.check_all_used("a test"), "b.safetensors: was written to while it was read");
+}
+
 TEST(Weights, OneNameUnderTwoPrefixesIsRefused) {
   const TempDir folder;
   EXPECT_ERROR(
@@ -122,9 +210,68 @@ TEST(Weights, ShardsAreFoundThroughTheIndex) {
                "tensor a is there twice");
 }
 
+TEST(Weights, AShardThatHoldsLessThanTheIndexSaysIsNamed) {
+  const TempDir folder;
+  write_safetensors(folder / "m-1.safetensors", {{"a", at::ones(1)}});
+  write_safetensors(folder / "m-2.safetensors", {{"b", at::zeros(2)}});
+  const std::filesystem::path index = folder / "m.safetensors.index.json";
+  write_bytes(
+      index,
+      R"({"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors","c":"m-2.safetensors"}})");
+  EXPECT_ERROR(Weights::open(index),
+               "m.safetensors.index.json: weight_map says that tensor c is in "
+               "m-2.safetensors, but it is not");
+  write_bytes(index, R"({"weight_map":{"a":"m-2.safetensors","b":"m-2.safetensors"}})");
+  EXPECT_ERROR(Weights::open(index), "tensor a is in m-2.safetensors, but it is not");
+  EXPECT_EQ(weight_files(index),
+            (std::vector<std::filesystem::path>{folder / "m-2.safetensors", index}));
+}
+
+struct Foreign {
+  const char* why;
+  std::string bytes;
+  const char* part;
+};
+void PrintTo(const Foreign& foreign, std::ostream* out) { *out << foreign.why; }
+class WeightsForeign : public ::testing::TestWithParam<Foreign> {};
+TEST_P(WeightsForeign, IsToldForWhatItIs) {
+  const TempDir folder;
+  const auto& [why, bytes, part] = GetParam();
+  // As large as they come, and cut off early.
+  for (const std::size_t size : {bytes.size(), std::size_t{4096}}) {
+    std::string file = bytes;
+    file.resize(std::max(size, bytes.size()), bytes.back());
+    write_bytes(folder / "a.safetensors", file);
+    EXPECT_ERROR(Weights::open(folder / "a.safetensors"), std::string("a.safetensors: is ") + part);
+  }
+}
+using namespace std::string_literals;
+INSTANTIATE_TEST_SUITE_P(
+    Files, WeightsForeign,
+    ::testing::Values(
+        Foreign{"gguf", "GGUF\3\0\0\0\123\1\0\0\0\0\0\0"s, "a GGUF file"},
+        // A header's first byte where safetensors has its own.
+        Foreign{"gguf_of_123_tensors", "GGUF\3\0\0\0{\0\0\0\0\0\0\0"s, "a GGUF file"},
+        Foreign{"lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+                "a Git LFS pointer, not the file itself; fetch the file with git lfs pull"},
+        Foreign{"zip", "PK\3\4\0\0\0\0\0\0"s, "a zip archive, most likely a pickle of torch.save"},
+        Foreign{"old_torch_pickle", "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20"s,
+                "a pickle of torch.save"},
+        Foreign{"plain_pickle", "\x80\x04\x95\x10\0\0\0\0\0\0\0"s, "a pickle of torch.save"},
+        Foreign{"web_page", "<!DOCTYPE html><html><body>Not found</body></html>", "a web page"},
+        Foreign{"web_page_after_a_mark", "\xef\xbb\xbf\n <HTML><body>", "a web page"},
+        Foreign{"xml", "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>",
+                "a web page"},
+        Foreign{"json", R"({"error": "Repository not found"})", "JSON text"},
+        Foreign{"gzip", "\x1f\x8b\x08\0\0\0\0\3"s, "a gzip archive"},
+        Foreign{"hdf5", "\x89HDF\r\n\x1a\n"s, "an HDF5 file"},
+        Foreign{"not_arrived", std::string(64, '\0'),
+                "zeros where its header should be; a copy or download of it has not ended"}),
+    [](const auto& row) { return std::string(row.param.why); });
+
 struct BadIndex {
   const char* why;
-  const char* text;
+  std::string text;
   const char* part;
 };
 void PrintTo(const BadIndex& bad, std::ostream* out) { *out << bad.why; }
@@ -136,13 +283,18 @@ TEST_P(WeightsBadIndex, IsRefused) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Files, WeightsBadIndex,
-    ::testing::Values(BadIndex{"not_json", "{", "not an index with a weight_map"},
+    ::testing::Values(BadIndex{"not_json", "{", "index.json: line 1, column 2: not JSON"},
+                      BadIndex{"deep", R"({"weight_map":)" + deep_json() + "}",
+                               "index.json: nested deeper than 64"},
+                      BadIndex{"utf_16", std::string("\xff\xfe{\0}\0", 6), "UTF-16"},
                       BadIndex{"no_map", "{}", "not an index with a weight_map"},
                       BadIndex{"empty_map", R"({"weight_map":{}})", "weight_map is empty"},
                       BadIndex{"number", R"({"weight_map":{"a":1}})",
                                "weight_map[\"a\"] is not text"},
                       BadIndex{"another_folder", R"({"weight_map":{"a":"../x.safetensors"}})",
                                "is not the name of a .safetensors file"},
+                      BadIndex{"lfs_pointer", "version https://git-lfs.github.com/spec/v1",
+                               "m.safetensors.index.json: is a Git LFS pointer"},
                       BadIndex{"missing_shard", R"({"weight_map":{"a":"x.safetensors"}})",
                                "x.safetensors: No such file"}),
     [](const auto& row) { return std::string(row.param.why); });

@@ -1,22 +1,34 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// One entry for each parser of files from outside. libFuzzer calls it (TWILL_FUZZ with clang);
-// under ctest drive.cpp feeds it seeds that it spoils by a fixed random sequence.
+// What the targets share. libFuzzer calls LLVMFuzzerTestOneInput with the bytes of one file from
+// outside: it is read, or refused by an Error. Anything else ends the program.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
-#include <vector>
+#include <filesystem>
+#include <functional>
+#include <string_view>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace twill::fuzz {
 
-// Whole files to begin from.
-std::vector<std::string> seeds();
-// Pieces that belong to the format, put in anywhere.
-std::vector<std::string> words();
+inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+// Ends the program, saying `what`, unless it holds.
+void demand(bool holds, const char* what);
+
+// Calls `read`; an Error is fine when its text is neither empty nor as long as the input. (It may
+// hold any bytes of the input: jobs::run_job() and the command line make one line of UTF-8 of it.)
+void read_or_refuse(const std::function<void()>& read);
+
+// A folder of this process in memory, which goes with it; for readers that take a path.
+const std::filesystem::path& scratch_folder();
+// `bytes` as scratch_folder() / name.
+std::filesystem::path scratch_file(const char* name, std::string_view bytes);
 
 }  // namespace twill::fuzz

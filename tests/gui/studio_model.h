@@ -27,14 +27,17 @@ inline Plan plan_of(std::int32_t layers, Pattern pattern) {
 class StudioModel {
  public:
   StudioModel() {
-    twill::tests::write_tiny_model(folder / "demo");
-    std::ofstream(folder / "demo/prompts_test.txt") << "a red ball\n";
-    std::ofstream(folder / "demo/prompts_search.txt") << "a red ball\na blue ball rolls\n";
+    twill::tests::write_tiny_model(demo());
+    std::ofstream(demo() / "prompts_test.txt") << "a red ball\n";
+    std::ofstream(demo() / "prompts_search.txt") << "a red ball\na blue ball rolls\n";
     write_plan(folder / "plan.json", plan_of(2, mean()));
     write_plan(folder / "other.json", plan_of(3, mean()));
     std::ofstream(folder / "damaged.json") << "{\"schema\": ";
-    qputenv("TWILL_PRESETS", folder.path().c_str());
+    use();
   }
+  // The app looks here from now on.
+  void use() const { qputenv("TWILL_PRESETS", (folder / "presets").c_str()); }
+  std::filesystem::path demo() const { return folder / "presets/demo"; }
   QString path(const char* name) const { return QString::fromStdString((folder / name).string()); }
 
   const twill::tests::ScratchFolder folder;

@@ -12,7 +12,9 @@
 #include <QSettings>
 #include <QSignalSpy>
 #include <QTest>
+#include <limits>
 
+#include "base/seed_edit.h"
 #include "base/theme.h"
 #include "gui/studio_model.h"
 #include "heads/attention_view.h"
@@ -76,6 +78,11 @@ class TestCapture : public QObject {
     QVERIFY(page_->inspector().attention().map().cells != shown.cells);
     move_to(0, 1);
     QVERIFY(!page_->inspector().attention().map().cells);
+    // A later capture takes nothing of an earlier one away.
+    click(*open_dialog(), "capture_start");
+    QTRY_VERIFY_WITH_TIMEOUT(page_->inspector().attention().map().cells, kPatienceMs);
+    move_to(1, 1);
+    QCOMPARE(page_->inspector().attention().map().cells, shown.cells);
     // Another plan of the model keeps them, a plan of another model does not.
     document_->open(model_.path("plan.json"));
     move_to(1, 1);
@@ -83,6 +90,21 @@ class TestCapture : public QObject {
     document_->open(model_.path("other.json"));
     move_to(1, 1);
     QVERIFY(!page_->inspector().attention().map().cells);
+  }
+
+  void a_seed_has_64_bits() {
+    select(0, 0);
+    CaptureDialog& dialog = *open_dialog();
+    auto* seed = dialog.findChild<SeedEdit*>(QStringLiteral("capture_seed"));
+    seed->clear();
+    QTest::keyClicks(seed, QStringLiteral("18446744073709551615"));
+    QCOMPARE(seed->seed(), std::numeric_limits<std::uint64_t>::max());
+    QVERIFY(seed->hasAcceptableInput());
+    // One more, a sign and a letter are not taken.
+    seed->clear();
+    QTest::keyClicks(seed, QStringLiteral("18446744073709551616-x"));
+    QCOMPARE(seed->text(), QStringLiteral("1844674407370955161"));
+    dialog.reject();
   }
 
   void cancel_stops_it_and_keeps_nothing() {

@@ -199,6 +199,63 @@ class TestComfyPage : public QObject {
     QVERIFY(stage.message().contains(QStringLiteral("no node of it chooses a plan")));
   }
 
+  void without_our_nodes_there_a_run_is_refused_in_words() {
+    Stage stage(model_);
+    auto* problem = stage.child<QLabel>("run_problem");
+    auto* run = stage.child<QPushButton>("run");
+    QVERIFY(!run->isEnabled());
+    QCOMPARE(problem->text(), QStringLiteral("Connect to a ComfyUI to run a workflow there."));
+    FakeComfy server;
+    QJsonObject nodes =
+        QJsonDocument::fromJson(server.answers[QStringLiteral("/object_info")]).object();
+    nodes.remove(QStringLiteral("TwillLoadSparsePlan"));
+    server.answers[QStringLiteral("/object_info")] = QJsonDocument(nodes).toJson();
+    QVERIFY(stage.connect_to(server.address()));
+    QVERIFY(stage.child<QLabel>("state")->text().endsWith(
+        QStringLiteral("; Twill's nodes are not installed there")));
+    stage.child<QComboBox>("workflow")->clear();
+    stage.choose_plan(QStringLiteral("open"));
+    QCOMPARE(problem->text(), QStringLiteral("Choose a workflow file."));
+    stage.choose(model_, "w.json", kWorkflow);
+    QVERIFY(!run->isEnabled());
+    QVERIFY(problem->isVisible());
+    QCOMPARE(problem->text(), QStringLiteral("Twill's nodes are not installed in that ComfyUI: no "
+                                             "plan can be given to it."));
+    stage.choose_plan(QStringLiteral("as it is"));
+    QVERIFY(!problem->isVisible());
+    // Both kinds of workflow files that need them.
+    const QByteArray drawn =
+        R"({"nodes": [{"id": 1, "type": "TwillLoadSparsePlan", "mode": 0, "inputs": [],
+                       "widgets_values": ["one.json"]}], "links": []})";
+    for (const auto& [name, text] :
+         {std::pair("w.json", QByteArray(kWorkflow)), std::pair("drawn.json", drawn)}) {
+      stage.choose(model_, name, text);
+      stage.click("run");
+      QCOMPARE(stage.message(),
+               model_.path(name) + QStringLiteral(": node 1 (TwillLoadSparsePlan): is not known to "
+                                                  "this ComfyUI; is its node pack installed?"));
+    }
+    QCOMPARE(server.times_asked(QStringLiteral("/prompt")), 0);
+    // What needs none of them runs.
+    stage.choose(model_, "plain.json", R"({"1": {"class_type": "Loader", "inputs": {}}})");
+    stage.click("run");
+    QTRY_COMPARE_WITH_TIMEOUT(server.times_asked(QStringLiteral("/prompt")), 1, kPatienceMs);
+  }
+
+  void a_comfyui_that_went_away_is_not_connected() {
+    Stage stage(model_);
+    FakeComfy server;
+    QVERIFY(stage.connect_to(server.address()));
+    stage.choose(model_, "w.json", kWorkflow);
+    stage.click("run");
+    QTRY_COMPARE_WITH_TIMEOUT(stage.message(), QStringLiteral("Waiting in ComfyUI's queue"),
+                              kPatienceMs);
+    server.die();
+    QVERIFY(stage.ended());
+    QVERIFY(!stage.child<QPushButton>("run")->isEnabled());
+    QCOMPARE(stage.child<QLabel>("state")->text(), QStringLiteral("Not connected"));
+  }
+
   void a_real_comfyui_runs_fails_and_stops() {
     const QString address = qEnvironmentVariable("TWILL_COMFY_ADDRESS");
     if (address.isEmpty()) {

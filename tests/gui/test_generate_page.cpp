@@ -14,6 +14,7 @@
 #include <QSettings>
 #include <QSignalSpy>
 #include <QSpinBox>
+#include <QTemporaryDir>
 #include <QTest>
 
 #include "base/model_list.h"
@@ -21,6 +22,7 @@
 #include "base/theme.h"
 #include "generate/clip_queue.h"
 #include "generate/generate_page.h"
+#include "gui/answers.h"
 #include "gui/full_disk.h"
 #include "gui/made_up_plan.h"
 #include "gui/studio_model.h"
@@ -117,7 +119,7 @@ class TestGeneratePage : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(player->playing(), kPatienceMs);
     QVERIFY(stage.child<QComboBox>("view_mode")->isVisible());
     QVERIFY(stage.child<QLabel>("player_summary")->text().contains(QStringLiteral("a red ball")));
-    qputenv("TWILL_PRESETS", model_.folder.path().c_str());
+    model_.use();
   }
 
   void without_a_plan_the_clip_is_dense() {
@@ -178,7 +180,7 @@ class TestGeneratePage : public QObject {
     QCOMPARE(stage.ends, (QList<int>{1, 0, 2}));
     QCOMPARE(queue.state(0), RequestState::kFinished);
     QCOMPARE(queue.state(2), RequestState::kFinished);
-    QCOMPARE(queue.clip(2)->seed, 2);
+    QCOMPARE(queue.clip(2)->seed, std::uint64_t{2});
     list->setCurrentIndex(queue.index(1));
     stage.click("remove");
     QCOMPARE(queue.rowCount(), 2);
@@ -213,7 +215,7 @@ class TestGeneratePage : public QObject {
     Stage stage(model_);
     QVERIFY(stage.ready());
     ClipRequest request;
-    request.options.clip = {.model = model_.folder / "demo", .frames = 9};
+    request.options.clip = {.model = model_.demo(), .frames = 9};
     request.options.prompts = {"a red ball"};
     request.options.plan = model_.folder / plan.toStdString();
     stage.page->queue().add(request);
@@ -224,12 +226,12 @@ class TestGeneratePage : public QObject {
 
   void missing_weights_are_named() {
     const tests::StudioModel broken;
-    std::filesystem::remove(broken.folder / "demo/vae.safetensors");
+    std::filesystem::remove(broken.demo() / "vae.safetensors");
     Stage stage(broken);
     auto* cost = stage.child<QLabel>("cost");
     QTRY_VERIFY_WITH_TIMEOUT(cost->text().contains(QStringLiteral("vae.safetensors")), kPatienceMs);
     QVERIFY(!stage.generate()->isEnabled());
-    qputenv("TWILL_PRESETS", model_.folder.path().c_str());
+    model_.use();
   }
 
   void a_plan_with_a_profile_can_be_adapted() {
@@ -245,7 +247,11 @@ class TestGeneratePage : public QObject {
     stage.document.open(file);
     QTRY_VERIFY_WITH_TIMEOUT(adapt->isEnabled(), kPatienceMs);
     QVERIFY(!adapt->isChecked());
+    auto* cost = stage.child<QLabel>("cost");
+    QTRY_VERIFY_WITH_TIMEOUT(cost->text().contains(QStringLiteral("sparse ")), kPatienceMs);
+    QVERIFY2(!cost->text().contains(QStringLiteral("of adapting")), qPrintable(cost->text()));
     adapt->setChecked(true);
+    QTRY_VERIFY_WITH_TIMEOUT(cost->text().contains(QStringLiteral(" of adapting, ")), kPatienceMs);
     QVERIFY(stage.ready());
     stage.click("generate");
     QVERIFY(stage.wait_for_ends(1));
@@ -266,7 +272,7 @@ class TestGeneratePage : public QObject {
     QVERIFY(stage.ready());
     stage.child<QSpinBox>("frames")->setValue(9);
     stage.child<QSpinBox>("steps")->setValue(3);
-    stage.child<QLineEdit>("seed")->setText(QStringLiteral("123456789012"));
+    stage.child<QLineEdit>("seed")->setText(QStringLiteral("18446744073709551615"));
     stage.click("generate");
     QVERIFY(stage.wait_for_ends(1));
     for (const char* ending : {"webm", "mp4"}) {
@@ -283,7 +289,7 @@ class TestGeneratePage : public QObject {
                                kPatienceMs);
       QCOMPARE(stage.child<QSpinBox>("frames")->value(), 9);
       QCOMPARE(stage.child<QSpinBox>("steps")->value(), 3);
-      QCOMPARE(stage.child<QLineEdit>("seed")->text(), QStringLiteral("123456789012"));
+      QCOMPARE(stage.child<QLineEdit>("seed")->text(), QStringLiteral("18446744073709551615"));
       QVERIFY(stage.child<QComboBox>("plan_choice")
                   ->currentData()
                   .toString()
@@ -292,6 +298,143 @@ class TestGeneratePage : public QObject {
     stage.page->open_video(model_.path("plan.json"));
     QTRY_VERIFY_WITH_TIMEOUT(stage.message().contains(QStringLiteral("plan.json: cannot be read")),
                              kPatienceMs);
+  }
+
+  void the_view_stays_where_it_is_when_the_next_clips_turn_comes() {
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    stage.child<QSpinBox>("frames")->setValue(9);
+    stage.click("generate");
+    stage.child<QLineEdit>("seed")->setText(QStringLiteral("1"));
+    stage.click("generate");
+    auto* list = stage.child<QListView>("queue");
+    auto* view = stage.child<ClipView>("clip_view");
+    QVERIFY(stage.wait_for_ends(1));
+    QCOMPARE(list->currentIndex().row(), 0);
+    const auto first = stage.page->queue().clip(0);
+    QCOMPARE(view->first(), first->dense_frames);
+    QVERIFY(stage.wait_for_ends(2));
+    QCOMPARE(list->currentIndex().row(), 0);
+    QCOMPARE(view->first(), first->dense_frames);
+    list->setCurrentIndex(stage.page->queue().index(1));
+    QCOMPARE(view->first(), stage.page->queue().clip(1)->dense_frames);
+  }
+
+  void what_is_saved_is_what_is_shown() {
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    stage.child<QSpinBox>("frames")->setValue(9);
+    stage.click("generate");
+    QVERIFY(stage.wait_for_ends(1));
+    auto* view = stage.child<ClipView>("clip_view");
+    auto* save = stage.child<QPushButton>("save");
+    QVERIFY(save->isEnabled());
+    const QString file = model_.path("shown.mp4");
+    stage.page->save_clip(0, file);
+    QTRY_VERIFY_WITH_TIMEOUT(stage.message().startsWith(QStringLiteral("Saved")), kPatienceMs);
+    stage.page->open_video(file);
+    QTRY_VERIFY_WITH_TIMEOUT(stage.message().startsWith(QStringLiteral("Settings taken")),
+                             kPatienceMs);
+    // The video is on show: no clip of the list is chosen, so none can be saved in its place, and
+    // the focus that passes over the list chooses none.
+    const auto clip = stage.page->queue().clip(0);
+    QVERIFY(view->first() != clip->dense_frames);
+    QVERIFY(!save->isEnabled());
+    auto* list = stage.child<QListView>("queue");
+    list->setFocus();
+    QVERIFY(view->first() != clip->dense_frames);
+    QVERIFY(!save->isEnabled());
+    const QPoint row = list->visualRect(stage.page->queue().index(0)).center();
+    QTest::mouseClick(list->viewport(), Qt::LeftButton, {}, row);
+    QCOMPARE(view->first(), clip->dense_frames);
+    QVERIFY(save->isEnabled());
+    // A clip that is taken from the list is no longer shown either.
+    stage.click("remove");
+    QVERIFY(!view->first());
+    QVERIFY(!save->isEnabled());
+  }
+
+  void saving_a_pair_names_both_files_before_it_replaces_one() {
+    const QTemporaryDir folder;
+    const auto at = [&](const char* name) { return folder.filePath(QString::fromLatin1(name)); };
+    const auto bytes_of = [&](const char* name) {
+      QFile file(at(name));
+      return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+    };
+    QFile somebodys(at("z-dense.mp4"));
+    QVERIFY(somebodys.open(QIODevice::WriteOnly));
+    somebodys.write("somebody's");
+    somebodys.close();
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    stage.child<QSpinBox>("frames")->setValue(9);
+    stage.click("generate");
+    QVERIFY(stage.wait_for_ends(1));
+    {
+      const tests::Answers answers(
+          {tests::type_name(at("z")), tests::press(QMessageBox::Cancel), tests::reject});
+      stage.click("save");
+      QCOMPARE(answers.seen().value(1),
+               at("z-dense.mp4") + QStringLiteral(" is there already. Replace it?"));
+      QCOMPARE(answers.names().value(1), QStringLiteral("z.mp4"));
+    }
+    QCOMPARE(bytes_of("z-dense.mp4"), QByteArray("somebody's"));
+    QVERIFY(!QFileInfo::exists(at("z.mp4")));
+    {
+      // What Twill did not make stays whatever the answer is.
+      const tests::Answers answers({tests::type_name(at("z")), tests::press(QMessageBox::Yes)});
+      stage.click("save");
+      QTRY_VERIFY_WITH_TIMEOUT(
+          stage.message().contains(QStringLiteral("z-dense.mp4: was not written by Twill")),
+          kPatienceMs);
+    }
+    QCOMPARE(bytes_of("z-dense.mp4"), QByteArray("somebody's"));
+    QVERIFY(!QFileInfo::exists(at("z.mp4")));
+    QVERIFY(QFile::remove(at("z-dense.mp4")));
+    {
+      const tests::Answers answers({tests::type_name(at("z"))});
+      stage.click("save");
+      QTRY_VERIFY_WITH_TIMEOUT(stage.message().startsWith(QStringLiteral("Saved")), kPatienceMs);
+    }
+    QVERIFY(bytes_of("z-dense.mp4").size() > 100);
+    {
+      const tests::Answers answers(
+          {tests::type_name(at("z.mp4")), tests::press(QMessageBox::Cancel), tests::reject});
+      stage.click("save");
+      QCOMPARE(answers.seen().value(1),
+               QStringLiteral("These files are there already:\n%1\n%2\nReplace them?")
+                   .arg(at("z.mp4"), at("z-dense.mp4")));
+      // The next name that is suggested is free.
+      QCOMPARE(answers.names().value(0), QStringLiteral("clip.mp4"));
+    }
+  }
+
+  void finished_clips_are_asked_about_until_they_are_saved() {
+    Stage stage(model_);
+    QVERIFY(stage.ready());
+    QCOMPARE(stage.page->lost_by_closing(), QStringList());
+    stage.child<QSpinBox>("frames")->setValue(9);
+    stage.click("generate");
+    QCOMPARE(stage.page->lost_by_closing(),
+             QStringList{QStringLiteral("A clip is being made; closing stops it.")});
+    QVERIFY(stage.wait_for_ends(1));
+    const QStringList one = stage.page->lost_by_closing();
+    QCOMPARE(one.size(), 1);
+    QVERIFY2(one[0].startsWith(QStringLiteral("1 ")), qPrintable(one[0]));
+    {
+      const tests::Answers answers({tests::press(QMessageBox::Cancel)});
+      stage.click("remove");
+      QCOMPARE(answers.seen(),
+               QStringList{QStringLiteral("The clip was not saved. Remove it all the same?")});
+      QCOMPARE(stage.page->queue().rowCount(), 1);
+    }
+    const QTemporaryDir folder;
+    stage.page->save_clip(0, folder.filePath(QStringLiteral("kept.mp4")));
+    QTRY_COMPARE_WITH_TIMEOUT(stage.page->lost_by_closing(), QStringList(), kPatienceMs);
+    const tests::Answers answers({tests::reject});
+    stage.click("remove");
+    QVERIFY(answers.seen().isEmpty());
+    QCOMPARE(stage.page->queue().rowCount(), 0);
   }
 
   void a_full_disk_is_told_and_leaves_nothing() {
@@ -317,17 +460,17 @@ class TestGeneratePage : public QObject {
 
   void more_model_folders_are_found_and_kept() {
     const tests::StudioModel more;
-    qputenv("TWILL_PRESETS", model_.folder.path().c_str());
+    model_.use();
     std::ofstream(more.folder / "paths.yaml")
-        << "comfy:\n  base_path: .\n  diffusion_models: demo\n";
+        << "comfy:\n  base_path: .\n  diffusion_models: presets/demo\n";
     Stage stage(model_);
     QVERIFY(stage.ready());
-    stage.page->models().set_places({more.path("demo")}, {more.path("paths.yaml")});
+    stage.page->models().set_places({more.path("presets/demo")}, {more.path("paths.yaml")});
     auto* models = stage.child<QComboBox>("model");
     QTRY_COMPARE_WITH_TIMEOUT(models->count(), 2, kPatienceMs);
     QSettings again(model_.path("studio.ini"), QSettings::IniFormat);
     stage.settings.sync();
-    QCOMPARE(ModelList(again).folders(), QStringList{more.path("demo")});
+    QCOMPARE(ModelList(again).folders(), QStringList{more.path("presets/demo")});
   }
 
  private:

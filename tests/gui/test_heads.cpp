@@ -13,6 +13,7 @@
 #include <QTabBar>
 #include <QTemporaryDir>
 #include <QTest>
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -30,7 +31,11 @@
 #include "heads/video_grid_view.h"
 #include "plan/plan_document.h"
 #include "plan/plan_edits.h"
+#include "plan/predictor.h"
+#include "twill/jobs/plan_figures.h"
+#include "twill/jobs/profiled_run.h"
 #include "twill/plan/compile.h"
+#include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/whole_files.h"
 
@@ -116,6 +121,65 @@ class TestHeads : public QObject {
       }
     }
     QVERIFY(std::abs(share - 1.0) < 1e-9);
+  }
+
+  void every_number_is_the_reports_data() {
+    QTest::addColumn<int>("frames");
+    QTest::addColumn<bool>("timed");
+    QTest::newRow("as profiled") << 5 << false;
+    QTest::newRow("a longer clip") << 9 << false;
+    QTest::newRow("a longer clip, timed") << 9 << true;
+  }
+
+  void every_number_is_the_reports() {
+    QFETCH(const int, frames);
+    QFETCH(const bool, timed);
+    Plan made = two_stacks();
+    auto profile = std::make_shared<Profile>(*made.profile);
+    if (timed) {
+      profile->cost = {.device = "none", .kernel = "none", .layout = profile->layout};
+      for (std::size_t i = 0; i < profile->candidates.size(); ++i) {
+        profile->cost.milliseconds.push_back(9.0 - 0.25 * static_cast<double>(i));
+      }
+    }
+    made = with_segment_dense(std::move(made), 2, true);
+    made.profile = profile;
+    made.provenance["grid"] = concat(frames, "x8x8");
+    const auto plan = std::make_shared<const Plan>(std::move(made));
+    const auto predictor =
+        std::make_shared<const Predictor>(plan->profile, jobs::profiled_run(*plan));
+    const jobs::PlanFigures figures =
+        jobs::figures_of(plan, plan->profile, jobs::run_of(*plan, {}, "plan.json"));
+    const auto same = [](double a, double b) {
+      return std::abs(a - b) <= 1e-12 * std::max(std::abs(a), std::abs(b));
+    };
+    const PlanNumbers numbers = predictor->numbers(*plan);
+    QVERIFY(numbers.error > 0.0);
+    QVERIFY(same(numbers.error, figures.predicted_error));
+    QVERIFY(same(numbers.density, figures.density));
+    QCOMPARE(numbers.attention_share.has_value(), timed);
+    QVERIFY(!timed || same(*numbers.attention_share, figures.cost / figures.dense_cost));
+    HeadsModel model;
+    model.set_plan(plan, predictor);
+    const std::size_t heads = plan->profile->heads();
+    for (std::size_t segment = 0; segment < plan->segments.size(); ++segment) {
+      model.set_segment(segment);
+      const jobs::SegmentFigures& shown = figures.segments[figures.segments.size() - 1 - segment];
+      for (std::size_t expert = 0; expert < 2; ++expert) {
+        for (std::size_t stack = 0; stack < 2; ++stack) {
+          model.set_view(expert, stack);
+          for (int row = 0; row < model.rowCount(); ++row) {
+            for (int column = 0; column < model.columnCount(); ++column) {
+              const QModelIndex index = model.index(row, column);
+              const jobs::HeadFigures& head =
+                  shown.heads[expert * heads + model.head_at(index).head];
+              QVERIFY(same(index.data(HeadsModel::kDensityRole).toDouble(), head.density));
+              QVERIFY(same(index.data(HeadsModel::kErrorRole).toDouble(), head.head_error));
+            }
+          }
+        }
+      }
+    }
   }
 
   void what_is_kept_is_counted_as_the_tiles_lie() {
@@ -290,6 +354,101 @@ class TestHeads : public QObject {
     QVERIFY(high.x() > low.x());
     QVERIFY(high.y() < low.y());
     QCOMPARE(document_->undo_stack().count(), 1);
+  }
+
+  void each_drag_is_a_step_and_undo_takes_the_handle_along() {
+    open(two_stacks());
+    QSlider& slider = page_->quality().slider();
+    QTRY_VERIFY_WITH_TIMEOUT(slider.isEnabled(), kPatienceMs);
+    QUndoStack& steps = document_->undo_stack();
+    const int opened = slider.value();
+    const auto drag_to = [&](std::initializer_list<int> values) {
+      slider.setSliderDown(true);
+      for (const int value : values) {
+        slider.setValue(value);
+      }
+      slider.setSliderDown(false);
+    };
+    drag_to({700, 300, 217});
+    const std::shared_ptr<const Plan> first = document_->plan();
+    drag_to({400, 803});
+    QCOMPARE(steps.count(), 2);
+    QCOMPARE(steps.undoText(), QStringLiteral("Quality 80 %"));
+    slider.setFocus();
+    steps.undo();
+    QCOMPARE(document_->plan(), first);
+    QCOMPARE(slider.value(), 217);
+    QCOMPARE(steps.undoText(), QStringLiteral("Quality 22 %"));
+    steps.undo();
+    QCOMPARE(slider.value(), opened);
+    steps.redo();
+    steps.redo();
+    QCOMPARE(slider.value(), 803);
+    // Keys in a row are one step, but not with a drag, nor with keys before something else was
+    // done.
+    QTest::keyClick(&slider, Qt::Key_PageDown);
+    QTest::keyClick(&slider, Qt::Key_PageDown);
+    QCOMPARE(steps.count(), 3);
+    QCOMPARE(steps.undoText(), QStringLiteral("Quality 60 %"));
+    Q_EMIT page_->quality().front().picked(0, 5);
+    QCOMPARE(steps.count(), 4);
+    Q_EMIT page_->quality().front().picked(0, 7);
+    QCOMPARE(steps.count(), 5);
+    steps.undo();
+    QTest::keyClick(&slider, Qt::Key_PageDown);
+    QCOMPARE(steps.count(), 5);
+    // An edit of heads moves it to where the plan then stands.
+    std::vector<HeadRef> all;
+    for (std::size_t head = 0; head < 22; ++head) {
+      all.push_back({0, head});
+      all.push_back({1, head});
+    }
+    document_->edit(QStringLiteral("dense"),
+                    with_pattern(*document_->plan(), {0, 1}, all, dense()));
+    QCOMPARE(slider.value(), qRound(page_->solver().quality().value() * 1000));
+  }
+
+  void segments_are_joined_with_the_one_to_the_right() {
+    Plan plan = two_stacks();
+    // The whole of the run's first third is skipped, the rest is dense: joining shows which stays.
+    std::vector<HeadRef> all;
+    for (std::size_t head = 0; head < 22; ++head) {
+      all.push_back({0, head});
+      all.push_back({1, head});
+    }
+    plan = with_pattern(std::move(plan), {2}, all, skip());
+    plan = with_pattern(std::move(plan), {1}, all, mean());
+    plan = with_pattern(std::move(plan), {0}, all, dense());
+    open(plan);
+    auto* tabs = widget_->findChild<QTabBar*>(QStringLiteral("segments"));
+    auto* join = widget_->findChild<QPushButton*>(QStringLiteral("join_segment"));
+    auto* split = widget_->findChild<QPushButton*>(QStringLiteral("split_segment"));
+    const auto shown = [&] {
+      return pattern_of(*document_->plan(), page_->model().segment(), {}).kind;
+    };
+    tabs->setCurrentIndex(2);
+    QVERIFY(!join->isEnabled());  // nothing to its right
+    tabs->setCurrentIndex(0);
+    QCOMPARE(shown(), PatternKind::kSkip);
+    QTest::mouseClick(join, Qt::LeftButton);
+    QCOMPARE(tabs->count(), 2);
+    QCOMPARE(tabs->currentIndex(), 0);
+    QCOMPARE(tabs->tabText(0), QStringLiteral("t 1 to 0.333"));
+    QCOMPARE(shown(), PatternKind::kSkip);
+    QVERIFY(std::none_of(document_->plan()->patterns.begin(), document_->plan()->patterns.end(),
+                         [](const Pattern& of) { return of.kind == PatternKind::kMean; }));
+    document_->undo_stack().undo();
+    QCOMPARE(tabs->count(), 3);
+    QCOMPARE(tabs->currentIndex(), 0);
+    // The halves of a segment join again.
+    tabs->setCurrentIndex(1);
+    QTest::mouseClick(split, Qt::LeftButton);
+    QCOMPARE(tabs->count(), 4);
+    QCOMPARE(tabs->currentIndex(), 1);
+    QTest::mouseClick(join, Qt::LeftButton);
+    QCOMPARE(tabs->count(), 3);
+    QCOMPARE(tabs->currentIndex(), 1);
+    QCOMPARE(shown(), PatternKind::kMean);
   }
 
   void fixing_and_dense_segments_are_steps() {

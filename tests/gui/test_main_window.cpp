@@ -195,6 +195,29 @@ class TestMainWindow : public QObject {
     QVERIFY(window.document.plan()->profile != nullptr);
   }
 
+  void without_a_plan_there_is_nothing_to_save_or_export() {
+    Window window(folder_.filePath(QStringLiteral("n.ini")));
+    const auto enabled = [&] {
+      QStringList texts;
+      for (const QAction* action : window.main.findChildren<QAction*>()) {
+        const bool of_plan = QStringList{QStringLiteral("&Save"), QStringLiteral("Save &as..."),
+                                         QStringLiteral("&Export heads...")}
+                                 .contains(action->text());
+        if (of_plan && action->isEnabled()) {
+          texts.append(action->text());
+        }
+      }
+      return texts.size();
+    };
+    auto* keep = window.main.findChild<QPushButton*>(QStringLiteral("keep_current"));
+    QCOMPARE(enabled(), 0);
+    QVERIFY(!keep->isEnabled());
+    window.document.take(std::make_shared<const Plan>(tests::make_plan(tests::make_profile({}), 2)),
+                         {}, false);
+    QCOMPARE(enabled(), 3);
+    QVERIFY(keep->isEnabled());
+  }
+
   void closing_with_edits_asks() {
     Window window(folder_.filePath(QStringLiteral("f.ini")));
     window.document.take(std::make_shared<const Plan>(tests::make_plan(tests::make_profile({}), 2)),

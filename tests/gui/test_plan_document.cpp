@@ -16,7 +16,7 @@
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
-#include "twill/search/error_model.h"
+#include "twill/search/ledger.h"
 
 namespace twill::gui {
 namespace {
@@ -141,9 +141,16 @@ class TestPlanDocument : public QObject {
     check_plan(split);
     QCOMPARE(split.segments.size(), 3U);
     QCOMPARE(split.segments[1].t_begin, 0.25);
-    const Plan joined = with_segments_joined(split, 0);
+    // The earlier of a run, of greater t, takes in the later one.
+    const Plan joined = with_segments_joined(split, 1);
     check_plan(joined);
     QCOMPARE(joined.segments, small_plan(2).segments);
+    const Plan whole = with_segments_joined(joined, 1);
+    check_plan(whole);
+    QCOMPARE(whole.segments.size(), 1U);
+    QCOMPARE(pattern_of(whole, 0, {0, 3}), pattern_of(small_plan(2), 1, {0, 3}));
+    QCOMPARE(refusal([] { with_segments_joined(small_plan(2), 0); }),
+             std::string("no segment follows segment 0 in a run"));
     QCOMPARE(refusal([] { with_segment_split(small_plan(2), 0, 0.75); }),
              std::string("t 0.75 is not inside (0, 0.5)"));
   }
@@ -169,8 +176,35 @@ class TestPlanDocument : public QObject {
     const Plan read = parse_plan(plan_to_json(plan), "memory");
     QCOMPARE(fixed_heads(read), (std::set<HeadRef>{{0, 7}}));
     QVERIFY(fixed_heads(with_fixed(read, {{0, 7}}, false, 1)).empty());
-    plan.provenance[kFixedHeadsKey] = "0:7 9:1 x 0:99 :";
+    // A plan as version 1.0 has it stays one, one with typed facts is given typed heads.
+    plan.provenance["studio_fixed_heads"] = "0:7 9:1 x 0:99 :";
     QCOMPARE(fixed_heads(plan), (std::set<HeadRef>{{0, 7}}));
+    plan.dense_first_layers = 0;
+    plan = with_fixed(std::move(plan), {{0, 7}}, true, 1);
+    QCOMPARE(plan.fixed_heads.size(), std::size_t{1});
+    QCOMPARE(fixed_heads(parse_plan(plan_to_json(plan), "memory")), (std::set<HeadRef>{{0, 7}}));
+  }
+
+  void a_run_that_is_none_of_our_samplers_is_predicted_over_its_own_times() {
+    Plan plan = small_plan();
+    auto profile = std::make_shared<Profile>(*plan.profile);
+    profile->provenance = {{"steps", "?"}, {"shift", ""}, {"sampler", "uni_pc"}};
+    profile->run =
+        RunFacts{.t = {1.0, 0.97, 0.6, 0.1},
+                 .sampler = "uni_pc",
+                 .scheduler = "beta",
+                 .grid = {profile->layout.frames, profile->layout.rows, profile->layout.cols},
+                 .steps = 4};
+    profile->expert_boundary = 0.9;
+    plan.profile = profile;
+    plan.provenance.clear();
+    const Predictor predictor(plan.profile, jobs::profiled_run(plan));
+    std::vector<double> t;
+    for (const search::Forward& forward : predictor.run().forwards) {
+      t.push_back(forward.t);
+    }
+    QCOMPARE(t, profile->run->t);
+    QVERIFY(predictor.numbers(plan).error > 0.0);
   }
 
   // The two libraries that say the same thing in other ways are the oracles.
@@ -178,9 +212,10 @@ class TestPlanDocument : public QObject {
     const Plan plan = with_segment_dense(small_plan(4), 3, true);
     const Predictor predictor(plan.profile);
     const PlanNumbers numbers = predictor.numbers(plan);
-    const double error = search::predicted_error(*plan.profile, plan, predictor.run().forwards,
-                                                 predictor.run().weight);
-    QVERIFY(std::abs(numbers.error - error) <= 1e-9 * error);
+    const search::Ledger ledger(plan.profile, predictor.run().forwards, predictor.run().weight,
+                                predictor.run().layout);
+    const double error = ledger.error(plan);
+    QVERIFY(error > 0.0 && std::abs(numbers.error - error) <= 1e-9 * error);
     std::vector<double> t;
     for (const search::Forward& forward : predictor.run().forwards) {
       t.push_back(forward.t);

@@ -16,7 +16,10 @@ MOST_MEGABYTES = 32  # the demo model is 27.7 MB of it before compression
 CARRIED = {
     "twill_vdit/__init__.py",
     "twill_vdit/__main__.py",
+    "twill_vdit/_twill.pyi",
     "twill_vdit/_version.py",
+    "twill_vdit/py.typed",
+    "twill_vdit/running/__init__.py",
     "twill_vdit/presets/plan.schema.json",
     *(f"twill_vdit/presets/demo/{name}" for name in ("model.json", "prompts_search.txt")),
     *(f"twill_vdit/presets/demo/{name}.safetensors" for name in ("dit", "vae", "text")),

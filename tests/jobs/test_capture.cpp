@@ -169,7 +169,8 @@ TEST_F(Capture, RefusesWhatTheModelDoesNotHave) {
   EXPECT_EQ(message(wrong), "no head to capture");
   wrong = options();
   wrong.t = 1.5;
-  EXPECT_EQ(message(wrong), "t must be in [0, 1], not 1.5");
+  EXPECT_EQ(message(wrong),
+            "t 1.5 is not within 0..1 (a model's timestep divided by its training range)");
   // More than any machine has.
   wrong = options();
   wrong.heads.assign(10'000'000, {.layer = 0, .head = 0});

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <stop_token>
 
@@ -137,6 +138,31 @@ TEST_F(Clips, settings_come_back_out_of_a_video) {
   }
 }
 
+TEST_F(Clips, metadata_in_a_video_are_utf8) {
+  const std::vector<std::string> writable = engine::writable_video_endings();
+  if (std::find(writable.begin(), writable.end(), ".mp4") == writable.end()) {
+    GTEST_SKIP() << "this libav cannot write .mp4";
+  }
+  const GenerateResult made = generate(in_memory(), {});
+  ClipRecord record = made.clips.at(0).record;
+  record.plan = "caf\xe9.json";
+  write_clip(folder_ / "clip.mp4", *made.clips[0].frames, to_metadata(record));
+  EXPECT_EQ(read_clip(folder_ / "clip.mp4").record->plan, "caf\\xe9.json");
+}
+
+TEST_F(Clips, the_next_prompts_seed_wraps_around) {
+  GenerateOptions options = in_memory();
+  options.prompts = {"a red ball", "a red ball"};
+  options.seed = std::numeric_limits<std::uint64_t>::max();
+  const GenerateResult wrapped = generate(options, {});
+  EXPECT_EQ(wrapped.clips.at(0).seed, std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(wrapped.clips.at(1).seed, 0u);
+  EXPECT_NE(wrapped.clips[0].frames->rgb, wrapped.clips[1].frames->rgb);
+  options.prompts = {"a red ball"};
+  options.seed = 0;
+  EXPECT_EQ(generate(options, {}).clips[0].frames->rgb, wrapped.clips[1].frames->rgb);
+}
+
 TEST_F(Clips, neither_files_nor_frames_is_refused) {
   GenerateOptions options = in_memory();
   options.keep_frames = false;
@@ -154,7 +180,7 @@ TEST_F(Clips, a_stop_at_any_preview_leaves_nothing) {
       }
     };
     EXPECT_THROW(generate(options, {.stop = stop.get_token()}), Cancelled);
-    EXPECT_TRUE(fs::is_empty(folder_ / "out"));
+    EXPECT_FALSE(fs::exists(folder_ / "out")) << "it was made for the clip and holds none";
   }
 }
 
@@ -198,6 +224,18 @@ TEST(ClipRecord, bad_settings_are_named) {
             "a.mp4: its settings: sampler \"magic\" is not one of euler, unipc");
   EXPECT_EQ(refusal("size", "255x256x49"),
             "a.mp4: its settings: width 255 is not a multiple of 16 in 16..4096");
+  EXPECT_EQ(refusal("seed", "18446744073709551616"),
+            "a.mp4: its setting seed is \"18446744073709551616\", not a number");
+  EXPECT_EQ(refusal("steps", "123456789012345678901234567890123456789ü456"),
+            "a.mp4: its setting steps is \"123456789012345678901234567890123456789...\", not a "
+            "number");
+  const auto seed = [&](const std::string& value) {
+    std::map<std::string, std::string> changed = good;
+    changed["seed"] = value;
+    return clip_record_from(changed, "a.mp4")->seed;
+  };
+  EXPECT_EQ(seed("18446744073709551615"), std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(seed("-1"), std::numeric_limits<std::uint64_t>::max());  // of earlier versions
   std::map<std::string, std::string> without = good;
   without.erase("fps");
   EXPECT_FALSE(clip_record_from(without, "a.mp4")->clip.fps);

@@ -59,7 +59,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadSetting{"sampler_unknown", [](auto& s) { s.sampler = "heun"; },
                    "sampler \"heun\" is not one of euler, unipc"},
         BadSetting{"dtype_unknown", [](auto& s) { s.dtype = "int8"; },
-                   "dtype \"int8\" is not one of float32, bfloat16, float16"}),
+                   "dtype \"int8\" is not one of float32, bfloat16, float16"},
+        BadSetting{"negative_prompt_in_latin_1", [](auto& s) { s.negative_prompt = "caf\xe9"; },
+                   "negative prompt \"caf\\xe9\" is not UTF-8"}),
     [](const auto& row) { return std::string(row.param.why); });
 
 TEST(ClipSettings, what_is_left_out_is_the_models_business) {
@@ -81,6 +83,48 @@ TEST(ParseSize, refuses_everything_else) {
   }
 }
 
+TEST(ParseSize, follows_no_other_way_to_write_a_number) {
+  ClipSettings settings;
+  EXPECT_THROW(parse_size("0x10x16", settings), Error);
+}
+
+TEST(Seeds, are_those_of_comfyui) {
+  EXPECT_EQ(parse_seed("0"), 0u);
+  EXPECT_EQ(parse_seed("9223372036854775808"), std::uint64_t{1} << 63);
+  EXPECT_EQ(parse_seed("18446744073709551615"), std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(seed_at(std::numeric_limits<std::uint64_t>::max() - 1, 1),
+            std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(seed_at(std::numeric_limits<std::uint64_t>::max(), 2), 1u);
+}
+
+TEST(Seeds, others_are_refused_with_their_value) {
+  for (const std::string text : {"", "-1", "18446744073709551616", "1e3", "0x10", " 1", "1.0"}) {
+    try {
+      parse_seed(text);
+      FAIL() << text << " was accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUsage);
+      EXPECT_EQ(error.what(),
+                "seed \"" + text + "\" is not a whole number in 0..18446744073709551615");
+    }
+  }
+}
+
+TEST(CheckPrompts, names_the_one_that_is_not_utf8) {
+  EXPECT_NO_THROW(check_prompts({"a red ball", "ein grüner Würfel"}));
+  const auto refusal = [](const std::vector<std::string>& prompts) -> std::string {
+    try {
+      check_prompts(prompts);
+      return "accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUsage);
+      return error.what();
+    }
+  };
+  EXPECT_EQ(refusal({}), "no prompt");
+  EXPECT_EQ(refusal({"a red ball", "caf\xe9"}), "prompt 2 \"caf\\xe9\" is not UTF-8");
+}
+
 TEST(ReadPrompts, leaves_out_comments_and_empty_lines) {
   const tests::ScratchFolder folder;
   std::ofstream(folder / "prompts.txt")
@@ -88,6 +132,12 @@ TEST(ReadPrompts, leaves_out_comments_and_empty_lines) {
   EXPECT_EQ(read_prompts(folder / "prompts.txt"),
             (std::vector<std::string>{"a red ball", "a blue ball"}));
   EXPECT_EQ(read_prompts(folder / "prompts.txt", 1), (std::vector<std::string>{"a red ball"}));
+}
+
+TEST(ReadPrompts, a_comment_behind_a_byte_order_mark_is_one) {
+  const tests::ScratchFolder folder;
+  std::ofstream(folder / "prompts.txt") << "\xef\xbb\xbf# heading\r\na red ball\r\n";
+  EXPECT_EQ(read_prompts(folder / "prompts.txt"), (std::vector<std::string>{"a red ball"}));
 }
 
 TEST(ReadPrompts, names_the_file_in_every_refusal) {
@@ -104,37 +154,11 @@ TEST(ReadPrompts, names_the_file_in_every_refusal) {
     }
   };
   const std::string at = folder.path().string() + "/";
-  EXPECT_EQ(refusal("missing.txt", 0), at + "missing.txt: no such file of prompts");
+  EXPECT_EQ(refusal("missing.txt", 0),
+            at + "missing.txt: cannot be read: No such file or directory");
   EXPECT_EQ(refusal("empty.txt", 0), at + "empty.txt: holds no prompt");
   EXPECT_EQ(refusal("one.txt", 2), at + "one.txt: holds 1 prompts, but 2 were asked for");
-  EXPECT_EQ(
-      refusal("large.txt", 0),
-      at + "large.txt: 1048577 bytes are more than the 1048576 that a file of prompts may have");
-}
-
-TEST(CheckCanWrite, makes_the_folder_and_leaves_nothing_in_it) {
-  const tests::ScratchFolder folder;
-  check_can_write(folder / "a/b/plan.json");
-  EXPECT_TRUE(std::filesystem::is_directory(folder / "a/b"));
-  EXPECT_TRUE(std::filesystem::is_empty(folder / "a/b"));
-}
-
-TEST(CheckCanWrite, a_file_where_the_folder_should_be_is_named) {
-  const tests::ScratchFolder folder;
-  std::ofstream(folder / "file") << "x";
-  try {
-    check_can_write(folder / "file/plan.json");
-    FAIL() << "accepted";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kSystem);
-    EXPECT_EQ(error.what(), (folder / "file/plan.json").string() +
-                                ": its folder cannot be made: Not a directory");
-  }
-}
-
-TEST(CheckCanWrite, a_folder_is_no_file) {
-  const tests::ScratchFolder folder;
-  EXPECT_THROW(check_can_write(folder.path()), Error);
+  EXPECT_EQ(refusal("large.txt", 0), at + "large.txt: 1048577 bytes are more than 1048576");
 }
 
 }  // namespace

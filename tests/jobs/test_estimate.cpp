@@ -49,6 +49,15 @@ TEST(Estimate, what_grows_with_tokens_and_with_their_square_is_added_up) {
   EXPECT_NEAR(both.seconds, both.dense_seconds + both.sparse_seconds + both.vae_seconds, 1e-9);
   EXPECT_GT(both.memory_bytes, dense.memory_bytes);
 
+  // Of ten steps the first, the third and the fifth are measured, both branches of each.
+  options.adapt = true;
+  const AdaptingSpeed adapting{
+      .begin_seconds = 2.0, .seconds_per_forward = 0.25, .seconds_per_solve = 0.5};
+  const ClipEstimate adapted = estimate_clip(facts, speed, options, 0.25, adapting);
+  EXPECT_NEAR(adapted.adapting_seconds, 2.0 + 3 * (2 * 0.25 + 0.5), 1e-9);
+  EXPECT_NEAR(adapted.sparse_seconds, both.sparse_seconds + adapted.adapting_seconds, 1e-9);
+  EXPECT_NEAR(adapted.seconds, both.seconds + adapted.adapting_seconds, 1e-9);
+
   options.clip.frames = 48;
   EXPECT_THROW(estimate_clip(facts, speed, options, 0.25), Error);
 }
@@ -72,6 +81,30 @@ TEST(Estimate, density_of_an_all_mean_plan_with_a_dense_segment_counts_the_dense
   plan.segments[0].heads = {std::vector<HeadPlan>(60)};
   write_plan(folder / "other.json", plan);
   EXPECT_THROW(plan_density(facts, clip, folder / "other.json"), Error);
+}
+
+TEST(Estimate, adapting_is_measured_with_the_plans_own_profile) {
+  const ModelFacts facts = read_model_facts(kDemo);
+  const Plan plan = read_plan(kDemo / "plan.json");
+  const ClipSettings clip{.model = kDemo, .width = 128, .height = 128, .frames = 17, .steps = 4};
+  const AdaptingSpeed small = measure_adapting(facts, clip, plan, {});
+  EXPECT_GT(small.begin_seconds, 0.0);
+  EXPECT_GT(small.seconds_per_forward, 0.0);
+  EXPECT_GT(small.seconds_per_solve, 0.0);
+
+  ClipSettings one_step = clip;
+  one_step.steps = 1;
+  EXPECT_EQ(measure_adapting(facts, one_step, plan, {}).seconds_per_forward, 0.0);
+
+  Plan bare = plan;
+  bare.profile.reset();
+  try {
+    measure_adapting(facts, clip, bare, {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()),
+              "the plan \"" + plan.name + "\" holds no profile to adapt it with");
+  }
 }
 
 #ifdef __linux__

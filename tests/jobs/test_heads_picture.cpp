@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "twill/jobs/heads_picture.h"
 #include "twill/plan/error.h"
@@ -45,6 +47,24 @@ TEST(HeadsPicture, every_kind_has_a_colour_of_its_own) {
       EXPECT_EQ(kind == other, pattern_colour(kind) == pattern_colour(other))
           << name << " and " << other_name;
     }
+  }
+}
+
+// The node pack draws in Python; its tests read the same file.
+TEST(HeadsPicture, colours_are_those_of_the_table_that_all_share) {
+  const auto table =
+      nlohmann::json::parse(std::ifstream(std::string(TWILL_TEST_DATA) + "/colours.json"));
+  const auto colour = [](const nlohmann::json& rgb) {
+    return Colour{rgb.at(0).get<std::uint8_t>(), rgb.at(1).get<std::uint8_t>(),
+                  rgb.at(2).get<std::uint8_t>()};
+  };
+  ASSERT_EQ(table.at("patterns").size(), kPatternNames.size());
+  for (const auto& [kind, name] : kPatternNames) {
+    EXPECT_EQ(pattern_colour(kind), colour(table.at("patterns").at(std::string(name)))) << name;
+  }
+  for (const auto& row : table.at("heat")) {
+    const double value = row.at("value").get<double>();
+    EXPECT_EQ(heat(value), colour(row.at("colour"))) << value;
   }
 }
 

@@ -40,6 +40,18 @@ TEST(RunJob, a_stack_trace_behind_the_first_line_is_dropped) {
   EXPECT_EQ(outcome.text, "bad shape");
 }
 
+TEST(RunJob, names_with_line_ends_stay_in_the_line) {
+  const Outcome outcome = run_job([] { throw Error(ErrorCode::kFile, "a\nb.json: is no JSON"); });
+  EXPECT_EQ(outcome.text, "a\\nb.json: is no JSON");
+}
+
+TEST(RunJob, whatever_is_thrown_is_a_failure) {
+  const Outcome outcome = run_job([] { throw 7; });
+  EXPECT_EQ(outcome.kind, OutcomeKind::kFailed);
+  EXPECT_EQ(outcome.code, ErrorCode::kSystem);
+  EXPECT_EQ(outcome.text, "an unknown failure");
+}
+
 TEST(RunJob, missing_memory_is_said_so) {
   const Outcome outcome = run_job([] { throw std::bad_alloc(); });
   EXPECT_EQ(outcome.code, ErrorCode::kSystem);

@@ -3,13 +3,16 @@
 
 #include "twill/jobs/model_folders.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
 
 #include "jobs/scratch_folder.h"
 #include "jobs/tiny_model.h"
+#include "twill/engine/weights.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/plan/error.h"
 
@@ -94,6 +97,44 @@ TEST(FindModels, runnable_ones_come_first_and_the_others_say_why) {
   EXPECT_TRUE(found[2].obstacle.starts_with("a Wan transformer of 2 x 2 heads without"));
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_NE(problems[0].find("bad.yaml"), std::string::npos);
+}
+
+// A model folder is judged as the loader does; a file that only ComfyUI can run is still found.
+// A folder that Studio knows is looked at when it starts.
+TEST(FindModels, deep_json_is_an_obstacle_and_no_end) {
+  const tests::ScratchFolder folder;
+  write(folder / "deep/model.json",
+        R"({"family":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}");
+  const auto found = find_models({folder.path()}, {});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].obstacle, (folder / "deep/model.json").string() + ": nested deeper than 64");
+}
+
+TEST(FindModels, tell_what_the_loader_would_refuse) {
+  const tests::ScratchFolder folder;
+  tests::write_tiny_model(folder / "mine/odd");
+  const auto with_extra = [](const fs::path& from, const fs::path& to, const std::string& name) {
+    const engine::Weights weights = engine::Weights::open(from);
+    std::map<std::string, at::Tensor> tensors{{name, at::zeros({2}, at::kByte)}};
+    for (const std::string& each : weights.names()) {
+      tensors[each] = weights.get(each);
+    }
+    engine::write_safetensors(to, tensors, weights.metadata());
+  };
+  const fs::path dit = folder / "mine/odd/dit.safetensors";
+  const fs::path other = folder / "comfy/diffusion_models/wan_nvfp4.safetensors";
+  fs::create_directories(other.parent_path());
+  with_extra(dit, other, "blocks.0.ffn.0.comfy_quant");
+  with_extra(dit, dit, "blocks.0.ffn.0.lora_A.weight");
+  write(folder / "paths.yaml", "a:\n  base_path: comfy\n  diffusion_models: diffusion_models\n");
+  const std::vector<FoundModel> found = find_models({folder / "mine"}, {folder / "paths.yaml"});
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].name, "odd");
+  EXPECT_EQ(found[0].obstacle, dit.string() +
+                                   ": tensor blocks.0.ffn.0.lora_A.weight is of a LoRA that was "
+                                   "not merged into the model; merge it, or use the model's file "
+                                   "without it");
+  EXPECT_TRUE(found[1].obstacle.starts_with("a Wan transformer of 2 x 2 heads without"));
 }
 
 TEST(ModelFacts, are_those_of_the_folder) {

@@ -11,6 +11,8 @@
 #include "twill/jobs/plan_figures.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
+#include "twill/search/error_model.h"
+#include "twill/search/ledger.h"
 
 namespace twill::jobs {
 namespace {
@@ -18,11 +20,11 @@ namespace {
 std::shared_ptr<Profile> profile_of(const test::ProfileShape& shape) {
   auto profile =
       test::synthetic_profile(shape, test::some_candidates(shape.layout, 24), /*seed=*/5);
-  profile->provenance = {{kStepsKey, "12"}, {kShiftKey, "3.0"}, {kSamplerKey, "euler"}};
+  profile->provenance = {{"steps", "12"}, {"shift", "3.0"}, {"sampler", "euler"}};
   return profile;
 }
 
-std::shared_ptr<const Plan> plan_for(std::shared_ptr<const Profile> profile, const Run& run,
+std::shared_ptr<const Plan> plan_for(std::shared_ptr<const Profile> profile, const FiguresRun& run,
                                      double budget, std::int32_t dense_first = 2) {
   const search::SolveRequest request{.forwards = run.forwards,
                                      .budget = budget,
@@ -32,6 +34,11 @@ std::shared_ptr<const Plan> plan_for(std::shared_ptr<const Profile> profile, con
   return std::make_shared<const Plan>(search::solve(std::move(profile), request).plan);
 }
 
+double error_of(std::shared_ptr<const Profile> profile, const Plan& plan, const FiguresRun& run) {
+  return search::Ledger(std::move(profile), run.forwards, search::default_time_weight(), run.layout)
+      .error(plan);
+}
+
 double sum(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
@@ -39,14 +46,13 @@ double sum(const std::vector<double>& values) {
 class Figures : public ::testing::Test {
  protected:
   std::shared_ptr<Profile> profile_ = profile_of({.layers = 3, .heads = 4});
-  jobs::Run run_ = run_of(*profile_, {}, "a.json");
+  jobs::FiguresRun run_ = run_of(*profile_, {}, "a.json");
   std::shared_ptr<const Plan> plan_ = plan_for(profile_, run_, 0.4);
   PlanFigures figures_ = figures_of(plan_, profile_, run_);
 };
 
 TEST_F(Figures, add_up_to_the_error_of_the_model_however_they_are_grouped) {
-  const double error =
-      search::predicted_error(*profile_, *plan_, run_.forwards, search::default_time_weight());
+  const double error = error_of(profile_, *plan_, run_);
   EXPECT_GT(error, 0.0);
   EXPECT_NEAR(figures_.predicted_error, error, 1e-12 * error);
   double by_layer = 0.0;
@@ -76,8 +82,7 @@ TEST_F(Figures, count_what_mean_leaves_out_as_the_error_model_does) {
                     PatternKind::kMultiDiagonal, PatternKind::kVerticalStripe}};
   const auto plan = std::make_shared<const Plan>(search::solve(profile_, request).plan);
   const PlanFigures figures = figures_of(plan, profile_, run_);
-  const double error =
-      search::predicted_error(*profile_, *plan, run_.forwards, search::default_time_weight());
+  const double error = error_of(profile_, *plan, run_);
   const auto mean = static_cast<std::size_t>(
       std::find_if(kPatternNames.begin(), kPatternNames.end(),
                    [](const auto& known) { return known.first == PatternKind::kMean; }) -
@@ -172,13 +177,16 @@ TEST_F(Figures, front_holds_the_plan_that_was_solved) {
 
 TEST_F(Figures, front_keeps_the_layers_dense_that_the_search_was_told) {
   auto told = std::make_shared<Plan>(*plan_);
-  told->provenance["dense_first_layers"] = "2";
+  told->dense_first_layers = 2;
   const PlanFigures figures = figures_of(told, profile_, run_);
   EXPECT_EQ(figures.dense_first_layers, 2);
   // Two of three layers dense at all t.
   EXPECT_NEAR(front_of(figures).front().density, 2.0 / 3.0, 0.1);
   EXPECT_LT(front_of(figures_).front().density, 0.5);
   // Words of another tool are no number of layers.
+  told->dense_first_layers.reset();
+  told->solved_for.reset();
+  told->budget.reset();
   told->provenance["dense_first_layers"] = "some";
   EXPECT_EQ(figures_of(told, profile_, run_).dense_first_layers, 0);
 }
@@ -204,9 +212,100 @@ TEST_F(Figures, refuse_a_pattern_that_was_never_profiled) {
   }
 }
 
+struct Elsewhere {
+  const char* why;
+  TokenLayout layout;
+};
+void PrintTo(const Elsewhere& row, std::ostream* out) { *out << row.why; }
+
+class FiguresElsewhere : public ::testing::TestWithParam<Elsewhere> {};
+
+TEST_P(FiguresElsewhere, agree_with_the_solver_and_lie_on_its_front) {
+  const std::shared_ptr<Profile> profile = profile_of({.layers = 3, .heads = 4});
+  profile->cost = {.device = "a device", .kernel = "a kernel", .layout = profile->layout};
+  for (std::size_t i = 0; i < profile->candidates.size(); ++i) {
+    profile->cost.milliseconds.push_back(
+        profile->candidates[i].kind == PatternKind::kDense ? 8.0 : 0.25 * static_cast<double>(i));
+  }
+  const jobs::FiguresRun run = run_of(*profile, {.layout = GetParam().layout}, "a.json");
+  const search::SolveResult solved =
+      search::solve(profile, {.forwards = run.forwards,
+                              .budget_kind = search::BudgetKind::kAttentionShare,
+                              .budget = 0.4,
+                              .layout = run.layout,
+                              .max_segments = 3,
+                              .dense_first_steps = 2,
+                              .dense_last_steps = 0});
+  const PlanFigures figures = figures_of(std::make_shared<const Plan>(solved.plan), profile, run);
+  EXPECT_NEAR(figures.predicted_error, solved.predicted_error, 1e-12 * solved.predicted_error);
+  EXPECT_NEAR(figures.density, solved.density, 1e-12);
+  EXPECT_NEAR(figures.cost / figures.dense_cost, solved.attention_share, 1e-12);
+  double by_layer = 0.0, by_kind = 0.0, by_head = 0.0;
+  for (const LayerFigures& layer : figures.layers) {
+    by_layer += sum(layer.error);
+  }
+  for (const std::vector<double>& kind : figures.kind_error) {
+    by_kind += sum(kind);
+  }
+  for (const SegmentFigures& segment : figures.segments) {
+    for (const HeadFigures& head : segment.heads) {
+      by_head += head.error;
+    }
+  }
+  for (const double grouped : {by_layer, by_kind, by_head}) {
+    EXPECT_NEAR(grouped, solved.predicted_error, 1e-12 * solved.predicted_error);
+  }
+  // The plan's own point is drawn between those of the front that cost a little less and more.
+  std::size_t dearer = 0;
+  for (const search::FrontPoint& point : front_of(figures, 65)) {
+    if (point.attention_share < solved.attention_share - 1e-9) {
+      EXPECT_GE(point.predicted_error, 0.98 * figures.predicted_error);
+    } else {
+      EXPECT_LE(point.predicted_error, 1.02 * figures.predicted_error);
+      ++dearer;
+    }
+  }
+  EXPECT_GT(dearer, 10u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Layouts, FiguresElsewhere,
+    ::testing::Values(Elsewhere{"as_profiled", {.frames = 4, .rows = 16, .cols = 16}},
+                      Elsewhere{"longer", {.frames = 9, .rows = 16, .cols = 16}},
+                      Elsewhere{"shorter_and_wider", {.frames = 3, .rows = 12, .cols = 24}}),
+    [](const auto& row) { return std::string(row.param.why); });
+
+TEST(FiguresOfALongerClip, draw_head_errors_as_they_are_expected_there) {
+  const std::shared_ptr<Profile> profile = profile_of({.layers = 3, .heads = 4});
+  const jobs::FiguresRun run =
+      run_of(*profile, {.layout = TokenLayout{.frames = 9, .rows = 16, .cols = 16}}, "a.json");
+  const PlanFigures figures = figures_of(plan_for(profile, run, 0.4, 0), profile, run);
+  const std::vector<double> factors = search::layout_factors(*profile, run.layout);
+  const SegmentFigures& last = figures.segments.back();
+  const std::vector<std::vector<double>> errors =
+      kind_head_errors(figures, figures.segments.size() - 1);
+  bool scaled = false;
+  for (std::size_t kind = 0; kind < kPatternNames.size(); ++kind) {
+    double expected = 0.0, count = 0.0;
+    for (std::size_t head = 0; head < last.heads.size(); ++head) {
+      if (last.heads[head].kind == kPatternNames[kind].first && !errors[kind].empty()) {
+        const std::size_t candidate = *figures.ledger->candidate(
+            figures.plan->patterns[static_cast<std::size_t>(last.heads[head].pattern)]);
+        expected += factors[candidate] * profile->error_at(2, 0, head, candidate);
+        scaled = scaled || std::abs(factors[candidate] - 1.0) > 0.05;
+        ++count;
+      }
+    }
+    if (count > 0.0) {
+      EXPECT_NEAR(errors[kind][2], expected / count, 1e-12);
+    }
+  }
+  EXPECT_TRUE(scaled);
+}
+
 TEST(RunOf, says_what_is_missing) {
   auto profile = profile_of({});
-  profile->provenance.erase(kShiftKey);
+  profile->provenance.erase("shift");
   try {
     run_of(*profile, {}, "a.json");
     FAIL();
@@ -218,19 +317,75 @@ TEST(RunOf, says_what_is_missing) {
   EXPECT_THROW(run_of(*profile, {.steps = 0, .shift = 2.0}, "a.json"), Error);
 }
 
+std::shared_ptr<Profile> profile_of_theirs(const char* sampler,
+                                           std::optional<const char*> scheduler,
+                                           std::optional<double> shift) {
+  auto profile = profile_of({});
+  profile->run =
+      RunFacts{.t = {1.0, 0.9, 0.4, 0.0625},
+               .sampler = sampler,
+               .shift = shift,
+               .grid = {profile->layout.frames, profile->layout.rows, profile->layout.cols},
+               .steps = 4};
+  if (scheduler) {
+    profile->run->scheduler = *scheduler;
+  }
+  profile->provenance = {{"steps", "12 of them"}, {"shift", "none"}, {"sampler", "mine"}};
+  return profile;
+}
+
+TEST(RunOf, times_that_are_told_need_no_sampler_of_ours) {
+  for (const auto& [sampler, scheduler] :
+       {std::pair{"uni_pc", "simple"}, {"res_multistep", "karras"}, {"euler", "beta"}}) {
+    const auto profile = profile_of_theirs(sampler, scheduler, {});
+    const jobs::FiguresRun run = run_of(*profile, {}, "a.json");
+    EXPECT_EQ(run.sampler, sampler);
+    EXPECT_EQ(run.steps, 4);
+    EXPECT_EQ(run.shift, 0.0);
+    ASSERT_EQ(run.forwards.size(), 4u);
+    EXPECT_EQ(run.forwards[2].t, 0.4);
+    EXPECT_EQ(run_of(*profile, {.sampler = sampler, .steps = 4}, "a.json").forwards, run.forwards)
+        << "what is asked for is as it is kept";
+  }
+}
+
+TEST(RunOf, other_steps_of_a_schedule_that_is_not_known_are_refused) {
+  const auto refusal = [](const Profile& profile, const RunOptions& options) -> std::string {
+    try {
+      run_of(profile, options, "a.json");
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUsage);
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(refusal(*profile_of_theirs("uni_pc", "simple", 3.0), {.steps = 8}),
+            "a.json: was measured in 4 steps of the sampler \"uni_pc\" with the scheduler "
+            "\"simple\", whose times for 8 steps are not known here; leave --steps out, or name "
+            "one of our samplers by --sampler");
+  EXPECT_EQ(refusal(*profile_of_theirs("euler", "beta", 3.0), {.shift = 5.0}),
+            "a.json: was measured in 4 steps of the sampler \"euler\" with the scheduler \"beta\", "
+            "whose times for another shift are not known here; leave --shift out, or name one of "
+            "our samplers by --sampler");
+  const auto beta = profile_of_theirs("euler", "beta", 3.0);
+  EXPECT_EQ(run_of(*beta, {.sampler = "unipc", .steps = 8}, "a.json").forwards.size(), 8u);
+  // ComfyUI's "simple" at a shift of 3, rounded to thousandths before it.
+  const auto simple = profile_of_theirs("euler", "simple", 3.0);
+  simple->run->t = {1.0, 0.9, 0.75, 0.5015};
+  EXPECT_EQ(run_of(*simple, {.steps = 8}, "a.json").forwards.size(), 8u);
+}
+
 TEST(RunOf, two_experts_share_the_run_at_the_boundary) {
   auto profile = profile_of({.experts = 2});
   EXPECT_THROW(run_of(*profile, {}, "a.json"), Error);
-  const jobs::Run run = run_of(*profile, {.expert_boundary = 0.875}, "a.json");
+  const jobs::FiguresRun run = run_of(*profile, {.expert_boundary = 0.875}, "a.json");
   for (const search::Forward& forward : run.forwards) {
     EXPECT_EQ(forward.expert, forward.t < 0.875 ? 1 : 0);
   }
   const std::shared_ptr<const Plan> plan = plan_for(profile, run, 0.5, 0);
   const PlanFigures figures = figures_of(plan, profile, run);
-  const double error =
-      search::predicted_error(*profile, *plan, run.forwards, search::default_time_weight());
+  const double error = error_of(profile, *plan, run);
   EXPECT_NEAR(figures.predicted_error, error, 1e-12 * error);
-  EXPECT_EQ(head_label(profile->model, 5), "expert1 blocks.0 head 1");
 }
 
 TEST_F(Figures, of_two_plans_say_what_changes) {

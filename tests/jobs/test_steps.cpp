@@ -58,10 +58,35 @@ TEST(StretchEdges, share_the_steps_out_as_evenly_as_can_be) {
 
 TEST(KeptSeconds, go_on_from_what_an_earlier_run_left) {
   const tests::ScratchFolder folder;
-  KeptSeconds(folder / "seconds.json").add(1.5);
-  KeptSeconds again(folder / "seconds.json");
-  again.add(2.0);
+  KeptSeconds(KeptValues(folder.path())).add("step 0", 1.5);
+  KeptSeconds again(KeptValues(folder.path()));
+  again.count("step 0");
+  again.add("step 1", 2.0);
   EXPECT_EQ(again.total(), 3.5);
+  EXPECT_EQ(again.elsewhere(), 1.5);
+}
+
+TEST(KeptSeconds, of_two_runs_at_once_are_all_kept) {
+  const tests::ScratchFolder folder;
+  KeptSeconds one(KeptValues(folder.path()));
+  KeptSeconds other(KeptValues(folder.path()));
+  one.add("step 0", 1.0);
+  other.add("step 1", 2.0);
+  one.add("step 2", 4.0);
+  KeptSeconds next(KeptValues(folder.path()));
+  for (const char* unit : {"step 0", "step 1", "step 2", "step 3"}) {
+    next.count(unit);
+  }
+  EXPECT_EQ(next.total(), 7.0);
+}
+
+TEST(KeptSeconds, of_a_unit_that_was_made_here_count_once) {
+  const tests::ScratchFolder folder;
+  KeptSeconds seconds(KeptValues(folder.path()));
+  seconds.add("step 0", 1.5);
+  seconds.count("step 0");
+  EXPECT_EQ(seconds.total(), 1.5);
+  EXPECT_EQ(seconds.elsewhere(), 0.0);
 }
 
 }  // namespace

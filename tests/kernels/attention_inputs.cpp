@@ -44,6 +44,13 @@ const std::vector<Case>& attention_cases() {
        .layout = Layout::kTokensFirst},
       {.why = "softmax_of_one_winner", .tokens = 300, .spread = 60.0f},
       {.why = "nearly_even_softmax", .tokens = 300, .spread = 1e-3f},
+      {.why = "scale_0_and_a_ragged_tile", .tokens = 117, .scale = 0.0f},
+      {.why = "scale_0_and_whole_tiles", .tokens = 128, .scale = 0.0f},
+      {.why = "scale_0_in_bf16", .tokens = 300, .dtype = Dtype::kBf16, .scale = 0.0f},
+      {.why = "scale_0_in_f16", .tokens = 300, .dtype = Dtype::kF16, .scale = 0.0f},
+      {.why = "scale_that_is_a_denormal", .tokens = 117, .scale = 1e-38f},
+      {.why = "negative_scale", .tokens = 300, .scale = -2.0f},
+      {.why = "negative_scale_in_bf16", .tokens = 300, .dtype = Dtype::kBf16, .scale = -1.0f},
   };
   return cases;
 }
@@ -163,7 +170,7 @@ AttentionParams Inputs::params() {
           .tokens = case_.tokens,
           .head_dim = case_.head_dim,
           .dtype = case_.dtype,
-          .scale = 1.0f / std::sqrt(static_cast<float>(case_.head_dim)),
+          .scale = case_.scale / std::sqrt(static_cast<float>(case_.head_dim)),
           .tasks = tasks_,
           .lists = views_};
 }

@@ -29,6 +29,7 @@ struct Case {
   Layout layout = Layout::kHeadsFirst;
   std::int32_t batch = 1;
   float spread = 1.0f;  // standard deviation of q: large ones make the softmax sharp
+  float scale = 1.0f;   // times 1/sqrt(head_dim)
 };
 void PrintTo(const Case& c, std::ostream* out);
 

@@ -93,7 +93,7 @@ const BadField kBadFields[] = {
     {"wrong_major", "/schema_version", "2.0",
      "schema_version: version 2.0 is not readable here; this is for 1.x"},
     {"no_version", "/schema_version", "one",
-     R"(schema_version: "one" is not a version such as "1.0")"},
+     R"(schema_version: "one" is not a version such as "1.1")"},
     {"version_as_number", "/schema_version", 1.0, "schema_version: 1 is not a text"},
     {"unknown_top_field", "/licence", "mine", R"(unknown field "licence")"},
     {"no_segments", "/segments", json::array(), "segments: there are none"},
@@ -104,6 +104,9 @@ const BadField kBadFields[] = {
      "/profile/maps/shape",
      {2, 8, 1000, 1000},
      "profile.maps.uint8: 192 characters of base64, not the 21333336 of 16000000 values"},
+    {"seed_over_64_bits", "/profile/seeds/1", 18446744073709551616.0,
+     "profile.seeds[1]: 18446744073709551616 is not a whole number"},
+    {"seed_of_text", "/profile/seeds/1", "7", R"(profile.seeds[1]: "7" is not a whole number)"},
     {"map_too_large",
      "/profile/maps/shape",
      {2, 8, 3, 5000},
@@ -126,6 +129,86 @@ TEST_P(BadFields, AreNamedWithPathAndValue) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Plan, BadFields, ::testing::ValuesIn(kBadFields),
+                         [](const auto& row) { return row.param.why; });
+
+const BadField kBadFacts[] = {
+    {"facts_of_an_older_version", "/schema_version", "1.0", R"(unknown field "budget")"},
+    {"run_of_text", "/solved_for", "20 steps", "solved_for: \"20 steps\" is not an object"},
+    {"unknown_field_of_a_run", "/solved_for/cfg", 3, R"(solved_for: unknown field "cfg")"},
+    {"no_times", "/solved_for/t", json::array(), "solved_for.t: there are none"},
+    {"time_of_text", "/solved_for/t/1", "0.5", R"(solved_for.t[1]: "0.5" is not a number)"},
+    {"time_outside", "/solved_for/t/0", 1000, "solved_for.t[0]: 1000 is outside 0..1"},
+    {"rising_run", "/solved_for/t/2", 0.8, "solved_for.t[2]: 0.8 is above the one before"},
+    {"times_for_gigabytes", "/solved_for/t", std::vector<double>(8193, 0.5),
+     "solved_for.t: 8193 entries are more than 8192"},
+    {"expert_of_few_times", "/profile/run/expert", {0, 1}, "profile.run.expert: 2 values, not 5"},
+    {"expert_of_no_model", "/profile/run/expert/4", 2,
+     "profile.run.expert[4]: 2 is not one of 0..1"},
+    {"weight_of_few_times", "/profile/run/weight", json::array({1}),
+     "profile.run.weight: 1 values, not 5"},
+    {"negative_weight", "/profile/run/weight/1", -0.5,
+     "profile.run.weight[1]: -0.5 is not a finite number of at least 0"},
+    {"sampler_of_nothing", "/solved_for/sampler", "", "solved_for.sampler: it is empty"},
+    {"long_sampler", "/solved_for/sampler", std::string(65, 'x'),
+     "solved_for.sampler: 65 bytes are more than 64"},
+    {"scheduler_of_two_lines", "/solved_for/scheduler", "a\nb",
+     "solved_for.scheduler: the text holds a control character"},
+    {"scheduler_number", "/solved_for/scheduler", 1, "solved_for.scheduler: 1 is not a text"},
+    {"no_shift", "/solved_for/shift", 0, "solved_for.shift: 0 is not a finite number above 0"},
+    {"shift_of_text", "/solved_for/shift", "3", R"(solved_for.shift: "3" is not a number)"},
+    {"grid_of_nothing", "/solved_for/grid/rows", 0, "solved_for.grid.rows: 0 is less than 1"},
+    {"grid_of_text", "/solved_for/grid", "13x20x24",
+     "solved_for.grid: \"13x20x24\" is not an object"},
+    {"no_steps", "/solved_for/steps", 0, "solved_for.steps: 0 is outside 1..1000"},
+    {"half_a_step", "/solved_for/steps", 2.5, "solved_for.steps: 2.5 is not a whole number"},
+    {"unknown_goal", "/budget/goal", "beauty", R"(budget.goal: unknown goal "beauty")"},
+    {"too_much_of_a_share",
+     "/budget",
+     {{"goal", "attention_share"}, {"value", 1.5}},
+     "budget.value: 1.5 is not in (0, 1]"},
+    {"negative_psnr", "/budget/value", -30, "budget.value: -30 is not in (0, 1000]"},
+    {"budget_of_text", "/budget", "density 0.4", "budget: \"density 0.4\" is not an object"},
+    {"density_over_one", "/budget/density", 1.5, "budget.density: 1.5 is outside 0..1"},
+    {"negative_layers", "/dense_first_layers", -1, "dense_first_layers: -1 is outside 0..3"},
+    {"layers_of_text", "/dense_first_layers", "2",
+     R"(dense_first_layers: "2" is not a whole number)"},
+    {"fixed_head_of_no_stack", "/fixed_heads/0/stack", "blocks",
+     R"(fixed_heads[0].stack: the model has no stack "blocks")"},
+    {"fixed_head_of_no_expert", "/fixed_heads/1/expert", "default",
+     R"(fixed_heads[1].expert: the model has no expert "default")"},
+    {"fixed_head_of_no_layer", "/fixed_heads/1/layer", 1,
+     "fixed_heads[1].layer: 1 is not one of 0..0"},
+    {"fixed_head_outside", "/fixed_heads/0/head", 3, "fixed_heads[0].head: 3 is not one of 0..2"},
+    {"fixed_head_twice",
+     "/fixed_heads/1",
+     {{"expert", "high_noise"}, {"stack", "single_blocks"}, {"layer", 1}, {"head", 2}},
+     "fixed_heads[1]: the head of layer 1 and head 2 is there twice"},
+    {"fixed_heads_of_text", "/fixed_heads", "0:7", R"(fixed_heads: "0:7" is not an array)"},
+    {"boundary_outside", "/expert_boundary", 875, "expert_boundary: 875 is outside 0..1"},
+    {"boundary_of_a_profile", "/profile/expert_boundary", -0.5,
+     "profile.expert_boundary: -0.5 is outside 0..1"},
+    {"falling_time_weight",
+     "/profile/time_weight/t",
+     {0.5, 0.25, 1},
+     "profile.time_weight.t[1]: 0.25 is not above the one before"},
+    {"too_few_time_weights", "/profile/time_weight/weight", json::array({1}),
+     "profile.time_weight.weight: 1 values, not 3"},
+    {"negative_time_weight", "/profile/time_weight/weight/2", -1,
+     "profile.time_weight.weight[2]: -1 is not a finite number of at least 0"},
+    {"time_weight_of_text", "/profile/time_weight", "{}",
+     "profile.time_weight: \"{}\" is not an object"},
+};
+
+class BadFacts : public ::testing::TestWithParam<BadField> {};
+
+TEST_P(BadFacts, AreNamedWithPathAndValue) {
+  json plan = json::parse(plan_to_json(test::solved_plan()));
+  plan[json::json_pointer(GetParam().at)] = GetParam().value;
+  EXPECT_EQ(message_of([&] { parse_plan(plan.dump(), "p.json"); }),
+            "p.json: " + GetParam().message);
+}
+
+INSTANTIATE_TEST_SUITE_P(Plan, BadFacts, ::testing::ValuesIn(kBadFacts),
                          [](const auto& row) { return row.param.why; });
 
 struct BadText {

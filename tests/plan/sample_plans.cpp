@@ -41,7 +41,7 @@ Profile full_profile() {
                         make_union({Diagonal{0.25}, VerticalStripe{{{0, 1}}}})};
   profile.t = {0.9, 0.1};
   profile.prompts = {"a red ball", "ein \"grüner\" Würfel\n日本"};
-  profile.seeds = {0, -1, 9223372036854775807};
+  profile.seeds = {0, 18446744073709551615u, 9223372036854775807u};
   const std::size_t heads = profile.model.experts.size() * profile.heads();
   for (std::size_t i = 0; i < profile.t.size() * heads * profile.candidates.size(); ++i) {
     profile.head_error.push_back(static_cast<float>(i % 17) / 16.0F);
@@ -89,6 +89,46 @@ Plan full_plan() {
   return plan;
 }
 
+Profile measured_profile() {
+  Profile profile = full_profile();
+  profile.schema_minor = 1;
+  profile.run = RunFacts{.t = {1.0, 0.96875, 0.96875, 0.5, 0.0625},
+                         .expert = {0, 0, 0, 1, 1},
+                         .weight = {0.25, 0.5, 0.5, 2.0, 0.0},
+                         .sampler = "uni_pc",
+                         .scheduler = "日 beta",
+                         .shift = {},
+                         .grid = {5, 6, 7},
+                         .steps = 4};
+  profile.expert_boundary = 0.875;
+  profile.time_weight = TimeWeightTable{.t = {0.0, 0.5, 1.0}, .weight = {1.0, 0.0, 16.5}};
+  // Words of people under the keys that version 1.0 read.
+  profile.provenance = {{"steps", "a few"}, {"t", "many"}, {"time_weight", "{"}};
+  return profile;
+}
+
+Plan solved_plan() {
+  Plan plan = full_plan();
+  plan.name = "solved";
+  plan.schema_minor = 1;
+  plan.solved_for = RunFacts{.t = {1.0, 0.75, 0.3},
+                             .expert = {},
+                             .weight = {},
+                             .sampler = "unipc",
+                             .scheduler = {},
+                             .shift = 8.0,
+                             .grid = {13, 20, 24},
+                             .steps = 3};
+  plan.budget = Budget{.goal = Goal::kPsnr, .value = 30.0, .density = 0.3125};
+  plan.dense_first_layers = 2;
+  plan.fixed_heads = {{.expert = 0, .stack = 1, .layer = 1, .head = 2},
+                      {.expert = 1, .stack = 0, .layer = 0, .head = 1}};
+  plan.expert_boundary = 0.9;
+  plan.provenance = {{"source", "our own search"}, {"steps", "some"}, {"expert_boundary", "low"}};
+  plan.profile = std::make_shared<const Profile>(measured_profile());
+  return plan;
+}
+
 void expect_same(const Profile& a, const Profile& b) {
   EXPECT_EQ(a.model, b.model);
   EXPECT_EQ(a.layout, b.layout);
@@ -104,6 +144,9 @@ void expect_same(const Profile& a, const Profile& b) {
   EXPECT_EQ(a.cost.kernel, b.cost.kernel);
   EXPECT_EQ(a.cost.layout, b.cost.layout);
   EXPECT_EQ(a.cost.milliseconds, b.cost.milliseconds);
+  EXPECT_EQ(a.run, b.run);
+  EXPECT_EQ(a.expert_boundary, b.expert_boundary);
+  EXPECT_EQ(a.time_weight, b.time_weight);
   EXPECT_EQ(a.provenance, b.provenance);
   EXPECT_EQ(a.schema_minor, b.schema_minor);
   EXPECT_EQ(a.newer_fields, b.newer_fields);
@@ -114,6 +157,11 @@ void expect_same(const Plan& a, const Plan& b) {
   EXPECT_EQ(a.model, b.model);
   EXPECT_EQ(a.patterns, b.patterns);
   EXPECT_EQ(a.segments, b.segments);
+  EXPECT_EQ(a.solved_for, b.solved_for);
+  EXPECT_EQ(a.budget, b.budget);
+  EXPECT_EQ(a.dense_first_layers, b.dense_first_layers);
+  EXPECT_EQ(a.fixed_heads, b.fixed_heads);
+  EXPECT_EQ(a.expert_boundary, b.expert_boundary);
   EXPECT_EQ(a.provenance, b.provenance);
   EXPECT_EQ(a.schema_minor, b.schema_minor);
   EXPECT_EQ(a.newer_fields, b.newer_fields);

@@ -16,6 +16,10 @@ Plan small_plan();
 Plan full_plan();
 // The profile of tests/data/plan/profile-1.0.json, which full_plan() was solved from.
 Profile full_profile();
+// The plan of tests/data/plan/solved-1.1.json: every typed fact, and measured_profile().
+Plan solved_plan();
+// The profile of tests/data/plan/measured-1.1.json: a run that none of our samplers gives.
+Profile measured_profile();
 
 // Plan has no operator== (a profile is shared): every field, the profile's too.
 void expect_same(const Plan& a, const Plan& b);

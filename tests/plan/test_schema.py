@@ -17,7 +17,8 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 def plan_files():
     shipped = [path for path in (ROOT / "presets").rglob("*.json") if '"schema_version"' in path.read_text()]
-    return [GOLDEN / "small-1.0.json", GOLDEN / "full-1.0.json", *(p for p in shipped if p.name != "plan.schema.json")]
+    golden = [GOLDEN / f"{name}.json" for name in ("small-1.0", "full-1.0", "solved-1.1")]
+    return [*golden, *(p for p in shipped if p.name != "plan.schema.json")]
 
 
 def test_the_schema_is_one():
@@ -29,9 +30,10 @@ def test_files_validate(path):
     VALIDATOR.validate(json.loads(path.read_text()))
 
 
-def test_a_profile_of_its_own_validates():
-    profile = json.loads((GOLDEN / "profile-1.0.json").read_text())
-    assert profile.pop("schema_version") == "1.0"
+@pytest.mark.parametrize(("name", "version"), [("profile-1.0", "1.0"), ("measured-1.1", "1.1")])
+def test_a_profile_of_its_own_validates(name, version):
+    profile = json.loads((GOLDEN / f"{name}.json").read_text())
+    assert profile.pop("schema_version") == version
     jsonschema.Draft202012Validator({"$ref": "#/$defs/profile", "$defs": SCHEMA["$defs"]}).validate(profile)
 
 
@@ -61,9 +63,42 @@ SPOILED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("where", "value"), SPOILED.values(), ids=SPOILED.keys())
-def test_spoiled_files_do_not(where, value):
-    plan = copy.deepcopy(json.loads((GOLDEN / "full-1.0.json").read_text()))
+SPOILED_FACTS = {
+    "facts_of_an_older_version": (("schema_version",), "1.0"),
+    "run_of_text": (("solved_for",), "20 steps"),
+    "unknown_field_of_a_run": (("solved_for", "cfg"), 3),
+    "no_times": (("solved_for", "t"), []),
+    "time_of_text": (("solved_for", "t", 1), "0.5"),
+    "time_outside": (("solved_for", "t", 0), 1000),
+    "negative_weight": (("profile", "run", "weight", 1), -0.5),
+    "sampler_of_nothing": (("solved_for", "sampler"), ""),
+    "long_sampler": (("solved_for", "sampler"), "x" * 65),
+    "scheduler_of_two_lines": (("solved_for", "scheduler"), "a\nb"),
+    "no_shift": (("solved_for", "shift"), 0),
+    "grid_of_nothing": (("solved_for", "grid", "rows"), 0),
+    "grid_of_text": (("solved_for", "grid"), "13x20x24"),
+    "half_a_step": (("solved_for", "steps"), 2.5),
+    "unknown_goal": (("budget", "goal"), "beauty"),
+    "too_much_of_a_share": (("budget",), {"goal": "attention_share", "value": 1.5}),
+    "negative_psnr": (("budget", "value"), -30),
+    "density_over_one": (("budget", "density"), 1.5),
+    "negative_layers": (("dense_first_layers",), -1),
+    "fixed_heads_of_text": (("fixed_heads",), "0:7"),
+    "boundary_outside": (("expert_boundary",), 875),
+    "boundary_of_a_profile": (("profile", "expert_boundary"), -0.5),
+    "negative_time_weight": (("profile", "time_weight", "weight", 2), -1),
+    "time_weight_of_text": (("profile", "time_weight"), "{}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "value"),
+    [("full-1.0", *spoiled) for spoiled in SPOILED.values()]
+    + [("solved-1.1", *spoiled) for spoiled in SPOILED_FACTS.values()],
+    ids=[*SPOILED, *SPOILED_FACTS],
+)
+def test_spoiled_files_do_not(name, where, value):
+    plan = copy.deepcopy(json.loads((GOLDEN / f"{name}.json").read_text()))
     *parents, last = where
     node = plan
     for step in parents:

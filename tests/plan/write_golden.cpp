@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// write_golden FOLDER: the golden files of this schema version. By hand, once for a new version.
+// write_golden FOLDER: the golden files of all schema versions. By hand, once for a new version;
+// those of older ones are not kept from it.
 #include <cstdio>
 #include <filesystem>
 
@@ -19,6 +20,8 @@ int main(int count, char** values) {
     twill::write_plan(folder / "small-1.0.json", twill::test::small_plan());
     twill::write_plan(folder / "full-1.0.json", twill::test::full_plan());
     twill::write_profile(folder / "profile-1.0.json", twill::test::full_profile());
+    twill::write_plan(folder / "solved-1.1.json", twill::test::solved_plan());
+    twill::write_profile(folder / "measured-1.1.json", twill::test::measured_profile());
     twill::Plan newer = twill::test::small_plan();
     newer.schema_minor = 7;
     newer.newer_fields = {{"licence", R"({"name":"a field that 1.0 does not know"})"}};

@@ -31,6 +31,13 @@ PATTERNS = {
     ),
     "window": Pattern("window", (Window(1, 0.2, 0.3),)),
     "window_elsewhere": Pattern("window", (Window(0, 0.25, 0.25, -2, 0.2, -0.15),)),
+    "window_outside_short_clips": Pattern("window", (Window(0, 0.3, 1.0, 4),)),
+    "window_above_the_first_rows": Pattern("window", (Window(1000, 0.0, 0.2, 0, -0.5, 0.0),)),
+    "back_and_forth": Pattern("union", (Window(0, 0.25, 0.25, -3), Window(0, 0.25, 0.25, 3))),
+    "frames_that_short_clips_lack": Pattern("vertical_stripe", (VerticalStripe((KeyBox(4, 6, 0.5, 1.0),)),)),
+    "window_and_stripe_outside": Pattern(
+        "union", (Window(0, 0.0, 0.5, -5), VerticalStripe((KeyBox(-9, -6), KeyBox(7, 9))))
+    ),
     "union": Pattern("union", (Diagonal(0.25), VerticalStripe((KeyBox(0, 1),)), Window(3, 0.0, 0.0))),
 }
 

@@ -20,8 +20,13 @@ def away(fraction, axis):
     return size if fraction >= 0 else -size
 
 
-def part_keeps(part, layout):
-    """A function of two grid tokens, each (frame, row, col, raster number)."""
+def nearest(place, count):
+    """Of 0 to count - 1."""
+    return min(range(count), key=lambda at: abs(at - place))
+
+
+def part_keeps(part, layout, lost=False):
+    """A function of two grid tokens, each (frame, row, col, raster number). lost: of a query that finds no key."""
     rows, cols = layout.rows, layout.cols
     match type(part).__name__:
         case "Diagonal":
@@ -33,9 +38,15 @@ def part_keeps(part, layout):
             steps = [d * rows * cols for d in range(-far, far + 1)]
             return lambda query, key: any(abs(key[3] - (query[3] + step)) <= width for step in steps)
         case "VerticalStripe":
+
+            def frames(box):
+                begin, end = (at if at >= 0 else layout.frames + at for at in (box.frame_begin, box.frame_end))
+                inside = [frame for frame in range(layout.frames) if begin <= frame < end]
+                return inside or [nearest(begin, layout.frames)] * lost
+
             boxes = [
                 (
-                    range(*(at if at >= 0 else max(0, layout.frames + at) for at in (box.frame_begin, box.frame_end))),
+                    frames(box),
                     range(floor(Fraction(str(box.row_begin)) * rows), tokens_of(box.row_end, rows)),
                     range(floor(Fraction(str(box.col_begin)) * cols), tokens_of(box.col_end, cols)),
                 )
@@ -45,6 +56,7 @@ def part_keeps(part, layout):
         case "Window":
             radii = part.frames, tokens_of(part.rows, rows), tokens_of(part.cols, cols)
             offsets = part.offset_frames, away(part.offset_rows, rows), away(part.offset_cols, cols)
+            offsets = (0, 0, 0) if lost else offsets
             return lambda query, key: all(
                 abs(key[axis] - (query[axis] + offsets[axis])) <= radii[axis] for axis in range(3)
             )
@@ -56,19 +68,22 @@ def keep_matrix(pattern, layout):
     """bool [tokens, tokens]: does the query of this row keep the key of this column."""
     if pattern.kind in ("dense", "skip", "mean"):
         return np.full((layout.tokens, layout.tokens), pattern.kind == "dense")
-    parts = [part_keeps(part, layout) for part in pattern.parts]
+    parts, of_lost = ([part_keeps(part, layout, lost) for part in pattern.parts] for lost in (False, True))
     places = []
     for token in range(layout.tokens):
         grid = token - layout.prefix
         frame, inside = divmod(grid, layout.rows * layout.cols)
         inside_grid = 0 <= grid < layout.frames * layout.rows * layout.cols
         places.append((frame, *divmod(inside, layout.cols), grid) if inside_grid else None)
-    return np.array(
-        [
-            [query is None or key is None or any(keeps(query, key) for keeps in parts) for key in places]
-            for query in places
-        ]
-    )
+    grid = [place for place in places if place is not None]
+
+    def row(query):
+        if query is None:
+            return [True] * len(places)
+        finds = any(keeps(query, key) for keeps in parts for key in grid)
+        return [key is None or any(keeps(query, key) for keeps in (parts if finds else of_lost)) for key in places]
+
+    return np.array([row(query) for query in places])
 
 
 def order_of(order, layout):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A plan on torch tensors: the binary module and plain torch against the definition in float64."""
 
+import math
 import os
 import re
 import subprocess
@@ -135,6 +136,32 @@ def test_t_picks_the_segment(plan):
     assert compiled.run_density([1.0, 0.5]) == pytest.approx((1.0 + compiled.density(0)) / 2)
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, torch.tensor], ids=["int64", "uint8", "tensor"])
+def test_whole_numbers_of_other_libraries_are_taken(plan, kind):
+    layout = LAYOUTS["one_frame"]
+    q, k, v = tensors(layout, torch.float32)
+    compiled = twill_vdit.compile_plan(plan, layout)
+    out = sparse_attention(q, k, v, compiled, layer=kind(1), segment=kind(0), stack=kind(0), expert=kind(0))
+    assert torch.equal(out, run_operator(q, k, v, compiled, 1))
+    compiled.set_time(np.float32(0.5), expert=kind(0))
+    assert torch.equal(out, sparse_attention(q, k, v, compiled, layer=kind(1)))
+    assert compiled.density(kind(0), kind(0)) == compiled.density(0)
+    assert compiled.run_density(np.array([1.0, 0.5]), np.array([0, 0])) == compiled.run_density([1.0, 0.5], [0, 0])
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.125, 1e-39])
+@pytest.mark.parametrize("backend", ["eager", pytest.param("native_cpu", marks=needs_binary)])
+def test_any_finite_scale(plan, backend, scale):
+    layout = LAYOUTS["ragged_last_tile"]
+    q, k, v = tensors(layout, torch.float32)
+    compiled = twill_vdit.compile_plan(plan, layout, backend)
+    out = sparse_attention(q, k, v, compiled, layer=0, t=0.95, scale=scale)  # a dense segment
+    exact = torch.softmax(scale * (q.double() @ k.double().transpose(2, 3)), -1) @ v.double()
+    torch.testing.assert_close(out.double(), exact, rtol=1e-4, atol=1e-5)
+    sparse = sparse_attention(q, k, v, compiled, layer=0, t=0.5, scale=scale)
+    assert torch.isfinite(sparse).all()
+
+
 def test_without_the_binary_it_runs_and_says_so(plan, monkeypatch):
     layout = LAYOUTS["one_frame"]
     q, k, v = tensors(layout, torch.float32)
@@ -169,6 +196,9 @@ def test_a_dtype_without_a_kernel_runs_in_plain_torch_and_says_so(plan):
         pytest.param({"layer": 99}, "layer 99 is not one of", id="no_such_layer"),
         pytest.param({"stack": 2}, "stack 2 is not one of", id="no_such_stack"),
         pytest.param({"expert": -1}, "expert -1 is not one of", id="no_such_expert"),
+        pytest.param({"layer": 0.5}, "layer 0.5 is not a whole number", id="half_a_layer"),
+        pytest.param({"scale": math.inf}, "scale inf is not finite", id="infinite_scale"),
+        pytest.param({"scale": math.nan}, "scale nan is not finite", id="scale_that_is_no_number"),
     ],
 )
 def test_a_wrong_call_is_refused_by_text(plan, change, text):
@@ -183,6 +213,9 @@ def test_a_wrong_call_is_refused_by_text(plan, change, text):
     [
         pytest.param((1, len(PATTERNS), 3, HEAD_DIM), "3 tokens, but the plan has", id="other_layout"),
         pytest.param((1, 2, 65, HEAD_DIM), "2 heads, but the plan has", id="other_model"),
+        pytest.param(
+            (1, len(PATTERNS), 65, 128), f"q: head_dim 128, but the plan is for {HEAD_DIM}", id="other_head_dim"
+        ),
         pytest.param((len(PATTERNS), 65, HEAD_DIM), "3 axes, not", id="no_batch_axis"),
     ],
 )

@@ -106,6 +106,11 @@ HEADER = 8 + len(json.dumps({"x": {"dtype": "F32", "shape": [100], "data_offsets
             id="damaged_header",
         ),
         pytest.param(
+            lambda f: f.write_bytes(struct.pack("<Q", 1 << 20) + b'{"x":' + b"[" * ((1 << 20) - 5)),
+            "not a safetensors file, or a damaged one: its header cannot be read; copy it again",
+            id="deep_header",
+        ),
+        pytest.param(
             lambda f: f.write_text("version https://git-lfs.example/spec/v1\n"),
             "a pointer of Git LFS, not the file itself; fetch it with git lfs pull",
             id="lfs_pointer",

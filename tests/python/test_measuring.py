@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import twill_vdit
-from twill_vdit import Error, measuring, native, search
+from twill_vdit import Error, call_measures, measuring, native, search
 from twill_vdit.measuring import Measuring
 from twill_vdit.plan import ModelShape, StackShape
 from twill_vdit.tile_lists import KEY_TILE, QUERY_TILE
@@ -119,7 +119,7 @@ def test_what_the_host_has_set_holds_afterwards_and_not_within():
 
 @pytest.fixture
 def in_torch(monkeypatch):
-    return lambda: monkeypatch.setattr(search, "measures_in_torch", lambda device: True)
+    return lambda: monkeypatch.setattr(call_measures, "measures_there", lambda device: True)
 
 
 def profile(dtype=torch.float32, *, scale=None, spread=4.0):

@@ -3,12 +3,15 @@
 
 import numpy as np
 import pytest
+import torch
 
 import pattern_oracle as oracle
 from attention_cases import LAYOUTS, ORDERS, PATTERNS
-from twill_vdit import Error, Pattern, TokenLayout
-from twill_vdit.patterns import keeps
+from twill_vdit import Diagonal, Error, KeyBox, MultiDiagonal, Pattern, TokenLayout, VerticalStripe, Window
+from twill_vdit.patterns import PATTERN_NAMES, keeps
 from twill_vdit.tile_lists import compile_pattern_in_order
+
+KIND_OF = dict(zip((Diagonal, MultiDiagonal, VerticalStripe, Window), PATTERN_NAMES[3:7], strict=True))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
@@ -16,6 +19,40 @@ from twill_vdit.tile_lists import compile_pattern_in_order
 def test_keeps_is_the_definition(pattern, layout):
     tokens = np.arange(layout.tokens)
     assert np.array_equal(keeps(pattern, layout, tokens, tokens), oracle.keep_matrix(pattern, layout))
+
+
+def random_part(random):
+    """Mostly those that can miss a clip."""
+
+    def fraction(least):
+        return float(random.integers(16 * least, 17) / 16)
+
+    kind = random.integers(10)
+    if kind == 0:
+        return Diagonal(fraction(0))
+    if kind == 1:
+        return MultiDiagonal(int(random.integers(4)), fraction(0), fraction(0))
+    if kind < 5:
+        begin, row = (int(x) for x in random.integers((-9, 0), (10, 16)))
+        end = begin + int(random.integers(1, 5))
+        return VerticalStripe((KeyBox(begin, end, row / 16, float(random.integers(row + 1, 17)) / 16),))
+    radius, offset = int(random.integers(3)), int(random.integers(-9, 10))
+    return Window(radius, fraction(0), fraction(0), offset, fraction(-1), fraction(-1))
+
+
+def test_no_query_of_a_sparse_pattern_is_without_a_key():
+    random = np.random.default_rng(20261130)
+    for case in range(150):
+        parts = tuple(random_part(random) for _ in range(random.integers(1, 4)))
+        pattern = Pattern("union" if len(parts) > 1 else KIND_OF[type(parts[0])], parts)
+        sizes = dict(zip(("frames", "rows", "cols"), random.integers(1, (6, 7, 7)), strict=True))
+        layout = TokenLayout(**sizes, suffix=random.integers(2) * 9)
+        tokens = np.arange(layout.tokens)
+        kept = keeps(pattern, layout, tokens, tokens)
+        assert np.array_equal(kept, oracle.keep_matrix(pattern, layout)), (case, pattern, layout)
+        assert kept[: layout.grid_tokens, : layout.grid_tokens].any(axis=1).all(), (case, pattern, layout)
+        for order in ORDERS.values():
+            assert (np.diff(compile_pattern_in_order(pattern, order, layout).run_begin) > 0).all()
 
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
@@ -35,12 +72,22 @@ def test_tile_lists_hold_the_touched_tiles(pattern, order):
     assert made.tiles == expected.sum()
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, np.array, torch.tensor], ids=lambda kind: kind.__name__)
+def test_whole_numbers_of_other_libraries_are_taken(kind):
+    layout = TokenLayout(frames=kind(2), rows=kind(3), cols=kind(4), suffix=kind(5))
+    assert layout == TokenLayout(frames=2, rows=3, cols=4, suffix=5)
+    assert [type(x) for x in layout.as_tuple()] == [int] * 5
+    assert hash(layout) == hash(TokenLayout(frames=2, rows=3, cols=4, suffix=5))
+
+
 @pytest.mark.parametrize(
-    ("field", "value"), [("frames", 0), ("rows", -1), ("suffix", -2), ("cols", 2.5)], ids=lambda x: str(x)
+    ("field", "value"),
+    [("frames", 0), ("rows", -1), ("suffix", -2), ("cols", 2.5), ("rows", "3")],
+    ids=lambda x: str(x),
 )
 def test_a_bad_layout_is_refused_by_name(field, value):
     sizes = {"frames": 2, "rows": 3, "cols": 4, field: value}
-    with pytest.raises(Error, match=rf"layout: {field} {value} is not a whole number"):
+    with pytest.raises(Error, match=rf"layout: {field} {value!r} is not a whole number"):
         TokenLayout(**sizes)
 
 

@@ -4,12 +4,14 @@
 
 import dataclasses
 import math
+import pickle
 
+import numpy as np
 import pytest
 import torch
 
 import twill_vdit
-from twill_vdit import Error, candidate_costs, native, search
+from twill_vdit import Error, call_measures, native, search
 from twill_vdit.plan import ModelShape, StackShape
 
 pytestmark = pytest.mark.skipif(native.binary is None, reason=f"no binary module: {native.why_not}")
@@ -186,7 +188,7 @@ def test_costs_are_measured_and_solved_for(profile, tmp_path):
     stops = []
     timed.measure_costs("cpu", torch.float32, check_stop=lambda: stops.append(1))
     assert len(timed.costs.milliseconds) == timed.native.candidate_count
-    assert len(stops) == candidate_costs.ROUNDS * timed.native.candidate_count, (
+    assert len(stops) == search.COST_ROUNDS * timed.candidate_count, (
         "before every call, the round that warms up among them"
     )
     assert all(milliseconds > 0 for milliseconds in timed.costs.milliseconds)
@@ -274,11 +276,94 @@ def test_a_step_that_is_not_measured_takes_no_calls(profile):
         run.observe(*planted(0), layer=0)
 
 
+@pytest.mark.parametrize(("t", "text"), [(500.0, "500"), (-0.5, "-0.5"), (math.nan, "nan")])
+def test_a_time_outside_0_to_1_is_refused_everywhere(profile, t, text):
+    calls = [
+        lambda: search.Profiler(MODEL, LAYOUT, t=[t], prompts=["made"]),
+        lambda: search.Solver(profile, [t]),
+        lambda: search.solve(profile, [t, 0.1], expert_at=[0, 0]),
+        lambda: search.AdaptiveRun(profile, [t, 0.1], density=0.5, layout=LAYOUT),
+    ]
+    for call in calls:
+        with pytest.raises(Error) as refused:
+            call()
+        assert str(refused.value) == f"t {text} is not within 0..1 (a model's timestep divided by its training range)"
+
+
+def test_another_head_dim_is_refused_on_every_device(profile, monkeypatch):
+    wide = [torch.zeros(1, 3, LAYOUT.tokens, 128) for _ in "qkv"]
+    with pytest.raises(Error, match="head_dim 128, not 64"):
+        make_profiler().observe(*wide, GAIN, t_index=0, layer=0)
+    monkeypatch.setattr(call_measures, "measures_there", lambda device: True)
+    with pytest.raises(Error, match="observe: head_dim 128, not the model's 64"):
+        make_profiler().observe(*wide, GAIN, t_index=0, layer=0)
+    with pytest.raises(Error, match="observe: head_dim 128, not the model's 64"):
+        search.AdaptiveRun(profile, [0.9, 0.5], density=0.5, layout=LAYOUT).observe(*wide, layer=0)
+
+
+THEIRS = search.RunFacts((1.0, 0.9, 0.5), 3, sampler="uni_pc", scheduler="beta")
+
+
+def test_a_run_is_kept_in_the_profile_and_in_its_plans(tmp_path):
+    profiler = make_profiler(run=THEIRS, provenance={"steps": "a few"})
+    run_unit(profiler, 0)
+    run_unit(profiler, 1)
+    profile = profiler.finish()
+    kept = dataclasses.replace(THEIRS, grid=(LAYOUT.frames, LAYOUT.rows, LAYOUT.cols))
+    assert profile.run == kept
+    profile.write(tmp_path / "profile.json")
+    assert search.Profile.read(tmp_path / "profile.json").run == kept
+    solver = search.Solver(profile, THEIRS.t, sampler="uni_pc", scheduler="beta", attach_profile=True)
+    plan = solver.solve(0.5).plan
+    assert plan.solved_for == kept and plan.profile_facts.run == kept
+    assert plan.budget.goal == "density" and plan.budget.value == 0.5 and 0.0 < plan.budget.density <= 0.5
+    assert search.profile_of(plan).run == kept
+    assert make_profiler(provenance={"steps": "3"}).t == profiler.t
+    again = pickle.loads(pickle.dumps(solver)).solve(0.5).plan
+    assert again == plan
+
+
+def test_a_run_that_cannot_be_is_refused_before_any_work():
+    for run, said in (
+        (dataclasses.replace(THEIRS, t=(0.5, 0.9)), r"run.t\[1\]: 0.9 is above the one before"),
+        (dataclasses.replace(THEIRS, sampler=""), "run.sampler: it is empty"),
+        (dataclasses.replace(THEIRS, steps=0), "run.steps: 0 is outside 1..1000"),
+        (dataclasses.replace(THEIRS, weight=(1.0,)), "run.weight: 1 values, not 3"),
+    ):
+        with pytest.raises(Error, match=said):
+            make_profiler(run=run)
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path):
+    run_unit(make_profiler(folder=tmp_path, run=THEIRS), 0)
+    assert make_profiler(folder=tmp_path, run=THEIRS).done(0)
+    with pytest.raises(Error, match=r"run\.scheduler"):
+        make_profiler(folder=tmp_path, run=dataclasses.replace(THEIRS, scheduler="karras"))
+
+
+def test_whole_numbers_of_other_libraries_are_taken(profile):
+    two = np.int64(2)
+    shape = ModelShape("made", ("default",), (StackShape("blocks", two, np.int32(3)),), np.int64(64))
+    profiler = search.Profiler(
+        shape, LAYOUT, t=np.array(TIMES), prompts=["made"], seeds=np.array([7]), candidates=np.int64(12), rows=8 * two
+    )
+    profiler.observe(*planted(0), GAIN, t_index=np.int64(0), layer=np.int64(1))
+    ends = {"dense_first_steps": np.int64(0), "dense_last_steps": np.int64(0), "max_segments": two}
+    grid = tuple(np.array((6, 8, 16)))
+    solver = search.Solver(profile, np.array(TIMES), expert_at=np.array([0, 0]), grid=grid, **ends)
+    assert (
+        solver.solve(0.5).plan
+        == search.Solver(profile, TIMES, grid=(6, 8, 16), max_segments=2, dense_first_steps=0, dense_last_steps=0)
+        .solve(0.5)
+        .plan
+    )
+
+
 def test_experts_are_told_or_known_from_the_profile():
     model = dataclasses.replace(MODEL, experts=("high_noise", "low_noise"))
 
-    def made(**provenance):
-        profiler = search.Profiler(model, LAYOUT, t=TIMES, prompts=["made"], rows=32, provenance=provenance)
+    def made(**more):
+        profiler = search.Profiler(model, LAYOUT, t=TIMES, prompts=["made"], rows=32, **more)
         for t_index in range(2):
             for layer in range(2):
                 profiler.observe(*planted(layer), GAIN, t_index=t_index, layer=layer, expert=t_index)
@@ -290,8 +375,12 @@ def test_experts_are_told_or_known_from_the_profile():
         return {solution.plan.patterns[i].kind for i in segment.heads[expert]}
 
     ends = {"density": 0.4, "dense_first_steps": 0, "dense_last_steps": 0}
-    known = search.solve(made(expert_boundary="0.5"), TIMES, **ends)
+    known = search.solve(made(expert_boundary=0.5), TIMES, **ends)
     assert kinds(known, 0) != {"dense"} != kinds(known, 1)
+    assert known.plan.expert_boundary() == 0.5 and known.plan.solved_for.expert == (0, 1)
+    # As version 1.0 kept it.
+    in_words = search.solve(made(provenance={"expert_boundary": "0.5"}), TIMES, **ends)
+    assert in_words.plan.segments == known.plan.segments
     assert search.solve(made(), TIMES, expert_at=[0, 1], **ends).plan.segments == known.plan.segments
     with pytest.raises(Error, match="does not say below which t the second one runs"):
         search.solve(made(), TIMES)

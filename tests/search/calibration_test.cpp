@@ -11,6 +11,7 @@
 
 #include "search/synthetic_profile.h"
 #include "twill/plan/error.h"
+#include "twill/search/ledger.h"
 #include "twill/search/solver.h"
 
 namespace twill::search {
@@ -175,6 +176,15 @@ TEST(TimeWeights, GoInStraightLinesAndStayConstantOutside) {
   check_time_weight(default_time_weight());
 }
 
+// Plans and published figures rest on these numbers: a change is a decision, with new results.
+TEST(TimeWeights, TheDefaultIsTheOneThatResultsWereMadeWith) {
+  const TimeWeight weight = default_time_weight();
+  EXPECT_EQ(weight.t,
+            (std::vector<double>{0.0, 0.25, 0.5, 0.7, 0.8, 0.85, 0.9, 0.925, 0.945, 0.965, 1.0}));
+  EXPECT_EQ(weight.weight, (std::vector<double>{1.0, 1.2, 2.3, 13.0, 43.0, 100.0, 200.0, 360.0,
+                                                850.0, 2900.0, 2800.0}));
+}
+
 TEST(ErrorByTime, BinsAddUpToThePredictedError) {
   const test::ProfileShape shape;
   const auto profile = test::synthetic_profile(shape, test::some_candidates(shape.layout, 10), 4);
@@ -183,7 +193,8 @@ TEST(ErrorByTime, BinsAddUpToThePredictedError) {
   request.weight = {.t = {0.0}, .weight = {1.0}};
   request.dense_first_steps = 1;
   const SolveResult result = solve(profile, request);
-  const std::vector<double> bins = error_by_time(*profile, result.plan, request.forwards, kEdges);
+  const Ledger ledger(profile, request.forwards, request.weight, profile->layout);
+  const std::vector<double> bins = ledger.error_by_time(result.plan, kEdges);
   ASSERT_EQ(bins.size(), 4u);
   EXPECT_NEAR(bins[0] + bins[1] + bins[2] + bins[3], result.predicted_error,
               1e-9 * result.predicted_error);
@@ -195,12 +206,17 @@ TEST(TimeWeight, IsKeptInAProfile) {
   Profile profile;
   EXPECT_EQ(time_weight_of(profile), default_time_weight());
   const TimeWeight weight{.t = {0.1, 0.7}, .weight = {0.3, 2.5e-7}};
-  profile.provenance[kTimeWeightKey] = time_weight_text(weight);
+  profile.provenance[kTimeWeightKey] = R"({"t": [0.1, 0.7], "weight": [0.3, 2.5e-7]})";
   EXPECT_EQ(time_weight_of(profile), weight);
   for (const char* damaged : {"", "{}", R"({"t": [0.1], "weight": "x"})"}) {
     profile.provenance[kTimeWeightKey] = damaged;
     EXPECT_THROW(time_weight_of(profile), Error) << damaged;
   }
+  profile.time_weight = TimeWeightTable{.t = {0.5}, .weight = {2.0}};
+  EXPECT_EQ(time_weight_of(profile), (TimeWeight{.t = {0.5}, .weight = {2.0}}));
+  profile.time_weight.reset();
+  profile.expert_boundary = 0.5;
+  EXPECT_EQ(time_weight_of(profile), default_time_weight()) << "the words are for people";
 }
 
 TEST(ErrorByTime, APatternThatWasNotProfiledIsNamed) {
@@ -211,7 +227,7 @@ TEST(ErrorByTime, APatternThatWasNotProfiledIsNamed) {
   plan.patterns = {make_pattern(Diagonal{.reach = 0.321})};
   plan.segments = {{.heads = {std::vector<HeadPlan>(profile->heads())}}};
   try {
-    predicted_error(*profile, plan, forwards_at({0.5}), default_time_weight());
+    Ledger(profile, forwards_at({0.5}), default_time_weight(), profile->layout).error(plan);
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("is no candidate of the profile"), std::string::npos);

@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
 
 #include "search/synthetic_profile.h"
 #include "twill/plan/error.h"
@@ -76,6 +79,21 @@ TEST(Forwards, RefuseARunWhoseExpertsNobodyKnows) {
   EXPECT_EQ(refusal(*profile_of(3)),
             "a model with 3 experts: no more than two are known to share a run");
   EXPECT_THROW(forwards_of_run(kTimes, {0, 1}), Error);
+}
+
+TEST(Forwards, RefuseATimestepOfAnotherRange) {
+  for (const auto& [t, text] : {std::pair{500.0, "500"}, {-0.5, "-0.5"}, {std::nan(""), "nan"}}) {
+    try {
+      forwards_of_run({1.0, t});
+      ADD_FAILURE() << text << " was taken";
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()),
+                concat("t ", text,
+                       " is not within 0..1 (a model's timestep divided by its training range)"));
+    }
+  }
+  EXPECT_EQ(forwards_at({1.0 + 1e-9}).front().t, 1.0) << "a rounding past the end is the end";
+  EXPECT_THROW(forwards_of_run(*profile_of(2), kTimes, 875.0), Error);
 }
 
 // Each expert's heads are chosen by the steps that it runs; none stays dense for want of steps.

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What the profiler measures is tested against oracles in tests/python/test_search.py; here is
-// where it looks.
+// Where the profiler looks. What comes of it is tested on planted heads in
+// tests/python/test_search.py, and the kernels that measure in tests/kernels/profiling_test.cpp.
 #include "twill/search/profiler.h"
 
 #include <gtest/gtest.h>

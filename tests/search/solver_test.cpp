@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <ostream>
@@ -15,6 +16,7 @@
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
+#include "twill/search/ledger.h"
 
 namespace twill::search {
 namespace {
@@ -84,9 +86,10 @@ void expect_result_is_true(const Profile& profile, const SolveRequest& request,
               result.density, 1e-12 * static_cast<double>(t.size()));
   // Expected errors are rounded to floats, a profile's own are not rounded again.
   const double rounding = layout == profile.layout ? 1e-9 : 1e-6;
-  EXPECT_NEAR(
-      predicted_error(expected_at(profile, layout), result.plan, request.forwards, request.weight),
-      result.predicted_error, rounding * (1.0 + result.predicted_error));
+  const Ledger ledger(std::make_shared<const Profile>(expected_at(profile, layout)),
+                      request.forwards, request.weight, profile.layout);
+  EXPECT_NEAR(ledger.error(result.plan), result.predicted_error,
+              rounding * (1.0 + result.predicted_error));
   EXPECT_LE(result.lower_bound, result.predicted_error);
 }
 
@@ -141,17 +144,26 @@ INSTANTIATE_TEST_SUITE_P(Cases, TinyProblems,
                                            TinyCase{"free_front_told_back", 2, {}, 0}),
                          [](const auto& tested) { return std::string(tested.param.why); });
 
+// Twelve random problems at five budgets had gaps of 0.03 % as a rule, 2 of the 60 above 0.5 % and
+// none above 2 % (the bound itself may be that far away); which ones differs with the candidates.
 TEST(Solver, LargeProblemsComeNearTheBound) {
-  const auto profile = demo_like_profile();
-  for (const double budget : {0.1, 0.25, 0.4, 0.6, 0.9}) {
-    const SolveRequest request = request_for(shifted_times(20), budget);
-    const SolveResult result = solve(profile, request);
-    expect_result_is_true(*profile, request, result);
-    EXPECT_LE(result.density, budget + 1e-8);
-    // The next greater choice of one head in one step costs at most 1 / (48 x 20).
-    EXPECT_GE(result.density, budget - 0.002);
-    EXPECT_LE(result.predicted_error - result.lower_bound, 0.005 * result.lower_bound) << budget;
+  std::vector<double> gaps;
+  for (const std::uint64_t seed : {1, 2, 3, 4}) {
+    const auto profile = demo_like_profile(seed);
+    for (const double budget : {0.1, 0.25, 0.4, 0.6, 0.9}) {
+      const SolveRequest request = request_for(shifted_times(20), budget);
+      const SolveResult result = solve(profile, request);
+      expect_result_is_true(*profile, request, result);
+      EXPECT_LE(result.density, budget + 1e-8);
+      // The next greater choice of one head in one step costs at most 1 / (48 x 20).
+      EXPECT_GE(result.density, budget - 0.002);
+      gaps.push_back((result.predicted_error - result.lower_bound) / result.lower_bound);
+      EXPECT_LE(gaps.back(), 0.025) << "seed " << seed << ", budget " << budget;
+    }
   }
+  std::ranges::sort(gaps);
+  EXPECT_LE(gaps[gaps.size() / 2], 0.001);
+  EXPECT_LE(gaps[gaps.size() * 9 / 10], 0.005);
 }
 
 TEST(Solver, MoreBudgetNeverHurts) {
@@ -165,6 +177,41 @@ TEST(Solver, MoreBudgetNeverHurts) {
   EXPECT_EQ(front.back().quality, 1.0);
   EXPECT_EQ(front.back().predicted_error, 0.0);
   EXPECT_EQ(front.back().density, 1.0);
+}
+
+// What is left of a budget when the next step of a head does not fit goes to whichever head can
+// use it.
+TEST(Solver, NoHeadCouldTakeABetterCandidateWithinWhatIsLeft) {
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    const auto profile = demo_like_profile(seed);
+    for (const double budget : {0.2, 0.35, 0.6}) {
+      SolveRequest request = request_for(shifted_times(20), budget);
+      request.max_segments = 3;
+      const SolveResult result = solve(profile, request);
+      const Ledger ledger(profile, request.forwards, request.weight, profile->layout);
+      const double all = 20.0 * 12 * 4 * ledger.cost(ledger.dense()).cells;
+      const double left = (budget - result.density) * all;
+      for (std::size_t i = 0; i < result.plan.segments.size(); ++i) {
+        const Segment& segment = result.plan.segments[i];
+        for (std::size_t head = 0; !segment.dense && head < 48; ++head) {
+          const auto pattern = static_cast<std::size_t>(segment.heads[0][head].pattern);
+          const std::size_t now = *ledger.candidate(result.plan.patterns[pattern]);
+          for (std::size_t other = 0; other < profile->candidates.size(); ++other) {
+            double saved = 0.0, cells = 0.0;
+            for (const Forward& forward : request.forwards) {
+              if (segment_at(result.plan, forward.t) == static_cast<std::int32_t>(i)) {
+                saved += ledger.error(forward, head, now) - ledger.error(forward, head, other);
+                cells += ledger.cost(other).cells - ledger.cost(now).cells;
+              }
+            }
+            ASSERT_FALSE(saved > 1e-9 * result.predicted_error && cells <= left)
+                << "budget " << budget << ", segment " << i << ", head " << head << ", candidate "
+                << other << " saves " << saved;
+          }
+        }
+      }
+    }
+  }
 }
 
 TEST(Solver, ABudgetOfOneIsOneDenseSegment) {

@@ -12,15 +12,16 @@ import tree
 
 CODE_BLOCK = re.compile(r"^```(?:bash|sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`([^`\n]+)`")
-FOLDERS = "kernels|core|search|presets|comfy_nodes|gui|tests|installer"
+FOLDERS = "kernels|core|search|presets|comfy_nodes|gui|tests|installer|findings"
 # A path below one of our folders; one with a placeholder such as <name>, * or {a,b} is not looked up.
 PATH = re.compile(rf"(?<![\w./<-])((?:{FOLDERS})/[\w./-]*)(?![\w<*{{])")
 VERBS = ("generate", "search", "evaluate", "plan", "report", "bench", "doctor")
 
 
 def presets() -> set[str]:
-    listed = json.loads(tree.text_of("CMakePresets.json"))["configurePresets"]
-    return {preset["name"] for preset in listed if not preset.get("hidden")}
+    listed = json.loads(tree.text_of("CMakePresets.json"))
+    kinds = ("configurePresets", "buildPresets", "testPresets")
+    return {preset["name"] for kind in kinds for preset in listed[kind] if not preset.get("hidden")}
 
 
 def commands(text: str) -> list[str]:
@@ -64,18 +65,18 @@ def test_there_is_a_readme_with_commands_and_a_guide():
     assert any(line.startswith("bash installer/test.sh") for line in commands(tree.text_of("CONTRIBUTING.md")))
 
 
-def names_in_cpp() -> list[str]:
-    table = re.search(r"kPatternNames\{\{(.*?)\}\};", tree.text_of("core/plan/include/twill/plan/pattern.h"), re.DOTALL)
-    return re.findall(r'"(\w+)"', table.group(1))
+def names_in_cpp(table: str = "kPatternNames", header: str = "core/plan/include/twill/plan/pattern.h") -> list[str]:
+    rows = re.search(rf"{table}\{{\{{(.*?)\}}\}};", tree.text_of(header), re.DOTALL)
+    return re.findall(r'"(\w+)"', rows.group(1))
 
 
-def names_in_schema() -> set[str]:
-    """Every value that the schema allows for a field called kind."""
+def names_in_schema(field: str = "kind") -> set[str]:
+    """Every value that the schema allows for a field of that name."""
     allowed: set[str] = set()
 
     def walk(node: object) -> None:
         if isinstance(node, dict):
-            kind = node.get("properties", {}).get("kind", {}) if isinstance(node.get("properties"), dict) else {}
+            kind = node.get("properties", {}).get(field, {}) if isinstance(node.get("properties"), dict) else {}
             values = [*kind.get("enum", []), *([kind["const"]] if "const" in kind else [])]
             allowed.update(value for value in values if isinstance(value, str))
             for child in node.values():
@@ -88,14 +89,43 @@ def names_in_schema() -> set[str]:
     return allowed
 
 
-def names_in_python() -> list[str]:
-    for node in ast.parse(tree.text_of("core/python/twill_vdit/patterns.py")).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "PATTERN_NAMES":
+def names_in_python(table: str = "PATTERN_NAMES", module: str = "patterns.py") -> list[str]:
+    for node in ast.parse(tree.text_of(f"core/python/twill_vdit/{module}")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == table:
             return list(ast.literal_eval(node.value))
-    raise AssertionError("no PATTERN_NAMES in patterns.py")
+    raise AssertionError(f"no {table} in {module}")
+
+
+def test_goals_are_one_list():
+    goals = names_in_cpp("kGoalNames", "core/plan/include/twill/plan/run_facts.h")
+    assert len(goals) == 4
+    assert goals == names_in_python("GOALS", "plan_json.py")
+    assert set(names_in_python("GOALS", "plan_json.py")) == names_in_schema("goal")
 
 
 def test_pattern_names_are_one_list():
     assert len(names_in_cpp()) >= 8
     assert names_in_python() == names_in_cpp()
     assert set(names_in_cpp()) <= names_in_schema()
+
+
+# (table, the header that has it, what else may write its names: the language of another list)
+TABLES = [
+    ("kDtypeNames", "kernels/include/twill/kernels/dtype_names.h", ("core/python/twill_vdit/tensors.py",)),
+    ("kSamplerNames", "core/engine/include/twill/engine/sampler_names.h", ()),
+    ("kPolicyNames", "search/include/twill/search/policies.h", ()),
+]
+
+
+@pytest.mark.parametrize(("table", "header", "others"), TABLES, ids=[row[0] for row in TABLES])
+def test_names_are_listed_once(table, header, others):
+    names = names_in_cpp(table, header)
+    assert len(names) == len(set(names)) > 1
+    listed = re.compile(".{0,80}".join(re.escape(f'"{name}"') for name in names), re.DOTALL)
+    programs = [name for name in tree.files_ending(*tree.CPP, ".py") if not name.startswith(("tests/", "presets/"))]
+    assert [name for name in programs if listed.search(tree.text_of(name))] == sorted({header, *others})
+
+
+def test_a_list_of_another_language_has_the_same_names():
+    text = tree.text_of("core/python/twill_vdit/tensors.py")
+    assert re.findall(r'torch\.\w+: "(\w+)"', text) == names_in_cpp(*TABLES[0][:2])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CPP = (".h", ".cpp", ".cu", ".cuh")
-CODE = (*CPP, ".py", ".sh", ".cmake")
+CODE = (*CPP, ".py", ".pyi", ".sh", ".cmake")
 
 
 @functools.cache

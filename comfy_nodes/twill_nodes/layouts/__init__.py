@@ -4,7 +4,7 @@
 
 from .cogvideox import COGVIDEOX
 from .cosmos import COSMOS1, COSMOS_PREDICT2
-from .family import Family, NetworkShape, Residual, TextTokens, tokens_of
+from .family import Family, Residual
 from .hunyuan_video import HUNYUAN_VIDEO
 from .kandinsky5 import KANDINSKY5
 from .ltxv import LTXAV, LTXV
@@ -24,7 +24,7 @@ FAMILIES: tuple[Family, ...] = (
     KANDINSKY5,
 )
 
-__all__ = ["FAMILIES", "Family", "NetworkShape", "Residual", "TextTokens", "family_of", "tokens_of"]
+__all__ = ["FAMILIES", "Family", "Residual", "family_of"]
 
 
 def family_of(network) -> Family | None:

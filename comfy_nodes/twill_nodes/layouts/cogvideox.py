@@ -5,7 +5,10 @@
 Read in ComfyUI 0.30.0, comfy/ldm/cogvideo/model.py.
 """
 
-from .family import Family, NetworkShape, Residual, text_first
+from twill_vdit import families
+from twill_vdit.families import NetworkShape, Traits
+
+from .family import Family, Residual
 
 
 def shape(network) -> NetworkShape:
@@ -24,14 +27,12 @@ RESIDUAL = Residual(
 
 
 COGVIDEOX = Family(
-    name="CogVideoX",
-    plan_families=("cogvideox",),
+    facts=families.COGVIDEOX,
     classes=("CogVideoXTransformer3DModel",),
     shape=shape,
     stacks=lambda network: [network.blocks],
     patch=lambda network: (network.patch_size_t or 1, network.patch_size, network.patch_size),
-    beside=text_first,
     hooks=True,
     residuals=(RESIDUAL,),
-    kinds=lambda network, file_name: ("cogvideox-1.5",) if network.patch_size_t else ("cogvideox-2b", "cogvideox-5b"),
+    traits=lambda network: Traits(frames_in_patch=network.patch_size_t or 1),
 )

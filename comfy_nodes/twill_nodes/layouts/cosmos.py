@@ -5,7 +5,10 @@
 Read in ComfyUI 0.30.0, comfy/ldm/cosmos/model.py, blocks.py and predict2.py.
 """
 
-from .family import Family, NetworkShape, Residual, grid_only
+from twill_vdit import families
+from twill_vdit.families import NetworkShape
+
+from .family import Family, Residual
 
 
 def _blocks(network) -> list:
@@ -55,24 +58,20 @@ RESIDUAL2 = Residual(projection=lambda block: block.self_attn.output_proj, strea
 
 
 COSMOS1 = Family(
-    name="Cosmos",
-    plan_families=("cosmos1", "cosmospredict1", "cosmosdiffusion"),
+    facts=families.COSMOS1,
     classes=("GeneralDIT",),
     shape=shape1,
     stacks=lambda network: [_blocks(network)],
     patch=patch,
-    beside=grid_only,
     hooks=True,
     residuals=(RESIDUAL1,),
 )
 
 COSMOS_PREDICT2 = Family(
-    name="Cosmos Predict2",
-    plan_families=("cosmospredict2", "cosmos2"),
+    facts=families.COSMOS_PREDICT2,
     classes=("MiniTrainDIT",),
     shape=shape2,
     stacks=lambda network: [network.blocks],
     patch=patch,
-    beside=grid_only,
     residuals=(RESIDUAL2,),
 )

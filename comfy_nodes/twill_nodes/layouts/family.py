@@ -1,30 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""What Twill knows of a family of networks in ComfyUI."""
+"""What Twill knows of a family of networks in ComfyUI, beside the facts that every host shares."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class NetworkShape:
-    """heads of each layer: one (layers, heads) per stack."""
-
-    stacks: tuple[tuple[int, int], ...]
-    head_dim: int
-
-    def __str__(self) -> str:
-        stacks = " + ".join(f"{layers} layers x {heads} heads" for layers, heads in self.stacks)
-        return f"{stacks} x {self.head_dim}"
-
-
-@dataclass(frozen=True)
-class TextTokens:
-    """Tokens beside the grid in one attention call."""
-
-    prefix: int = 0
-    suffix: int = 0
+from twill_vdit import families
+from twill_vdit.families import NetworkShape, Side, Traits
 
 
 @dataclass(frozen=True)
@@ -45,66 +27,38 @@ class Residual:
 
 @dataclass(frozen=True)
 class Family:
-    """name: as users know it. plan_families: beginnings of the names that plans use, letters and digits only.
+    """classes: of the diffusion model. shape: network -> NetworkShape. stacks: network -> lists of blocks.
 
-    classes: of the diffusion model. shape: network -> NetworkShape. stacks: network -> lists of blocks.
     patch: network -> (frames, rows, columns) of latent cells in a token. hooks: blocks must be told by hooks.
-    beside: (tokens of a call, tokens of the grid, forward) -> TextTokens, or a reason (text) why the call is dense.
-    begin: (network, arguments of the forward) -> what `beside` wants to know later.
+    begin: (network, arguments of a forward) -> (where its tokens beside the clip stand, frames joined to the clip).
     """
 
-    name: str
-    plan_families: tuple[str, ...]
+    facts: families.Family
     classes: tuple[str, ...]
     shape: Callable[[object], NetworkShape]
     stacks: Callable[[object], Sequence[Sequence[object]]]
     patch: Callable[[object], tuple[int, int, int]]
-    beside: Callable[[int, int, object], TextTokens | str]
     hooks: bool = False
-    begin: Callable[[object, dict], dict] | None = None
+    begin: Callable[[object, dict], tuple[Side, int]] | None = None
     residuals: tuple[Residual, ...] = ()  # of each stack
-    stack_names: tuple[str, ...] = ("blocks",)
-    # (network, name of its file) -> names of the models that it may be, likeliest first, as plans have them.
-    kinds: Callable[[object, str], tuple[str, ...]] | None = None
+    traits: Callable[[object], Traits] = lambda network: Traits()
+
+    @property
+    def name(self) -> str:
+        return self.facts.name
+
+    def begun(self, network, arguments: dict) -> tuple[Side, int]:
+        return (self.facts.side, 0) if self.begin is None else self.begin(network, arguments)
 
     def kinds_of(self, network, file_name: str = "") -> tuple[str, ...]:
-        return self.plan_families[:1] if self.kinds is None else self.kinds(network, file_name)
+        """Names of the models that it may be, likeliest first, as plans have them."""
+        return self.facts.models(self.traits(network), file_name)
 
     def rank(self, plan_family: str, network, file_name: str) -> int | None:
         """Place of the plan's model among the kinds; None when the plan is for a relative of equal shape."""
-        if self.kinds is None:
-            return 0
-        found = [plain_name(plan_family).startswith(plain_name(kind)) for kind in self.kinds(network, file_name)]
-        return found.index(True) if any(found) else None
-
-    def knows(self, plan_family: str) -> bool:
-        return any(plain_name(plan_family).startswith(begin) for begin in self.plan_families)
-
-
-def plain_name(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+        return self.facts.rank(plan_family, self.traits(network), file_name)
 
 
 def blocks_shape(network, names: Sequence[str], heads: int, head_dim: int) -> NetworkShape:
     stacks = tuple((len(getattr(network, name)), heads) for name in names if len(getattr(network, name)))
     return NetworkShape(stacks, head_dim)
-
-
-def grid_only(tokens: int, grid: int, forward) -> TextTokens | str:
-    if tokens == grid:
-        return TextTokens()
-    return f"{tokens} tokens are not the {grid} of the clip (guide or reference tokens)"
-
-
-def text_first(tokens: int, grid: int, forward) -> TextTokens | str:
-    return TextTokens(prefix=tokens - grid)
-
-
-def text_last(tokens: int, grid: int, forward) -> TextTokens | str:
-    return TextTokens(suffix=tokens - grid)
-
-
-def tokens_of(latent_shape: Sequence[int], patch: tuple[int, int, int]) -> tuple[int, int, int]:
-    """latent_shape: [..., frames, rows, columns]; padded up as the networks do."""
-    frames, rows, cols = (-(-size // step) for size, step in zip(latent_shape[-3:], patch, strict=True))
-    return frames, rows, cols

@@ -5,7 +5,10 @@
 Read in ComfyUI 0.30.0, comfy/ldm/hunyuan_video/model.py and comfy/ldm/flux.
 """
 
-from .family import Family, NetworkShape, Residual, blocks_shape, text_first
+from twill_vdit import families
+from twill_vdit.families import NetworkShape
+
+from .family import Family, Residual, blocks_shape
 
 
 def shape(network) -> NetworkShape:
@@ -43,13 +46,10 @@ SINGLE = Residual(
 
 
 HUNYUAN_VIDEO = Family(
-    name="HunyuanVideo",
-    plan_families=("hunyuanvideo", "skyreels"),
+    facts=families.HUNYUAN_VIDEO,
     classes=("HunyuanVideo",),
     shape=shape,
     stacks=lambda network: [network.double_blocks, network.single_blocks],
     patch=lambda network: tuple(network.patch_size),
-    beside=text_first,
-    stack_names=("double_blocks", "single_blocks"),
     residuals=(DOUBLE, SINGLE),
 )

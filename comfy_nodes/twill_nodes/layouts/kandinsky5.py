@@ -5,7 +5,10 @@
 Read in ComfyUI 0.30.0, comfy/ldm/kandinsky5/model.py.
 """
 
-from .family import Family, NetworkShape, Residual, grid_only
+from twill_vdit import families
+from twill_vdit.families import NetworkShape
+
+from .family import Family, Residual
 
 
 def shape(network) -> NetworkShape:
@@ -26,13 +29,10 @@ RESIDUAL = Residual(
 
 
 KANDINSKY5 = Family(
-    name="Kandinsky 5",
-    plan_families=("kandinsky5",),
+    facts=families.KANDINSKY5,
     classes=("Kandinsky5",),
     shape=shape,
     stacks=lambda network: [network.visual_transformer_blocks],
     patch=lambda network: tuple(network.patch_size),
-    beside=grid_only,
-    stack_names=("visual_transformer_blocks",),
     residuals=(RESIDUAL,),
 )

@@ -5,7 +5,10 @@
 Read in ComfyUI 0.30.0, comfy/ldm/lightricks/model.py and av_model.py.
 """
 
-from .family import Family, NetworkShape, Residual, grid_only
+from twill_vdit import families
+from twill_vdit.families import NetworkShape
+
+from .family import Family, Residual
 
 
 def shape(network) -> NetworkShape:
@@ -54,27 +57,21 @@ AV_RESIDUAL = Residual(
 
 
 LTXV = Family(
-    name="LTX-Video",
-    plan_families=("ltxv", "ltxvideo", "ltx09"),
+    facts=families.LTXV,
     classes=("LTXVModel",),
     shape=shape,
     stacks=lambda network: [network.transformer_blocks],
     patch=one_cell,
-    beside=grid_only,
-    stack_names=("transformer_blocks",),
     hooks=True,
     residuals=(RESIDUAL,),
 )
 
 LTXAV = Family(
-    name="LTX-2",
-    plan_families=("ltxav", "ltx2"),
+    facts=families.LTXAV,
     classes=("LTXAVModel",),
     shape=shape,
     stacks=lambda network: [network.transformer_blocks],
     patch=one_cell,
-    beside=grid_only,
-    stack_names=("transformer_blocks",),
     hooks=True,
     residuals=(AV_RESIDUAL,),
 )

@@ -5,7 +5,10 @@
 Read in ComfyUI 0.30.0, comfy/ldm/genmo/joint_model/asymm_models_joint.py.
 """
 
-from .family import Family, NetworkShape, Residual, text_last
+from twill_vdit import families
+from twill_vdit.families import NetworkShape
+
+from .family import Family, Residual
 
 
 def shape(network) -> NetworkShape:
@@ -27,13 +30,11 @@ RESIDUAL = Residual(
 
 
 MOCHI = Family(
-    name="Mochi",
-    plan_families=("mochi",),
+    facts=families.MOCHI,
     classes=("AsymmDiTJoint",),
     shape=shape,
     stacks=lambda network: [network.blocks],
     patch=lambda network: (1, network.patch_size, network.patch_size),
-    beside=text_last,
     hooks=True,
     residuals=(RESIDUAL,),
 )

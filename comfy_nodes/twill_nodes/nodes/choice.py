@@ -3,9 +3,7 @@
 """From the inputs of a node to a patched model; what fails is told and the model goes on dense."""
 
 from .. import plan_store, wheel
-from ..layouts import family_of
 from ..patch import notify
-from ..patch.apply import apply_plan, network_of
 from ..settings import Settings
 from .sockets import NONE
 
@@ -23,6 +21,9 @@ def choose(model, plan: str, sparse_plan) -> tuple[plan_store.LoadedPlan | None,
             return plan_store.load(plan), ""
         except (FileNotFoundError, wheel.package().Error) as error:
             return None, str(error)
+    from ..layouts import family_of
+    from ..patch.apply import network_of
+
     network = network_of(model)
     family = family_of(network)
     if family is None:
@@ -47,6 +48,8 @@ def patched_model(model, plan: str, sparse_plan, settings: Settings):
         if why:
             notify.warn("the model stays dense", why)
         return model
+    from ..patch.apply import apply_plan
+
     patched, why = apply_plan(model, loaded, settings)
     if why:
         notify.warn("the model stays dense", why)

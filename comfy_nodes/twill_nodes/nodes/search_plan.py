@@ -6,7 +6,6 @@ import comfy.samplers
 from comfy_api.v0_0_2 import io, ui
 
 from .. import pictures, plan_store, plan_text, wheel
-from ..search.plan_search import PlanSearch
 from ..search.request import Progress, SearchRequest, SearchResult, Target, Wish
 from .sockets import CATEGORY, SparsePlan
 
@@ -226,8 +225,10 @@ class SearchPlan(io.ComfyNode):
         wheel.package()
         if not wheel.has_kernels():
             raise RuntimeError(
-                f"searching needs the binary part of twill-vdit, missing here: {wheel.package('native').why_not}"
+                f"searching needs the binary part of twill-vdit, missing here: {wheel.package().why_no_binary()}"
             )
+        from ..search.plan_search import PlanSearch
+
         request = SearchRequest(
             model=model,
             low_noise=model_low_noise,

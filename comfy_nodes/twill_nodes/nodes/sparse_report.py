@@ -6,7 +6,8 @@ import json
 
 from comfy_api.v0_0_2 import io, ui
 
-from ..patch.apply import patch_of
+from .. import wheel
+from ..patch.attached import patch_of
 from .sockets import CATEGORY
 
 
@@ -41,4 +42,5 @@ class SparseReport(io.ComfyNode):
             text, numbers = "No sampler has run with this model yet.", {}
         else:
             text, numbers = patch.report.text(), patch.report.as_dict()
-        return io.NodeOutput(latent, text, json.dumps(numbers), ui=ui.PreviewText(text))
+        found = json.dumps(numbers) if patch is None else wheel.package("texts").json_text(numbers)
+        return io.NodeOutput(latent, text, found, ui=ui.PreviewText(text))

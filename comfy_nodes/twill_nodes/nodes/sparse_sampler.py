@@ -6,7 +6,7 @@ import comfy.samplers
 import nodes as core
 from comfy_api.v0_0_2 import io, ui
 
-from ..patch.apply import patch_of
+from ..patch.attached import patch_of
 from ..settings import Settings
 from . import choice
 from .sockets import CATEGORY, adapt, plan_choice, plan_socket, speed_quality

@@ -2,36 +2,45 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts a plan on a MODEL: the override, and wrappers that tell it of every run and every forward."""
 
-import itertools
+import contextlib
+import functools
 from collections.abc import Callable
 
-from ..layouts import Family, NetworkShape, family_of, tokens_of
+from twill_vdit.families import NetworkShape
+from twill_vdit.running import (
+    BY_PERCENT,
+    Adapting,
+    Moment,
+    Report,
+    Run,
+    Schedule,
+    SliderRun,
+    adapting_for,
+    choose_expert,
+    running_forward,
+    sites_told,
+)
+
+from ..layouts import Family, family_of
+from ..memory import is_out_of_memory
 from ..plan_store import LoadedPlan, why_not
 from ..settings import Settings, parse_blocks
 from ..slider import plan_for
-from . import block_index, notify
-from .adapting import Adapting
+from . import notify
+from .attached import KEY, patch_of
+from .attention_call import persistent_memory
 from .forward import KEY as FORWARD
-from .forward import Forward, RunningForward
+from .forward import Forward, forward_of, grid_of
 from .override import Override
-from .report import BY_PERCENT, Report
-from .run import Run
-from .schedule import NO_STEPS, Moment, Schedule
-from .timestep import t_of_schedule
+from .timestep import t_of_schedule, t_of_sigma
 
-KEY = "twill"
+__all__ = ["KEY", "OVERRIDE", "SparsePatch", "apply_plan", "network_of", "patch_of", "without_plan"]
+
 OVERRIDE = "optimized_attention_override"
-# Noise starts here: a run that begins below it is the second part of a split one.
-FIRST_T = 0.98
 
 
 def network_of(model):
     return model.get_model_object("diffusion_model")
-
-
-def grid_of(latent_shape, patch) -> tuple[int, int, int] | None:
-    """Frames, rows and columns of tokens; None for a latent that is no clip."""
-    return tokens_of(latent_shape, patch) if len(patch) == 3 and len(latent_shape) == 5 else None
 
 
 class SparsePatch:
@@ -50,7 +59,7 @@ class SparsePatch:
         self._run = None
         try:
             shapes = kwargs.get("latent_shapes") or [noise.shape]
-            self._begin(executor.class_obj.model_patcher, sigmas, shapes[0])
+            self._begin(executor.class_obj.model_patcher, sampler, sigmas, shapes[0])
         except Exception as error:  # never into the sampler
             notify.warn("no sparse attention in this run", str(error))
         try:
@@ -58,21 +67,16 @@ class SparsePatch:
         finally:
             run, self._run = self._run, None
             if run is not None:
-                if self._schedule.lost:
-                    run.report.note(NO_STEPS)
-                if run.adapting is not None:
-                    run.report.adapted = run.adapting.text()
-                    run.report.note(run.adapting.note())
-                run.report.finish()
-                self._tell(run.report)
+                self._tell(run.finish(self._schedule))
 
-    def _begin(self, patcher, sigmas, latent_shape) -> None:
+    def _begin(self, patcher, sampler, sigmas, latent_shape) -> None:
         sampling = patcher.get_model_object("model_sampling")
         report = Report(plan=self.loaded.name, model=f"{self.family.name}, {self.shape}")
         times = t_of_schedule(sampling, sigmas)
         grid = grid_of(latent_shape, self.family.patch(network_of(patcher)))
         expert = choose_expert(self.loaded.plan.model.experts, self.settings.expert, times)
-        plan, how = plan_for(self.loaded, self.settings.speed_quality, times, expert, grid)
+        asked = SliderRun(tuple(times), expert, grid, sampler_name(sampler), shift_of(sampling))
+        plan, how = plan_for(self.loaded, self.settings.speed_quality, asked)
         adapting, unfit = self._adapting(times, expert)
         layers = sum(count for count, _ in self.shape.stacks)
         options = patcher.model_options.get("transformer_options", {})
@@ -80,20 +84,23 @@ class SparsePatch:
         self._run = Run(
             plan=plan,
             expert=expert,
-            family=self.family,
             shape=self.shape,
-            settings=self.settings,
             dense_blocks=parse_blocks(self.settings.dense_blocks, layers),
-            prefer_kernel_when_dense=isinstance(ours, Override) and ours.previous is None,
-            report=report,
+            min_tokens=self.settings.min_tokens,
+            kernel_when_dense=isinstance(ours, Override) and ours.previous is None,
             adapting=adapting,
+            report=report,
+            persistent_memory=persistent_memory,
+            out_of_memory=is_out_of_memory,
         )
         report.settings = describe(self.settings, how + unfit, plan.model.experts, expert)
         self.report = report
         in_percent = percent_window(sampling, self.settings)
         run = self._run
         self._schedule = Schedule(
-            sampling, sigmas, lambda moment: (run.plan.segment_at(moment.t), in_percent(moment.sigma))
+            sigmas,
+            functools.partial(t_of_sigma, sampling),
+            lambda moment: (run.plan.segment_at(moment.t), in_percent(moment.sigma)),
         )
         self._in_percent = in_percent
 
@@ -101,12 +108,8 @@ class SparsePatch:
         """(what fits the plan to the clip, "") where that is wanted, or (None, why not)."""
         if not self.settings.adapt or self.settings.speed_quality >= 1.0:
             return None, ""
-        profile = self.loaded.profile()
-        if profile is None:
-            return None, "; not adapted: the plan has no profile"
-        if any(later >= t for t, later in itertools.pairwise(times)):
-            return None, "; not adapted: the steps of this schedule do not go down"
-        return Adapting(profile, times, expert), ""
+        adapting, why = adapting_for(self.loaded.plan, times, expert)
+        return adapting, f"; not adapted: {why}" if why else ""
 
     def sampler_sample(self, executor, guider, sigmas, extra_args, callback, *rest):
         def after(step, *arguments):
@@ -131,33 +134,18 @@ class SparsePatch:
         if forward is None:
             return executor(x, t, c_concat, c_crossattn, control, options, **kw)
         options = {**options, FORWARD: forward}
-        with (
-            RunningForward(forward),
-            block_index.hooks_on(self.family.stacks(forward.network) if self.family.hooks else []),
-        ):
+        hooks = sites_told(self.family.stacks(forward.network)) if self.family.hooks else contextlib.nullcontext()
+        with running_forward(forward), hooks:
             return executor(x, t, c_concat, c_crossattn, control, options, **kw)
 
     def _forward(self, base_model, x, sigma, options: dict, arguments: dict) -> Forward:
-        run, network = self._run, base_model.diffusion_model
-        shape = arguments["latent_shapes"][0] if arguments.get("latent_shapes") else x.shape
-        patch = self.family.patch(network)
+        run = self._run
         moment: Moment = self._schedule.at(sigma)
-        forward = Forward(
-            run=run,
-            family=self.family,
-            network=network,
-            grid=grid_of(shape, patch),
-            t=moment.t,
-        )
-        run.report.count_forward()
+        forward = forward_of(run, self.family, base_model.diffusion_model, x, arguments, moment.t)
+        run.report.count_forward(moment.t)
         if forward.grid is None:
             run.report.note("The latent is not a clip; all attention was dense.")
             return forward
-        if self.family.begin is not None:
-            forward.extra = self.family.begin(network, arguments)
-            # Latents joined in time are frames of the grid.
-            joined = forward.extra.get("joined", 0)
-            forward.grid = tokens_of((shape[2] + joined, *shape[3:]), patch)
         run.tell_time(forward, x.device)
         if not self._in_percent(moment.sigma):
             forward.dense_because = BY_PERCENT
@@ -172,24 +160,26 @@ class SparsePatch:
             report.notes = [note for note in report.notes if not note.startswith("Another node")]
         notify.tell("sampling done", report.text().replace("\n", "; "))
         if report.warning() and report.forwards:
-            notify.warn("attention ran dense against the plan", report.warning())
+            notify.warn(
+                "attention ran dense against the plan" if report.trouble() else "nothing ran sparse", report.warning()
+            )
+
+
+def sampler_name(sampler) -> str | None:
+    """ "euler" of ComfyUI's KSAMPLER; None of what has no name."""
+    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+    return name.removeprefix("sample_") or None
+
+
+def shift_of(sampling) -> float | None:
+    shift = getattr(sampling, "shift", None)
+    return float(shift) if isinstance(shift, (int, float)) and shift > 0 else None
 
 
 def percent_window(sampling, settings: Settings) -> Callable[[float], bool]:
     begin = float(sampling.percent_to_sigma(settings.start_percent))
     end = float(sampling.percent_to_sigma(settings.end_percent)) if settings.end_percent < 1.0 else 0.0
     return lambda sigma: end <= sigma <= begin
-
-
-def choose_expert(experts: tuple[str, ...], asked: str, times: list[float]) -> int:
-    """Wan 2.2 has one expert for noise and one for detail; a run that does not start from noise is the second one's."""
-    if len(experts) == 1:
-        return 0
-    high = next((i for i, name in enumerate(experts) if "high" in name.lower()), 0)
-    low = next(i for i in range(len(experts)) if i != high)
-    if asked == "auto":
-        return high if times and times[0] >= FIRST_T else low
-    return high if asked == "high noise" else low
 
 
 def describe(settings: Settings, how: str, experts: tuple[str, ...], expert: int) -> str:
@@ -241,7 +231,3 @@ def without_plan(model):
     for kind in (WrappersMP.OUTER_SAMPLE, WrappersMP.SAMPLER_SAMPLE, WrappersMP.APPLY_MODEL):
         clone.remove_wrappers_with_key(kind, KEY)
     return clone
-
-
-def patch_of(model) -> SparsePatch | None:
-    return model.get_attachment(KEY)

@@ -1,53 +1,39 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is known of one forward of the network while it runs."""
+"""What is known of one forward of a network of ComfyUI while it runs."""
 
-import threading
 from dataclasses import dataclass, field
+
+from twill_vdit import running
+from twill_vdit.families import tokens_of
+
+from ..layouts import Family
 
 # Key of the forward in transformer_options.
 KEY = "twill_forward"
 
 
-@dataclass
-class Forward:
-    """grid: frames, rows, columns of tokens. block: (stack, layer), written by hooks where the network tells none."""
+@dataclass(kw_only=True)
+class Forward(running.Forward):
+    """run: None while heads are only measured. noted: what hooks wrote of the blocks' arguments."""
 
-    run: object
-    family: object  # layouts.Family
+    run: running.Run | None
+    family: Family
     network: object
-    grid: tuple[int, int, int] | None
-    t: float
-    extra: dict = field(default_factory=dict)  # what the family's `begin` noted of the arguments
-    block: tuple[int, int] | None = None
-    dense_because: str = ""  # a reason for the whole forward to be dense
-    told: set = field(default_factory=set)  # handles of compiled plans that know this forward's t
+    noted: dict = field(default_factory=dict)
 
 
-class _Current(threading.local):
-    """One forward per thread: with several GPUs each has a thread of its own."""
+def forward_of(run: running.Run | None, family: Family, network, x, arguments: dict, t: float) -> Forward:
+    """x: the latent that the network is given. arguments: of the forward, those of apply_model that have names.
 
-    forward: Forward | None = None
-
-
-_current = _Current()
-
-
-def current() -> Forward | None:
-    return _current.forward
+    Latents joined in time are frames of the grid.
+    """
+    shape = arguments["latent_shapes"][0] if arguments.get("latent_shapes") else x.shape
+    side, joined = family.begun(network, arguments)
+    grid = grid_of((*shape[:2], shape[2] + joined, *shape[3:]) if len(shape) == 5 else shape, family.patch(network))
+    return Forward(run=run, family=family, network=network, grid=grid, side=side, t=t)
 
 
-class RunningForward:
-    """with RunningForward(forward): hooks find it."""
-
-    def __init__(self, forward: Forward) -> None:
-        self._forward = forward
-        self._before: Forward | None = None
-
-    def __enter__(self) -> Forward:
-        self._before = _current.forward
-        _current.forward = self._forward
-        return self._forward
-
-    def __exit__(self, *_) -> None:
-        _current.forward = self._before
+def grid_of(latent_shape, patch) -> tuple[int, int, int] | None:
+    """Frames, rows and columns of tokens; None for a latent that is no clip."""
+    return tokens_of(latent_shape, patch) if len(patch) == 3 and len(latent_shape) == 5 else None

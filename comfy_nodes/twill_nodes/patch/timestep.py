@@ -8,6 +8,9 @@ caches that leave forwards out and with split batches.
 
 import math
 
+# Samplers that add noise call the model at up to sqrt(2) times their first sigma.
+MOST_T = 1.5
+
 
 def _value(x) -> float:
     return float(x.detach().max()) if hasattr(x, "detach") else float(x)
@@ -28,13 +31,16 @@ def _range_of(sampling) -> tuple[float, float]:
 
 def t_of_sigma(sampling, sigma) -> float:
     """sigma: a number or a tensor of them (their maximum counts). Of a tensor on a GPU this waits for its value; a
-    running forward asks patch/schedule.py instead."""
+    running forward asks twill_vdit.running.Schedule instead. Raises ValueError where the model's timesteps are of
+    another range, as they would all be taken for noise."""
     import torch
 
     sigma = torch.as_tensor(sigma).detach().float().max().cpu().reshape(1)
     begin, end = _range_of(sampling)
     t = (_value(_on_cpu(sampling).timestep(sigma)) - begin) / (end - begin)
-    return min(1.0, max(0.0, t)) if math.isfinite(t) else 1.0
+    if math.isnan(t) or t > MOST_T:
+        raise ValueError(f"t {t:g} is not within 0..1 (a model's timestep divided by its training range)")
+    return min(1.0, max(0.0, t))
 
 
 class _OnCpu:

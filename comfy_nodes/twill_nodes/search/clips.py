@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 from .. import metrics, plan_store
 from ..patch.apply import KEY, apply_plan, patch_of, without_plan
 from ..settings import Settings
@@ -88,8 +90,8 @@ class Clips:
 
         def check() -> None:
             patch = patch_of(models[-1]) if plan is not None else None
-            if patch is not None and patch.report.warning():
-                raise ValueError(patch.report.warning())
+            if patch is not None and patch.report.trouble():
+                raise ValueError(patch.report.trouble())
 
         steps = self.request.steps if len(times) > 1 else 1
         latent = self.make(prompt, steps, times, patched, check)
@@ -121,6 +123,14 @@ class Clips:
         return images.reshape(-1, *images.shape[-3:])[..., :3].cpu()
 
 
+def check_finite(step: int, denoised: torch.Tensor) -> None:
+    """denoised: the latent of the clip as the network sees it in `step`, the first of which is 1."""
+    if not torch.isfinite(denoised.sum(dtype=torch.float32)):
+        raise ValueError(
+            f"from step {step} on the latent is not finite: the model's weights are broken or its dtype is too small"
+        )
+
+
 class LoopClock:
     """Seconds of a sampler's loop, without loading models and without what is made before it."""
 
@@ -134,6 +144,7 @@ class LoopClock:
 
     def _sample(self, executor, guider, sigmas, extra_args, callback, *rest):
         def after(step, *arguments):
+            check_finite(self._part.first + step + 1, *arguments[:1])
             self._after_step(self._part.first + step + 1)
             if callback is not None:
                 callback(step, *arguments)

@@ -3,6 +3,7 @@
 """Search Plan's work: profile while a sampler makes clips, solve, and try plans by clips where that was wished for."""
 
 import hashlib
+import io
 import json
 import time
 from collections.abc import Callable
@@ -11,21 +12,34 @@ from pathlib import Path
 
 import torch
 
-from .. import plan_store, wheel
-from ..layouts import Family, NetworkShape, TextTokens, family_of
+import twill_vdit
+from twill_vdit import search
+from twill_vdit.families import NetworkShape, TextTokens
+from twill_vdit.json_reading import parse_json
+from twill_vdit.written_files import write_file
+
+from .. import plan_store
+from ..layouts import Family, family_of
 from ..memory import is_out_of_memory
-from ..patch.apply import network_of
+from ..patch.apply import network_of, shift_of
 from ..patch.timestep import t_of_schedule
 from ..plan_store import file_name_of
 from .clips import Clips, Part
 from .kept import KeptFigures
 from .request import Progress, SearchRequest, SearchResult, SearchStoppedError, Wish
 from .target import reach
-from .watcher import StepWatcher
+from .watcher import StepWatcher, not_followed
+from .weights_hash import weights_hash
 
-MAP_SIZE = 52
+MAP_SIZE = 52  # at most as many as a clip has tokens
 MAP_STEPS = 6  # of the short clip that only attention maps are wanted of
 EXPERTS = ("high_noise", "low_noise")
+GOALS = {
+    Wish.DENSITY: "density",
+    Wish.ATTENTION_SHARE: "attention_share",
+    Wish.PSNR: "min_psnr_db",
+    Wish.SPEEDUP: "min_speedup",
+}  # words of plan files
 
 
 def profiled_steps(steps: int, points: int) -> list[int]:
@@ -38,8 +52,6 @@ class PlanSearch:
     """One search. What it measured is kept in `work` between runs of the same request."""
 
     def __init__(self, request: SearchRequest, tell: Callable[[Progress], None]) -> None:
-        import comfy.samplers
-
         self.request = request
         self.tell = tell
         self.begin = time.monotonic()
@@ -56,11 +68,12 @@ class PlanSearch:
             if family_of(network_of(model)) is not family or family.shape(network_of(model)) != self.shape:
                 raise ValueError("the two models are not experts of one model: their layers or heads differ")
         self.sampling = request.model.get_model_object("model_sampling")
-        self.sigmas = comfy.samplers.calculate_sigmas(self.sampling, request.scheduler, request.steps)
-        self.times = t_of_schedule(self.sampling, self.sigmas)
+        self.times = self._times_of(request.steps)
         self.points = profiled_steps(len(self.times), request.points)
+        self.shift = shift_of(self.sampling)
         self.provenance = self._provenance()
         self.work = self._work()
+        self.kept = KeptFigures(self.work / "kept")
         self.clips = Clips(request, self.models)
         self.profiler = None
         self.stripe_maps = None
@@ -90,8 +103,15 @@ class PlanSearch:
         budget = "density" if target.wish in (Wish.DENSITY, Wish.PSNR) else "attention_share"
         if budget == "attention_share":
             self._measure_costs(profile)
-        solver = wheel.package("search").Solver(
-            profile, self.times, budget=budget, name=self.request.name, attach_profile=True
+        solver = search.Solver(
+            profile,
+            self.times,
+            budget=budget,
+            name=self.request.name,
+            attach_profile=True,
+            sampler=self.request.sampler_name,
+            scheduler=self.request.scheduler,
+            shift=self.shift,
         )
         tries, note = [], ""
         if target.wish in (Wish.DENSITY, Wish.ATTENTION_SHARE):
@@ -103,29 +123,29 @@ class PlanSearch:
         return SearchResult(loaded, dense[0], file, seconds, solution.density, tries, note)
 
     def _write(self, solution) -> tuple[Path, plan_store.LoadedPlan]:
-        plan = with_provenance(solution.plan, self.provenance | self._how(solution.density))
+        target = self.request.target
+        budget = search.Budget(GOALS[target.wish], target.value, solution.density)
+        plan = with_provenance(solution.plan, self.provenance | self._how(solution.density), budget)
         folder = plan_store.own_folder()
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{self.request.name}.json"
-        wheel.package().write_plan(file, plan)
+        twill_vdit.write_plan(file, plan)
         return file, plan_store.LoadedPlan(file.name, str(file), plan_store.stamp_of(file), plan)
 
     def _measure_maps(self):
         """Attention maps of a short clip of the first prompt, kept between runs."""
-        import comfy.samplers
         import numpy
 
         file = self.work / "maps.npy"
         if file.is_file():
             return numpy.load(file, allow_pickle=False)
         steps = min(MAP_STEPS, self.request.steps)
-        sigmas = comfy.samplers.calculate_sigmas(self.sampling, self.request.scheduler, steps)
-        times = t_of_schedule(self.sampling, sigmas)
+        times = self._times_of(steps)
         self._run_profiled(0, steps, times, list(range(len(times))), "attention maps", candidates=0)
         maps, self.profiler = self.profiler.mean_maps(), None
-        whole = file.with_name("maps.part.npy")
-        numpy.save(whole, maps)
-        whole.replace(file)
+        content = io.BytesIO()
+        numpy.save(content, maps)
+        write_file(file, content.getvalue())
         return maps
 
     def _profile(self) -> list[dict]:
@@ -144,47 +164,75 @@ class PlanSearch:
 
         def profiler_at(grid: tuple[int, int, int], beside: TextTokens):
             if self.profiler is None:
-                self.profiler = self._make_profiler(grid, beside, [times[step] for step in points], candidates)
+                run = self._run_facts(times, steps)
+                self.profiler = self._make_profiler(grid, beside, [times[step] for step in points], run, candidates)
             return self.profiler
 
         def patched(part: Part):
-            watcher = StepWatcher(self.family, self.shape, part, points, prompt, profiler_at)
+            watcher = StepWatcher(self.family, self.shape, part, times, points, prompt, profiler_at)
             watcher.after_step = lambda done: self.after_step(stage, done, len(times))
             watchers.append(watcher)
             return watcher.patched
 
         watchers: list[StepWatcher] = []
         latent = self.clips.make(prompt, steps, times, patched, lambda: watchers[-1].finish_unit())
+        for t_index, step in enumerate(points):
+            if self.profiler is not None and not self.profiler.done(t_index, prompt):
+                raise not_followed(times, step)
         self.estimated |= any(watcher.override.estimated for watcher in watchers)
         self.attention = watchers[0].override.attention
         return latent
 
-    def _make_profiler(self, grid: tuple[int, int, int], beside: TextTokens, t: list[float], candidates: int):
-        twill_vdit, search, plan = wheel.package(), wheel.package("search"), wheel.package("plan")
+    def _times_of(self, steps: int) -> list[float]:
+        """t of each step as KSampler makes them: for some samplers it leaves out the last sigma but one."""
+        import comfy.samplers
+
+        sampler = comfy.samplers.KSampler(
+            self.request.model, steps, "cpu", self.request.sampler_name, self.request.scheduler
+        )
+        return t_of_schedule(self.sampling, sampler.sigmas)
+
+    def _run_facts(self, times: list[float], steps: int) -> search.RunFacts:
+        """What the sampler is asked for, in ComfyUI's own words, and the t that it has."""
+        return search.RunFacts(
+            tuple(times), steps, sampler=self.request.sampler_name, scheduler=self.request.scheduler, shift=self.shift
+        )
+
+    def _make_profiler(
+        self,
+        grid: tuple[int, int, int],
+        beside: TextTokens,
+        t: list[float],
+        run: search.RunFacts,
+        candidates: int,
+    ):
         frames, rows, cols = grid
         stacks = tuple(
-            plan.StackShape(name, layers, heads)
-            for name, (layers, heads) in zip(self.family.stack_names, self.shape.stacks, strict=False)
+            twill_vdit.StackShape(name, layers, heads)
+            for name, (layers, heads) in zip(self.family.facts.stack_names, self.shape.stacks, strict=False)
         )
         experts = EXPERTS if len(self.models) > 1 else ("default",)
         kinds = self.family.kinds_of(network_of(self.request.model), file_name_of(self.request.model))
         # Two experts are Wan 2.2's.
         kind = next((each for each in kinds if "2.2" in each), kinds[0]) if len(experts) > 1 else kinds[0]
-        model = plan.ModelShape(kind, experts, stacks, self.shape.head_dim)
+        model = twill_vdit.ModelShape(kind, experts, stacks, self.shape.head_dim)
         count = len(self.request.positives) if candidates else 1
         folder = self.work / ("profile" if candidates else "maps")
         folder.mkdir(exist_ok=True)
+        layout = twill_vdit.TokenLayout(frames=frames, rows=rows, cols=cols, prefix=beside.prefix, suffix=beside.suffix)
         profiler = search.Profiler(
             model,
-            twill_vdit.TokenLayout(frames=frames, rows=rows, cols=cols, prefix=beside.prefix, suffix=beside.suffix),
+            layout,
             t=t,
             prompts=[f"conditioning {conditioning_hash(positive)}" for positive in self.request.positives[:count]],
-            seeds=[self.clips.seed_of(prompt) % (1 << 62) for prompt in range(count)],
+            seeds=[self.clips.seed_of(prompt) for prompt in range(count)],
             candidates=candidates,
-            map_size=MAP_SIZE,
+            map_size=min(MAP_SIZE, layout.tokens),
             folder=folder,
             provenance=self.provenance,
             stripe_maps=self.stripe_maps,
+            run=run,
+            expert_boundary=self.request.boundary if len(self.models) > 1 else None,
         )
         if candidates:
             self.resumed = sum(profiler.done(i, prompt) for i in range(len(t)) for prompt in range(count))
@@ -197,13 +245,12 @@ class PlanSearch:
 
     def _measure_costs(self, profile) -> None:
         """Times every candidate, unless this device's times are kept."""
-        candidate_costs = wheel.package("candidate_costs")
-        kept, key = KeptFigures(self.work / "costs.json"), self._device_name()
-        total, done = candidate_costs.ROUNDS * profile.native.candidate_count, 0
+        key = f"costs on {self._device_name()}"
+        total, done = search.COST_ROUNDS * profile.candidate_count, 0
         try:
-            profile.costs = candidate_costs.CostTable(**kept.get(key))
+            profile.costs = search.CostTable(**self.kept.get(key))
             return
-        except (TypeError, wheel.package().Error):  # nothing there, or of other candidates
+        except (TypeError, twill_vdit.Error):  # nothing there, or of other candidates
             pass
         begin = time.monotonic()
 
@@ -214,23 +261,22 @@ class PlanSearch:
             done += 1
 
         profile.measure_costs(*self.attention, check)
-        kept.put(key, asdict(profile.costs))
+        self.kept.put(key, asdict(profile.costs))
 
     def _measure_by(self, dense: list[dict]) -> Callable[[object, int], float]:
         """(solution, number of the try) -> PSNR in dB or speed-up, kept between runs."""
-        kept = KeptFigures(self.work / "tries.json")
         frames = {}
 
         def psnr_db(solution, number: int) -> float:
             step = self._stepper(f"try {number}")
-            return kept.or_measure(
+            return self.kept.or_measure(
                 f"psnr {plan_hash(solution.plan)}",
                 lambda: self.clips.mean_psnr(solution.plan, self.times, dense, frames, step),
             )
 
         def seconds(key: str, plan, stage: str) -> float:
             step = self._stepper(stage)
-            return kept.or_measure(
+            return self.kept.or_measure(
                 f"seconds on {self._device_name()} {key}", lambda: self.clips.seconds(plan, self.times, step)
             )
 
@@ -248,7 +294,8 @@ class PlanSearch:
         import folder_paths
 
         prompts = [conditioning_hash(each) for each in (*self.request.positives, self.request.negative)]
-        asked = [self.provenance, prompts, self.request.points, self.request.stripes]
+        run = asdict(self._run_facts(self.times, self.request.steps)), self.request.boundary
+        asked = [self.provenance, run, prompts, self.request.points, self.request.stripes]
         key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
         folder = Path(folder_paths.get_user_directory()) / "twill" / "search" / key
         folder.mkdir(parents=True, exist_ok=True)
@@ -258,37 +305,24 @@ class PlanSearch:
         """What decides the numbers; a search of another provenance is not gone on with."""
         request = self.request
         network = network_of(request.model)
-        weights = hashlib.sha256()
-        for model in self.models:
-            state = network_of(model).state_dict()
-            for name in sorted(state)[:: max(1, len(state) // 16)]:
-                weights.update(state[name].detach().flatten()[:256].float().cpu().numpy().tobytes())
-        boundary = {"expert_boundary": str(request.boundary)} if len(self.models) > 1 else {}
+        weights = "+".join(weights_hash(model) for model in self.models)
         return {
-            **boundary,
-            "model": f"{type(network).__name__} {weights.hexdigest()[:16]}",
+            "model": f"{type(network).__name__} {weights}",
             "dtype": str(getattr(network, "dtype", "")).removeprefix("torch."),
-            "sampler": request.sampler_name,
-            "scheduler": request.scheduler,
-            "steps": str(request.steps),
-            "shift": str(getattr(request.model.get_model_object("model_sampling"), "shift", "")),
             "cfg": str(request.cfg),
             "seed": str(request.seed),
             "latent": "x".join(str(size) for size in request.latent["samples"].shape),
         }
 
     def _how(self, density: float) -> dict[str, str]:
-        target = self.request.target
-        budget = f"density {target.value:g}" if target.wish is Wish.DENSITY else f"density {density:.4g}, for {target}"
         return {
             "source": "a search of our own (Search Plan in ComfyUI)",
-            "budget": budget,
             "found_density": f"{density:.4f}",
             "gain": "of the attention output alone" if self.estimated else "through output projection and gate",
             "stripes": "measured" if self.stripe_maps is not None else "none",
             "prompts": str(len(self.request.positives)),
             "policy": "solver",
-            "twill": wheel.package().__version__,
+            "twill": twill_vdit.__version__,
         }
 
     def after_step(self, stage: str, done: int, total: int) -> None:
@@ -326,12 +360,13 @@ def conditioning_hash(conditioning) -> str:
 
 def plan_hash(plan) -> str:
     """Of what runs, without the profile."""
-    text = json.loads(plan.text)
+    text = parse_json(plan.text, plan.name)
     text.pop("profile", None)
     return hashlib.sha256(json.dumps(text, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def with_provenance(plan, provenance: dict[str, str]):
-    text = json.loads(plan.text)
+def with_provenance(plan, provenance: dict[str, str], budget: search.Budget):
+    text = parse_json(plan.text, plan.name)
+    text["budget"] = asdict(budget)
     text["provenance"] = {**text.get("provenance", {}), **provenance}
-    return wheel.package().parse_plan(json.dumps(text), plan.name)
+    return twill_vdit.parse_plan(json.dumps(text), plan.name)

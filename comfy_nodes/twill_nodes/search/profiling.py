@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 import torch
 
+from twill_vdit.families import tokens_beside
+from twill_vdit.running import current
+
 from ..layouts import Family
-from ..patch import block_index
 from ..patch import forward as forwards
-from ..patch.attention_call import AttentionCall, branches_of, read_call
+from ..patch.attention_call import ComfyCall, branches_of, read_call, site_of
 from .gains import Sample, arguments_of, estimated_gains, gains
 
 log = logging.getLogger("twill")
@@ -58,14 +60,13 @@ class ProfilingOverride:
                 self.trouble = error
         return out
 
-    def _observe(self, forward, call: AttentionCall, out: torch.Tensor, options: dict) -> None:
-        site = forward.block if self.family.hooks else block_index.from_options(options)
-        frames, rows, cols = forward.grid
+    def _observe(self, forward, call: ComfyCall, out: torch.Tensor, options: dict) -> None:
+        site = site_of(forward, options)
         if site is None or call.tokens != call.k.shape[2] or call.head_dim != self.shape.head_dim:
             return
         if call.masked:
             raise ValueError("the attention of this model has a mask, which plans cannot have")
-        beside = self.family.beside(call.tokens, frames * rows * cols, forward)
+        beside = tokens_beside(forward.side, call.tokens, forward.grid_tokens)
         if isinstance(beside, str):
             raise ValueError(f"this clip cannot be searched on: {beside}")
         self.attention = call.q.device, call.q.dtype
@@ -75,8 +76,8 @@ class ProfilingOverride:
         stack, layer = site
         attended = out if call.keep_heads_apart else out.unflatten(-1, (call.heads, -1)).transpose(1, 2)
         q, k, v = (x.detach() for x in (call.q, call.k, call.v))
-        at = sampled(frames * rows * cols).to(attended.device)
-        for branch, part in branches_of(call, options):
+        at = sampled(forward.grid_tokens).to(attended.device)
+        for branch, part in call.rows_of(branches_of(options)):
             heads = attended[part.start].index_select(1, beside.prefix + at).transpose(0, 1).float()
             sample = Sample(heads, at, part.start, beside.prefix, call.tokens)
             gain = self._gain(forward, stack, layer, sample)
@@ -95,7 +96,7 @@ class ProfilingOverride:
             )
 
     def _gain(self, forward, stack: int, layer: int, sample: Sample) -> list[float]:
-        arguments = forward.extra.get("block_arguments")
+        arguments = forward.noted.get("block_arguments")
         try:
             block = self.family.stacks(forward.network)[stack][layer]
             return gains(self.family.residuals[stack], block, arguments, sample)
@@ -111,9 +112,9 @@ def arguments_noted(blocks):
     """While it holds, every block writes what it was called with into the running forward."""
 
     def note(module, args, kwargs):
-        forward = forwards.current()
+        forward = current()
         if forward is not None:
-            forward.extra["block_arguments"] = arguments_of(module, args, kwargs)
+            forward.noted["block_arguments"] = arguments_of(module, args, kwargs)
 
     handles = [block.register_forward_pre_hook(note, with_kwargs=True) for block in blocks]
     try:

@@ -10,7 +10,7 @@ from .. import plan_store
 
 
 class Wish(Enum):
-    """value: how it reads in a plan's provenance."""
+    """value: how it reads in a message."""
 
     DENSITY = "density"
     ATTENTION_SHARE = "share of dense attention's time"

@@ -4,7 +4,8 @@
 
 from collections.abc import Callable
 
-from .. import wheel
+from twill_vdit.search import BudgetFinder
+
 from .request import SearchStoppedError, Target, Try, Wish
 
 
@@ -14,9 +15,7 @@ def reach(target: Target, solver, measure: Callable[[object, int], float]) -> tu
     Raises ValueError when no try holds, SearchStoppedError when time was over before one did.
     """
     quality = target.wish is Wish.PSNR
-    finder = wheel.package("search").BudgetFinder(
-        "psnr" if quality else "speedup", target.value, least_budget=solver.least_budget()
-    )
+    finder = BudgetFinder("psnr" if quality else "speedup", target.value, least_budget=solver.least_budget())
     solutions: list = []
     tries: list[Try] = []
     note = ""

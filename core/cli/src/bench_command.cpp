@@ -22,9 +22,8 @@ void add_measurement_options(CLI::App& verb, PromptOptions& prompts, Options& op
   verb.add_option("--profile", options.profile, "plan with a profile, or a profile")->required();
   verb.add_option("--segments", options.segments, "at most so many tables of patterns over t")
       ->capture_default_str();
-  verb.add_option("--seed", options.seed,
-                  "seed of the first prompt; each further prompt takes the next")
-      ->capture_default_str();
+  add_seed_option(verb, "--seed", options.seed,
+                  "seed of the first prompt; each further prompt takes the next");
   verb.add_option("--out", options.out, "report to write (JSON)")->required();
   verb.add_option("--work", options.work,
                   "folder for kept clips and measurements (default: beside --out)");
@@ -61,8 +60,7 @@ void add_policies(CLI::App& bench, Context& context) {
   verb->add_option("--variants", options.variants,
                    "plans of a policy that are tried with its best dense steps and layers")
       ->capture_default_str();
-  verb->add_option("--tuning-seed", options.tuning_seed, "seed of the first tuning prompt")
-      ->capture_default_str();
+  add_seed_option(*verb, "--tuning-seed", options.tuning_seed, "seed of the first tuning prompt");
   verb->callback([settings, &context] {
     context.run = [settings](Context& at_run) {
       settings->options.prompts = settings->prompts.read();

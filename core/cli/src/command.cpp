@@ -3,6 +3,7 @@
 
 #include "command.h"
 
+#include <cmath>
 #include <cstdio>
 #include <iomanip>
 
@@ -14,6 +15,14 @@ void Context::print(const std::string& text, const std::string& json_text) const
   if (chosen.empty() || chosen.back() != '\n') {
     std::fputc('\n', stdout);
   }
+}
+
+std::string any_of(std::span<const std::string_view> names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    text += concat(i == 0 ? "" : i + 1 < names.size() ? ", " : " or ", names[i]);
+  }
+  return text;
 }
 
 void add_clip_options(CLI::App& verb, jobs::ClipSettings& clip) {
@@ -28,10 +37,21 @@ void add_clip_options(CLI::App& verb, jobs::ClipSettings& clip) {
   verb.add_option("--shift", clip.shift, "shift of the timesteps (default: the model's)");
   verb.add_option("--cfg", clip.cfg, "guidance scale; 1 is none (default: the model's)");
   verb.add_option("--negative", clip.negative_prompt, "what the guidance leads away from");
-  verb.add_option("--sampler", clip.sampler, "euler or unipc (default: the model's)");
+  verb.add_option("--sampler", clip.sampler,
+                  any_of(jobs::sampler_names()) + " (default: the model's)");
   verb.add_option("--dtype", clip.dtype,
-                  "float32, bfloat16 or float16 (default: what is fastest here)");
+                  any_of(jobs::dtype_names()) + " (default: what is fastest here)");
   verb.add_option("--threads", clip.threads, "threads; 0 is all that the process may use");
+}
+
+CLI::Option* add_seed_option(CLI::App& verb, const std::string& name, std::uint64_t& seed,
+                             const std::string& description) {
+  // CLI11 takes the greatest number that it can hold for a greater one.
+  return verb
+      .add_option_function<std::string>(
+          name, [&seed](const std::string& text) { seed = jobs::parse_seed(text); }, description)
+      ->type_name("SEED")
+      ->default_str(std::to_string(seed));
 }
 
 CLI::Option* add_adapt_option(CLI::App& verb, bool& adapt) {
@@ -70,6 +90,10 @@ std::string fixed(double value, int digits) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(digits) << value;
   return text.str();
+}
+
+std::string decibels(double psnr_db) {
+  return std::isinf(psnr_db) ? "without bound (the clips are equal)" : fixed(psnr_db, 2) + " dB";
 }
 
 std::string percent(double share) { return fixed(100 * share, 1) + " %"; }

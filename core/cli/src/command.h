@@ -7,7 +7,9 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "exit_codes.h"
 #include "progress_display.h"
@@ -37,10 +39,17 @@ void add_bench(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 
+// "a, b or c": what an option may be.
+std::string any_of(std::span<const std::string_view> names);
+
 // --model, --size, --frames, --steps, --shift, --cfg, --negative, --sampler, --dtype, --threads.
 void add_clip_options(CLI::App& verb, jobs::ClipSettings& clip);
 // Fills in the demo model when none was named.
 void complete(jobs::ClipSettings& clip);
+
+// --seed or another name of one, with its default.
+CLI::Option* add_seed_option(CLI::App& verb, const std::string& name, std::uint64_t& seed,
+                             const std::string& description);
 
 // --adapt, of verbs that make clips by a plan.
 CLI::Option* add_adapt_option(CLI::App& verb, bool& adapt);
@@ -61,8 +70,9 @@ void add_run_options(CLI::App& verb, jobs::RunOptions& run);
 // --density, --strategy, --segments, --dense-first, --dense-last.
 void add_solve_options(CLI::App& verb, jobs::SolveOptions& options);
 
-// "63 %", "1.58x", "28.31 dB".
-std::string percent(double share);
-std::string fixed(double value, int digits);
+std::string percent(double share);            // "63.0 %"
+std::string fixed(double value, int digits);  // "1.58"
+// "28.31 dB"; "without bound (the clips are equal)" where it is infinite.
+std::string decibels(double psnr_db);
 
 }  // namespace twill::cli

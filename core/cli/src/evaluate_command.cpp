@@ -14,7 +14,9 @@ struct Settings {
 
 std::string describe(const jobs::EvaluateReport& report) {
   const jobs::EvaluateSummary summary = jobs::summarise(report.rows);
-  std::string text = concat("   PSNR    SSIM   dense  sparse  prompt\n");
+  const bool took_part = jobs::took_part(report.attention);
+  std::string text =
+      concat("   PSNR    SSIM   dense  ", took_part ? "sparse" : "  plan", "  prompt\n");
   const auto cell = [](double value, int digits, std::size_t width) {
     const std::string number = fixed(value, digits);
     return std::string(number.size() < width ? width - number.size() : 0, ' ') + number;
@@ -25,17 +27,20 @@ std::string describe(const jobs::EvaluateReport& report) {
                       : std::string("       -       -");
     text += concat("  ", row.prompt, "\n");
   }
-  text += concat("PSNR mean ", fixed(summary.psnr_db, 2), " dB, worst ",
-                 fixed(summary.psnr_db_worst, 2), " dB; SSIM ", fixed(summary.ssim, 4),
-                 "; density ", fixed(report.density, 3), " (", *report.clip.width, "x",
-                 *report.clip.height, "x", *report.clip.frames, ", ", *report.clip.sampler,
-                 ", shift ", *report.clip.shift, ", ", *report.clip.steps, " steps)\n");
-  if (summary.timed > 0) {
+  text += concat("PSNR mean ", decibels(summary.psnr_db), ", worst ",
+                 decibels(summary.psnr_db_worst), "; SSIM ", fixed(summary.ssim, 4), "; density ",
+                 fixed(report.density, 3), " (", *report.clip.width, "x", *report.clip.height, "x",
+                 *report.clip.frames, ", ", *report.clip.sampler, ", shift ", *report.clip.shift,
+                 ", ", *report.clip.steps, " steps)\n");
+  if (summary.speedup) {
     text += concat("denoising loop: dense ", fixed(summary.dense_seconds, 2), " s, sparse ",
-                   fixed(summary.sparse_seconds, 2), " s, speed-up ", fixed(summary.speedup, 2),
-                   "x; attention ", fixed(summary.attention_speedup, 2), "x of ",
+                   fixed(summary.sparse_seconds, 2), " s, speed-up ", fixed(*summary.speedup, 2),
+                   "x; attention ", fixed(*summary.attention_speedup, 2), "x of ",
                    percent(summary.attention_share), " of the dense loop; VAE ",
                    fixed(summary.vae_seconds, 2), " s\n");
+  }
+  if (!report.why_no_part.empty()) {
+    text += report.why_no_part + "\n";
   }
   for (const auto& [reason, calls] : report.attention.fallbacks) {
     text += concat(calls, " attention calls ran dense against the plan: ", reason, "\n");
@@ -61,9 +66,8 @@ void add_evaluate(CLI::App& app, Context& context) {
   verb->add_option(
       "--timed", options.timed,
       "time the first so many prompts; the others may take kept dense clips (default: all)");
-  verb->add_option("--seed", options.seed,
-                   "seed of the first prompt; each further prompt takes the next")
-      ->capture_default_str();
+  add_seed_option(*verb, "--seed", options.seed,
+                  "seed of the first prompt; each further prompt takes the next");
   verb->add_option("--work", options.work,
                    "folder for what an interrupted run keeps (default: beside --out)");
   add_clip_options(*verb, options.clip);

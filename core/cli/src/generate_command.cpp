@@ -21,18 +21,24 @@ std::string describe(const jobs::GenerateResult& result) {
                      fixed(t.attention, 2), " s), text ", fixed(t.text, 2), " s, VAE ",
                      fixed(t.vae, 2), " s\n");
     };
-    times(clip.density < 1.0 ? "sparse" : "dense", clip.times);
+    const bool by_plan = !clip.record.plan.empty();
+    times(!by_plan ? "dense" : took_part(clip.attention) ? "sparse" : "by the plan", clip.times);
     if (clip.dense_times) {
       times("dense", *clip.dense_times);
     }
-    if (clip.density < 1.0) {
+    if (by_plan) {
       text += concat("  density ", fixed(clip.density, 3), "\n");
     }
     if (clip.quality) {
-      text += concat("  PSNR ", fixed(clip.quality->psnr_db, 2), " dB, SSIM ",
-                     fixed(clip.quality->ssim, 4), " against ", clip.dense_file.string(),
-                     "; speed-up of the denoising loop ",
-                     fixed(clip.dense_times->denoise / clip.times.denoise, 2), "x\n");
+      text += concat("  PSNR ", decibels(clip.quality->psnr_db), ", SSIM ",
+                     fixed(clip.quality->ssim, 4), " against ", clip.dense_file.string());
+      if (const std::optional<double> speedup = clip.speedup()) {
+        text += concat("; speed-up of the denoising loop ", fixed(*speedup, 2), "x");
+      }
+      text += "\n";
+    }
+    if (!clip.record.why_no_part.empty()) {
+      text += concat("  ", clip.record.why_no_part, "\n");
     }
     for (const auto& [reason, calls] : clip.attention.fallbacks) {
       text += concat("  ", calls, " attention calls ran dense against the plan: ", reason, "\n");
@@ -58,8 +64,8 @@ void add_generate(CLI::App& app, Context& context) {
   verb->add_flag("--compare", settings->options.compare_dense,
                  "also the dense clip from the same noise, with PSNR, SSIM and speed-up")
       ->needs(plan);
-  verb->add_option("--seed", settings->options.seed,
-                   "seed of the noise; each further prompt takes the next");
+  add_seed_option(*verb, "--seed", settings->options.seed,
+                  "seed of the noise; each further prompt takes the next");
   add_clip_options(*verb, settings->options.clip);
   verb->callback([settings, &context] {
     context.run = [settings](Context& at_run) {

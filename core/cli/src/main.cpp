@@ -1,12 +1,17 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
 
 #include "command.h"
 #include "exit_codes.h"
 #include "stop_on_signal.h"
+#include "twill/jobs/reproducible.h"
+#include "twill/plan/json_dump.h"
 
 namespace {
 
@@ -16,22 +21,26 @@ constexpr const char* kFooter =
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped (Ctrl-C). Messages and progress go "
     "to stderr.";
 
-// CLI11's texts may have several lines; the first says what is wrong.
-int report(const cli::Context& context, const std::string& text, int code) {
-  const std::string line = text.substr(0, text.find('\n'));
-  std::fprintf(stderr, "twill: %s\n", line.c_str());
-  if (context.json) {
-    std::printf("%s\n", nlohmann::json{{"error", line}, {"exit_code", code}}.dump().c_str());
+// One line on stderr, and with --json an object on stdout.
+int report(bool as_json, const std::string& text, int code) {
+  std::fprintf(stderr, "twill: %s\n", text.c_str());
+  if (as_json) {
+    std::printf("%s\n", json_dump(nlohmann::json{{"error", text}, {"exit_code", code}}).c_str());
   }
   return code;
 }
 
-int run(int argc, char** argv) {
-  cli::StopOnSignal signals;
-  cli::Context context;
-  CLI::App app(
-      "Sparse attention plans for video diffusion transformers: find them, run them, measure them.",
-      "twill");
+// CLI11 reads flags only after it has found every word in order, so a failure before that asks
+// here.
+bool asks_for_json(int argc, char** argv) {
+  const auto arguments = std::span(argv, static_cast<std::size_t>(argc));
+  return std::ranges::any_of(arguments, [](std::string_view word) { return word == "--json"; });
+}
+
+// CLI11's texts may have several lines; the first says what is wrong.
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+void add_verbs(CLI::App& app, cli::Context& context) {
   app.footer(kFooter);
   app.set_version_flag("--version", TWILL_VERSION);
   app.add_flag("--json", context.json, "results as one JSON object on stdout");
@@ -45,41 +54,70 @@ int run(int argc, char** argv) {
   cli::add_report(app, context);
   cli::add_bench(app, context);
   cli::add_doctor(app, context);
+}
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
-      return app.exit(error);  // --help and --version
-    }
-    // CLI11 asks for a verb before it looks at words that it does not know.
-    const std::vector<std::string> unknown = app.remaining(true);
-    const bool no_verb = app.get_subcommands().empty() && !unknown.empty();
-    return report(
-        context,
-        no_verb ? concat("no verb \"", unknown.front(), "\"; see twill --help") : error.what(),
-        cli::kExitUsage);
-  } catch (const Error& error) {
-    return report(context, error.what(), cli::exit_code(error.code()));
-  }
-
+int run_verb(cli::Context& context, const std::stop_token& stop) {
   cli::ProgressDisplay display(context.quiet);
   context.control.progress = [&](const jobs::Progress& progress) { display.show(progress); };
   context.control.note = [&](const std::string& text) { display.note(text); };
-  context.control.stop = signals.token();
+  context.control.stop = stop;
   const jobs::Outcome outcome = jobs::run_job([&] { context.run(context); });
   display.finish();
   switch (outcome.kind) {
     case jobs::OutcomeKind::kFinished:
       return context.exit_code;
     case jobs::OutcomeKind::kCancelled:
-      return report(context, "stopped", cli::kExitCancelled);
+      return report(context.json, "stopped", cli::kExitCancelled);
     case jobs::OutcomeKind::kFailed:
-      return report(context, outcome.text, cli::exit_code(outcome.code));
+      return report(context.json, outcome.text, cli::exit_code(outcome.code));
   }
   return cli::kExitFailed;
 }
 
+int run(int argc, char** argv) {
+  cli::StopOnSignal signals;
+  cli::Context context;
+  CLI::App app(
+      "Sparse attention plans for video diffusion transformers: find them, run them, measure them.",
+      "twill");
+  add_verbs(app, context);
+  const bool as_json = asks_for_json(argc, argv);
+  // What the options themselves refuse has the code of its kind.
+  const jobs::Outcome outcome = jobs::run_job([&] {
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::Success& help_or_version) {
+      app.exit(help_or_version);
+      context.run = [](cli::Context&) {};
+    } catch (const CLI::ParseError& error) {
+      // CLI11 asks for a verb before it looks at words that it does not know.
+      const std::vector<std::string> unknown = app.remaining(true);
+      const bool no_verb = app.get_subcommands().empty() && !unknown.empty();
+      throw Error(ErrorCode::kUsage,
+                  no_verb ? concat("no verb \"", unknown.front(), "\"; see twill --help")
+                          : first_line(error.what()));
+    }
+  });
+  if (outcome.kind != jobs::OutcomeKind::kFinished) {
+    return report(as_json, outcome.text, cli::exit_code(outcome.code));
+  }
+  const int code = run_verb(context, signals.token());
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    return report(false, "the results cannot be written to stdout", cli::kExitFailed);
+  }
+  return code;
+}
+
 }  // namespace
 
-int main(int argc, char** argv) { return run(argc, argv); }
+int main(int argc, char** argv) {
+  jobs::ask_for_reproducible_sums();
+  // Jobs tell their failures by outcomes; this is for what goes wrong around them.
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    return report(asks_for_json(argc, argv), first_line(error.what()), cli::kExitFailed);
+  } catch (...) {
+    return report(asks_for_json(argc, argv), "an unknown failure", cli::kExitFailed);
+  }
+}

@@ -5,6 +5,7 @@
 #include "twill/jobs/plan_report.h"
 #include "twill/jobs/plan_tools.h"
 #include "twill/jobs/search.h"
+#include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
 
 namespace twill::cli {
@@ -27,6 +28,7 @@ void add_show(CLI::App& plan, Context& context) {
       if (!layout->empty()) {
         tokens = jobs::parse_layout(*layout);
       }
+      const Outputs outputs({{*picture, OutputKind::kPicture}}, {{"plan", *file}});
       const Plan plan_read = read_plan(*file);
       const jobs::PlanSummary summary = jobs::summarise(plan_read, tokens);
       if (!picture->empty()) {
@@ -69,19 +71,19 @@ void add_solve(CLI::App& plan, Context& context) {
   verb->add_option("--out", *out, "plan file to write")->required();
   add_solve_options(*verb, *options);
   verb->add_option_function<std::string>(
-      "--grid",
-      [options](const std::string& text) {
-        std::array<std::int32_t, 3> grid{};
-        char after = 0;
-        require(std::sscanf(text.c_str(), "%dx%dx%d%c", &grid[0], &grid[1], &grid[2], &after) == 3,
-                ErrorCode::kUsage, "--grid ", text, " is not FRAMESxROWSxCOLUMNS");
-        options->grid = grid;
-      },
-      "tokens that the density is for, FRAMESxROWSxCOLUMNS (default: as profiled)");
+          "--grid",
+          [options](const std::string& text) {
+            const TokenLayout layout = jobs::parse_layout(text);
+            options->grid = {layout.frames, layout.rows, layout.cols};
+          },
+          "tokens that the density is for (default: as the plan was solved for)")
+      ->type_name("FRAMESxROWSxCOLUMNS");
   verb->add_option("--steps", clip->steps,
-                   "sampler steps that the density is for (default: as searched)");
+                   "sampler steps that the density is for (default: as the plan was solved for)");
   verb->add_option("--shift", clip->shift,
-                   "shift of the timesteps that the density is for (default: as searched)");
+                   "shift of the timesteps (default: as the plan was solved for)");
+  verb->add_option("--sampler", clip->sampler,
+                   any_of(jobs::sampler_names()) + " (default: as the plan was solved for)");
   verb->callback([=, &context] {
     context.run = [=](Context& at_run) {
       const jobs::SearchResult result = jobs::solve_file(*file, *options, *clip, *out);

@@ -8,13 +8,16 @@
 namespace twill::cli {
 
 void add_run_options(CLI::App& verb, jobs::RunOptions& run) {
-  verb.add_option("--steps", run.steps,
-                  "sampler steps that the figures are for (default: as measured)");
-  verb.add_option("--shift", run.shift, "shift of the timesteps (default: as measured)");
-  verb.add_option("--sampler", run.sampler, "euler or unipc (default: as measured)");
+  verb.add_option(
+      "--steps", run.steps,
+      "sampler steps that the figures are for (default: those of the reports, else of the "
+      "plan)");
+  verb.add_option("--shift", run.shift, "shift of the timesteps (default: as the steps)");
+  verb.add_option("--sampler", run.sampler,
+                  any_of(jobs::sampler_names()) + " (default: as the steps)");
   verb.add_option_function<std::string>(
           "--layout", [&run](const std::string& text) { run.layout = jobs::parse_layout(text); },
-          "tokens of a clip, such as 13x16x16 (default: as measured)")
+          "tokens of a clip, such as 13x16x16 (default: as the steps)")
       ->type_name("FRAMESxROWSxCOLUMNS");
   verb.add_option("--expert-boundary", run.expert_boundary,
                   "of models with two experts: t below which the second one runs");

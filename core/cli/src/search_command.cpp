@@ -35,7 +35,7 @@ void add_solve_options(CLI::App& verb, jobs::SolveOptions& options) {
   verb.add_option_function<std::string>(
           "--strategy",
           [&options](const std::string& name) { options.policy = jobs::policy_from(name); },
-          "solver, paper_greedy, svg, sta, radial or single_pattern")
+          any_of(search::policy_names()))
       ->default_str("solver");
   verb.add_option("--segments", options.segments, "at most so many tables of patterns over t")
       ->capture_default_str();
@@ -74,11 +74,10 @@ void add_search(CLI::App& app, Context& context) {
           "--probes", options.probes,
           "clips that the weight of t is fitted to, one more clip each; 0: a default weight")
       ->capture_default_str();
-  verb->add_option("--map-size", options.map_size, "blocks a side of the attention maps")
-      ->capture_default_str();
-  verb->add_option("--seed", options.seed,
-                   "seed of the first prompt; each further prompt takes the next")
-      ->capture_default_str();
+  verb->add_option("--map-size", options.map_size,
+                   "blocks a side of the attention maps (default: 52, at most the clip's tokens)");
+  add_seed_option(*verb, "--seed", options.seed,
+                  "seed of the first prompt; each further prompt takes the next");
   verb->add_option("--work", options.work,
                    "folder for what an interrupted search keeps (default: beside --out)");
   add_clip_options(*verb, options.clip);

@@ -8,6 +8,8 @@
 
 #include <fstream>
 
+#include "twill/engine/kernel_arguments.h"
+#include "twill/kernels/dtype_names.h"
 #include "twill/plan/error.h"
 
 namespace twill::engine {
@@ -43,16 +45,22 @@ c10::ScalarType choose_dtype(c10::Device device) {
 }
 
 std::string dtype_name(c10::ScalarType dtype) {
-  switch (dtype) {
-    case at::kFloat:
-      return "float32";
-    case at::kBFloat16:
-      return "bfloat16";
-    case at::kHalf:
-      return "float16";
-    default:
-      return c10::toString(dtype);
+  const std::optional<kernels::Dtype> taken = kernel_dtype(dtype);
+  for (const auto& [known, name] : kernels::kDtypeNames) {
+    if (known == taken) {
+      return std::string(name);
+    }
   }
+  return c10::toString(dtype);
+}
+
+std::optional<c10::ScalarType> dtype_of(std::string_view name) {
+  for (const c10::ScalarType dtype : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    if (dtype_name(dtype) == name) {
+      return dtype;
+    }
+  }
+  return std::nullopt;
 }
 
 std::string device_name(c10::Device device) {

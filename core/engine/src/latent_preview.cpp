@@ -3,11 +3,14 @@
 
 #include "twill/engine/latent_preview.h"
 
+#include <ATen/ATen.h>
+
 #include <array>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "twill/plan/error.h"
+#include "twill/plan/json_tree.h"
+#include "twill/plan/text.h"
 
 namespace twill::engine {
 namespace {
@@ -44,18 +47,14 @@ void read_row(const json& value, const std::string& where, std::array<float, 3>&
           " is not a list of 3 numbers");
   for (std::size_t colour = 0; colour < row.size(); ++colour) {
     require(value[colour].is_number() && std::abs(value[colour].get<double>()) <= 1e3,
-            ErrorCode::kFile, where, ": ", value[colour].dump(), " is not a number in -1000..1000");
+            ErrorCode::kFile, where, ": ", json_shown(value[colour]),
+            " is not a number in -1000..1000");
     row[colour] = value[colour].get<float>();
   }
 }
 
 Rows read_rows(const fs::path& file) {
-  std::error_code error;
-  const std::uintmax_t bytes = fs::file_size(file, error);
-  require(!error && bytes <= kMostBytes, ErrorCode::kFile, file.string(), ": ",
-          error ? error.message() : concat(bytes, " bytes are over the limit of ", kMostBytes));
-  std::ifstream stream(file, std::ios::binary);
-  const json document = json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  const json document = json_tree<json>(read_text(file, kMostBytes), file.string());
   require(document.is_object(), ErrorCode::kFile, file.string(), ": not a JSON object");
   const json factors = document.value("latent_rgb", json());
   require(factors.is_array() && factors.size() == kChannels, ErrorCode::kFile, file.string(),

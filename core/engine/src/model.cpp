@@ -3,13 +3,15 @@
 
 #include "twill/engine/model.h"
 
+#include <algorithm>
 #include <cmath>
-#include <fstream>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "twill/engine/latent_preview.h"
 #include "twill/plan/error.h"
+#include "twill/plan/json_tree.h"
+#include "twill/plan/text.h"
 
 namespace twill::engine {
 namespace {
@@ -39,21 +41,29 @@ class Fields {
   }
   Fields object(const char* name) const { return {path(name), at(name)}; }
   std::string text(const char* name) const {
-    require(at(name).is_string(), ErrorCode::kFile, path(name), " is ", at(name).dump(),
+    require(at(name).is_string(), ErrorCode::kFile, path(name), " is ", json_shown(at(name)),
             ", not text");
     return at(name).get<std::string>();
   }
   std::int32_t integer(const char* name, std::int64_t least, std::int64_t most) const {
     const json& value = at(name);
     require(value.is_number_integer() && value >= least && value <= most, ErrorCode::kFile,
-            path(name), " is ", value.dump(), ", not a whole number from ", least, " to ", most);
+            path(name), " is ", json_shown(value), ", not a whole number from ", least, " to ",
+            most);
     return value.get<std::int32_t>();
   }
   double number(const char* name, double least, double most) const {
     const json& value = at(name);
     require(value.is_number() && value >= least && value <= most, ErrorCode::kFile, path(name),
-            " is ", value.dump(), ", not a number from ", least, " to ", most);
+            " is ", json_shown(value), ", not a number from ", least, " to ", most);
     return value.get<double>();
+  }
+  // A part that is not known would be left out of the model.
+  void check_known(std::initializer_list<std::string_view> names) const {
+    for (const auto& [name, value] : object_.items()) {
+      require(std::ranges::find(names, name) != names.end(), ErrorCode::kFile, where_, ".", name,
+              " is not known; known are dit, vae and text");
+    }
   }
   ClipSize clip_size() const {
     return {integer("width", 1, kMostSide), integer("height", 1, kMostSide),
@@ -67,15 +77,7 @@ class Fields {
 };
 
 json read_json(const fs::path& file) {
-  std::error_code error;
-  const std::uintmax_t bytes = fs::file_size(file, error);
-  require(!error, ErrorCode::kFile, file.string(), ": ", error.message());
-  require(bytes <= kMostBytes, ErrorCode::kFile, file.string(), ": ", bytes,
-          " bytes are over the limit of ", kMostBytes);
-  std::ifstream stream(file, std::ios::binary);
-  json document = json::parse(stream, nullptr, /*allow_exceptions=*/false);
-  require(!document.is_discarded(), ErrorCode::kFile, file.string(), ": not valid JSON");
-  return document;
+  return json_tree<json>(read_text(file, kMostBytes), file.string());
 }
 
 // Weight files lie in the model's folder or below it.
@@ -90,9 +92,25 @@ fs::path weight_file(const fs::path& folder, const Fields& files, const char* na
   return folder / relative;
 }
 
+// Each part is read by itself; here they meet.
+void check_parts(const ModelDescription& files, const WanConfig& dit, std::int64_t vae_channels,
+                 const TextTable& text) {
+  require(dit.in_channels == dit.out_channels, ErrorCode::kUnsupported, files.dit.string(),
+          ": takes ", dit.in_channels, " channels and makes ", dit.out_channels,
+          ": an image-to-video model, whose other channels are those of an image; text-to-video "
+          "ones are supported");
+  require(dit.in_channels == vae_channels, ErrorCode::kModel, files.dit.string(),
+          ": makes latents of ", dit.in_channels, " channels, but ", files.vae.string(), " takes ",
+          vae_channels);
+  require(text.text_dim() == dit.text_dim, ErrorCode::kModel, files.text.string(),
+          ": its rows have ", text.text_dim(), " numbers, but ", files.dit.string(), " takes ",
+          dit.text_dim);
+}
+
 }  // namespace
 
-ModelShape model_shape(const std::string& family, const WanConfig& config) {
+ModelShape VideoModel::shape() const {
+  const WanConfig& config = dit->config();
   return {.family = family,
           .experts = {"default"},
           .stacks = {{.name = "blocks",
@@ -100,8 +118,6 @@ ModelShape model_shape(const std::string& family, const WanConfig& config) {
                       .heads = static_cast<std::int32_t>(config.heads)}},
           .head_dim = static_cast<std::int32_t>(config.head_dim())};
 }
-
-ModelShape VideoModel::shape() const { return model_shape(family, dit->config()); }
 
 TokenLayout VideoModel::layout(const ClipSize& size) const {
   const auto check_side = [](const char* name, std::int32_t value) {
@@ -148,6 +164,7 @@ ModelDescription describe_model(const fs::path& folder) {
     }
   }
   const Fields files = fields.object("files");
+  files.check_known({"dit", "vae", "text"});
   description.dit = weight_file(folder, files, "dit");
   description.vae = weight_file(folder, files, "vae");
   description.text = weight_file(folder, files, "text");
@@ -165,17 +182,24 @@ VideoModel load_model(const fs::path& folder, const LoadOptions& options) {
   const auto open = [&](const fs::path& file) {
     Weights weights = Weights::open(file);
     weights.set_stop(options.stop);
+    if (model.device.is_meta()) {
+      weights.set_headers_only();
+    }
     return weights;
   };
   const Weights dit = open(description.dit);
-  model.dit = std::make_unique<WanDit>(dit, detect_wan_config(dit), model.dtype, model.device);
-  model.vae = std::make_unique<WanVae>(open(description.vae), model.dtype, model.device);
+  const WanConfig config = detect_wan_config(dit);
+  const Weights vae = open(description.vae);
   model.text = std::make_unique<TextTable>(TextTable::load(description.text));
+  check_parts(description, config, detect_latent_channels(vae), *model.text);
+  model.dit = std::make_unique<WanDit>(dit, config, model.dtype, model.device);
+  model.vae = std::make_unique<WanVae>(vae, model.dtype, model.device);
   model.latent_colours = load_latent_colours(folder);
-  require(model.text->text_dim() == model.dit->config().text_dim, ErrorCode::kFile,
-          (folder / "model.json").string(), ".files.text: its rows have ", model.text->text_dim(),
-          " numbers; the transformer takes ", model.dit->config().text_dim);
   return model;
+}
+
+VideoModel inspect_model(const fs::path& folder) {
+  return load_model(folder, {.device = c10::Device(c10::kMeta), .dtype = c10::kFloat});
 }
 
 }  // namespace twill::engine

@@ -3,6 +3,7 @@
 
 #include "twill/engine/noise.h"
 
+#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "twill/plan/error.h"

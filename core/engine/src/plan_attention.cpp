@@ -47,6 +47,8 @@ at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at
   const StackShape& stack = stack_at(plan_->model, site);
   require(q.size(1) == stack.heads, ErrorCode::kModel, "the plan has ", stack.heads, " heads in ",
           stack.name, "; ", q.size(1), " were run");
+  require(q.size(3) == plan_->model.head_dim, ErrorCode::kModel, "the plan is for head_dim ",
+          plan_->model.head_dim, "; ", q.size(3), " was run");
   const std::int32_t segment = segment_at(*plan_, site.t);
   const std::vector<kernels::HeadTask> all_dense(static_cast<std::size_t>(stack.heads));
   const std::span<const kernels::HeadTask> tasks =

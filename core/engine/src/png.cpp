@@ -5,13 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <span>
+#include <string_view>
 
 #include "twill/engine/video_io.h"
 #include "twill/plan/error.h"
+#include "twill/plan/whole_files.h"
 #include "video_io_formats.h"
 
 namespace twill::engine {
@@ -115,7 +114,14 @@ std::vector<std::uint8_t> png_bytes(const at::Tensor& picture) {
   require(
       picture.size(0) <= kMaxSide && picture.size(1) <= kMaxSide && picture.numel() <= kMaxBytes,
       ErrorCode::kUsage, "a picture of ", picture.size(1), "x", picture.size(0), " is too large");
-  return encode_png(picture.contiguous());
+  Bytes png = encode_png(picture.contiguous());
+  // Right behind the header chunk, so that few bytes tell whose it is.
+  constexpr std::ptrdiff_t kSignatureAndHeader = 8 + 25;
+  const std::string_view text("Software\0twill", 14);
+  Bytes chunk;
+  append_chunk(chunk, "tEXt", Bytes(text.begin(), text.end()));
+  png.insert(png.begin() + kSignatureAndHeader, chunk.begin(), chunk.end());
+  return png;
 }
 
 void write_png(const std::filesystem::path& file, const at::Tensor& picture) {
@@ -125,14 +131,7 @@ void write_png(const std::filesystem::path& file, const at::Tensor& picture) {
   } catch (const Error& error) {
     throw Error(error.code(), concat(file.string(), ": ", error.what()));
   }
-  write_then_rename(file, [&](const std::filesystem::path& temporary) {
-    std::ofstream stream(temporary, std::ios::binary | std::ios::trunc);
-    stream.write(reinterpret_cast<const char*>(bytes.data()),
-                 static_cast<std::streamsize>(bytes.size()));
-    stream.close();
-    require(stream.good(), ErrorCode::kSystem, file.string(),
-            ": cannot be written: ", std::strerror(errno));
-  });
+  write_file(file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 }  // namespace twill::engine

@@ -11,14 +11,16 @@
 #include <set>
 #include <utility>
 
+#include "foreign_file.h"
 #include "twill/plan/error.h"
+#include "twill/plan/text.h"
 
 namespace twill::engine {
 namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::pair<std::string_view, at::ScalarType>, 14> kDtypes{{
+constexpr std::array<std::pair<std::string_view, at::ScalarType>, 19> kDtypes{{
     {"F64", at::kDouble},
     {"F32", at::kFloat},
     {"F16", at::kHalf},
@@ -33,15 +35,16 @@ constexpr std::array<std::pair<std::string_view, at::ScalarType>, 14> kDtypes{{
     {"BOOL", at::kBool},
     {"C64", at::kComplexFloat},
     {"U16", at::kUInt16},
+    {"U32", at::kUInt32},
+    {"U64", at::kUInt64},
+    {"F8_E8M0", at::kFloat8_e8m0fnu},
+    {"F8_E4M3FNUZ", at::kFloat8_e4m3fnuz},
+    {"F8_E5M2FNUZ", at::kFloat8_e5m2fnuz},
 }};
 
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t kMost = 80;
-  std::string shown;
-  for (const char c : text.substr(0, kMost)) {
-    shown += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
-  }
-  return concat('"', shown, text.size() > kMost ? "..." : "", '"');
+  return concat('"', one_line(shortened(text, kMost)), '"');
 }
 
 // Follows the parser event by event: the file's shape is fixed, so there is no document to build
@@ -195,7 +198,9 @@ void check_offsets(const SafetensorsHeader& header, std::uint64_t file_bytes,
                    const std::string& file) {
   const std::uint64_t data_bytes = file_bytes - header.data_begin;
   std::vector<std::pair<std::uint64_t, const std::string*>> order;
-  for (const auto& [name, entry] : header.tensors) {
+  for (const auto& tensor : header.tensors) {
+    const std::string& name = tensor.first;  // Clang 14 lets no lambda take a structured binding
+    const TensorEntry& entry = tensor.second;
     const auto fail = [&](const auto&... parts) {
       throw Error(ErrorCode::kFile, concat(file, ": tensor ", in_quotes(name), parts...));
     };
@@ -235,26 +240,40 @@ std::string_view safetensors_dtype_name(at::ScalarType dtype) {
   return {};
 }
 
-SafetensorsHeader read_safetensors_header(std::string_view bytes, const std::string& file) {
+std::uint64_t safetensors_header_bytes(std::string_view front, const std::string& file,
+                                       std::uint64_t file_bytes) {
   constexpr std::size_t kLengthBytes = sizeof(std::uint64_t);
-  require(bytes.size() >= kLengthBytes, ErrorCode::kFile, file, ": ", bytes.size(),
-          " bytes are too few for a safetensors file");
+  const auto check = [&](bool good, const auto&... parts) {
+    if (!good) {
+      const std::string_view foreign = foreign_file(front);
+      throw Error(ErrorCode::kFile,
+                  foreign.empty() ? concat(file, ": ", parts...) : concat(file, ": is ", foreign));
+    }
+  };
+  check(front.size() >= kLengthBytes, file_bytes, " bytes are too few for a safetensors file");
   std::uint64_t length = 0;
   for (std::size_t i = 0; i < kLengthBytes; ++i) {
-    length |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+    length |= std::uint64_t{static_cast<unsigned char>(front[i])} << (8 * i);
   }
-  require(length <= kMostHeaderBytes, ErrorCode::kFile, file, ": a header of ", length,
-          " bytes is over the limit of ", kMostHeaderBytes, ": not a safetensors file?");
-  require(length <= bytes.size() - kLengthBytes, ErrorCode::kFile, file, ": a header of ", length,
-          " bytes does not fit a file of ", bytes.size(), ": truncated?");
+  check(length <= kMostHeaderBytes, "a header of ", length, " bytes is over the limit of ",
+        kMostHeaderBytes, ": not a safetensors file?");
+  check(length <= file_bytes - kLengthBytes, "a header of ", length,
+        " bytes does not fit a file of ", file_bytes, ": truncated?");
+  check(length > 0 && front.size() > kLengthBytes && front[kLengthBytes] == '{',
+        "the header is not a JSON object");
+  return kLengthBytes + length;
+}
 
+SafetensorsHeader read_safetensors_header(std::string_view front, const std::string& file,
+                                          std::uint64_t file_bytes) {
   SafetensorsHeader header;
-  header.data_begin = kLengthBytes + length;
+  header.data_begin = safetensors_header_bytes(front, file, file_bytes);
+  TWILL_ASSERT(header.data_begin <= front.size());
   HeaderReader reader(file, header);
-  const std::string_view text = bytes.substr(kLengthBytes, length);
-  require(text.starts_with('{'), ErrorCode::kFile, file, ": the header is not a JSON object");
+  const std::string_view text =
+      front.substr(sizeof(std::uint64_t), header.data_begin - sizeof(std::uint64_t));
   json::sax_parse(text.begin(), text.end(), &reader);
-  check_offsets(header, bytes.size(), file);
+  check_offsets(header, file_bytes, file);
   return header;
 }
 

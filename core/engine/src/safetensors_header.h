@@ -33,8 +33,20 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-// bytes: the whole file. Throws Error(kFile) that starts with `file`.
-SafetensorsHeader read_safetensors_header(std::string_view bytes, const std::string& file);
+// All that read a header throw Error(kFile) that starts with `file`, and says what the file is when
+// it is another kind of file (foreign_file.h).
+
+// Bytes from the start of the file to the end of its header. front: the file's first bytes, at
+// least kTellingBytes of them where it has as many.
+std::uint64_t safetensors_header_bytes(std::string_view front, const std::string& file,
+                                       std::uint64_t file_bytes);
+// front: the file's first bytes, the whole header among them.
+SafetensorsHeader read_safetensors_header(std::string_view front, const std::string& file,
+                                          std::uint64_t file_bytes);
+// bytes: the whole file.
+inline SafetensorsHeader read_safetensors_header(std::string_view bytes, const std::string& file) {
+  return read_safetensors_header(bytes, file, bytes.size());
+}
 
 // "F32" and so on; empty when safetensors has no name for it.
 std::string_view safetensors_dtype_name(at::ScalarType dtype);

@@ -9,6 +9,7 @@
 
 #include "twill/engine/weights.h"
 #include "twill/plan/error.h"
+#include "twill/plan/json_tree.h"
 
 namespace twill::engine {
 namespace {
@@ -18,7 +19,7 @@ std::vector<std::string> read_vocabulary(const Weights& weights) {
   require(found != weights.metadata().end(), ErrorCode::kFile, weights.source(),
           ": the metadata has no vocabulary");
   const nlohmann::json words =
-      nlohmann::json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+      json_tree<nlohmann::json>(found->second, weights.source() + ": the metadata's vocabulary");
   require(words.is_array(), ErrorCode::kFile, weights.source(),
           ": the metadata's vocabulary is not a JSON list");
   std::vector<std::string> vocabulary;
@@ -84,6 +85,7 @@ TextTable TextTable::load(const std::filesystem::path& file) {
   const auto words = static_cast<std::int64_t>(table.vocabulary_.size());
   table.words_ = weights.get("word_embedding.weight", {words, shape[1]}, at::kFloat);
   table.positions_ = weights.get("position_embedding.weight", shape, at::kFloat);
+  weights.check_all_used("a text table");
   return table;
 }
 

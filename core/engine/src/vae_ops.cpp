@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "scalar.h"
 #include "simd.h"
 #include "twill/plan/error.h"
 
@@ -150,12 +151,8 @@ at::Tensor norm_silu_taps(const at::Tensor& x, const at::Tensor& gamma, at::Tens
   at::Tensor out =
       buffer.narrow(0, 0, 3 * x.numel()).view({x.size(0), x.size(1), x.size(2), 3 * x.size(3)});
   const at::Tensor dense = x.contiguous();
-  if (x.scalar_type() == at::kBFloat16) {
-    norm_silu_taps_cpu<at::BFloat16>(dense, gamma, history, out);
-  } else {
-    TWILL_ASSERT(x.scalar_type() == at::kFloat);
-    norm_silu_taps_cpu<float>(dense, gamma, history, out);
-  }
+  with_scalar(x.scalar_type(),
+              [&](auto tag) { norm_silu_taps_cpu<decltype(tag)>(dense, gamma, history, out); });
   return out;
 }
 

@@ -3,12 +3,10 @@
 
 #include "twill/engine/video_io.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
 #include <cctype>
 #include <cmath>
+#include <fstream>
 
 #include "twill/plan/error.h"
 #include "video_io_formats.h"
@@ -40,6 +38,39 @@ const VideoFormat& checked_format(const fs::path& file) {
   return format;
 }
 
+void append_little_endian(std::string& bytes, std::uint32_t value) {
+  for (int shift = 0; shift < 32; shift += 8) {
+    bytes += static_cast<char>(value >> shift & 0xff);
+  }
+}
+
+// .gif and .webp have no place for metadata, but one for bytes that readers pass over: a comment
+// before the last byte, and a chunk of an unknown name at the end.
+void add_software(const VideoFormat& format, const fs::path& encoded, const fs::path& file,
+                  const std::string& software) {
+  const std::string text = concat("software: ", software).substr(0, 255);
+  std::fstream stream(encoded, std::ios::binary | std::ios::in | std::ios::out);
+  if (format.ending == ".gif") {
+    stream.seekp(-1, std::ios::end);
+    stream << "\x21\xfe" << static_cast<char>(text.size()) << text << '\0' << ';';
+  } else if (format.ending == ".webp") {
+    stream.seekp(0, std::ios::end);
+    std::string chunk = "Soft";
+    append_little_endian(chunk, static_cast<std::uint32_t>(text.size()));
+    chunk += text;
+    chunk.resize((chunk.size() + 1) / 2 * 2);
+    std::string size;
+    append_little_endian(size, static_cast<std::uint32_t>(stream.tellp()) +
+                                   static_cast<std::uint32_t>(chunk.size()) - 8);
+    stream << chunk;
+    stream.seekp(4);
+    stream << size;
+  }
+  stream.close();
+  require(stream.good(), ErrorCode::kSystem, file.string(),
+          ": cannot be written: ", std::generic_category().message(errno));
+}
+
 }  // namespace
 
 std::vector<std::string> writable_video_endings() {
@@ -54,15 +85,8 @@ std::vector<std::string> writable_video_endings() {
 
 void check_video_file(const fs::path& file) { checked_format(file); }
 
-void write_video(const fs::path& file, const at::Tensor& frames, double fps,
-                 const std::map<std::string, std::string>& metadata) {
+void check_video_clip(const fs::path& file, std::int64_t width, std::int64_t height, double fps) {
   const VideoFormat& format = checked_format(file);
-  require(frames.scalar_type() == at::kByte && frames.dim() == 4 && frames.size(3) == 3 &&
-              frames.numel() > 0,
-          ErrorCode::kUsage, file.string(), ": a clip of shape ", frames.sizes(), " and dtype ",
-          c10::toString(frames.scalar_type()), " is not [frames, height, width, 3] of bytes");
-  const std::int64_t height = frames.size(1);
-  const std::int64_t width = frames.size(2);
   require(!format.even_size || (width % 2 == 0 && height % 2 == 0), ErrorCode::kUsage,
           file.string(), ": ", format.ending, " holds even sizes only, not ", width, "x", height);
   // The least of what the four formats can hold.
@@ -71,25 +95,28 @@ void write_video(const fs::path& file, const at::Tensor& frames, double fps,
           "x", height, " is larger than ", kMaxSide, "x", kMaxSide);
   // Below 1/100 the durations of frames leave the integers of some containers.
   require(fps >= 0.01 && fps <= format.max_fps, ErrorCode::kUsage, file.string(), ": ", fps,
-          " fps is not in 0.01..", format.max_fps);
-  write_then_rename(file, [&](const fs::path& temporary) {
-    encode_video(format, temporary, file, frames.contiguous(), fps, metadata);
-  });
+          " fps is not in 0.01..", format.max_fps, " of ", format.ending);
 }
 
-void write_then_rename(const fs::path& file, const std::function<void(const fs::path&)>& write) {
-  static std::atomic<int> count{0};
-  fs::path temporary = file;
-  temporary += concat(".", ::getpid(), "-", count++, ".tmp");
-  std::error_code error;
-  try {
-    write(temporary);
-    fs::rename(temporary, file, error);
-    require(!error, ErrorCode::kSystem, file.string(), ": cannot be written: ", error.message());
-  } catch (...) {
-    fs::remove(temporary, error);
-    throw;
+void write_video(const fs::path& file, const at::Tensor& frames, double fps,
+                 const std::map<std::string, std::string>& metadata) {
+  encode_video(file, frames, fps, metadata)->finish();
+}
+
+std::unique_ptr<Unfinished> encode_video(const fs::path& file, const at::Tensor& frames, double fps,
+                                         const std::map<std::string, std::string>& metadata) {
+  const VideoFormat& format = checked_format(file);
+  require(frames.scalar_type() == at::kByte && frames.dim() == 4 && frames.size(3) == 3 &&
+              frames.numel() > 0,
+          ErrorCode::kUsage, file.string(), ": a clip of shape ", frames.sizes(), " and dtype ",
+          c10::toString(frames.scalar_type()), " is not [frames, height, width, 3] of bytes");
+  check_video_clip(file, frames.size(2), frames.size(1), fps);
+  auto whole = std::make_unique<UnfinishedFile>(file);
+  encode_video(format, whole->path(), file, frames.contiguous(), fps, metadata);
+  if (const auto software = metadata.find("software"); software != metadata.end()) {
+    add_software(format, whole->path(), file, software->second);
   }
+  return whole;
 }
 
 }  // namespace twill::engine

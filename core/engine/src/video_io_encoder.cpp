@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "twill/plan/error.h"
+#include "twill/plan/text.h"
 #include "video_io_formats.h"
 #include "video_io_libav.h"
 #include "video_io_palette.h"
@@ -77,7 +78,7 @@ class Encoder {
 
   void begin(const std::map<std::string, std::string>& metadata) {
     for (const auto& [key, value] : metadata) {
-      av_dict_set(&container_->metadata, key.c_str(), value.c_str(), 0);
+      av_dict_set(&container_->metadata, key.c_str(), valid_utf8(value).c_str(), 0);
     }
     libav::Options options;
     set_container(format_, options);

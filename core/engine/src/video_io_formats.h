@@ -9,7 +9,6 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -30,11 +29,6 @@ inline constexpr std::array<VideoFormat, 4> kVideoFormats{{
     {".gif", "gif", "gif", false, 50.0},
     {".webp", "webp", "libwebp_anim", false, 1000.0},
 }};
-
-// Calls `write` with a new name in the folder of `file`, then renames; removes what is left when
-// either fails. Throws Error(kSystem) when the renaming does.
-void write_then_rename(const std::filesystem::path& file,
-                       const std::function<void(const std::filesystem::path&)>& write);
 
 // Why this build cannot write the format; empty when it can.
 std::string cannot_encode(const VideoFormat& format);

@@ -8,6 +8,7 @@
 
 #include "twill/engine/video_io.h"
 #include "twill/plan/error.h"
+#include "twill/plan/text.h"
 #include "video_io_libav.h"
 
 namespace twill::engine {
@@ -50,7 +51,7 @@ class Decoder {
       std::string key = entry->key;
       std::transform(key.begin(), key.end(), key.begin(),
                      [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-      video.metadata[key] = entry->value;
+      video.metadata[key] = valid_utf8(entry->value);
     }
     decode_all();
     require(!frames_.empty(), ErrorCode::kFile, file_, ": holds no frame");

@@ -7,13 +7,19 @@
 #include <c10/core/InferenceMode.h>
 
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
+#include <string_view>
+#include <system_error>
 
 #include "dit_ops.h"
 #include "twill/plan/error.h"
+#include "twill/plan/json_tree.h"
+#include "vector_math.h"
 
 namespace twill::engine {
 namespace {
@@ -44,26 +50,42 @@ struct Layer {
   Linear up, down;
 };
 
-// Heads of the miniatures stand in the header, where ComfyUI looks for them too.
-std::optional<std::int64_t> heads_in_metadata(const Weights& weights) {
-  const auto found = weights.metadata().find("config");
-  if (found == weights.metadata().end()) {
-    return std::nullopt;
+// What the header says of the transformer under `config`, where ComfyUI looks for it too: heads of
+// the miniatures stand nowhere else.
+class StatedConfig {
+ public:
+  explicit StatedConfig(const Weights& weights) : file_(weights.source()) {
+    const auto found = weights.metadata().find("config");
+    if (found == weights.metadata().end()) {
+      return;
+    }
+    const nlohmann::json config =
+        json_tree<nlohmann::json>(found->second, file_ + ": the metadata's config");
+    require(config.is_object(), ErrorCode::kFile, file_,
+            ": the metadata's config is not a JSON object");
+    transformer_ = config.value("transformer", nlohmann::json::object());
   }
-  const nlohmann::json config =
-      nlohmann::json::parse(found->second, nullptr, /*allow_exceptions=*/false);
-  require(config.is_object(), ErrorCode::kFile, weights.source(),
-          ": the metadata's config is not a JSON object");
-  const nlohmann::json transformer = config.value("transformer", nlohmann::json::object());
-  if (!transformer.is_object() || !transformer.contains("num_heads")) {
-    return std::nullopt;
+
+  std::optional<std::int64_t> number(const char* name) const {
+    if (!transformer_.is_object() || !transformer_.contains(name)) {
+      return std::nullopt;
+    }
+    const nlohmann::json& value = transformer_[name];
+    require(value.is_number_integer() && value > 0 && value < 1'000'000, ErrorCode::kFile, file_,
+            ": config.transformer.", name, " is ", json_shown(value), ", not a number of its kind");
+    return value.get<std::int64_t>();
   }
-  const nlohmann::json& heads = transformer["num_heads"];
-  require(heads.is_number_integer() && heads > 0 && heads < 1000, ErrorCode::kFile,
-          weights.source(), ": config.transformer.num_heads is ", heads.dump(),
-          ", not a number of heads");
-  return heads.get<std::int64_t>();
-}
+
+  void check(const char* name, std::int64_t in_tensors) const {
+    const std::optional<std::int64_t> stated = number(name);
+    require(!stated || *stated == in_tensors, ErrorCode::kFile, file_, ": config.transformer.",
+            name, " is ", stated.value_or(0), ", but its tensors have ", in_tensors);
+  }
+
+ private:
+  std::string file_;
+  nlohmann::json transformer_;
+};
 
 std::int64_t axis(const Weights& weights, const char* name, std::size_t axes, std::size_t which) {
   const std::vector<std::int64_t>& shape = weights.shape(name);
@@ -72,13 +94,53 @@ std::int64_t axis(const Weights& weights, const char* name, std::size_t axes, st
   return shape[which];
 }
 
-// Cosines first, then sines, of the timestep times falling frequencies, computed in double.
+// Blocks up to the last one that any tensor is of: one that is missing between them is an error,
+// not the end of the model.
+std::int64_t count_layers(const Weights& weights) {
+  constexpr std::string_view kBlocks = "blocks.";
+  std::set<std::int64_t> found;
+  for (const std::string& name : weights.names()) {
+    std::int64_t number = 0;
+    const char* const end = name.data() + name.size();
+    if (name.starts_with(kBlocks)) {
+      const auto [rest, code] = std::from_chars(name.data() + kBlocks.size(), end, number);
+      if (code == std::errc() && rest != end && *rest == '.' && number >= 0) {
+        require(number < kMostLayers, ErrorCode::kFile, weights.place_of(name),
+                " is of a block over the limit of ", kMostLayers);
+        found.insert(number);
+      }
+    }
+  }
+  require(!found.empty(), ErrorCode::kFile, weights.source(),
+          ": no Wan transformer: it has no tensor of blocks");
+  const std::int64_t layers = *found.rbegin() + 1;
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const std::int64_t missing = layers - std::ssize(found);
+    require(found.contains(i), ErrorCode::kFile, weights.source(), ": block ", i,
+            " of blocks 0 to ", layers - 1,
+            missing > 1 ? concat(" (and ", missing - 1, " more)") : std::string(),
+            " is missing; is the file or one of its shards incomplete?");
+  }
+  return layers;
+}
+
+// Cosines first, then sines, of the timestep times falling frequencies, computed in double, by libm
+// for the reason that make_rope_table has.
 at::Tensor time_waves(const at::Tensor& timestep, std::int64_t frequencies) {
   const std::int64_t half = frequencies / 2;
-  const at::Tensor exponent = at::arange(half, timestep.options().dtype(at::kDouble)) *
-                              (-std::log(kTimePeriod) / static_cast<double>(half));
-  const at::Tensor angle = at::outer(timestep.to(at::kDouble), exponent.exp());
-  return at::cat({angle.cos(), angle.sin()}, 1).to(at::kFloat);
+  const at::Tensor times = timestep.to(at::kCPU, at::kDouble);
+  at::Tensor waves = at::empty({times.size(0), 2 * half}, at::kFloat);
+  float* wave = waves.mutable_data_ptr<float>();
+  for (std::int64_t row = 0; row < times.size(0); ++row, wave += 2 * half) {
+    for (std::int64_t i = 0; i < half; ++i) {
+      const double angle =
+          times.const_data_ptr<double>()[row] *
+          std::pow(kTimePeriod, -static_cast<double>(i) / static_cast<double>(half));
+      wave[i] = static_cast<float>(std::cos(angle));
+      wave[half + i] = static_cast<float>(std::sin(angle));
+    }
+  }
+  return waves;
 }
 
 at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
@@ -90,9 +152,8 @@ at::Tensor join_heads(const at::Tensor& x) { return x.transpose(1, 2).flatten(2)
 }  // namespace
 
 WanConfig detect_wan_config(const Weights& weights) {
-  require(weights.contains("head.modulation") && weights.contains("blocks.0.ffn.0.weight"),
-          ErrorCode::kFile, weights.source(),
-          ": no Wan transformer: tensor head.modulation or blocks.0.ffn.0.weight is missing");
+  require(weights.contains("head.modulation"), ErrorCode::kFile, weights.source(),
+          ": no Wan transformer: tensor head.modulation is missing");
   for (const char* name : {"img_emb.proj.0.bias", "blocks.0.cross_attn.k_img.weight"}) {
     require(!weights.contains(name), ErrorCode::kUnsupported, weights.source(),
             ": an image-to-video model (tensor ", name, "); text-to-video ones are supported");
@@ -101,20 +162,18 @@ WanConfig detect_wan_config(const Weights& weights) {
           weights.source(),
           ": a VACE model (tensor vace_patch_embedding.weight); text-to-video ones are supported");
   WanConfig config;
+  config.layers = count_layers(weights);
   config.dim = axis(weights, "head.modulation", 3, 2);
   config.ffn_dim = axis(weights, "blocks.0.ffn.0.weight", 2, 0);
   config.in_channels = axis(weights, "patch_embedding.weight", 5, 1);
   config.out_channels = axis(weights, "head.head.weight", 2, 0) / kPatchCells;
   config.text_dim = axis(weights, "text_embedding.0.weight", 2, 1);
   config.frequencies = axis(weights, "time_embedding.0.weight", 2, 1);
-  while (config.layers < kMostLayers &&
-         weights.contains(concat("blocks.", config.layers, ".modulation"))) {
-    ++config.layers;
-  }
-  require(config.layers > 0, ErrorCode::kFile, weights.source(),
-          ": tensor blocks.0.modulation is missing");
+  const StatedConfig stated(weights);
+  stated.check("num_layers", config.layers);
+  stated.check("text_dim", config.text_dim);
   config.heads =
-      heads_in_metadata(weights).value_or(std::max<std::int64_t>(1, config.dim / kWanHeadDim));
+      stated.number("num_heads").value_or(std::max<std::int64_t>(1, config.dim / kWanHeadDim));
   require(config.dim % config.heads == 0 && config.head_dim() % 2 == 0, ErrorCode::kFile,
           weights.source(), ": ", config.heads, " heads do not divide a width of ", config.dim,
           " into even head sizes");
@@ -183,6 +242,7 @@ struct WanDit::Impl {
           .down = linear(block + "ffn.2", dim, config.ffn_dim, dtype),
       });
     }
+    weights.check_all_used("a Wan 2.1 text-to-video transformer");
   }
 
   RopeTable rope_for(std::int64_t frames, std::int64_t rows, std::int64_t cols) const {
@@ -277,6 +337,7 @@ struct WanDit::Impl {
 WanDit::WanDit(const Weights& weights, const WanConfig& config, at::ScalarType dtype,
                at::Device device) {
   const c10::InferenceMode guard;
+  settle_vector_math();
   impl_ = std::make_unique<Impl>(weights, config, dtype, device);
 }
 WanDit::~WanDit() = default;
@@ -315,7 +376,7 @@ at::Tensor WanDit::forward(const at::Tensor& x, const at::Tensor& timestep, cons
   const RopeTable table = impl.rope_for(frames, x.size(3) / kPatch, x.size(4) / kPatch);
   const std::int64_t dim = impl.config.dim;
 
-  const at::Tensor waves = time_waves(timestep.to(impl.device), impl.config.frequencies);
+  const at::Tensor waves = time_waves(timestep, impl.config.frequencies).to(impl.device);
   const at::Tensor time = impl.time_out(at::silu(impl.time_in(waves)));
   const at::Tensor time_six = impl.time_projection(at::silu(time)).view({-1, 6, dim});
 

@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <array>
 
+#include "twill/engine/finite.h"
 #include "twill/plan/error.h"
 #include "vae_layers.h"
+#include "vector_math.h"
 
 namespace twill::engine {
 namespace {
@@ -118,10 +120,15 @@ struct Encoder {
   }
 };
 
+void check_is_vae(const Weights& weights) {
+  for (const char* name : {"decoder.head.0.gamma", "encoder.conv1.weight", "conv2.weight"}) {
+    require(weights.contains(name), ErrorCode::kFile, weights.source(), ": no Wan 2.1 VAE: tensor ",
+            name, " is missing");
+  }
+}
+
 std::int64_t detect_width(const Weights& weights) {
-  require(weights.contains("decoder.head.0.gamma") && weights.contains("encoder.conv1.weight"),
-          ErrorCode::kFile, weights.source(),
-          ": no Wan 2.1 VAE: tensor decoder.head.0.gamma or encoder.conv1.weight is missing");
+  check_is_vae(weights);
   const std::vector<std::int64_t>& shape = weights.shape("decoder.head.0.gamma");
   require(!shape.empty() && shape[0] > 0 && shape[0] % 2 == 0, ErrorCode::kFile, weights.source(),
           ": tensor decoder.head.0.gamma has shape ", at::IntArrayRef(shape),
@@ -147,6 +154,14 @@ void in_chunks(std::int64_t frames, std::int64_t chunk, const VaeOptions& option
 
 }  // namespace
 
+std::int64_t detect_latent_channels(const Weights& weights) {
+  check_is_vae(weights);
+  const std::vector<std::int64_t>& shape = weights.shape("conv2.weight");
+  require(shape.size() == 5 && shape[1] > 0, ErrorCode::kFile, weights.place_of("conv2.weight"),
+          " has shape ", at::IntArrayRef(shape), ", not [channels, channels, 1, 1, 1]");
+  return shape[1];
+}
+
 struct WanVae::Impl {
   std::int64_t width;
   at::ScalarType dtype;
@@ -162,7 +177,9 @@ struct WanVae::Impl {
         encoder(VaeLoader{weights, type, where}, width),
         decoder(VaeLoader{weights, type, where}, width),
         mean(constant_row(kMean, where)),
-        deviation(constant_row(kDeviation, where)) {}
+        deviation(constant_row(kDeviation, where)) {
+    weights.check_all_used("a Wan 2.1 VAE");
+  }
 
   // Latent frames whose taps at full size fit kMostBufferBytes.
   std::int64_t chunk_for(std::int64_t pixels, std::int64_t asked) const {
@@ -174,6 +191,7 @@ struct WanVae::Impl {
 
 WanVae::WanVae(const Weights& weights, at::ScalarType dtype, at::Device device) {
   const c10::InferenceMode guard;
+  settle_vector_math();
   impl_ = std::make_unique<Impl>(weights, dtype, device);
 }
 WanVae::~WanVae() = default;
@@ -208,6 +226,9 @@ at::Tensor WanVae::decode(const at::Tensor& latents, const VaeOptions& options) 
                 const at::Tensor piece =
                     impl.decoder(clip.narrow(0, first, count), first == 0, state);
                 const std::int64_t at = first == 0 ? 0 : kTemporalStride * (first - 1) + 1;
+                // Before the clamp, which would make white of an infinity.
+                require(all_finite(piece), ErrorCode::kModel, "of the VAE's frames ", at + 1,
+                        " to ", at + piece.size(0), " not all values are finite");
                 at::Tensor place = video[b].narrow(1, at, piece.size(0));
                 place.copy_(channels_first(piece)).clamp_(-1, 1);
               });

@@ -4,21 +4,27 @@
 #include "twill/engine/weights.h"
 
 #include <ATen/ATen.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
+#include "foreign_file.h"
 #include "safetensors_header.h"
 #include "twill/plan/error.h"
+#include "twill/plan/json_dump.h"
+#include "twill/plan/json_tree.h"
+#include "twill/plan/text.h"
+#include "twill/plan/unfinished.h"
+#include "weight_file.h"
+#include "weight_scales.h"
 
 namespace twill::engine {
 namespace {
@@ -30,7 +36,62 @@ constexpr std::array<std::string_view, 3> kPrefixes{"model.diffusion_model.", "d
 constexpr std::uintmax_t kMostIndexBytes = 64'000'000;
 constexpr std::string_view kIndexEnding = ".safetensors.index.json";
 
-std::string stripped(std::string_view name) {
+// Tensors that change nothing of the network, by the start or the end of their stored names.
+struct Harmless {
+  std::string_view part;
+  bool at_start = true;
+  // Told by their values too: all of them are 0.
+  bool zeros = false;
+};
+constexpr std::array kHarmless{
+    // Checkpoints that hold a whole pipeline: the other networks have files of their own here.
+    Harmless{.part = "vae."},
+    Harmless{.part = "text_encoders."},
+    // Filler.
+    Harmless{.part = ".padding", .at_start = false, .zeros = true},
+};
+
+// What tools of LoRAs add to the name of the weight that they change.
+constexpr std::array<std::string_view, 13> kLoraParts{
+    ".lora_A", ".lora_B",     ".lora_up", ".lora_down", "lora_unet_",      ".alpha", ".dora_scale",
+    ".diff",   ".set_weight", ".hada_w",  ".lokr_w",    ".reshape_weight", ".oft_"};
+
+bool is_of_lora(std::string_view name) {
+  return std::ranges::any_of(
+      kLoraParts, [&](std::string_view part) { return name.find(part) != std::string_view::npos; });
+}
+
+// Tensor -> its shard, a plain file name.
+std::map<std::string, std::string> shards_of(const fs::path& index) {
+  std::ifstream stream(index, std::ios::binary);
+  std::string front(kTellingBytes, '\0');
+  stream.read(front.data(), static_cast<std::streamsize>(front.size()));
+  front.resize(static_cast<std::size_t>(stream.gcount()));
+  const std::string_view foreign =
+      front.starts_with('{') ? std::string_view() : foreign_file(front);
+  require(foreign.empty(), ErrorCode::kFile, index.string(), ": is ", foreign);
+  const nlohmann::json document =
+      json_tree<nlohmann::json>(read_text(index, kMostIndexBytes), index.string());
+  require(
+      document.is_object() && document.contains("weight_map") && document["weight_map"].is_object(),
+      ErrorCode::kFile, index.string(), ": not an index with a weight_map");
+  std::map<std::string, std::string> shards;
+  for (const auto& [name, shard] : document["weight_map"].items()) {
+    require(shard.is_string(), ErrorCode::kFile, index.string(), ": weight_map[\"", name,
+            "\"] is not text");
+    const fs::path path(shard.get<std::string>());
+    require(path == path.filename() && path.extension() == ".safetensors", ErrorCode::kFile,
+            index.string(), ": weight_map[\"", name, "\"]: ", path,
+            " is not the name of a .safetensors file beside it");
+    shards.emplace(name, path.string());
+  }
+  require(!shards.empty(), ErrorCode::kFile, index.string(), ": weight_map is empty");
+  return shards;
+}
+
+}  // namespace
+
+std::string without_prefix(std::string_view name) {
   for (const std::string_view prefix : kPrefixes) {
     if (name.starts_with(prefix) && name.size() > prefix.size()) {
       return std::string(name.substr(prefix.size()));
@@ -39,97 +100,86 @@ std::string stripped(std::string_view name) {
   return std::string(name);
 }
 
-// Names of the shards of an index file, each a plain file name.
-std::set<std::string> shards_of(const fs::path& index) {
-  std::error_code error;
-  const std::uintmax_t bytes = fs::file_size(index, error);
-  require(!error, ErrorCode::kFile, index.string(), ": ", error.message());
-  require(bytes <= kMostIndexBytes, ErrorCode::kFile, index.string(), ": ", bytes,
-          " bytes are over the limit of ", kMostIndexBytes);
-  std::ifstream stream(index, std::ios::binary);
-  const nlohmann::json document =
-      nlohmann::json::parse(stream, nullptr, /*allow_exceptions=*/false);
-  require(
-      document.is_object() && document.contains("weight_map") && document["weight_map"].is_object(),
-      ErrorCode::kFile, index.string(), ": not an index with a weight_map");
-  std::set<std::string> shards;
-  for (const auto& [name, shard] : document["weight_map"].items()) {
-    require(shard.is_string(), ErrorCode::kFile, index.string(), ": weight_map[\"", name,
-            "\"] is not text");
-    const fs::path path(shard.get<std::string>());
-    require(path == path.filename() && path.extension() == ".safetensors", ErrorCode::kFile,
-            index.string(), ": weight_map[\"", name, "\"]: ", path,
-            " is not the name of a .safetensors file beside it");
-    shards.insert(path.string());
+std::vector<fs::path> weight_files(const fs::path& file) {
+  std::set<fs::path> files{file};
+  if (file.string().ends_with(kIndexEnding)) {
+    for (const auto& [name, shard] : shards_of(file)) {
+      files.insert(file.parent_path() / shard);
+    }
   }
-  require(!shards.empty(), ErrorCode::kFile, index.string(), ": weight_map is empty");
-  return shards;
+  return {files.begin(), files.end()};
 }
 
-}  // namespace
-
-// A read-only mapping of a whole file.
-struct Weights::File {
-  explicit File(const fs::path& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    require(descriptor >= 0, ErrorCode::kFile, path.string(), ": ", std::strerror(errno));
-    struct stat status {};
-    const bool known = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-    size = known ? static_cast<std::size_t>(status.st_size) : 0;
-    void* const mapped =
-        size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : MAP_FAILED;
-    const int problem = errno;
-    ::close(descriptor);
-    require(known, ErrorCode::kFile, path.string(), ": not a regular file");
-    require(size > 0, ErrorCode::kFile, path.string(), ": the file is empty");
-    require(mapped != MAP_FAILED, ErrorCode::kSystem, path.string(), ": ", std::strerror(problem));
-    data = static_cast<char*>(mapped);
-  }
-  ~File() { ::munmap(data, size); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  char* data = nullptr;
-  std::size_t size = 0;
-};
-
 void Weights::add_file(const fs::path& path) {
-  const auto file = std::make_shared<const File>(path);
-  SafetensorsHeader header =
-      read_safetensors_header(std::string_view(file->data, file->size), path.string());
+  const auto file = std::make_shared<const WeightFile>(path);
+  SafetensorsHeader header = file->read_header();
   for (auto& [name, tensor] : header.tensors) {
     const bool added =
         entries_
-            .try_emplace(stripped(name),
-                         Entry{file, tensor.dtype, std::move(tensor.shape),
-                               header.data_begin + tensor.begin, header.data_begin + tensor.end})
+            .try_emplace(without_prefix(name), Entry{.file = file,
+                                                     .stored_name = name,
+                                                     .dtype = tensor.dtype,
+                                                     .shape = std::move(tensor.shape),
+                                                     .begin = header.data_begin + tensor.begin,
+                                                     .end = header.data_begin + tensor.end})
             .second;
-    require(added, ErrorCode::kFile, path.string(), ": tensor ", stripped(name),
+    require(added, ErrorCode::kFile, path.string(), ": tensor ", without_prefix(name),
             " is there twice (by its name without prefix)");
   }
   metadata_.merge(header.metadata);
 }
 
-Weights Weights::open(const fs::path& file) {
+void Weights::apply_scales() {
+  const WeightScales scales = find_scales(*this);
+  for (const auto& [weight, scale] : scales.scale_of) {
+    entries_.find(weight)->second.scale = scale;
+  }
+  for (const std::string& name : scales.without_effect) {
+    entry(name).used = true;
+  }
+}
+
+void Weights::add_files(const std::vector<fs::path>& files) {
+  require(!files.empty(), ErrorCode::kUsage, "no weight file was given");
+  source_ = files.front().string();
+  for (const fs::path& file : files) {
+    add_file(file);
+  }
+}
+
+Weights Weights::open_unscaled(const fs::path& file) {
+  Weights weights;
   if (!file.string().ends_with(kIndexEnding)) {
-    return open(std::vector{file});
+    weights.add_files({file});
+    return weights;
   }
-  std::vector<fs::path> files;
-  for (const std::string& shard : shards_of(file)) {
-    files.push_back(file.parent_path() / shard);
+  const std::map<std::string, std::string> shards = shards_of(file);
+  std::set<fs::path> files;
+  for (const auto& [name, shard] : shards) {
+    files.insert(file.parent_path() / shard);
   }
-  Weights weights = open(files);
+  weights.add_files({files.begin(), files.end()});
   weights.source_ = file.string();
+  for (const auto& [name, shard] : shards) {
+    const auto found = weights.entries_.find(without_prefix(name));
+    require(found != weights.entries_.end() &&
+                found->second.file->name() == (file.parent_path() / shard).string(),
+            ErrorCode::kFile, file.string(), ": weight_map says that tensor ", name, " is in ",
+            shard, ", but it is not");
+  }
+  return weights;
+}
+
+Weights Weights::open(const fs::path& file) {
+  Weights weights = open_unscaled(file);
+  weights.apply_scales();
   return weights;
 }
 
 Weights Weights::open(const std::vector<fs::path>& files) {
-  require(!files.empty(), ErrorCode::kUsage, "no weight file was given");
   Weights weights;
-  weights.source_ = files.front().string();
-  for (const fs::path& file : files) {
-    weights.add_file(file);
-  }
+  weights.add_files(files);
+  weights.apply_scales();
   return weights;
 }
 
@@ -158,19 +208,34 @@ const std::vector<std::int64_t>& Weights::shape(std::string_view name) const {
 
 at::ScalarType Weights::dtype(std::string_view name) const { return entry(name).dtype; }
 
-at::Tensor Weights::get(std::string_view name) const {
+std::string Weights::place_of(std::string_view name) const {
   const Entry& found = entry(name);
-  char* const data = found.file->data + found.begin;
-  const auto options = at::TensorOptions().dtype(found.dtype);
-  if (reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(found.dtype) == 0) {
-    return at::from_blob(
-        data, found.shape, [file = found.file](void*) {}, options);
-  }
-  at::Tensor copy = at::empty(found.shape, options);
+  return concat(found.file->name(), ": tensor ", found.stored_name);
+}
+
+at::Tensor Weights::read(const Entry& entry) const {
+  at::Tensor copy = at::empty(entry.shape, at::TensorOptions().dtype(entry.dtype));
   if (copy.numel() > 0) {
-    std::memcpy(copy.mutable_data_ptr(), data, found.end - found.begin);
+    entry.file->read(entry.begin, copy.mutable_data_ptr(), entry.end - entry.begin, stop_);
   }
   return copy;
+}
+
+at::Tensor Weights::get(std::string_view name) const {
+  const Entry& found = entry(name);
+  found.used = true;
+  return read(found);
+}
+
+at::Tensor Weights::scaled(const Entry& found, std::string_view name) const {
+  const Entry& scale = entry(found.scale);
+  const at::Tensor factor = read(scale).to(at::kFloat);
+  // Compared so that a NaN is refused too.
+  require(((factor > 0) & (factor < std::numeric_limits<float>::infinity())).all().item<bool>(),
+          ErrorCode::kFile, place_of(found.scale), " holds a scale of tensor ", name,
+          " that is not a number above 0");
+  const at::Tensor by = factor.numel() == 1 ? factor.reshape({}) : factor;
+  return read(found).to(at::kFloat).mul_(by);
 }
 
 at::Tensor Weights::get(std::string_view name, at::IntArrayRef sizes, at::ScalarType dtype) const {
@@ -178,11 +243,56 @@ at::Tensor Weights::get(std::string_view name, at::IntArrayRef sizes, at::Scalar
     throw Cancelled();
   }
   const Entry& found = entry(name);
-  require(at::IntArrayRef(found.shape) == sizes, ErrorCode::kFile, source_, ": tensor ", name,
-          " has shape ", at::IntArrayRef(found.shape), ", not ", sizes);
-  require(c10::isFloatingType(found.dtype), ErrorCode::kFile, source_, ": tensor ", name,
-          " has dtype ", safetensors_dtype_name(found.dtype), ", not a floating-point one");
-  return get(name).to(dtype, /*non_blocking=*/false, /*copy=*/true);
+  require(at::IntArrayRef(found.shape) == sizes, ErrorCode::kFile, place_of(name), " has shape ",
+          at::IntArrayRef(found.shape), ", not ", sizes);
+  require(c10::isFloatingType(found.dtype), ErrorCode::kFile, place_of(name), " has dtype ",
+          safetensors_dtype_name(found.dtype), ", not a floating-point one");
+  found.used = true;
+  if (!found.scale.empty()) {
+    entry(found.scale).used = true;
+  }
+  if (headers_only_) {
+    return at::empty(sizes, at::TensorOptions().dtype(dtype).device(at::kMeta));
+  }
+  return (found.scale.empty() ? read(found) : scaled(found, name)).to(dtype);
+}
+
+bool Weights::changes_nothing(const std::string& name, const Entry& entry) const {
+  return std::ranges::any_of(kHarmless, [&](const Harmless& harmless) {
+    const bool named = harmless.at_start ? entry.stored_name.starts_with(harmless.part)
+                                         : name.ends_with(harmless.part);
+    return named &&
+           (!harmless.zeros || headers_only_ || !read(entry).to(at::kFloat).any().item<bool>());
+  });
+}
+
+void Weights::check_all_used(std::string_view network) const {
+  const std::string* first = nullptr;
+  std::size_t more = 0;
+  for (const auto& [name, entry] : entries_) {
+    if (!entry.used && !changes_nothing(name, entry)) {
+      more += first == nullptr ? 0 : 1;
+      first = first == nullptr ? &name : first;
+    }
+  }
+  if (first != nullptr) {
+    const std::string others = more == 0   ? std::string()
+                               : more == 1 ? " (and 1 more)"
+                                           : concat(" (and ", more, " more)");
+    throw Error(ErrorCode::kUnsupported,
+                is_of_lora(entry(*first).stored_name)
+                    ? concat(place_of(*first), others,
+                             " is of a LoRA that was not merged into the model; merge it, or use "
+                             "the model's file without it")
+                    : concat(place_of(*first), others, " is not known: ", network,
+                             " does not have it, and it may change what the model is"));
+  }
+  std::set<const WeightFile*> files;
+  for (const auto& [name, entry] : entries_) {
+    if (files.insert(entry.file.get()).second) {
+      entry.file->check_unchanged();
+    }
+  }
 }
 
 void write_safetensors(const fs::path& file, const std::map<std::string, at::Tensor>& tensors,
@@ -203,31 +313,20 @@ void write_safetensors(const fs::path& file, const std::map<std::string, at::Ten
         {"dtype", dtype}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, end}}};
     offset = end;
   }
-  std::string text = header.dump();
+  std::string text = json_dump(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');  // data starts at a multiple of 8 bytes
 
-  fs::path temporary = file;
-  temporary += concat(".", ::getpid(), ".tmp");
-  std::ofstream stream(temporary, std::ios::binary | std::ios::trunc);
-  const std::uint64_t length = text.size();
+  UnfinishedFile whole(file);
+  std::string length(8, '\0');
   for (int i = 0; i < 8; ++i) {
-    stream.put(static_cast<char>(length >> (8 * i) & 0xff));
+    length[static_cast<std::size_t>(i)] = static_cast<char>(text.size() >> (8 * i) & 0xff);
   }
-  stream << text;
+  whole.write(length);
+  whole.write(text);
   for (const at::Tensor& tensor : stored) {
-    stream.write(static_cast<const char*>(tensor.const_data_ptr()),
-                 static_cast<std::streamsize>(tensor.nbytes()));
+    whole.write({static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
   }
-  stream.close();
-  std::error_code error;
-  if (stream) {
-    fs::rename(temporary, file, error);
-  }
-  if (!stream || error) {
-    const std::string reason = error ? error.message() : std::strerror(errno);
-    fs::remove(temporary, error);
-    throw Error(ErrorCode::kSystem, concat(file.string(), ": cannot be written: ", reason));
-  }
+  whole.finish();
 }
 
 }  // namespace twill::engine

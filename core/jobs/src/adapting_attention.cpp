@@ -11,15 +11,6 @@
 namespace twill::jobs {
 namespace {
 
-search::SolveRequest request_for(const Session& session, const Plan& plan, double density) {
-  return {.forwards = search::forwards_of_run(*plan.profile, session.forward_t()),
-          .budget = density,
-          .layout = session.layout(),
-          .weight = search::time_weight_of(*plan.profile),
-          .max_segments = SolveOptions{}.segments,
-          .name = plan.name};
-}
-
 void add(engine::AttentionCounts& sum, const engine::AttentionCounts& counts) {
   sum.sparse += counts.sparse;
   sum.planned_dense += counts.planned_dense;
@@ -29,6 +20,16 @@ void add(engine::AttentionCounts& sum, const engine::AttentionCounts& counts) {
 }
 
 }  // namespace
+
+search::SolveRequest adapting_request(const Plan& plan, const std::vector<double>& forward_t,
+                                      const TokenLayout& layout, double density) {
+  return {.forwards = search::forwards_of_run(*plan.profile, forward_t),
+          .budget = density,
+          .layout = layout,
+          .weight = search::time_weight_of(*plan.profile),
+          .max_segments = SolveOptions{}.segments,
+          .name = plan.name};
+}
 
 void check_can_adapt(const Plan& plan) {
   require(plan.profile != nullptr, ErrorCode::kUsage, "the plan \"", plan.name,
@@ -51,7 +52,8 @@ engine::AttentionCounts AdaptingAttention::counts() const {
 at::Tensor AdaptingAttention::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                   const engine::AttentionSite& site) {
   if (!run_) {
-    run_.emplace(plan_.profile, request_for(session_, plan_, request_density_),
+    run_.emplace(plan_.profile,
+                 adapting_request(plan_, session_.forward_t(), session_.layout(), request_density_),
                  session_.clip().threads, session_.control().stop);
     compile();
   }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "session.h"
 #include "twill/engine/attention.h"
@@ -17,6 +18,11 @@ namespace twill::jobs {
 
 // Throws Error(kUsage) naming the plan when it holds no profile to adapt it with.
 void check_can_adapt(const Plan& plan);
+
+// For a run whose forwards stand at `forward_t`; the density of the run is what it will have.
+// The plan holds a profile.
+search::SolveRequest adapting_request(const Plan& plan, const std::vector<double>& forward_t,
+                                      const TokenLayout& layout, double density);
 
 // One clip of the session. The density of the run is what `plan` would have had; its segments are
 // at most as many as a search gives.

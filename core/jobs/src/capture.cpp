@@ -60,8 +60,8 @@ std::int64_t capture_memory_bytes(const ModelFacts& facts, const ClipSettings& c
 }
 
 CaptureResult capture_attention(const CaptureOptions& options, const JobControl& control) {
-  require(options.t >= 0.0 && options.t <= 1.0, ErrorCode::kUsage, "t must be in [0, 1], not ",
-          options.t);
+  check_t(options.t);
+  check_prompts({options.prompt});
   const Session session(options.clip, control);
   check_heads(options.heads, session.model().shape());
   check_memory(session.layout().tokens(), options.heads.size());

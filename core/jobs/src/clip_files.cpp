@@ -7,57 +7,89 @@
 
 #include <algorithm>
 
-#include "files.h"
 #include "session.h"
+#include "twill/engine/model.h"
 #include "twill/engine/video_io.h"
 #include "twill/engine/video_metrics.h"
 #include "twill/engine/weights.h"
+#include "twill/jobs/model_facts.h"
+#include "twill/plan/text_hash.h"
 
 namespace twill::jobs {
 namespace fs = std::filesystem;
 
-void check_clip_file(const fs::path& file) {
-  if (file.has_extension()) {
-    engine::check_video_file(file);
-    check_can_write(file);
+namespace {
+
+bool is_frames(const fs::path& file) { return !file.has_filename() || !file.has_extension(); }
+
+// "frames/" and "frames/." -> "frames".
+fs::path without_slash(fs::path folder) {
+  while ((!folder.has_filename() || folder.filename() == ".") && folder.has_parent_path() &&
+         folder != folder.root_path()) {
+    folder = folder.parent_path();
+  }
+  return folder;
+}
+
+std::unique_ptr<Unfinished> unfinished_frames(const fs::path& folder, const at::Tensor& frames) {
+  auto whole = std::make_unique<UnfinishedFolder>(folder);
+  const std::size_t digits = std::max<std::size_t>(3, std::to_string(frames.size(0) - 1).size());
+  for (std::int64_t i = 0; i < frames.size(0); ++i) {
+    const std::string number = std::to_string(i);
+    const std::vector<std::uint8_t> png = engine::png_bytes(frames[i]);
+    whole->add(concat("frame-", std::string(digits - number.size(), '0'), number, ".png"),
+               {reinterpret_cast<const char*>(png.data()), png.size()});
+  }
+  return whole;
+}
+
+}  // namespace
+
+Output clip_output(const fs::path& file) {
+  return {file, is_frames(file) ? OutputKind::kFrames : OutputKind::kVideo};
+}
+
+fs::path with_suffix(const fs::path& file, const std::string& suffix) {
+  const fs::path named = without_slash(file);
+  return named.parent_path() /
+         (is_frames(file) ? concat(named.filename().string(), suffix)
+                          : concat(named.stem().string(), suffix, named.extension().string()));
+}
+
+void check_clip_file(const fs::path& file, const ClipSettings& clip) {
+  if (is_frames(file)) {
+    const fs::path folder = without_slash(file);
+    require(folder.has_filename() && folder.filename() != "." && folder.filename() != "..",
+            ErrorCode::kUsage, file.string(),
+            ": is no name for a folder of frames; name a new folder, such as frames");
+    require(!folder.has_extension(), ErrorCode::kUsage, file.string(),
+            ": a folder of frames has no ending in its name; name it ", folder.stem().string(),
+            ", or leave out the slash for a video");
     return;
   }
+  engine::check_video_file(file);
   std::error_code code;
-  require(!fs::exists(file, code) || fs::is_directory(file, code), ErrorCode::kUsage, file.string(),
-          ": has no ending and is no folder; name a video such as ", file.filename().string(),
-          ".mp4");
-  check_can_write(fs::path(file).concat(".png"));
+  if (!fs::is_directory(clip.model, code)) {
+    return;  // told when it is to be loaded
+  }
+  const engine::ModelDefaults defaults = engine::describe_model(clip.model).defaults;
+  engine::check_video_clip(file, clip.width.value_or(defaults.size.width),
+                           clip.height.value_or(defaults.size.height),
+                           clip.fps.value_or(defaults.fps));
 }
 
 void write_clip(const fs::path& file, const at::Tensor& frames, double fps,
                 const std::map<std::string, std::string>& metadata) {
-  if (file.has_extension()) {
-    engine::write_video(file, frames, fps, metadata);
-    return;
-  }
-  const TemporaryPath temporary(temporary_beside(file));
-  std::error_code code;
-  const auto check = [&] {
-    require(!code, ErrorCode::kSystem, file.string(), ": cannot be written: ", code.message());
-  };
-  fs::create_directories(temporary.path(), code);
-  check();
-  for (std::int64_t i = 0; i < frames.size(0); ++i) {
-    const std::string zeros(i < 10 ? 2 : i < 100 ? 1 : 0, '0');
-    engine::write_png(temporary.path() / concat("frame-", zeros, i, ".png"), frames[i]);
-  }
-  // The folder appears when all its frames are there, and one that it replaces goes after that.
-  const TemporaryPath replaced(fs::path(temporary.path()).concat(".old"));
-  if (fs::exists(file, code)) {
-    fs::rename(file, replaced.path(), code);
-    check();
-  }
-  fs::rename(temporary.path(), file, code);
-  if (code) {
-    std::error_code ignored;
-    fs::rename(replaced.path(), file, ignored);
-  }
-  check();
+  unfinished_clip(file, frames, fps, metadata)->finish();
+}
+
+std::unique_ptr<Unfinished> unfinished_clip(const fs::path& file, const at::Tensor& frames,
+                                            double fps,
+                                            const std::map<std::string, std::string>& metadata) {
+  const Output output = clip_output(file);
+  check_replaceable(output.path, output.kind);
+  return output.kind == OutputKind::kFrames ? unfinished_frames(file, frames)
+                                            : engine::encode_video(file, frames, fps, metadata);
 }
 
 void write_picture(const fs::path& file, const Picture& picture) {
@@ -75,12 +107,12 @@ RgbClip rgb_clip(const at::Tensor& frames, double fps) {
           .rgb = {data, data + frames.numel()}};
 }
 
-ClipRecord clip_record(const Session& session, const std::string& prompt, std::int64_t seed,
+ClipRecord clip_record(const Session& session, const std::string& prompt, std::uint64_t seed,
                        const fs::path& plan, bool adapted) {
   ClipRecord record{.prompt = prompt,
                     .seed = seed,
                     .clip = session.clip(),
-                    .model = session.clip().model.filename().string(),
+                    .model = model_name(session.clip().model),
                     .model_fingerprint = session.fingerprint(),
                     .software = "twill " TWILL_VERSION};
   record.clip.model.clear();
@@ -93,8 +125,18 @@ ClipRecord clip_record(const Session& session, const std::string& prompt, std::i
   return record;
 }
 
+namespace {
+
+bool one_colour(const at::Tensor& clip) { return clip.eq(clip[0][0][0]).all().item<bool>(); }
+
+}  // namespace
+
 ClipQuality compare(const at::Tensor& dense, const at::Tensor& sparse, const std::stop_token& stop,
                     FrameQuality* frames) {
+  require(
+      !one_colour(dense) || !one_colour(sparse), ErrorCode::kModel,
+      "both clips are one colour from the first pixel to the last, as a broken model makes them: "
+      "PSNR and SSIM would say nothing");
   ClipQuality quality{.psnr_db = engine::psnr(dense, sparse)};
   for (std::int64_t i = 0; i < dense.size(0); ++i) {
     if (stop.stop_requested()) {
@@ -139,19 +181,19 @@ DenseClips::DenseClips(fs::path folder, const Session& session)
       key_(session.dense_key()),
       shape_{*session.clip().frames, *session.clip().height, *session.clip().width, 3} {}
 
-fs::path DenseClips::file_for(const std::string& prompt, std::int64_t seed) const {
+fs::path DenseClips::file_for(const std::string& prompt, std::uint64_t seed) const {
   return folder_ / concat("dense-", hex(hash_text(concat(key_, " seed ", seed, " ", prompt))),
                           ".safetensors");
 }
 
-std::optional<at::Tensor> DenseClips::find(const std::string& prompt, std::int64_t seed) const {
+std::optional<at::Tensor> DenseClips::find(const std::string& prompt, std::uint64_t seed) const {
   const fs::path file = file_for(prompt, seed);
   std::error_code code;
   if (!fs::exists(file, code)) {
     return std::nullopt;
   }
   try {
-    const at::Tensor frames = engine::Weights::open(file).get("frames").clone();
+    const at::Tensor frames = engine::Weights::open(file).get("frames");
     const bool fits =
         frames.scalar_type() == at::kByte && frames.sizes() == at::IntArrayRef(shape_);
     return fits ? std::optional(frames) : std::nullopt;
@@ -160,7 +202,7 @@ std::optional<at::Tensor> DenseClips::find(const std::string& prompt, std::int64
   }
 }
 
-void DenseClips::keep(const std::string& prompt, std::int64_t seed,
+void DenseClips::keep(const std::string& prompt, std::uint64_t seed,
                       const at::Tensor& frames) const {
   engine::write_safetensors(file_for(prompt, seed), {{"frames", frames}}, {{"prompt", prompt}});
 }

@@ -8,9 +8,11 @@
 #include <charconv>
 
 #include "clip_files.h"
-#include "files.h"
+#include "file_hash.h"
 #include "json.h"
 #include "twill/engine/video_io.h"
+#include "twill/plan/text.h"
+#include "twill/plan/text_hash.h"
 
 namespace twill::jobs {
 namespace {
@@ -20,9 +22,10 @@ using Metadata = std::map<std::string, std::string>;
 
 constexpr std::string_view kSoftware = "twill ";
 constexpr std::size_t kMostText = 100'000;
+constexpr std::size_t kMostShown = 40;  // bytes of a value in a message
 
 // Shortest text that reads back as the same number.
-std::string exact(double value) { return json(value).dump(); }
+std::string exact(double value) { return json_dump(json(value)); }
 
 // One clip's metadata, read as hostile.
 class Entries {
@@ -46,8 +49,13 @@ class Entries {
     Number parsed{};
     const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), parsed);
     require(code == std::errc() && end == value.data() + value.size(), ErrorCode::kFile, source_,
-            ": its setting ", key, " is \"", value.substr(0, 40), "\", not a number");
+            ": its setting ", key, " is \"", shortened(value, kMostShown), "\", not a number");
     return parsed;
+  }
+  // Earlier versions took seeds below 0; that is the seed that gives the same noise.
+  std::uint64_t seed() const {
+    return text("seed").starts_with('-') ? static_cast<std::uint64_t>(number<std::int64_t>("seed"))
+                                         : number<std::uint64_t>("seed");
   }
   // "256x192x49"
   void size(ClipSettings& clip) const {
@@ -58,8 +66,8 @@ class Entries {
     const char* end = value.data() + value.size();
     const bool counted =
         three && std::from_chars(value.data() + second + 1, end, frames).ptr == end;
-    require(counted, ErrorCode::kFile, source_, ": its setting size is \"", value.substr(0, 40),
-            "\", not WIDTHxHEIGHTxFRAMES");
+    require(counted, ErrorCode::kFile, source_, ": its setting size is \"",
+            shortened(value, kMostShown), "\", not WIDTHxHEIGHTxFRAMES");
     parse_size(std::string_view(value).substr(0, second), clip);
     clip.frames = frames;
   }
@@ -71,7 +79,7 @@ class Entries {
 
 ClipRecord read_entries(const Entries& entries) {
   ClipRecord record{.prompt = entries.text("prompt"),
-                    .seed = entries.number<std::int64_t>("seed"),
+                    .seed = entries.seed(),
                     .software = entries.text("software")};
   ClipSettings& clip = record.clip;
   entries.size(clip);
@@ -95,6 +103,7 @@ ClipRecord read_entries(const Entries& entries) {
   }
   record.plan_fingerprint = entries.text("plan_fingerprint", false);
   record.adapted = !entries.text("adapted", false).empty();
+  record.why_no_part = entries.text("plan_took_no_part", false);
   return record;
 }
 
@@ -121,6 +130,9 @@ Metadata to_metadata(const ClipRecord& record) {
   }
   if (record.adapted) {
     metadata["adapted"] = "to this clip";
+  }
+  if (!record.why_no_part.empty()) {
+    metadata["plan_took_no_part"] = record.why_no_part;
   }
   return metadata;
 }
@@ -153,7 +165,7 @@ StoredClip read_clip(const fs::path& file) {
 
 void write_clip(const fs::path& file, const RgbClip& clip, const Metadata& metadata) {
   TWILL_ASSERT(clip.rgb.size() == static_cast<std::size_t>(clip.frames) * clip.frame_bytes());
-  check_clip_file(file);
+  check_clip_file(file, {.width = clip.width, .height = clip.height, .fps = clip.fps});
   const at::Tensor frames = at::from_blob(const_cast<std::uint8_t*>(clip.rgb.data()),
                                           {clip.frames, clip.height, clip.width, 3}, at::kByte);
   write_clip(file, frames, clip.fps, metadata);

@@ -9,10 +9,14 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <system_error>
+#include <utility>
 
-#include "files.h"
+#include "twill/engine/sampler_names.h"
+#include "twill/kernels/dtype_names.h"
 #include "twill/plan/error.h"
+#include "twill/plan/text.h"
 
 namespace twill::jobs {
 namespace {
@@ -22,9 +26,19 @@ namespace fs = std::filesystem;
 constexpr std::int32_t kMaxSide = 4096;
 constexpr std::int32_t kMaxFrames = 1025;
 constexpr std::int32_t kMaxSteps = 1000;
-constexpr std::uintmax_t kMaxPromptFileBytes = 1 << 20;
-constexpr std::array<std::string_view, 2> kSamplers{"euler", "unipc"};
-constexpr std::array<std::string_view, 3> kDtypes{"float32", "bfloat16", "float16"};
+constexpr std::uint64_t kMaxPromptFileBytes = 1 << 20;
+constexpr std::size_t kMostShown = 80;  // bytes of a prompt in a message
+
+template <typename Value, std::size_t Count>
+constexpr std::array<std::string_view, Count> names_of(
+    const std::array<std::pair<Value, std::string_view>, Count>& rows) {
+  std::array<std::string_view, Count> names;
+  std::ranges::transform(rows, names.begin(), [](const auto& row) { return row.second; });
+  return names;
+}
+
+constexpr auto kSamplers = names_of(engine::kSamplerNames);
+constexpr auto kDtypes = names_of(kernels::kDtypeNames);
 
 void check_side(std::string_view name, const std::optional<std::int32_t>& value) {
   require(!value || (*value > 0 && *value <= kMaxSide && *value % 16 == 0), ErrorCode::kUsage, name,
@@ -41,7 +55,8 @@ void check_name(std::string_view setting, const std::optional<std::string>& valu
   for (const std::string_view name : names) {
     list += concat(list.empty() ? "" : ", ", name);
   }
-  throw Error(ErrorCode::kUsage, concat(setting, " \"", *value, "\" is not one of ", list));
+  throw Error(ErrorCode::kUsage,
+              concat(setting, " \"", shortened(*value, kMostShown), "\" is not one of ", list));
 }
 
 }  // namespace
@@ -66,6 +81,8 @@ void check_clip_settings(const ClipSettings& settings) {
   require(cfg >= 1 && cfg <= 100, ErrorCode::kUsage, "cfg ", cfg, " is not in 1..100");
   require(settings.threads >= 0 && settings.threads <= 1024, ErrorCode::kUsage, "threads ",
           settings.threads, " is not in 0..1024");
+  require(is_utf8(settings.negative_prompt), ErrorCode::kUsage, "negative prompt \"",
+          shortened(valid_utf8(settings.negative_prompt), kMostShown), "\" is not UTF-8");
   check_name("sampler", settings.sampler, kSamplers);
   check_name("dtype", settings.dtype, kDtypes);
 }
@@ -80,27 +97,37 @@ void parse_size(std::string_view text, ClipSettings& settings) {
   std::int32_t height = 0;
   require(cross != std::string_view::npos && number(text.substr(0, cross), width) &&
               number(text.substr(cross + 1), height),
-          ErrorCode::kUsage, "size \"", text, "\" is not WIDTHxHEIGHT in pixels, such as 256x256");
+          ErrorCode::kUsage, "size \"", shortened(text, kMostShown),
+          "\" is not WIDTHxHEIGHT in pixels, such as 256x256");
   settings.width = width;
   settings.height = height;
 }
 
+std::uint64_t parse_seed(std::string_view text) {
+  std::uint64_t seed = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  require(code == std::errc() && end == text.data() + text.size(), ErrorCode::kUsage, "seed \"",
+          shortened(text, kMostShown), "\" is not a whole number in 0..",
+          std::numeric_limits<std::uint64_t>::max());
+  return seed;
+}
+
+void check_prompts(const std::vector<std::string>& prompts) {
+  require(!prompts.empty(), ErrorCode::kUsage, "no prompt");
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    require(is_utf8(prompts[i]), ErrorCode::kUsage, "prompt ", i + 1, " \"",
+            shortened(valid_utf8(prompts[i]), kMostShown), "\" is not UTF-8");
+  }
+}
+
 std::vector<std::string> read_prompts(const fs::path& file, std::int64_t count) {
-  std::error_code code;
-  require(fs::is_regular_file(file, code), ErrorCode::kFile, file.string(),
-          ": no such file of prompts");
-  const std::uintmax_t bytes = fs::file_size(file, code);
-  require(!code && bytes <= kMaxPromptFileBytes, ErrorCode::kFile, file.string(), ": ", bytes,
-          " bytes are more than the ", kMaxPromptFileBytes, " that a file of prompts may have");
-  std::ifstream stream(file);
-  require(stream.good(), ErrorCode::kFile, file.string(), ": cannot be read");
   std::vector<std::string> prompts;
-  for (std::string line; std::getline(stream, line);) {
-    const std::size_t begin = line.find_first_not_of(" \t\r");
+  for (const std::string& line : read_lines(file, kMaxPromptFileBytes)) {
+    const std::size_t begin = line.find_first_not_of(" \t");
     if (begin == std::string::npos || line[begin] == '#') {
       continue;
     }
-    prompts.push_back(line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1));
+    prompts.push_back(line.substr(begin, line.find_last_not_of(" \t") - begin + 1));
   }
   require(!prompts.empty(), ErrorCode::kFile, file.string(), ": holds no prompt");
   if (count > 0) {
@@ -132,25 +159,6 @@ fs::path find_demo_model() {
       concat("no demo model: neither presets/demo nor share/twill/presets/demo stands beside "
              "or above ",
              program.string(), "; name a model or set TWILL_PRESETS"));
-}
-
-void check_can_write(const fs::path& file) {
-  std::error_code code;
-  require(!file.empty() && file.has_filename(), ErrorCode::kUsage, "\"", file.string(),
-          "\" names no file to write");
-  require(!fs::is_directory(file, code), ErrorCode::kUsage, file.string(),
-          ": is a folder, not a file to write");
-  const fs::path parent = fs::absolute(file).parent_path();
-  fs::create_directories(parent, code);
-  require(!code, ErrorCode::kSystem, file.string(),
-          ": its folder cannot be made: ", code.message());
-  const TemporaryPath probe(temporary_beside(file));
-  std::ofstream stream(probe.path(), std::ios::binary);
-  stream << "x";
-  stream.flush();
-  const int error = errno;
-  require(stream.good(), ErrorCode::kSystem, file.string(),
-          ": cannot be written: ", std::generic_category().message(error));
 }
 
 }  // namespace twill::jobs

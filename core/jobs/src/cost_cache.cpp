@@ -6,21 +6,20 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
+#include <optional>
+#include <utility>
+#include <vector>
 
-#include "files.h"
 #include "json.h"
+#include "kept_values.h"
 #include "solving.h"
 #include "twill/kernels/attention.h"
 #include "twill/plan/error.h"
-#include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::uintmax_t kMaxBytes = 1u << 20;
 
 std::string key_of(const Profile& profile, const std::string& device, const std::string& dtype,
                    int threads) {
@@ -35,22 +34,13 @@ std::string key_of(const Profile& profile, const std::string& device, const std:
   return key;
 }
 
-// What a file holds, when it is of `key` and whole.
-std::vector<double> kept(const fs::path& file, const std::string& key, std::size_t candidates) {
-  std::error_code code;
-  const std::uintmax_t bytes = fs::file_size(file, code);
-  std::ifstream stream(file);
-  if (code || bytes > kMaxBytes || !stream) {
-    return {};
-  }
-  const json stored = json::parse(stream, nullptr, false);
-  if (!stored.is_object() || stored.value("key", json()) != json(key) ||
-      !stored.contains("milliseconds") || !stored["milliseconds"].is_array()) {
-    return {};
-  }
+// As kept; empty where that is no table of so many candidates.
+std::vector<double> milliseconds_in(const std::optional<json>& kept, std::size_t candidates) {
   std::vector<double> milliseconds;
-  for (const json& value : stored["milliseconds"]) {
-    milliseconds.push_back(value.is_number() ? value.get<double>() : 0.0);
+  if (kept && kept->is_array()) {
+    for (const json& value : *kept) {
+      milliseconds.push_back(value.is_number() ? value.get<double>() : 0.0);
+    }
   }
   const bool whole = milliseconds.size() == candidates &&
                      std::all_of(milliseconds.begin(), milliseconds.end(),
@@ -75,10 +65,10 @@ fs::path cache_folder() {
 CostTable costs_here(const Profile& profile, const std::string& device, const std::string& dtype,
                      int threads, const JobControl& control) {
   const fs::path folder = cache_folder();
-  const std::string key = key_of(profile, device, dtype, threads);
-  const fs::path file = folder / concat("costs-", hex(hash_text(key)), ".json");
+  const std::string key = concat("costs on ", key_of(profile, device, dtype, threads));
+  const KeptValues values(folder / "costs");
   if (!folder.empty()) {
-    std::vector<double> found = kept(file, key, profile.candidates.size());
+    std::vector<double> found = milliseconds_in(values.get(key), profile.candidates.size());
     if (!found.empty()) {
       return {.device = concat(device, ", ", dtype),
               .kernel = cpu_kernel_name(),
@@ -89,9 +79,7 @@ CostTable costs_here(const Profile& profile, const std::string& device, const st
   CostTable table = measure_costs(profile, device, dtype, threads, control);
   if (!folder.empty()) {
     try {
-      std::error_code code;
-      fs::create_directories(folder, code);
-      write_file(file, json{{"key", key}, {"milliseconds", table.milliseconds}}.dump(1));
+      values.put(key, table.milliseconds);
     } catch (const Error&) {
       // Nothing can be kept there; the next search measures again.
     }

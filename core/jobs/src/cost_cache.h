@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Cost tables that were measured on this machine, so that the next search need not: one file for
-// each device, dtype, number of threads, kernel version, layout and list of candidates.
+// Cost tables that were measured on this machine, so that the next search need not: one of the
+// KeptValues in the cache for each device, dtype, number of threads, kernel version, layout and
+// list of candidates.
 #pragma once
 
 #include <filesystem>

@@ -12,7 +12,11 @@
 #include "twill/jobs/plan_report.h"
 #include "twill/jobs/plan_tools.h"
 #include "twill/plan/error.h"
+#include "twill/plan/json_tree.h"
+#include "twill/plan/outputs.h"
+#include "twill/plan/plan_facts.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/plan_view.h"
 #include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
@@ -31,11 +35,8 @@ std::string signed_percent(double before, double after) {
 }
 
 std::string pattern_text(const Plan& plan, std::int32_t segment, std::size_t head) {
-  const Segment& from = plan.segments[static_cast<std::size_t>(segment)];
   const auto heads = static_cast<std::size_t>(plan.model.heads_total());
-  return from.dense ? "dense"
-                    : describe(plan.patterns[static_cast<std::size_t>(
-                          from.heads[head / heads][head % heads].pattern)]);
+  return describe(pattern_at(plan, static_cast<std::size_t>(segment), head / heads, head % heads));
 }
 
 std::string unit_of(const PlanFigures& figures) {
@@ -85,6 +86,8 @@ drawing::Table heads_table(const PlanDifference& difference) {
     table.head.insert(table.head.end(), {"head error before", "after"});
   }
   table.numbers_from = 4;
+  const ModelShape& model = difference.before->model;
+  const auto heads = static_cast<std::size_t>(model.heads_total());
   constexpr std::size_t kMost = 5000;
   for (const StretchDifference& stretch : difference.stretches) {
     for (const std::size_t head : stretch.heads) {
@@ -92,7 +95,7 @@ drawing::Table heads_table(const PlanDifference& difference) {
         return table;
       }
       drawing::TableRow row{
-          .cells = {head_label(difference.before->model, head),
+          .cells = {head_label(model, head / heads, head % heads),
                     concat(short_number(stretch.t_end), " to ", short_number(stretch.t_begin)),
                     pattern_text(*difference.before, stretch.before, head),
                     pattern_text(*difference.after, stretch.after, head)},
@@ -147,7 +150,8 @@ std::string page_of(const DifferenceOptions& options, const PlanDifference& diff
     }
     page.paragraph(name);
     Facts facts{{"name", plan->name}};
-    facts.insert(facts.end(), plan->provenance.begin(), plan->provenance.end());
+    const std::map<std::string, std::string> shown = shown_facts(*plan);
+    facts.insert(facts.end(), shown.begin(), shown.end());
     page.facts(facts);
   }
   page.end_columns();
@@ -156,18 +160,32 @@ std::string page_of(const DifferenceOptions& options, const PlanDifference& diff
 
 }  // namespace
 
-PlanDifference write_difference(const DifferenceOptions& options) {
-  for (const fs::path& file : {options.out, options.picture}) {
-    if (!file.empty()) {
-      check_can_write(file);
+namespace {
+
+// What does not fit is said with both files.
+PlanDifference compared(const DifferenceOptions& options) {
+  auto before = std::make_shared<const Plan>(read_plan(options.before));
+  auto after = std::make_shared<const Plan>(read_plan(options.after));
+  try {
+    return compare_plans(std::move(before), std::move(after), options.run);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kModel) {
+      throw;
     }
+    throw Error(error.code(), concat(options.after.string(), " is no plan for the model of ",
+                                     options.before.string(), ": ", error.what()));
   }
+}
+
+}  // namespace
+
+PlanDifference write_difference(const DifferenceOptions& options) {
+  const Outputs outputs({{options.out, OutputKind::kPage}, {options.picture, OutputKind::kPicture}},
+                        {{"plan", options.before}, {"plan", options.after}});
   if (!options.picture.empty()) {
     check_can_draw_pictures();
   }
-  auto difference =
-      compare_plans(std::make_shared<const Plan>(read_plan(options.before)),
-                    std::make_shared<const Plan>(read_plan(options.after)), options.run);
+  PlanDifference difference = compared(options);
   if (!options.picture.empty()) {
     write_figure(options.picture, maps_of(difference).front());
   }
@@ -191,7 +209,8 @@ std::string describe_change(const PlanDifference& difference) {
 }
 
 std::string to_json(const PlanDifference& difference) {
-  json value = json::parse(to_json(differences(*difference.before, *difference.after)));
+  json value =
+      json_tree<json>(to_json(differences(*difference.before, *difference.after)), "differences");
   if (difference.before_figures) {
     const PlanFigures& before = *difference.before_figures;
     const PlanFigures& after = *difference.after_figures;
@@ -203,7 +222,7 @@ std::string to_json(const PlanDifference& difference) {
     value["change"] = nullptr;
     value["why_no_change"] = difference.why_no_figures;
   }
-  return value.dump(2) + "\n";
+  return json_dump(value, 2) + "\n";
 }
 
 }  // namespace twill::jobs

@@ -7,17 +7,18 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
 
-#include "files.h"
 #include "json.h"
 #include "session.h"
 #include "twill/engine/device.h"
 #include "twill/engine/model.h"
 #include "twill/kernels/machine.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/unfinished.h"
 
 namespace twill::jobs {
 namespace {
@@ -124,19 +125,33 @@ void add_files(DoctorReport* report) {
   }
 }
 
+// As the standard library looks for it, which tells no name of a folder that is not there.
+fs::path temporary_folder() {
+  for (const char* variable : {"TMPDIR", "TMP", "TEMP", "TEMPDIR"}) {
+    if (const char* value = std::getenv(variable); value != nullptr && *value != '\0') {
+      return value;
+    }
+  }
+  return "/tmp";
+}
+
 void add_write_access(DoctorReport* report) {
   std::error_code code;
-  std::vector<fs::path> folders{fs::current_path(code)};
-  if (const fs::path temporary = fs::temp_directory_path(code); temporary != folders.front()) {
+  std::vector<fs::path> folders{"."};
+  if (const fs::path here = fs::current_path(code); !code) {
+    folders.front() = here;
+  }
+  if (const fs::path temporary = temporary_folder(); temporary != folders.front()) {
     folders.push_back(temporary);
   }
   for (const fs::path& folder : folders) {
-    const fs::path probe = temporary_beside(folder / ".twill-doctor");
-    const bool written = (std::ofstream(probe) << ' ').flush().good();
-    fs::remove(probe, code);
     Examined examined{folder.string(), {}};
-    if (!written) {
+    if (!fs::is_directory(folder, code)) {
+      examined.why_not = concat(folder.string(), ": is no folder");
+    } else if (!why_not([&] { UnfinishedFile(folder / "doctor").write(" "); }).empty()) {
       examined.why_not = concat(folder.string(), ": nothing can be written there");
+    }
+    if (!examined.why_not.empty()) {
       report->missing.push_back(examined.why_not);
     }
     report->write_access.push_back(examined);
@@ -180,14 +195,14 @@ std::string to_json(const DoctorReport& report) {
   for (const auto& [name, value] : report.facts) {
     facts[name] = value;
   }
-  return json{{"facts", facts},
-              {"kernels", examined_json(report.kernels, "name")},
-              {"models", examined_json(report.models, "folder")},
-              {"presets", examined_json(report.presets, "file")},
-              {"write_access", examined_json(report.write_access, "folder")},
-              {"missing", report.missing},
-              {"problems", report.problems}}
-             .dump(2) +
+  return json_dump(json{{"facts", facts},
+                        {"kernels", examined_json(report.kernels, "name")},
+                        {"models", examined_json(report.models, "folder")},
+                        {"presets", examined_json(report.presets, "file")},
+                        {"write_access", examined_json(report.write_access, "folder")},
+                        {"missing", report.missing},
+                        {"problems", report.problems}},
+                   2) +
          "\n";
 }
 

@@ -13,6 +13,7 @@
 #include "timed_attention.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/plan_io.h"
+#include "twill/search/adaptive_run.h"
 
 namespace twill::jobs {
 namespace {
@@ -89,11 +90,13 @@ ModelSpeed measure_speed(const ClipSettings& clip, const JobControl& control) {
 }
 
 ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
-                           const GenerateOptions& options, double density) {
+                           const GenerateOptions& options, double density,
+                           const AdaptingSpeed& adapting) {
   const ClipSettings clip = with_defaults(options.clip, facts);
   check_clip_settings(clip);
   const double tokens = tokens_of(clip);
-  const double forwards = *clip.steps * (*clip.cfg != 1.0 ? 2.0 : 1.0);
+  const double branches = *clip.cfg != 1.0 ? 2.0 : 1.0;
+  const double forwards = *clip.steps * branches;
   const double pixels = double{1} * *clip.frames * *clip.height * *clip.width;
   const bool sparse = !options.plan.empty();
   const bool dense = !sparse || options.compare_dense;
@@ -104,6 +107,13 @@ ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
                         .density = sparse ? density : 1.0};
   estimate.dense_seconds = dense ? loop(speed.dense_seconds_per_cell, 1.0) : 0.0;
   estimate.sparse_seconds = sparse ? loop(speed.sparse_seconds_per_cell, density) : 0.0;
+  if (sparse && options.adapt) {
+    const auto measured = static_cast<double>(search::measured_steps(*clip.steps).size());
+    estimate.adapting_seconds =
+        adapting.begin_seconds +
+        measured * (branches * adapting.seconds_per_forward + adapting.seconds_per_solve);
+    estimate.sparse_seconds += estimate.adapting_seconds;
+  }
   const double clips = (dense ? 1.0 : 0.0) + (sparse ? 1.0 : 0.0);
   estimate.vae_seconds = clips * pixels * speed.vae_seconds_per_pixel;
   estimate.seconds = estimate.dense_seconds + estimate.sparse_seconds + estimate.vae_seconds;

@@ -9,10 +9,14 @@
 #include "files.h"
 #include "json.h"
 #include "plan_clips.h"
+#include "profile_files.h"
 #include "search_record.h"
 #include "session.h"
+#include "twill/jobs/model_facts.h"
 #include "twill/jobs/plan_tools.h"
+#include "twill/plan/json_tree.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/text_hash.h"
 #include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
@@ -21,6 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uintmax_t kMaxRowsBytes = 16u << 20;
+constexpr std::uintmax_t kMaxPictureBytes = 1u << 30;
 
 // Rows of an evaluation that has not ended; gone when it has, so that a new run measures anew.
 class UnfinishedRows {
@@ -28,12 +33,16 @@ class UnfinishedRows {
   UnfinishedRows(const fs::path& folder, const std::string& key)
       : file_(folder / concat("evaluate-", hex(hash_text(key)), ".json")) {}
 
+  // Of the worst clip so far: that of an earlier evaluation stands among the clips until this one
+  // ends.
+  fs::path worst_picture() const { return fs::path(file_).replace_extension(".png"); }
+
   std::vector<EvaluateRow> read() const {
     std::error_code code;
     if (!fs::exists(file_, code)) {
       return {};
     }
-    const json stored = json::parse(read_file(file_, kMaxRowsBytes), nullptr, false);
+    const json stored = kept_json<json>(read_file(file_, kMaxRowsBytes));
     std::vector<EvaluateRow> rows;
     try {
       for (const json& row : stored) {
@@ -49,11 +58,12 @@ class UnfinishedRows {
     for (const EvaluateRow& row : rows) {
       stored.push_back(to_json_value(row));
     }
-    write_file(file_, stored.dump(1));
+    write_file(file_, json_dump(stored, 1));
   }
   void remove() const {
     std::error_code code;
     fs::remove(file_, code);
+    fs::remove(worst_picture(), code);
   }
 
  private:
@@ -78,7 +88,7 @@ class Evaluation {
   }
 
   // Dense and sparse take turns in being first.
-  Pair run(const EncodedPrompt& prompt, std::int64_t seed, bool timed, bool dense_first,
+  Pair run(const EncodedPrompt& prompt, std::uint64_t seed, bool timed, bool dense_first,
            const std::string& number) {
     Pair pair;
     pair.row = {.prompt = prompt.text, .seed = seed, .timed = timed};
@@ -103,7 +113,7 @@ class Evaluation {
   }
 
  private:
-  at::Tensor make(const EncodedPrompt& prompt, std::int64_t seed, engine::SelfAttention& attention,
+  at::Tensor make(const EncodedPrompt& prompt, std::uint64_t seed, engine::SelfAttention& attention,
                   const std::string& name, ClipTimes& times) {
     const Denoised denoised = session_.denoise(prompt, seed, attention, "denoise " + name);
     times = {.text = prompt.seconds,
@@ -122,14 +132,30 @@ class Evaluation {
   DenseClips kept_;
 };
 
-void save_clips(const fs::path& folder, const Session& session, const Pair& pair,
-                const fs::path& plan, bool adapted) {
+// All that an evaluation writes but what its work folder keeps.
+std::vector<Output> outputs_of(const EvaluateOptions& options, const fs::path& work) {
+  std::vector<Output> outputs{{options.out, OutputKind::kReport}, {work, OutputKind::kFolder}};
+  if (!options.clips.empty()) {
+    for (const char* name : {"dense.mp4", "sparse.mp4"}) {
+      outputs.push_back({options.clips / name, OutputKind::kVideo});
+    }
+    for (const char* name : {"side_by_side.png", "worst.png", "heads.png"}) {
+      outputs.push_back({options.clips / name, OutputKind::kPicture});
+    }
+  }
+  return outputs;
+}
+
+void save_clips(const fs::path& folder, const Session& session, const Pair& pair, const Plan& plan,
+                const EvaluateOptions& options) {
   const double fps = *session.clip().fps;
-  const auto metadata = [&](const fs::path& of_plan) {
-    return to_metadata(clip_record(session, pair.row.prompt, pair.row.seed, of_plan, adapted));
+  const auto record = [&](const fs::path& of_plan) {
+    return clip_record(session, pair.row.prompt, pair.row.seed, of_plan, options.adapt);
   };
-  write_clip(folder / "dense.mp4", pair.dense, fps, metadata({}));
-  write_clip(folder / "sparse.mp4", pair.sparse, fps, metadata(plan));
+  ClipRecord of_sparse = record(options.plan);
+  of_sparse.why_no_part = why_no_part(plan, session.step_t(), pair.row.attention, options.adapt);
+  write_clip(folder / "dense.mp4", pair.dense, fps, to_metadata(record({})));
+  write_clip(folder / "sparse.mp4", pair.sparse, fps, to_metadata(of_sparse));
   write_picture(folder / "side_by_side.png", side_by_side(pair.dense, pair.sparse));
 }
 
@@ -150,17 +176,20 @@ void save_heads(const fs::path& folder, const Plan& plan, const JobControl& cont
 }  // namespace
 
 EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& control) {
-  require(!options.prompts.empty(), ErrorCode::kUsage, "no prompt");
-  check_can_write(options.out);
+  check_prompts(options.prompts);
+  check_clip_settings(options.clip);
   if (!options.clips.empty()) {
-    check_can_write(options.clips / "side_by_side.png");
-    check_clip_file(options.clips / "dense.mp4");
+    check_clip_file(options.clips / "dense.mp4", options.clip);
   }
   const fs::path work = work_folder(options.out, options.work);
-  check_can_write(work / "rows");
+  const Outputs outputs(outputs_of(options, work),
+                        {{"plan", options.plan}, {"model", options.clip.model}});
+  const std::shared_ptr<const Plan> plan = read_plan_for(options.plan, options.clip.model);
+  if (options.adapt) {
+    check_can_adapt(*plan);
+  }
 
   const Session session(options.clip, control);
-  const std::shared_ptr<const Plan> plan = session.read_plan_for_model(options.plan);
   Evaluation evaluation(session, plan, options.adapt, DenseClips(work, session));
   std::vector<EncodedPrompt> prompts;
   std::string key = session.dense_key() + plan_to_json(*plan) + options.clips.string();
@@ -174,10 +203,13 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
                                 : std::min(prompts.size(), static_cast<std::size_t>(options.timed));
 
   const UnfinishedRows unfinished(work, key);
+  std::error_code no_picture;
+  const bool goes_on =
+      options.clips.empty() || fs::is_regular_file(unfinished.worst_picture(), no_picture);
   EvaluateReport report{
-      .rows = unfinished.read(),
+      .rows = goes_on ? unfinished.read() : std::vector<EvaluateRow>(),
       .search_seconds = read_search_seconds(options.plan),
-      .model = concat(session.model().folder.filename().string(), " ", session.fingerprint()),
+      .model = concat(model_name(session.model().folder), " ", session.fingerprint()),
       .plan = options.plan.string(),
       .adapted = options.adapt,
       .device = session.device(),
@@ -194,20 +226,21 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
     evaluation.warm_up(prompts[report.rows.size()]);
   }
   for (std::size_t i = report.rows.size(); i < prompts.size(); ++i) {
-    const Pair pair =
-        evaluation.run(prompts[i], options.seed + static_cast<std::int64_t>(i), i < timed,
-                       i % 2 == 0, concat(" ", i + 1, " of ", prompts.size()));
+    const Pair pair = evaluation.run(prompts[i], seed_at(options.seed, i), i < timed, i % 2 == 0,
+                                     concat(" ", i + 1, " of ", prompts.size()));
     if (i == 0 && !options.clips.empty()) {
-      save_clips(options.clips, session, pair, options.plan, options.adapt);
+      save_clips(options.clips, session, pair, *plan, options);
     }
-    // Rows of a stopped run count: its worst.png is still there.
+    // Rows of a stopped run count: its picture is still there.
     if (!options.clips.empty() && is_worst(report.rows, pair.row)) {
-      write_picture(options.clips / "worst.png", side_by_side(pair.dense, pair.sparse));
+      write_picture(unfinished.worst_picture(), side_by_side(pair.dense, pair.sparse));
     }
     report.rows.push_back(pair.row);
     unfinished.write(report.rows);
   }
   if (!options.clips.empty()) {
+    write_file(options.clips / "worst.png",
+               read_file(unfinished.worst_picture(), kMaxPictureBytes));
     save_heads(options.clips, *plan, control);
   }
   report.density = 0.0;
@@ -215,9 +248,13 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
     add(report.attention, row.attention);
     report.density += row.density / static_cast<double>(report.rows.size());
   }
-  for (const auto& [reason, calls] : report.attention.fallbacks) {
-    if (control.note) {
+  report.why_no_part = why_no_part(*plan, session.step_t(), report.attention, options.adapt);
+  if (control.note) {
+    for (const auto& [reason, calls] : report.attention.fallbacks) {
       control.note(concat(calls, " attention calls ran dense against the plan: ", reason));
+    }
+    if (!report.why_no_part.empty()) {
+      control.note(report.why_no_part);
     }
   }
   write_file(options.out, to_json(report));

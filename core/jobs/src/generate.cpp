@@ -6,6 +6,7 @@
 #include "clip_files.h"
 #include "json.h"
 #include "plan_clips.h"
+#include "profile_files.h"
 #include "session.h"
 #include "twill/engine/latent_preview.h"
 
@@ -14,48 +15,53 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// "clip.mp4" -> "clip-2.mp4"; "frames" -> "frames-2".
-fs::path with_suffix(const fs::path& file, const std::string& suffix) {
-  return file.parent_path() / concat(file.stem().string(), suffix, file.extension().string());
-}
-
 struct Made {
   at::Tensor frames;
   ClipTimes times;
 };
 
 // Where the files of a request go; empty paths where nothing is written.
-std::vector<fs::path> checked_files(const GenerateOptions& options) {
+std::vector<fs::path> files_of(const GenerateOptions& options) {
   std::vector<fs::path> files(options.prompts.size(), options.out);
   if (options.out.empty()) {
     require(options.keep_frames, ErrorCode::kUsage, "no file to write and no frames to keep");
     return files;
   }
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    if (files.size() > 1) {
-      files[i] = with_suffix(options.out, concat("-", i + 1));
-    }
-    check_clip_file(files[i]);
-    if (options.compare_dense) {
-      check_clip_file(with_suffix(files[i], "-dense"));
-    }
+  check_clip_file(options.out, options.clip);
+  for (std::size_t i = 0; i < files.size() && files.size() > 1; ++i) {
+    files[i] = with_suffix(options.out, concat("-", i + 1));
   }
   return files;
+}
+
+std::vector<Output> outputs_of(const std::vector<fs::path>& files, bool compared) {
+  std::vector<Output> outputs;
+  for (const fs::path& file : files) {
+    if (!file.empty()) {
+      outputs.push_back(clip_output(file));
+      if (compared) {
+        outputs.push_back(clip_output(with_suffix(file, "-dense")));
+      }
+    }
+  }
+  return outputs;
 }
 
 // Makes the clips of one request, one prompt after another.
 class Generator {
  public:
-  Generator(const GenerateOptions& options, const JobControl& control)
+  // `plan`: of options.plan; null where there is none.
+  Generator(const GenerateOptions& options, std::shared_ptr<const Plan> plan,
+            const JobControl& control)
       : options_(options), session_(options.clip, control) {
-    if (!options.plan.empty()) {
-      sparse_.emplace(session_, session_.read_plan_for_model(options.plan), options.adapt);
+    if (plan != nullptr) {
+      sparse_.emplace(session_, std::move(plan), options.adapt);
     }
   }
 
   const Session& session() const { return session_; }
 
-  GeneratedClip make(const EncodedPrompt& prompt, std::int64_t seed, const fs::path& file,
+  GeneratedClip make(const EncodedPrompt& prompt, std::uint64_t seed, const fs::path& file,
                      const std::string& number) {
     GeneratedClip clip{.prompt = prompt.text, .seed = seed, .file = file};
     Made dense;
@@ -72,6 +78,11 @@ class Generator {
     const Made& shown = sparse_ ? sparse : dense;
     clip.times = shown.times;
     clip.record = clip_record(session_, clip.prompt, seed, options_.plan, options_.adapt);
+    if (sparse_) {
+      clip.record.why_no_part =
+          why_no_part(sparse_->plan(), session_.step_t(), clip.attention, options_.adapt);
+      tell(clip.record.why_no_part);
+    }
     if (options_.compare_dense) {
       clip.dense_times = dense.times;
       clip.quality =
@@ -84,7 +95,7 @@ class Generator {
   }
 
  private:
-  Made make_clip(const EncodedPrompt& prompt, std::int64_t seed, engine::SelfAttention& attention,
+  Made make_clip(const EncodedPrompt& prompt, std::uint64_t seed, engine::SelfAttention& attention,
                  const std::string& name) const {
     Made made;
     const std::string stage = concat("denoise ", name);
@@ -119,28 +130,27 @@ class Generator {
       return;
     }
     const double fps = *session_.clip().fps;
+    std::unique_ptr<Unfinished> second;
     if (options_.compare_dense) {
       clip.dense_file = with_suffix(clip.file, "-dense");
-      write_clip(clip.dense_file, dense, fps,
-                 to_metadata(clip_record(session_, clip.prompt, clip.seed, {})));
+      second = unfinished_clip(clip.dense_file, dense, fps,
+                               to_metadata(clip_record(session_, clip.prompt, clip.seed, {})));
     }
-    try {
-      write_clip(clip.file, shown, fps, to_metadata(clip.record));
-    } catch (...) {
-      std::error_code code;
-      if (options_.compare_dense) {
-        fs::remove_all(clip.dense_file, code);
-      }
-      throw;
+    const auto first = unfinished_clip(clip.file, shown, fps, to_metadata(clip.record));
+    if (second) {
+      second->finish();
     }
+    first->finish();
   }
 
+  void tell(const std::string& text) const {
+    if (session_.control().note && !text.empty()) {
+      session_.control().note(text);
+    }
+  }
   void tell_fallbacks(const AttentionUse& use) const {
     for (const auto& [reason, calls] : use.fallbacks) {
-      if (session_.control().note) {
-        session_.control().note(
-            concat(calls, " attention calls ran dense against the plan: ", reason));
-      }
+      tell(concat(calls, " attention calls ran dense against the plan: ", reason));
     }
   }
 
@@ -153,12 +163,19 @@ class Generator {
 }  // namespace
 
 GenerateResult generate(const GenerateOptions& options, const JobControl& control) {
-  require(!options.prompts.empty(), ErrorCode::kUsage, "no prompt");
+  check_prompts(options.prompts);
   require(!options.compare_dense || !options.plan.empty(), ErrorCode::kUsage,
           "a comparison needs a plan");
   require(!options.adapt || !options.plan.empty(), ErrorCode::kUsage, "there is no plan to adapt");
-  const std::vector<fs::path> files = checked_files(options);
-  Generator generator(options, control);
+  check_clip_settings(options.clip);
+  const std::vector<fs::path> files = files_of(options);
+  const Outputs outputs(outputs_of(files, options.compare_dense),
+                        {{"plan", options.plan}, {"model", options.clip.model}});
+  const std::shared_ptr<const Plan> plan = read_plan_for(options.plan, options.clip.model);
+  if (options.adapt) {
+    check_can_adapt(*plan);
+  }
+  Generator generator(options, plan, control);
   std::vector<EncodedPrompt> prompts;
   for (const std::string& text : options.prompts) {
     prompts.push_back(generator.session().encode(text));
@@ -167,7 +184,7 @@ GenerateResult generate(const GenerateOptions& options, const JobControl& contro
                         .dtype = generator.session().dtype()};
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     result.clips.push_back(generator.make(
-        prompts[i], options.seed + static_cast<std::int64_t>(i), files[i],
+        prompts[i], seed_at(options.seed, i), files[i],
         prompts.size() > 1 ? concat(" ", i + 1, " of ", prompts.size()) : std::string()));
   }
   return result;
@@ -182,10 +199,14 @@ std::string to_json(const GenerateResult& result) {
                {"density", clip.density},
                {"times", to_json_value(clip.times)},
                {"attention_calls", to_json_value(clip.attention)}};
+    if (!clip.record.plan.empty()) {
+      value["plan_took_part"] = took_part(clip.attention);
+      value["why_plan_took_no_part"] = text_or_null(clip.record.why_no_part);
+    }
     if (clip.dense_times) {
       value["dense_file"] = clip.dense_file.string();
       value["dense_times"] = to_json_value(*clip.dense_times);
-      value["speedup"] = clip.dense_times->denoise / clip.times.denoise;
+      value["speedup"] = or_null(clip.speedup());
     }
     if (clip.quality) {
       value["psnr_db"] = number(clip.quality->psnr_db);
@@ -193,7 +214,8 @@ std::string to_json(const GenerateResult& result) {
     }
     clips.push_back(std::move(value));
   }
-  return json{{"device", result.device}, {"dtype", result.dtype}, {"clips", clips}}.dump(2) + "\n";
+  return json_dump(json{{"device", result.device}, {"dtype", result.dtype}, {"clips", clips}}, 2) +
+         "\n";
 }
 
 }  // namespace twill::jobs

@@ -27,8 +27,8 @@ void fill(Picture& picture, std::int32_t left, std::int32_t top, std::int32_t si
   }
 }
 
-// Black over red and yellow to white: brightness grows with the value, so that it also reads in
-// grey.
+}  // namespace
+
 Colour heat(double value) {
   const auto channel = [](double x) {
     return static_cast<std::uint8_t>(std::lround(255.0 * std::clamp(x, 0.0, 1.0)));
@@ -36,8 +36,6 @@ Colour heat(double value) {
   return {channel(1.6 * value), channel(1.9 * value - 0.55),
           channel(0.16 + 0.5 * value * value + 2.2 * (value - 0.75))};
 }
-
-}  // namespace
 
 Colour pattern_colour(PatternKind kind) {
   for (const auto& [known, colour] : kPatternColours) {

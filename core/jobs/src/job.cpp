@@ -7,11 +7,19 @@
 #include <filesystem>
 #include <new>
 
+#include "twill/plan/text.h"
+
 namespace twill::jobs {
 namespace {
 
 // Libraries below append stack traces to their texts; people get the first line.
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string first_line(const std::string& text) {
+  return one_line(text.substr(0, text.find('\n')));
+}
+
+Outcome failed(ErrorCode code, const std::string& text) {
+  return {.kind = OutcomeKind::kFailed, .code = code, .text = text};
+}
 
 }  // namespace
 
@@ -22,12 +30,13 @@ Outcome run_job(const std::function<void()>& work) {
   } catch (const Cancelled&) {
     return {.kind = OutcomeKind::kCancelled};
   } catch (const Error& error) {
-    return {.kind = OutcomeKind::kFailed, .code = error.code(), .text = first_line(error.what())};
+    return failed(error.code(), one_line(error.what()));
   } catch (const std::bad_alloc&) {
-    return {.kind = OutcomeKind::kFailed, .code = ErrorCode::kSystem, .text = "not enough memory"};
+    return failed(ErrorCode::kSystem, "not enough memory");
   } catch (const std::exception& error) {
-    return {
-        .kind = OutcomeKind::kFailed, .code = ErrorCode::kSystem, .text = first_line(error.what())};
+    return failed(ErrorCode::kSystem, first_line(error.what()));
+  } catch (...) {
+    return failed(ErrorCode::kSystem, "an unknown failure");
   }
 }
 

@@ -10,10 +10,19 @@
 
 namespace twill::jobs {
 
-json number(double value) { return std::isfinite(value) ? json(value) : json("inf"); }
+json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
 
 double number_from(const json& value) {
   return value.is_number() ? value.get<double>() : std::numeric_limits<double>::infinity();
+}
+
+json or_null(const std::optional<double>& value) { return value ? number(*value) : json(nullptr); }
+
+json text_or_null(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+
+std::uint64_t seed_from(const json& value) {
+  return value.is_number_unsigned() ? value.get<std::uint64_t>()
+                                    : static_cast<std::uint64_t>(value.get<std::int64_t>());
 }
 
 json measured_with(const std::string& model, const std::string& device, const std::string& dtype,
@@ -56,7 +65,8 @@ json to_json_value(const EvaluateRow& row) {
   if (row.timed) {
     value["dense"] = to_json_value(row.dense);
     value["sparse"] = to_json_value(row.sparse);
-    value["speedup"] = row.dense.denoise / row.sparse.denoise;
+    value["speedup"] =
+        took_part(row.attention) ? json(row.dense.denoise / row.sparse.denoise) : json(nullptr);
   }
   return value;
 }
@@ -79,7 +89,7 @@ AttentionUse attention_use_from(const json& value) {
 
 EvaluateRow evaluate_row_from(const json& value) {
   EvaluateRow row{.prompt = value.at("prompt").get<std::string>(),
-                  .seed = value.at("seed").get<std::int64_t>(),
+                  .seed = seed_from(value.at("seed")),
                   .quality = {.psnr_db = number_from(value.at("psnr_db")),
                               .ssim = value.at("ssim").get<double>()},
                   .timed = value.at("timed").get<bool>(),

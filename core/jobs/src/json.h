@@ -8,15 +8,21 @@
 
 #include "twill/jobs/evaluate.h"
 #include "twill/jobs/generate.h"
+#include "twill/plan/json_dump.h"
 
 namespace twill::jobs {
 
 using nlohmann::ordered_json;
 using json = ordered_json;
 
-// JSON has no infinity, and the PSNR of equal clips is one: "inf".
+// JSON has no infinity, and the PSNR of equal clips is one: null. Earlier versions wrote "inf".
 json number(double value);
 double number_from(const json& value);
+json or_null(const std::optional<double>& value);
+json text_or_null(const std::string& text);  // null: empty
+
+// 0..2^64-1; what earlier versions wrote below 0 is the seed that gives the same noise.
+std::uint64_t seed_from(const json& value);
 
 // What a measurement was made with: model, device, dtype, versions, the clips' settings.
 json measured_with(const std::string& model, const std::string& device, const std::string& dtype,

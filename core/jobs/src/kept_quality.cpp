@@ -5,62 +5,54 @@
 
 #include "files.h"
 #include "json.h"
-#include "twill/plan/plan_io.h"
-#include "twill/plan/whole_files.h"
+#include "twill/plan/error.h"
+#include "twill/plan/plan_view.h"
+#include "twill/plan/text_hash.h"
 
 namespace twill::jobs {
-namespace {
-
-constexpr std::uintmax_t kMaxBytes = 64u << 20;
-
-}  // namespace
 
 KeptQuality::KeptQuality(const Session& session, const std::filesystem::path& work)
-    : session_(session),
-      dense_clips_(work, session),
-      file_(work / concat("quality-", hex(hash_text(session.dense_key())), ".json")) {
-  std::error_code code;
-  if (!std::filesystem::exists(file_, code)) {
-    return;
-  }
-  const json stored = json::parse(read_file(file_, kMaxBytes), nullptr, false);
-  if (!stored.is_object()) {
-    return;
-  }
-  for (const auto& [key, quality] : stored.items()) {
-    if (quality.is_object() && quality.contains("psnr_db") && quality.contains("ssim")) {
-      kept_[key] = {.psnr_db = number_from(quality["psnr_db"]),
-                    .ssim = number_from(quality["ssim"])};
-    }
-  }
-}
+    : session_(session), dense_clips_(work, session), kept_(kept_folder(work)) {}
 
 std::string KeptQuality::key_of(const std::string& attention, const EncodedPrompt& prompt,
-                                std::int64_t seed) {
-  return concat(hex(hash_text(attention)), " ", seed, " ", prompt.text);
+                                std::uint64_t seed) const {
+  return concat("quality by ", attention, ", clip ", hex(hash_text(session_.dense_key())), " seed ",
+                seed, " ", prompt.text);
 }
 
-ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& prompt, std::int64_t seed,
-                                 const std::string& stage) {
-  auto bare = std::make_shared<Plan>(plan);
-  bare->profile = nullptr;
-  const std::string key = plan_to_json(*bare);
-  if (const auto found = kept_.find(key_of(key, prompt, seed)); found != kept_.end()) {
-    return found->second;
+std::optional<ClipQuality> KeptQuality::find(const std::string& key) const {
+  const std::optional<json> kept = kept_.get(key);
+  if (!kept || !kept->is_object() || !kept->contains("psnr_db") || !kept->contains("ssim")) {
+    return std::nullopt;
   }
-  engine::PlanAttention sparse(bare, session_.layout(), session_.clip().threads);
+  const json& psnr_db = kept->at("psnr_db");
+  const json& ssim = kept->at("ssim");
+  if (!(psnr_db.is_number() || psnr_db.is_null()) || !ssim.is_number()) {
+    return std::nullopt;
+  }
+  return ClipQuality{.psnr_db = number_from(psnr_db), .ssim = ssim.get<double>()};
+}
+
+ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& prompt, std::uint64_t seed,
+                                 const std::string& stage) {
+  const std::string key = key_of(concat("plan ", fingerprint(plan)), prompt, seed);
+  if (const std::optional<ClipQuality> found = find(key)) {
+    return *found;
+  }
+  engine::PlanAttention sparse(std::make_shared<Plan>(plan), session_.layout(),
+                               session_.clip().threads);
   const ClipQuality quality = make_and_compare(sparse, prompt, seed, stage);
   for (const auto& [reason, calls] : sparse.counts().fallback) {
     throw Error(
         ErrorCode::kUnsupported,
         concat(stage, ": ", calls, " attention calls ran dense against the plan: ", reason));
   }
-  keep(key_of(key, prompt, seed), quality);
+  keep(key, quality);
   return quality;
 }
 
 ClipQuality KeptQuality::make_and_compare(engine::SelfAttention& attention,
-                                          const EncodedPrompt& prompt, std::int64_t seed,
+                                          const EncodedPrompt& prompt, std::uint64_t seed,
                                           const std::string& stage) {
   const at::Tensor dense = dense_clip(prompt, seed, stage);
   const Denoised denoised = session_.denoise(prompt, seed, attention, stage);
@@ -69,27 +61,22 @@ ClipQuality KeptQuality::make_and_compare(engine::SelfAttention& attention,
 }
 
 ClipQuality KeptQuality::measure(engine::SelfAttention& attention, const std::string& key,
-                                 const EncodedPrompt& prompt, std::int64_t seed,
+                                 const EncodedPrompt& prompt, std::uint64_t seed,
                                  const std::string& stage) {
   const std::string kept = key_of(key, prompt, seed);
-  if (const auto found = kept_.find(kept); found != kept_.end()) {
-    return found->second;
+  if (const std::optional<ClipQuality> found = find(kept)) {
+    return *found;
   }
   const ClipQuality quality = make_and_compare(attention, prompt, seed, stage);
   keep(kept, quality);
   return quality;
 }
 
-void KeptQuality::keep(const std::string& key, const ClipQuality& quality) {
-  kept_[key] = quality;
-  json stored = json::object();
-  for (const auto& [name, value] : kept_) {
-    stored[name] = {{"psnr_db", number(value.psnr_db)}, {"ssim", value.ssim}};
-  }
-  write_file(file_, stored.dump(1));
+void KeptQuality::keep(const std::string& key, const ClipQuality& quality) const {
+  kept_.put(key, {{"psnr_db", number(quality.psnr_db)}, {"ssim", quality.ssim}});
 }
 
-at::Tensor KeptQuality::dense_clip(const EncodedPrompt& prompt, std::int64_t seed,
+at::Tensor KeptQuality::dense_clip(const EncodedPrompt& prompt, std::uint64_t seed,
                                    const std::string& stage) {
   if (const std::optional<at::Tensor> kept = dense_clips_.find(prompt.text, seed)) {
     return *kept;

@@ -6,11 +6,11 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
-#include <memory>
+#include <optional>
 #include <string>
 
 #include "clip_files.h"
+#include "kept_values.h"
 #include "session.h"
 #include "twill/plan/plan.h"
 
@@ -18,29 +18,29 @@ namespace twill::jobs {
 
 class KeptQuality {
  public:
-  // Below `work`, by the session's settings.
+  // Below `work`, by the session's settings; several processes may share it.
   KeptQuality(const Session& session, const std::filesystem::path& work);
 
   // Makes the sparse clip, and the dense one where none is kept, unless this was measured before.
   // Throws Error(kUnsupported) when attention calls ran dense against the plan.
-  ClipQuality measure(const Plan& plan, const EncodedPrompt& prompt, std::int64_t seed,
+  ClipQuality measure(const Plan& plan, const EncodedPrompt& prompt, std::uint64_t seed,
                       const std::string& stage);
-  // Of any attention; `key` tells it from all others.
+  // The same for any attention; `key` tells it from all others.
   ClipQuality measure(engine::SelfAttention& attention, const std::string& key,
-                      const EncodedPrompt& prompt, std::int64_t seed, const std::string& stage);
+                      const EncodedPrompt& prompt, std::uint64_t seed, const std::string& stage);
 
  private:
-  static std::string key_of(const std::string& attention, const EncodedPrompt& prompt,
-                            std::int64_t seed);
-  void keep(const std::string& key, const ClipQuality& quality);
+  std::string key_of(const std::string& attention, const EncodedPrompt& prompt,
+                     std::uint64_t seed) const;
+  std::optional<ClipQuality> find(const std::string& key) const;
+  void keep(const std::string& key, const ClipQuality& quality) const;
   ClipQuality make_and_compare(engine::SelfAttention& attention, const EncodedPrompt& prompt,
-                               std::int64_t seed, const std::string& stage);
-  at::Tensor dense_clip(const EncodedPrompt& prompt, std::int64_t seed, const std::string& stage);
+                               std::uint64_t seed, const std::string& stage);
+  at::Tensor dense_clip(const EncodedPrompt& prompt, std::uint64_t seed, const std::string& stage);
 
   const Session& session_;
   DenseClips dense_clips_;
-  std::filesystem::path file_;
-  std::map<std::string, ClipQuality> kept_;
+  KeptValues kept_;
 };
 
 }  // namespace twill::jobs

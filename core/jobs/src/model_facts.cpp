@@ -3,11 +3,14 @@
 
 #include "twill/jobs/model_facts.h"
 
-#include <algorithm>
+#include <utility>
 
-#include "files.h"
+#include "file_hash.h"
 #include "twill/engine/model.h"
+#include "twill/engine/weights.h"
 #include "twill/plan/error.h"
+#include "twill/plan/text.h"
+#include "twill/plan/text_hash.h"
 
 namespace twill::jobs {
 namespace {
@@ -25,15 +28,14 @@ ClipSettings size_settings(const engine::ClipSize& size) {
   return {.width = size.width, .height = size.height, .frames = size.frames};
 }
 
-// The files beside model.json that make the clips, in the order of their names.
-std::vector<fs::path> model_files(const fs::path& folder) {
+// All files of the model's networks, wherever model.json says that they lie.
+std::vector<fs::path> network_files(const engine::ModelDescription& description) {
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".safetensors" || entry.path().filename() == "model.json") {
-      files.push_back(entry.path());
+  for (const fs::path& part : {description.dit, description.vae, description.text}) {
+    for (fs::path& file : engine::weight_files(part)) {
+      files.push_back(std::move(file));
     }
   }
-  std::sort(files.begin(), files.end());
   return files;
 }
 
@@ -44,14 +46,14 @@ ModelFacts read_model_facts(const fs::path& folder) {
   require(fs::is_directory(folder, code), ErrorCode::kFile, folder.string(),
           ": no such model folder");
   const engine::ModelDescription description = engine::describe_model(folder);
-  const engine::WanConfig config =
-      engine::detect_wan_config(engine::Weights::open(description.dit));
+  const engine::VideoModel model = engine::inspect_model(folder);
+  const engine::WanConfig& config = model.dit->config();
   const engine::ModelDefaults& defaults = description.defaults;
   ModelFacts facts{.folder = folder,
-                   .name = fs::absolute(folder).lexically_normal().filename().string(),
-                   .shape = engine::model_shape(description.family, config),
+                   .name = model_name(folder),
+                   .shape = model.shape(),
                    .defaults = size_settings(defaults.size),
-                   .words = engine::TextTable::load(description.text).vocabulary(),
+                   .words = model.text->vocabulary(),
                    .dim = config.dim,
                    .ffn_dim = config.ffn_dim};
   facts.defaults.model = folder;
@@ -63,10 +65,16 @@ ModelFacts read_model_facts(const fs::path& folder) {
   for (const engine::ClipSize& size : description.sizes) {
     facts.sizes.push_back(size_settings(size));
   }
-  for (const fs::path& file : {description.dit, description.vae, description.text}) {
+  for (const fs::path& file : network_files(description)) {
     facts.weight_bytes += bytes_of(file);
   }
   return facts;
+}
+
+std::string model_name(const fs::path& folder) {
+  std::error_code code;
+  const fs::path whole = fs::absolute(folder, code).lexically_normal();
+  return valid_utf8((whole.has_filename() ? whole : whole.parent_path()).filename().string());
 }
 
 ClipSettings with_defaults(const ClipSettings& settings, const ModelFacts& facts) {
@@ -84,10 +92,13 @@ ClipSettings with_defaults(const ClipSettings& settings, const ModelFacts& facts
   return filled;
 }
 
-std::string model_fingerprint(const fs::path& folder) {
-  std::uint64_t hash = hash_text(engine::describe_model(folder).family);
-  for (const fs::path& file : model_files(folder)) {
-    hash = hash_text(hex(hash_file(file)), hash);
+std::string model_fingerprint(const fs::path& folder, const std::stop_token& stop) {
+  const engine::ModelDescription description = engine::describe_model(folder);
+  std::vector<fs::path> files = network_files(description);
+  files.push_back(folder / "model.json");
+  std::uint64_t hash = hash_text(description.family);
+  for (const fs::path& file : files) {
+    hash = hash_text(hex(hash_file(file, stop)), hash);
   }
   return hex(hash);
 }

@@ -14,7 +14,7 @@
 #include "twill/engine/model.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/plan/error.h"
-#include "twill/plan/whole_files.h"
+#include "twill/plan/text.h"
 
 namespace twill::jobs {
 namespace {
@@ -133,8 +133,7 @@ class Finder {
     if (!fs::is_regular_file(folder / "model.json", code) || !is_new(folder)) {
       return;
     }
-    FoundModel model{.name = fs::absolute(folder).lexically_normal().filename().string(),
-                     .path = folder};
+    FoundModel model{.name = model_name(folder), .path = folder};
     try {
       model.bytes = read_model_facts(folder).weight_bytes;
     } catch (const Error& error) {
@@ -150,7 +149,8 @@ class Finder {
       return;
     }
     try {
-      const engine::WanConfig config = engine::detect_wan_config(engine::Weights::open(file));
+      const engine::WanConfig config =
+          engine::detect_wan_config(engine::Weights::open_unscaled(file));
       found_.push_back(
           {.name = file.stem().string(),
            .path = file,
@@ -170,7 +170,7 @@ class Finder {
 }  // namespace
 
 PathsByKind read_extra_model_paths(const fs::path& file) {
-  const std::string text = read_file(file, kMostListBytes);
+  const std::string text = read_text(file, kMostListBytes);
   PathsByKind paths;
   try {
     const YAML::Node document = YAML::Load(text);

@@ -19,11 +19,12 @@ class PlanClips {
   // Throws Error(kUsage) when there is no profile to adapt it with.
   PlanClips(const Session& session, std::shared_ptr<const Plan> plan, bool adapt);
 
+  const Plan& plan() const { return plain_.plan(); }
   // The plan as it is.
   engine::PlanAttention& as_it_is() { return plain_; }
   // For the next clip, from its first step on.
   engine::SelfAttention& begin();
-  // Of the clip that begin() was called for.
+  // Both are about the clip that begin() was called for.
   double density() const { return adapting_ ? adapting_->density() : density_; }
   AttentionUse use() const;
 

@@ -6,26 +6,19 @@
 
 #include "twill/jobs/plan_figures.h"
 #include "twill/plan/error.h"
+#include "twill/plan/plan_view.h"
 
 namespace twill::jobs {
 namespace {
 
-const Pattern& pattern_of(const Plan& plan, const Segment& segment, std::size_t expert,
-                          std::size_t head) {
-  static const Pattern kDensePattern = dense();
-  return segment.dense
-             ? kDensePattern
-             : plan.patterns[static_cast<std::size_t>(segment.heads[expert][head].pattern)];
-}
-
-std::vector<std::size_t> heads_that_differ(const Plan& before, const Segment& old_segment,
-                                           const Plan& after, const Segment& new_segment) {
+std::vector<std::size_t> heads_that_differ(const Plan& before, std::size_t old_segment,
+                                           const Plan& after, std::size_t new_segment) {
   std::vector<std::size_t> found;
   const auto heads = static_cast<std::size_t>(before.model.heads_total());
   for (std::size_t expert = 0; expert < before.model.experts.size(); ++expert) {
     for (std::size_t head = 0; head < heads; ++head) {
-      if (pattern_of(before, old_segment, expert, head) !=
-          pattern_of(after, new_segment, expert, head)) {
+      if (pattern_at(before, old_segment, expert, head) !=
+          pattern_at(after, new_segment, expert, head)) {
         found.push_back(expert * heads + head);
       }
     }
@@ -41,7 +34,7 @@ void add_figures(PlanDifference& difference, const RunOptions& options) {
       continue;
     }
     try {
-      const Run run = run_of(*plan->profile, options, concat("plan \"", plan->name, "\""));
+      const FiguresRun run = run_of(*plan, options, concat("plan \"", plan->name, "\""));
       PlanFigures before = figures_of(difference.before, plan->profile, run);
       PlanFigures after = figures_of(difference.after, plan->profile, run);
       difference.before_figures = std::move(before);
@@ -79,9 +72,8 @@ PlanDifference compare_plans(std::shared_ptr<const Plan> before, std::shared_ptr
          .t_end = *end,
          .before = old_index,
          .after = new_index,
-         .heads = heads_that_differ(
-             *difference.before, difference.before->segments[static_cast<std::size_t>(old_index)],
-             *difference.after, difference.after->segments[static_cast<std::size_t>(new_index)])});
+         .heads = heads_that_differ(*difference.before, static_cast<std::size_t>(old_index),
+                                    *difference.after, static_cast<std::size_t>(new_index))});
   }
   add_figures(difference, options);
   return difference;

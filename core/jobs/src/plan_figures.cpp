@@ -4,18 +4,13 @@
 #include "twill/jobs/plan_figures.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "profile_files.h"
 #include "session.h"
 #include "solving.h"
-#include "twill/kernels/tile_list.h"
-#include "twill/plan/compile.h"
 #include "twill/plan/error.h"
 #include "twill/search/calibration.h"
-#include "twill/search/cost.h"
-#include "twill/search/error_model.h"
 
 namespace twill::jobs {
 namespace {
@@ -29,243 +24,120 @@ std::size_t index_of(PatternKind kind) {
   throw Error(ErrorCode::kModel, concat("pattern kind ", static_cast<int>(kind), " has no name"));
 }
 
-// What the profile says of a head with a candidate at t.
-struct At {
-  double head_error = 0.0;
-  double clip_error = 0.0;  // gain x head error x coherence, w(t) left out
-};
-At profile_at(const Profile& profile, double t, std::size_t expert, std::size_t head,
-              std::size_t candidate) {
-  const search::TimeBlend blend = search::blend_at(profile.t, t);
-  const double coherence = search::coherence(profile.candidates[candidate].kind);
-  At sum;
-  for (const auto& [time, share] : {std::pair(blend.first, 1.0 - blend.second_share),
-                                    std::pair(blend.second, blend.second_share)}) {
-    const double error = profile.error_at(time, expert, head, candidate);
-    sum.head_error += share * error;
-    sum.clip_error += share * error * profile.gain_at(time, expert, head) * coherence;
-  }
-  return sum;
+// In the unit of the figures.
+double cost_of(const PlanFigures& figures, const search::Cost& cost) {
+  constexpr double kMillion = 1e6;
+  return figures.cost_is_time ? cost.milliseconds : cost.cells / kMillion;
 }
 
-// 0 when the plan does not say, or says it in another way.
-std::int32_t told_dense_layers(const Plan& plan) {
-  const auto found = plan.provenance.find("dense_first_layers");
-  std::int32_t told = 0;
-  if (found != plan.provenance.end()) {
-    const std::string& text = found->second;
-    std::from_chars(text.data(), text.data() + text.size(), told);
+std::vector<LayerFigures> layers_of(const PlanFigures& figures, const search::PlanSums& sums) {
+  std::vector<LayerFigures> layers;
+  for (const StackShape& stack : figures.plan->model.stacks) {
+    for (std::int32_t layer = 0; layer < stack.layers; ++layer) {
+      const std::size_t at = layers.size();
+      layers.push_back({.name = concat(stack.name, ".", layer),
+                        .dense_cost = cost_of(figures, sums.dense_layer_cost[at]),
+                        .plan_cost = cost_of(figures, sums.layer_cost[at]),
+                        .error = sums.layer_error[at]});
+    }
   }
-  std::int32_t layers = 0;
-  for (const StackShape& stack : plan.model.stacks) {
-    layers += stack.layers;
-  }
-  return std::clamp(told, 0, layers);
+  return layers;
 }
 
-// Adds a plan up over a run.
-class Sums {
- public:
-  Sums(PlanFigures& figures)
-      : figures_(figures),
-        profile_(*figures.profile),
-        plan_(*figures.plan),
-        heads_(profile_.heads()),
-        dense_(search::dense_candidate(profile_)),
-        costs_(search::candidate_costs(profile_, figures.run.layout)) {
-    for (const Pattern& pattern : plan_.patterns) {
-      const auto at = std::find(profile_.candidates.begin(), profile_.candidates.end(), pattern);
-      require(at != profile_.candidates.end(), ErrorCode::kModel, "pattern \"", describe(pattern),
-              "\" of the plan \"", plan_.name, "\" is no candidate of the profile");
-      candidates_.push_back(static_cast<std::size_t>(at - profile_.candidates.begin()));
-    }
-    figures_.cost_is_time = !costs_.milliseconds.empty();
+SegmentFigures segment_of(const PlanFigures& figures, const search::PlanSums& sums,
+                          std::size_t index) {
+  const Segment& from = figures.plan->segments[index];
+  const search::Ledger& ledger = *figures.ledger;
+  const std::size_t heads = figures.profile->heads();
+  SegmentFigures segment{.t_begin = from.t_begin,
+                         .t_end = from.t_end,
+                         .dense = from.dense,
+                         .steps = sums.forwards[index],
+                         .density = std::vector<double>(figures.plan->model.experts.size())};
+  for (std::size_t i = 0; i < sums.heads[index].size(); ++i) {
+    const search::PlanSums::Head& head = sums.heads[index][i];
+    segment.heads.push_back({.pattern = from.dense ? -1 : from.heads[i / heads][i % heads].pattern,
+                             .kind = figures.profile->candidates[head.candidate].kind,
+                             .density = ledger.costs().density[head.candidate],
+                             .head_error = head.head_error,
+                             .error = head.error,
+                             .cost = cost_of(figures, ledger.cost(head.candidate))});
+    segment.density[i / heads] += segment.heads.back().density;
   }
-
-  void run() {
-    const std::size_t steps = figures_.run.forwards.size();
-    name_layers(steps);
-    figures_.kind_error.assign(kPatternNames.size(), std::vector<double>(steps));
-    for (std::size_t i = plan_.segments.size(); i-- > 0;) {
-      figures_.segments.push_back(segment(i));
-    }
-    for (std::size_t step = 0; step < steps; ++step) {
-      add_step(step);
-    }
-    for (SegmentFigures& segment : figures_.segments) {
-      finish(segment);
-    }
-    figures_.density = density_;
-    for (const LayerFigures& layer : figures_.layers) {
-      figures_.cost += layer.plan_cost;
-      figures_.dense_cost += layer.dense_cost;
-    }
-    const auto& forwards = figures_.run.forwards;
-    const auto is_dense = [&](const search::Forward& forward) {
-      return figures_.segments[shown(forward.t)].dense;
-    };
-    figures_.dense_first_steps = static_cast<std::int32_t>(
-        std::find_if_not(forwards.begin(), forwards.end(), is_dense) - forwards.begin());
-    figures_.dense_last_steps = static_cast<std::int32_t>(
-        std::find_if_not(forwards.rbegin(), forwards.rend(), is_dense) - forwards.rbegin());
-    figures_.dense_first_layers = told_dense_layers(plan_);
+  for (double& density : segment.density) {
+    density /= static_cast<double>(heads);
   }
+  return segment;
+}
 
- private:
-  // In figures_.segments, which go the other way round.
-  std::size_t shown(double t) const {
-    return plan_.segments.size() - 1 - static_cast<std::size_t>(segment_at(plan_, t));
+std::int32_t dense_steps(const PlanFigures& figures, bool from_the_end) {
+  std::vector<search::Forward> forwards = figures.run.forwards;
+  if (from_the_end) {
+    std::reverse(forwards.begin(), forwards.end());
   }
-  double cost_of(std::size_t candidate) const {
-    constexpr double kMillion = 1e6;
-    return figures_.cost_is_time
-               ? costs_.milliseconds[candidate]
-               : costs_.density[candidate] * static_cast<double>(dense_tiles(figures_.run.layout)) *
-                     kernels::kQueryTile * kernels::kKeyTile / kMillion;
-  }
+  const Plan& plan = *figures.plan;
+  const auto sparse =
+      std::find_if(forwards.begin(), forwards.end(), [&](const search::Forward& forward) {
+        return !plan.segments[static_cast<std::size_t>(segment_at(plan, forward.t))].dense;
+      });
+  return static_cast<std::int32_t>(sparse - forwards.begin());
+}
 
-  void name_layers(std::size_t steps) {
-    for (const StackShape& stack : plan_.model.stacks) {
-      for (std::int32_t layer = 0; layer < stack.layers; ++layer) {
-        for (std::int32_t head = 0; head < stack.heads; ++head) {
-          layer_of_.push_back(figures_.layers.size());
-        }
-        figures_.layers.push_back(
-            {.name = concat(stack.name, ".", layer), .error = std::vector<double>(steps)});
-      }
-    }
-  }
-
-  SegmentFigures segment(std::size_t index) const {
-    const Segment& from = plan_.segments[index];
-    SegmentFigures segment{.t_begin = from.t_begin, .t_end = from.t_end, .dense = from.dense};
-    double density = 0.0;
-    for (std::size_t expert = 0; expert < plan_.model.experts.size(); ++expert) {
-      for (std::size_t head = 0; head < heads_; ++head) {
-        HeadFigures one;
-        std::size_t candidate = dense_;
-        if (!from.dense) {
-          one.pattern = from.heads[expert][head].pattern;
-          candidate = candidates_[static_cast<std::size_t>(one.pattern)];
-        }
-        one.kind = profile_.candidates[candidate].kind;
-        one.density = costs_.density[candidate];
-        one.cost = cost_of(candidate);
-        density += one.density;
-        segment.heads.push_back(one);
-      }
-    }
-    segment.density = density / static_cast<double>(segment.heads.size());
-    return segment;
-  }
-
-  std::size_t candidate_of(const HeadFigures& head) const {
-    return head.pattern < 0 ? dense_ : candidates_[static_cast<std::size_t>(head.pattern)];
-  }
-
-  void add_step(std::size_t step) {
-    const search::Forward& forward = figures_.run.forwards[step];
-    const double weight = figures_.weight.at(forward.t) * forward.weight;
-    const double share = 1.0 / static_cast<double>(figures_.run.forwards.size());
-    const auto expert = static_cast<std::size_t>(forward.expert);
-    SegmentFigures& segment = figures_.segments[shown(forward.t)];
-    ++segment.steps;
-    double density = 0.0;
-    for (std::size_t head = 0; head < heads_; ++head) {
-      HeadFigures& one = segment.heads[expert * heads_ + head];
-      LayerFigures& layer = figures_.layers[layer_of_[head]];
-      layer.dense_cost += share * cost_of(dense_);
-      layer.plan_cost += share * one.cost;
-      density += one.density;
-      const std::size_t candidate = candidate_of(one);
-      if (candidate == dense_) {
-        continue;  // the reference
-      }
-      const At at = profile_at(profile_, forward.t, expert, head, candidate);
-      const double error = weight * at.clip_error;
-      one.head_error += at.head_error;
-      one.error += error;
-      layer.error[step] += error;
-      figures_.kind_error[index_of(one.kind)][step] += error;
-      figures_.predicted_error += error;
-    }
-    density_ += share * density / static_cast<double>(heads_);
-  }
-
-  // Sums over steps become means. An expert runs in some of a segment's steps only.
-  void finish(SegmentFigures& segment) const {
-    for (std::size_t i = 0; i < segment.heads.size(); ++i) {
-      HeadFigures& head = segment.heads[i];
-      const std::size_t expert = i / heads_;
-      const auto runs = std::count_if(figures_.run.forwards.begin(), figures_.run.forwards.end(),
-                                      [&](const search::Forward& forward) {
-                                        return static_cast<std::size_t>(forward.expert) == expert &&
-                                               &figures_.segments[shown(forward.t)] == &segment;
-                                      });
-      const std::size_t candidate = candidate_of(head);
-      if (runs > 0) {
-        head.head_error /= static_cast<double>(runs);
-      } else if (candidate != dense_) {
-        head.head_error = profile_at(profile_, (segment.t_begin + segment.t_end) / 2, expert,
-                                     i % heads_, candidate)
-                              .head_error;
-      }
-    }
-  }
-
-  PlanFigures& figures_;
-  const Profile& profile_;
-  const Plan& plan_;
-  std::size_t heads_;
-  std::size_t dense_;
-  search::CandidateCosts costs_;
-  std::vector<std::size_t> candidates_;  // of the profile, for each pattern of the plan
-  std::vector<std::size_t> layer_of_;    // [head_index]
-  double density_ = 0.0;
-};
-
-}  // namespace
-
-Run run_of(const Profile& profile, const RunOptions& options, const std::filesystem::path& file) {
-  constexpr double kMostSteps = 1e6;
-  const double steps = options.steps ? *options.steps : provenance_number(profile, kStepsKey, file);
-  Run run{.steps = static_cast<std::int32_t>(std::clamp(steps, -1.0, kMostSteps)),
-          .shift = options.shift ? *options.shift : provenance_number(profile, kShiftKey, file),
-          .layout = options.layout.value_or(profile.layout)};
-  const auto sampler = profile.provenance.find(kSamplerKey);
-  run.sampler = options.sampler                       ? *options.sampler
-                : sampler != profile.provenance.end() ? sampler->second
-                                                      : "euler";
-  check_clip_settings({.steps = run.steps, .shift = run.shift, .sampler = run.sampler});
+FiguresRun run_from(const Profile& profile, const search::SolvedFor& kept,
+                    const RunOptions& options, const std::filesystem::path& file) {
+  const SamplerRun of = sampler_run(options, kept, file);
+  FiguresRun run{.sampler = of.sampler,
+                 .steps = of.steps,
+                 .shift = of.shift,
+                 .layout = options.layout ? *options.layout : solved_layout(profile, kept)};
   check_layout(run.layout);
-  run.forwards = search::forwards_of_run(profile, sampler_t(run.sampler, run.steps, run.shift),
-                                         options.expert_boundary);
+  run.forwards = forwards_of(profile, of, options.expert_boundary);
   return run;
 }
 
-PlanFigures figures_of(std::shared_ptr<const Plan> plan, std::shared_ptr<const Profile> profile,
-                       const Run& run) {
-  check_plan_fits(*plan, profile->model);
-  PlanFigures figures{
-      .plan = std::move(plan), .profile = std::move(profile), .run = run, .weight = {}};
-  figures.weight = search::time_weight_of(*figures.profile);
-  Sums(figures).run();
-  return figures;
+}  // namespace
+
+TokenLayout solved_layout(const Profile& profile, const search::SolvedFor& kept) {
+  return kept.grid ? search::layout_at(profile, *kept.grid) : profile.layout;
 }
 
-std::string head_label(const ModelShape& model, std::size_t head) {
-  const auto per_expert = static_cast<std::size_t>(model.heads_total());
-  std::string label = model.experts.size() > 1 ? model.experts[head / per_expert] + " " : "";
-  head %= per_expert;
-  for (const StackShape& stack : model.stacks) {
-    const auto width = static_cast<std::size_t>(stack.heads);
-    const std::size_t count = static_cast<std::size_t>(stack.layers) * width;
-    if (head < count) {
-      return concat(label, stack.name, ".", head / width, " head ", head % width);
-    }
-    head -= count;
+FiguresRun run_of(const Profile& profile, const RunOptions& options,
+                  const std::filesystem::path& file) {
+  return run_from(profile, search::solved_for(profile), options, file);
+}
+
+FiguresRun run_of(const Plan& plan, const RunOptions& options, const std::filesystem::path& file) {
+  TWILL_ASSERT(plan.profile != nullptr);
+  return run_from(*plan.profile, search::solved_for(plan), options, file);
+}
+
+PlanFigures figures_of(std::shared_ptr<const Plan> plan, std::shared_ptr<const Profile> profile,
+                       const FiguresRun& run) {
+  const search::TimeWeight weight = search::time_weight_of(*profile);
+  check_plan_fits(*plan, profile->model);
+  PlanFigures figures{.plan = std::move(plan),
+                      .profile = profile,
+                      .run = run,
+                      .weight = weight,
+                      .ledger = std::make_shared<const search::Ledger>(
+                          std::move(profile), run.forwards, weight, run.layout)};
+  search::PlanSums sums = figures.ledger->sums(*figures.plan);
+  figures.cost_is_time = figures.ledger->timed();
+  for (std::size_t i = figures.plan->segments.size(); i-- > 0;) {
+    figures.segments.push_back(segment_of(figures, sums, i));
   }
-  throw Error(ErrorCode::kModel, concat("head ", head, " is outside the model"));
+  figures.layers = layers_of(figures, sums);
+  figures.kind_error = std::move(sums.kind_error);
+  figures.density = sums.density;
+  for (const LayerFigures& layer : figures.layers) {
+    figures.cost += layer.plan_cost;
+    figures.dense_cost += layer.dense_cost;
+  }
+  figures.predicted_error = sums.error;
+  figures.dense_first_steps = dense_steps(figures, false);
+  figures.dense_last_steps = dense_steps(figures, true);
+  figures.dense_first_layers = search::dense_first_layers(*figures.plan);
+  return figures;
 }
 
 std::vector<search::FrontPoint> front_of(const PlanFigures& figures, std::int32_t points) {
@@ -296,15 +168,14 @@ std::vector<std::vector<double>> kind_head_errors(const PlanFigures& figures, st
     if (shown[i].kind == PatternKind::kDense) {
       continue;
     }
-    const Pattern& pattern = figures.plan->patterns[static_cast<std::size_t>(shown[i].pattern)];
-    const auto candidate = static_cast<std::size_t>(
-        std::find(profile.candidates.begin(), profile.candidates.end(), pattern) -
-        profile.candidates.begin());
+    const std::size_t candidate = *figures.ledger->candidate(
+        figures.plan->patterns[static_cast<std::size_t>(shown[i].pattern)]);
     const std::size_t kind = index_of(shown[i].kind);
     errors[kind].resize(profile.t.size());
     ++counts[kind];
     for (std::size_t time = 0; time < profile.t.size(); ++time) {
-      errors[kind][time] += profile.error_at(time, i / heads, i % heads, candidate);
+      errors[kind][time] +=
+          figures.ledger->head_error(profile.t[time], i / heads, i % heads, candidate);
     }
   }
   for (std::size_t kind = 0; kind < errors.size(); ++kind) {

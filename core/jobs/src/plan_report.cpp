@@ -19,7 +19,9 @@
 #include "report_pictures.h"
 #include "report_settings.h"
 #include "search_record.h"
+#include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/plan_view.h"
 #include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
@@ -78,11 +80,11 @@ class PlanReport {
                        concat("worst ", fixed(summary.psnr_db_worst, 1), " dB of ",
                               one->report.rows.size(), " prompts")});
       tiles.push_back({fixed(summary.ssim, 3), "SSIM, mean", "against dense clips"});
-      if (summary.timed > 0) {
-        tiles.push_back({fixed(summary.speedup, 2) + "x", "denoising loop",
+      if (summary.speedup) {
+        tiles.push_back({fixed(*summary.speedup, 2) + "x", "denoising loop",
                          concat(fixed(summary.dense_seconds, 1), " s to ",
                                 fixed(summary.sparse_seconds, 1), " s a clip")});
-        tiles.push_back({fixed(summary.attention_speedup, 2) + "x", "attention alone",
+        tiles.push_back({fixed(*summary.attention_speedup, 2) + "x", "attention alone",
                          concat(percent(summary.attention_share), " of the dense loop")});
       }
     }
@@ -112,15 +114,15 @@ class PlanReport {
       }
       draw({std::move(map)});
     }
-    page_.data("heads-data", heads_data().dump());
+    page_.data("heads-data", json_dump(heads_data()));
     if (figures_.profile->map_size == 0 || figures_.profile->maps.empty()) {
       missing_.push_back("no attention maps: the profile holds none");
       return;
     }
-    const std::int32_t segment = shown_segment(*figures_.plan);
-    const Segment& shown = figures_.plan->segments[static_cast<std::size_t>(segment)];
-    maps_ =
-        draw_heads(*figures_.profile, figures_.plan.get(), segment, 0, figures_.profile->map_size);
+    const std::size_t segment = widest_segment(*figures_.plan);
+    const Segment& shown = figures_.plan->segments[segment];
+    maps_ = draw_heads(*figures_.profile, figures_.plan.get(), static_cast<std::int32_t>(segment),
+                       0, figures_.profile->map_size);
     page_.section("What the heads look at");
     page_.begin_columns();
     page_.picture(picture_bytes(*maps_), "Attention maps of all heads, layers down, heads across",
@@ -174,14 +176,14 @@ class PlanReport {
                      [&](std::size_t a, std::size_t b) { return errors[a] > errors[b]; });
     constexpr std::size_t kShown = 20;
     order.resize(std::min(order.size(), kShown));
-    const auto shown =
-        figures_.segments.size() - 1 - static_cast<std::size_t>(shown_segment(*figures_.plan));
+    const auto shown = figures_.segments.size() - 1 - widest_segment(*figures_.plan);
     drawing::Table table{
         .head = {"head", "pattern there", "density", "error"}, .rows = {}, .numbers_from = 2};
+    const std::size_t heads = figures_.profile->heads();
     for (const std::size_t head : order) {
       const HeadFigures& one = figures_.segments[shown].heads[head];
       table.rows.push_back(
-          {.cells = {head_label(figures_.plan->model, head),
+          {.cells = {head_label(figures_.plan->model, head / heads, head % heads),
                      one.pattern < 0
                          ? "dense"
                          : describe(figures_.plan->patterns[static_cast<std::size_t>(one.pattern)]),
@@ -200,9 +202,15 @@ class PlanReport {
       if (inputs_.measured.size() > 1) {
         charts.push_back(drawing::speed_chart(inputs_.measured));
       }
-    } else {
+    } else if (std::none_of(inputs_.measured.begin(), inputs_.measured.end(),
+                            [](const MeasuredPlan& one) { return one.summary.timed > 0; })) {
       missing_.push_back(
           "no measured times: no report of an evaluation with timed clips was given");
+    }
+    for (const MeasuredPlan& one : inputs_.measured) {
+      if (!one.report.why_no_part.empty()) {
+        missing_.push_back(concat("no speed-up of ", one.name, ": ", one.report.why_no_part));
+      }
     }
     add_prediction(charts);
     draw(std::move(charts));
@@ -222,15 +230,16 @@ class PlanReport {
       const auto timed = [&](const std::string& text) {
         return summary.timed > 0 ? text : std::string("–");
       };
+      const auto times = [](const std::optional<double>& factor) {
+        return factor ? fixed(*factor, 2) + "x" : std::string("–");
+      };
       table.rows.push_back(
           {.cells = {one.name, fixed(one.report.density, 3), fixed(summary.psnr_db, 2) + " dB",
                      fixed(summary.psnr_db_worst, 2) + " dB", fixed(summary.ssim, 4),
                      std::to_string(one.report.rows.size()),
                      timed(fixed(summary.dense_seconds, 2) + " s"),
-                     timed(fixed(summary.sparse_seconds, 2) + " s"),
-                     timed(fixed(summary.speedup, 2) + "x"),
-                     timed(fixed(summary.attention_speedup, 2) + "x"),
-                     short_number(one.figures.predicted_error)},
+                     timed(fixed(summary.sparse_seconds, 2) + " s"), times(summary.speedup),
+                     times(summary.attention_speedup), short_number(one.figures.predicted_error)},
            .kind = {}});
     }
     return table;
@@ -239,8 +248,7 @@ class PlanReport {
   void add_error_over_t() {
     page_.section("Error over t", "Where along the run the plan is expected to lose.");
     draw({drawing::layer_error_map(figures_)});
-    const auto shown =
-        figures_.segments.size() - 1 - static_cast<std::size_t>(shown_segment(*figures_.plan));
+    const auto shown = figures_.segments.size() - 1 - widest_segment(*figures_.plan);
     std::vector<Figure> charts{drawing::kind_error_chart(figures_)};
     if (!figures_.segments[shown].dense) {
       charts.push_back(drawing::kind_head_error_chart(figures_, shown));
@@ -353,15 +361,39 @@ class PlanReport {
 
 }  // namespace
 
+namespace {
+
+// Known when the page is made, which takes seconds; asked for before the first file is written.
+std::vector<Output> pictures_of(const ReportOptions& options, const PlanReport& report) {
+  std::vector<Output> pictures;
+  if (!options.pictures.empty()) {
+    pictures.push_back({options.out, OutputKind::kPage});
+    for (const Figure& figure : report.drawings()) {
+      pictures.push_back({options.pictures / (figure.name + ".png"), OutputKind::kPicture});
+    }
+    if (report.maps()) {
+      pictures.push_back({options.pictures / "attention_maps.png", OutputKind::kPicture});
+    }
+  }
+  return pictures;
+}
+
+}  // namespace
+
 ReportResult write_report(const ReportOptions& options, const JobControl& control) {
-  check_can_write(options.out);
   if (!options.pictures.empty()) {
     check_can_draw_pictures();
-    check_can_write(options.pictures / "front.png");
   }
+  std::vector<Input> read;
+  for (const fs::path& file : options.files) {
+    read.push_back({"file", file});
+  }
+  const Outputs outputs({{options.out, OutputKind::kPage}, {options.pictures, OutputKind::kFolder}},
+                        read);
   ReportInputs inputs = read_report_inputs(options);
   PlanReport report(options, inputs);
   const std::string page = report.make();
+  const Outputs pictures(pictures_of(options, report), read);
   ReportResult result{.out = options.out,
                       .pictures = {},
                       .figures = {},
@@ -394,7 +426,7 @@ std::string describe(const ReportResult& result) {
     text += concat(
         one.name, ": PSNR mean ", fixed(one.summary.psnr_db, 2), " dB, worst ",
         fixed(one.summary.psnr_db_worst, 2), " dB",
-        one.summary.timed > 0 ? concat(", speed-up ", fixed(one.summary.speedup, 2), "x") : "",
+        one.summary.speedup ? concat(", speed-up ", fixed(*one.summary.speedup, 2), "x") : "",
         "\n");
   }
   for (const std::string& line : result.missing) {
@@ -428,20 +460,23 @@ std::string to_json(const ReportResult& result) {
                         {"psnr_db", number(one.summary.psnr_db)},
                         {"psnr_db_worst", number(one.summary.psnr_db_worst)},
                         {"mse", one.mean_mse},
+                        {"speedup", or_null(one.summary.speedup)},
+                        {"plan_took_part", took_part(one.report.attention)},
+                        {"why_plan_took_no_part", text_or_null(one.report.why_no_part)},
                         {"predicted_error", one.figures.predicted_error}});
   }
-  return json{{"report", result.out.string()},
-              {"pictures", pictures},
-              {"density", result.figures.density},
-              {"predicted_error", result.figures.predicted_error},
-              {"cost", result.figures.cost},
-              {"dense_cost", result.figures.dense_cost},
-              {"cost_unit", result.figures.cost_is_time ? "ms" : "1e6 cells"},
-              {"forwards", forwards},
-              {"layers", layers},
-              {"measured", measured},
-              {"missing", result.missing}}
-             .dump(2) +
+  return json_dump(json{{"report", result.out.string()},
+                        {"pictures", pictures},
+                        {"density", result.figures.density},
+                        {"predicted_error", result.figures.predicted_error},
+                        {"cost", result.figures.cost},
+                        {"dense_cost", result.figures.dense_cost},
+                        {"cost_unit", result.figures.cost_is_time ? "ms" : "1e6 cells"},
+                        {"forwards", forwards},
+                        {"layers", layers},
+                        {"measured", measured},
+                        {"missing", result.missing}},
+                   2) +
          "\n";
 }
 

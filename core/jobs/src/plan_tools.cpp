@@ -9,37 +9,54 @@
 
 #include "clip_files.h"
 #include "json.h"
-#include "search_record.h"
 #include "twill/engine/model.h"
 #include "twill/jobs/heads_picture.h"
+#include "twill/jobs/plan_figures.h"
 #include "twill/plan/compile.h"
+#include "twill/plan/experts.h"
+#include "twill/plan/plan_facts.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/plan_view.h"
+#include "twill/search/solved_for.h"
 
 namespace twill::jobs {
 namespace {
 
-std::string head_name(const ModelShape& model, std::size_t expert, std::size_t index) {
-  for (const StackShape& stack : model.stacks) {
-    const std::size_t count = static_cast<std::size_t>(stack.layers) * stack.heads;
-    if (index < count) {
-      return concat(model.experts[expert], " ", stack.name, ".", index / stack.heads, " head ",
-                    index % stack.heads);
-    }
-    index -= count;
-  }
-  throw Error(ErrorCode::kModel, concat("head ", index, " is outside the model"));
-}
-
-const Pattern& pattern_at(const Plan& plan, const Segment& segment, std::size_t expert,
-                          std::size_t head) {
-  static const Pattern kDensePattern = dense();
-  return segment.dense ? kDensePattern : plan.patterns[segment.heads[expert][head].pattern];
+// The lists of differences name the expert even where there is one.
+std::string head_name(const ModelShape& model, std::size_t expert, std::size_t head) {
+  return concat(model.experts.size() > 1 ? "" : model.experts[expert] + " ",
+                head_label(model, expert, head));
 }
 
 std::string three_digits(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.3f", value);
   return text;
+}
+
+ExpertSummary summarise_expert(const Plan& plan, std::size_t segment, std::int32_t expert) {
+  const auto index = static_cast<std::size_t>(expert);
+  ExpertSummary summary{.name = plan.model.experts[index], .heads = {}, .density = {}};
+  const auto heads = static_cast<std::size_t>(plan.model.heads_total());
+  for (std::size_t head = 0; head < heads; ++head) {
+    ++summary.heads[std::string(pattern_name(pattern_at(plan, segment, index, head).kind))];
+  }
+  return summary;
+}
+
+// "diagonal 3, skip 1; density 0.125"
+std::string describe(const ExpertSummary& expert, bool dense) {
+  std::string kinds;
+  for (const auto& [name, count] : expert.heads) {
+    kinds += concat(kinds.empty() ? "" : ", ", name, " ", count);
+  }
+  return concat(dense ? "dense" : kinds,
+                expert.density ? "; density " + three_digits(*expert.density) : "");
+}
+
+json to_json(const ExpertSummary& expert) {
+  return {{"heads", expert.heads},
+          {"density", expert.density ? json(*expert.density) : json(nullptr)}};
 }
 
 }  // namespace
@@ -50,30 +67,24 @@ PlanSummary summarise(const Plan& plan, const std::optional<TokenLayout>& layout
                       .patterns = plan.patterns.size(),
                       .layout = layout,
                       .has_profile = plan.profile != nullptr,
-                      .provenance = plan.provenance};
+                      .provenance = shown_facts(plan)};
   if (!layout && plan.profile != nullptr) {
-    summary.layout = plan.profile->layout;
+    summary.layout = solved_layout(*plan.profile, search::solved_for(plan));
   }
   std::optional<CompiledPlan> compiled;
   if (summary.layout) {
     compiled.emplace(plan, *summary.layout);
   }
-  const std::size_t heads = static_cast<std::size_t>(plan.model.heads_total());
+  summary.experts_known =
+      plan.model.experts.size() == 1 || (plan.model.experts.size() == 2 && expert_boundary(plan));
   for (std::size_t i = 0; i < plan.segments.size(); ++i) {
     const Segment& segment = plan.segments[i];
     SegmentSummary line{.t_begin = segment.t_begin, .t_end = segment.t_end, .dense = segment.dense};
-    double density = 0.0;
-    for (std::size_t expert = 0; expert < plan.model.experts.size(); ++expert) {
-      for (std::size_t head = 0; head < heads; ++head) {
-        ++line.heads[std::string(pattern_name(pattern_at(plan, segment, expert, head).kind))];
-      }
+    for (const std::int32_t expert : experts_within(plan, segment.t_begin, segment.t_end)) {
+      line.experts.push_back(summarise_expert(plan, i, expert));
       if (compiled) {
-        density +=
-            compiled->density(static_cast<std::int32_t>(i), static_cast<std::int32_t>(expert));
+        line.experts.back().density = compiled->density(static_cast<std::int32_t>(i), expert);
       }
-    }
-    if (compiled) {
-      line.density = density / static_cast<double>(plan.model.experts.size());
     }
     summary.segments.push_back(std::move(line));
   }
@@ -93,15 +104,16 @@ std::string describe(const PlanSummary& summary) {
     text += concat("densities of one forward at ", summary.layout->frames, "x",
                    summary.layout->rows, "x", summary.layout->cols, " tokens\n");
   }
+  if (!summary.experts_known) {
+    text += concat("which expert runs at a t is not known (the plan says no ", kExpertBoundaryKey,
+                   "): the lines hold each of them\n");
+  }
   for (const SegmentSummary& segment : summary.segments) {
     text += concat("t (", segment.t_begin, ", ", segment.t_end, "]: ");
-    std::string kinds;
-    for (const auto& [name, count] : segment.heads) {
-      kinds += concat(kinds.empty() ? "" : ", ", name, " ", count);
-    }
-    text += segment.dense ? "dense" : kinds;
-    if (segment.density) {
-      text += "; density " + three_digits(*segment.density);
+    for (const ExpertSummary& expert : segment.experts) {
+      text += concat(&expert == segment.experts.data() ? "" : " | ",
+                     summary.model.experts.size() > 1 ? expert.name + ": " : "",
+                     describe(expert, segment.dense));
     }
     text += "\n";
   }
@@ -114,15 +126,18 @@ std::string describe(const PlanSummary& summary) {
 std::string to_json(const PlanSummary& summary) {
   json segments = json::array();
   for (const SegmentSummary& segment : summary.segments) {
-    json heads = json::object();
-    for (const auto& [name, count] : segment.heads) {
-      heads[name] = count;
+    json experts = json::object();
+    for (const ExpertSummary& expert : segment.experts) {
+      experts[expert.name] = to_json(expert);
     }
-    segments.push_back({{"t_begin", segment.t_begin},
-                        {"t_end", segment.t_end},
-                        {"dense", segment.dense},
-                        {"heads", heads},
-                        {"density", segment.density ? json(*segment.density) : json(nullptr)}});
+    json line = segment.experts.size() == 1
+                    ? to_json(segment.experts.front())
+                    : json{{"heads", nullptr}, {"density", nullptr}};  // of no one forward
+    line.update({{"t_begin", segment.t_begin},
+                 {"t_end", segment.t_end},
+                 {"dense", segment.dense},
+                 {"experts", experts}});
+    segments.push_back(line);
   }
   json provenance = json::object();
   for (const auto& [key, value] : summary.provenance) {
@@ -134,11 +149,14 @@ std::string to_json(const PlanSummary& summary) {
               {"rows", summary.layout->rows},
               {"cols", summary.layout->cols}};
   }
-  return json{{"name", summary.name},         {"family", summary.model.family},
-              {"patterns", summary.patterns}, {"layout", layout},
-              {"segments", segments},         {"has_profile", summary.has_profile},
-              {"provenance", provenance}}
-             .dump(2) +
+  return json_dump(json{{"name", summary.name},
+                        {"family", summary.model.family},
+                        {"patterns", summary.patterns},
+                        {"layout", layout},
+                        {"segments", segments},
+                        {"has_profile", summary.has_profile},
+                        {"provenance", provenance}},
+                   2) +
          "\n";
 }
 
@@ -155,8 +173,8 @@ std::vector<HeadDifference> differences(const Plan& before, const Plan& after) {
   const std::size_t heads = static_cast<std::size_t>(before.model.heads_total());
   for (auto begin = edges.begin(); std::next(begin) != edges.end(); ++begin) {
     const double end = *std::next(begin);
-    const Segment& old_segment = before.segments[segment_at(before, end)];
-    const Segment& new_segment = after.segments[segment_at(after, end)];
+    const auto old_segment = static_cast<std::size_t>(segment_at(before, end));
+    const auto new_segment = static_cast<std::size_t>(segment_at(after, end));
     for (std::size_t expert = 0; expert < before.model.experts.size(); ++expert) {
       for (std::size_t head = 0; head < heads; ++head) {
         const Pattern& old_pattern = pattern_at(before, old_segment, expert, head);
@@ -180,18 +198,19 @@ std::string to_json(const std::vector<HeadDifference>& differences) {
                     {"before", difference.before},
                     {"after", difference.after}});
   }
-  return json{{"differences", list}}.dump(2) + "\n";
+  return json_dump(json{{"differences", list}}, 2) + "\n";
 }
 
 void write_heads_picture(const Plan& plan, const std::filesystem::path& file) {
   require(plan.profile != nullptr && plan.profile->map_size > 0, ErrorCode::kModel,
           "no picture: the plan \"", plan.name, "\" holds no attention maps");
-  write_picture(file, draw_heads(*plan.profile, &plan, shown_segment(plan)));
+  write_picture(file,
+                draw_heads(*plan.profile, &plan, static_cast<std::int32_t>(widest_segment(plan))));
 }
 
 void check_plan_for_model(const std::filesystem::path& plan, const std::filesystem::path& model) {
   const Plan read = read_plan(plan);
-  const engine::VideoModel loaded = engine::load_model(model);
+  const engine::VideoModel loaded = engine::inspect_model(model);
   try {
     check_plan_fits(read, loaded.shape());
   } catch (const Error& error) {

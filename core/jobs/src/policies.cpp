@@ -14,6 +14,8 @@
 #include "session.h"
 #include "solving.h"
 #include "statistics.h"
+#include "twill/jobs/model_facts.h"
+#include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/whole_files.h"
 
@@ -41,11 +43,12 @@ struct Contestant {
 
 class Comparison {
  public:
-  Comparison(const PoliciesOptions& options, const Session& session, const fs::path& work)
+  Comparison(const PoliciesOptions& options, const Session& session, const fs::path& work,
+             std::shared_ptr<const Profile> profile)
       : options_(options),
         session_(session),
         quality_(session, work),
-        profile_(read_profile_of(options.profile)) {
+        profile_(std::move(profile)) {
     check_profile_for(*profile_, session.model().shape(), options.profile);
     for (const std::string& prompt : options.tuning_prompts) {
       tuning_.push_back(session.encode(prompt));
@@ -156,14 +159,14 @@ class Comparison {
                                      .dense_first_layers = parts.first_layers};
     std::vector<Contestant> plans;
     try {
-      for (search::SolveResult& result : solve_plans(profile_, session_.step_t(), solve_options,
+      for (search::SolveResult& result : solve_plans(profile_, run_of(session_), solve_options,
                                                      static_cast<std::size_t>(options_.variants))) {
         plans.push_back(
             {.name = result.plan.name, .density = result.density, .plan = std::move(result.plan)});
       }
     } catch (const Error& error) {
       // Rules whose cheapest patterns do not fit into what the dense parts leave.
-      if (error.code() != ErrorCode::kUsage) {
+      if (error.code() != ErrorCode::kUnsupported && error.code() != ErrorCode::kUsage) {
         throw;
       }
     }
@@ -183,10 +186,10 @@ class Comparison {
 
   std::vector<ClipQuality> measure(const Contestant& contestant,
                                    const std::vector<EncodedPrompt>& prompts,
-                                   std::int64_t first_seed, const std::string& name) {
+                                   std::uint64_t first_seed, const std::string& name) {
     std::vector<ClipQuality> all;
     for (std::size_t i = 0; i < prompts.size(); ++i) {
-      const std::int64_t seed = first_seed + static_cast<std::int64_t>(i);
+      const std::uint64_t seed = seed_at(first_seed, i);
       const std::string stage = concat(name, " ", i + 1, " of ", prompts.size());
       if (contestant.plan) {
         all.push_back(quality_.measure(*contestant.plan, prompts[i], seed, stage));
@@ -195,7 +198,7 @@ class Comparison {
         all.push_back(quality_.measure(
             oracle,
             concat("oracle ", contestant.oracle.share, " ", contestant.oracle.dense_first_layers,
-                   " ", json(contestant.oracle.dense_t).dump()),
+                   " ", json_dump(json(contestant.oracle.dense_t))),
             prompts[i], seed, stage));
       }
     }
@@ -232,6 +235,8 @@ void add_differences(std::vector<PolicyResult>& policies) {
 PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl& control) {
   require(!options.prompts.empty() && !options.tuning_prompts.empty(), ErrorCode::kUsage,
           "prompts to measure on and prompts to tune on are both needed");
+  check_prompts(options.prompts);
+  check_prompts(options.tuning_prompts);
   require(!options.dense_first_steps.empty(), ErrorCode::kUsage,
           "no number of dense first steps to try");
   require(options.variants >= 1 && options.variants <= 64, ErrorCode::kUsage, "variants ",
@@ -243,13 +248,15 @@ PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl
       require(value >= 0, ErrorCode::kUsage, name, " ", value, " is negative");
     }
   }
-  check_can_write(options.out);
+  check_clip_settings(options.clip);
   const fs::path work = work_folder(options.out, options.work);
-  check_can_write(work / "clips");
+  const Outputs outputs({{options.out, OutputKind::kReport}, {work, OutputKind::kFolder}},
+                        {{"profile", options.profile}, {"model", options.clip.model}});
+  const std::shared_ptr<const Profile> profile = read_profile_of(options.profile);
   const Session session(options.clip, control);
   PoliciesReport report{
       .options = options,
-      .model = concat(session.model().folder.filename().string(), " ", session.fingerprint()),
+      .model = concat(model_name(session.model().folder), " ", session.fingerprint()),
       .device = session.device(),
       .dtype = session.dtype()};
   report.options.clip = session.clip();
@@ -258,11 +265,12 @@ PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl
         &report.options.dense_first_layers}) {
     std::sort(values->begin(), values->end());
   }
-  Comparison comparison(report.options, session, work);
+  Comparison comparison(report.options, session, work, profile);
   for (const auto& [policy, name] : search::kPolicyNames) {
     report.policies.push_back(comparison.run(policy));
     require(policy != search::Policy::kSolver || !report.policies.back().quality.empty(),
-            ErrorCode::kUsage, "density ", options.density, " is below what the solver reaches");
+            ErrorCode::kUnsupported, "density ", options.density,
+            " is below what the solver reaches");
   }
   if (options.oracle) {
     report.policies.push_back(comparison.run(std::nullopt));
@@ -366,7 +374,7 @@ std::string to_json(const PoliciesReport& report) {
             "PSNR minus the "
             "policy's"},
            {"policies", policies}});
-  return value.dump(2) + "\n";
+  return json_dump(value, 2) + "\n";
 }
 
 }  // namespace twill::jobs

@@ -7,6 +7,7 @@
 
 #include "statistics.h"
 #include "twill/plan/error.h"
+#include "twill/search/ledger.h"
 #include "twill/search/solver.h"
 
 namespace twill::jobs {
@@ -57,10 +58,15 @@ std::vector<double> stretch_edges(const std::vector<double>& step_t, std::int32_
 
 TimeCalibration calibrate_time_weight(const Session& session,
                                       std::shared_ptr<const Profile> profile,
-                                      const EncodedPrompt& prompt, std::int64_t seed,
+                                      const EncodedPrompt& prompt, std::uint64_t seed,
                                       std::int32_t probes, KeptQuality& quality) {
   const std::vector<double> edges = stretch_edges(session.step_t(), probes);
   const std::vector<search::Forward> forwards = search::forwards_of_run(*profile, session.step_t());
+  const auto ledger_with = [&](const search::TimeWeight& weight) {
+    return search::Ledger(profile, forwards, weight, session.layout());
+  };
+  // Its w(t) is left out of what the bins are asked for.
+  const search::Ledger ledger = ledger_with(search::default_time_weight());
   std::vector<search::Probe> measured;
   std::vector<Plan> plans;
   TimeCalibration result;
@@ -74,16 +80,15 @@ TimeCalibration calibrate_time_weight(const Session& session,
     plans.push_back(probe_plan(profile, times, edges[bin], edges[bin + 1]));
     const ClipQuality found = quality.measure(plans.back(), prompt, seed,
                                               concat("probe ", bin + 1, " of ", edges.size() - 1));
-    measured.push_back(
-        {.error_by_time = search::error_by_time(*profile, plans.back(), forwards, edges),
-         .clip_mse = std::max(kLeastMse, mse_of(found.psnr_db))});
+    measured.push_back({.error_by_time = ledger.error_by_time(plans.back(), edges),
+                        .clip_mse = std::max(kLeastMse, mse_of(found.psnr_db))});
   }
   result.weight = search::calibrate(measured, edges).weight;
+  const search::Ledger calibrated = ledger_with(result.weight);
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    result.probes.push_back(
-        {.name = plans[i].name,
-         .predicted = search::predicted_error(*profile, plans[i], forwards, result.weight),
-         .measured_mse = measured[i].clip_mse});
+    result.probes.push_back({.name = plans[i].name,
+                             .predicted = calibrated.error(plans[i]),
+                             .measured_mse = measured[i].clip_mse});
   }
   return result;
 }

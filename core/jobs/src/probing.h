@@ -24,7 +24,7 @@ struct TimeCalibration {
 };
 TimeCalibration calibrate_time_weight(const Session& session,
                                       std::shared_ptr<const Profile> profile,
-                                      const EncodedPrompt& prompt, std::int64_t seed,
+                                      const EncodedPrompt& prompt, std::uint64_t seed,
                                       std::int32_t probes, KeptQuality& quality);
 
 // Inner edges halfway between neighbouring steps: `bins` stretches of as equally many steps as can

@@ -5,15 +5,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "clip_files.h"
 #include "files.h"
+#include "json.h"
 #include "meter.h"
 #include "profiling.h"
 #include "solving.h"
-#include "twill/plan/plan_io.h"
-#include "twill/plan/whole_files.h"
+#include "twill/jobs/model_facts.h"
+#include "twill/plan/plan_view.h"
+#include "twill/plan/text_hash.h"
 #include "twill/search/candidates.h"
 #include "twill/search/profiler.h"
 
@@ -21,7 +22,6 @@ namespace twill::jobs {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 // Steps of the clip that only its attention maps are wanted of.
 constexpr std::int64_t kMapSteps = 6;
@@ -38,13 +38,13 @@ std::vector<double> times_at(const std::vector<double>& step_t,
 // The maps so far as a picture, each row of a map scaled to its maximum as in a profile.
 void show_maps(const Session& session, const search::Profiler& profiler,
                const SearchOptions& options) {
-  if (!options.live || options.map_size <= 0) {
+  if (!options.live || *options.map_size <= 0) {
     return;
   }
   constexpr std::int32_t kCell = 52;  // pixels of a map, at least
-  Profile profile{.model = session.model().shape(), .map_size = options.map_size};
+  Profile profile{.model = session.model().shape(), .map_size = *options.map_size};
   const std::vector<float> maps = profiler.mean_maps();
-  const auto width = static_cast<std::size_t>(options.map_size);
+  const auto width = static_cast<std::size_t>(*options.map_size);
   profile.maps.resize(maps.size());
   for (std::size_t row = 0; row + width <= maps.size(); row += width) {
     const float most = *std::max_element(maps.begin() + static_cast<std::ptrdiff_t>(row),
@@ -60,7 +60,8 @@ void show_maps(const Session& session, const search::Profiler& profiler,
 struct ClipTask {
   std::vector<double> t;  // of the clip's steps, all profiled
   std::int32_t prompt = 0;
-  std::int64_t seed = 0;
+  std::uint64_t seed = 0;
+  std::string folder;  // name of the one that units are kept in
   std::string stage;
 };
 
@@ -71,9 +72,16 @@ void profile_clip(const Session& session, engine::SelfAttention& inner, search::
   const auto missing = [&](std::int64_t step) {
     return !profiler.done(static_cast<std::int32_t>(step), task.prompt);
   };
+  const auto unit = [&](std::int64_t step) {
+    return concat(task.folder, " prompt ", task.prompt, " step ", step);
+  };
   std::int64_t last = -1;
   for (std::int64_t step = 0; step < std::ssize(task.t); ++step) {
-    last = missing(step) ? step : last;
+    if (missing(step)) {
+      last = step;
+    } else {
+      seconds.count(unit(step));
+    }
   }
   if (last < 0) {
     return;
@@ -94,10 +102,13 @@ void profile_clip(const Session& session, engine::SelfAttention& inner, search::
       profiled += profile;
       times.profile += profile;
       times.forwards += seconds_since(step_begin) - profile;
-      attention.finish();
-      seconds.add(seconds_since(begin));
-      show_maps(session, profiler, options);
+      // Before the unit itself: wherever a kill falls, a unit that is kept has its seconds.
+      seconds.add(unit(step), seconds_since(begin));
       begin = Clock::now();
+      attention.finish();
+      const Clock::time_point before_picture = Clock::now();
+      show_maps(session, profiler, options);
+      begin += Clock::now() - before_picture;
     }
   };
   session.denoise(encoded, task.seed, attention, task.stage,
@@ -129,45 +140,71 @@ std::vector<std::int64_t> profiled_steps(const std::vector<double>& step_t, std:
   return chosen;
 }
 
-KeptSeconds::KeptSeconds(fs::path file) : file_(std::move(file)) {
-  std::error_code code;
-  if (fs::exists(file_, code)) {
-    const json kept = json::parse(read_file(file_, 4096), nullptr, false);
-    total_ = kept.is_number() ? kept.get<double>() : 0.0;
+void KeptSeconds::add(const std::string& unit, double seconds) {
+  kept_.put(key_of(unit), seconds);
+  here_[unit] = seconds;
+}
+
+void KeptSeconds::count(const std::string& unit) {
+  const std::optional<json> kept = here_.contains(unit) ? std::nullopt : kept_.get(key_of(unit));
+  if (kept && kept->is_number()) {
+    elsewhere_[unit] = kept->get<double>();
   }
 }
 
-void KeptSeconds::add(double seconds) {
-  total_ += seconds;
-  write_file(file_, json(total_).dump());
+double KeptSeconds::elsewhere() const {
+  double sum = 0.0;
+  for (const auto& [unit, seconds] : elsewhere_) {
+    sum += seconds;
+  }
+  return sum;
 }
+
+double KeptSeconds::total() const {
+  double sum = elsewhere();
+  for (const auto& [unit, seconds] : here_) {
+    sum += seconds;
+  }
+  return sum;
+}
+
+std::string KeptSeconds::key_of(const std::string& unit) { return concat("seconds of ", unit); }
 
 ProfileRun::ProfileRun(const Session& session, const SearchOptions& options, fs::path work)
     : session_(session),
       options_(options),
       work_(std::move(work)),
-      provenance_{
-          {"device", session.device()},
-          {"dtype", session.dtype()},
-          {"model", concat(session.model().folder.filename().string(), " ", session.fingerprint())},
-          {"torch", torch_version()},
-          {"twill", TWILL_VERSION},
-          {kSamplerKey, *session.clip().sampler},
-          {kStepsKey, json(*session.clip().steps).dump()},
-          {kShiftKey, json(*session.clip().shift).dump()},
-          {"cfg", json(*session.clip().cfg).dump()},
-          {"negative_prompt", session.clip().negative_prompt}},
+      provenance_{{"device", session.device()},
+                  {"dtype", session.dtype()},
+                  {"model", concat(model_name(session.model().folder), " ", session.fingerprint())},
+                  {"torch", torch_version()},
+                  {"twill", TWILL_VERSION},
+                  {"cfg", json_dump(json(*session.clip().cfg))},
+                  {"negative_prompt", session.clip().negative_prompt}},
       key_([&] {
-        std::string key = session.dense_key() + concat(" map ", options.map_size, " points ",
+        std::string key = session.dense_key() + concat(" map ", *options.map_size, " points ",
                                                        options.points, " seed ", options.seed);
         for (const std::string& prompt : options.prompts) {
           key += "\n" + prompt;
         }
         return hex(hash_text(key));
       }()),
-      seconds_(work_ / concat("seconds-", key_, ".json")) {}
+      seconds_(KeptValues(kept_folder(work_))) {}
+
+RunFacts ProfileRun::run_of_steps(const std::vector<double>& t) const {
+  const ClipSettings& clip = session_.clip();
+  return {.t = t,
+          .expert = {},
+          .weight = {},
+          .sampler = *clip.sampler,
+          .scheduler = {},
+          .shift = *clip.shift > 0.0 ? std::optional(*clip.shift) : std::nullopt,
+          .steps = static_cast<std::int32_t>(t.size())};
+}
 
 double ProfileRun::seconds() const { return seconds_.total(); }
+
+double ProfileRun::seconds_elsewhere() const { return seconds_.elsewhere(); }
 
 std::optional<double> ProfileRun::profiling_share() const {
   return times_.forwards > 0.0 ? std::optional(times_.profile / times_.forwards) : std::nullopt;
@@ -175,28 +212,30 @@ std::optional<double> ProfileRun::profiling_share() const {
 
 std::vector<Pattern> ProfileRun::candidates(const EncodedPrompt& prompt) {
   search::CandidateOptions offered;
-  if (options_.map_size > 0) {
+  if (*options_.map_size > 0) {
     const std::int64_t steps = std::min(kMapSteps, session_.steps());
     const std::vector<double> t = sampler_t(
         *session_.clip().sampler, static_cast<std::int32_t>(steps), *session_.clip().shift);
+    const std::string folder = concat("maps-", key_);
     search::Profiler profiler({.model = session_.model().shape(),
                                .layout = session_.layout(),
                                .candidates = {dense()},
                                .t = t,
                                .prompts = {prompt.text},
                                .seeds = {options_.seed},
-                               .map_size = options_.map_size,
+                               .map_size = *options_.map_size,
                                .threads = session_.clip().threads,
-                               .folder = work_ / concat("maps-", key_),
+                               .folder = work_ / folder,
+                               .run = run_of_steps(t),
                                .provenance = provenance_},
                               session_.control().stop);
     ProfilingTimes map_times;  // of a clip of its own
     profile_clip(session_, *session_.dense_by_kernel(), profiler,
-                 {.t = t, .seed = options_.seed, .stage = "attention maps"}, prompt, seconds_,
-                 map_times, options_);
+                 {.t = t, .seed = options_.seed, .folder = folder, .stage = "attention maps"},
+                 prompt, seconds_, map_times, options_);
     offered.stripes =
         search::stripe_candidates(profiler.mean_maps(), session_.model().shape().heads_total(),
-                                  options_.map_size, session_.layout());
+                                  *options_.map_size, session_.layout());
   }
   return search::candidate_patterns(session_.layout(), offered);
 }
@@ -206,12 +245,11 @@ Profile ProfileRun::run(const std::vector<EncodedPrompt>& prompts) {
 }
 
 Profile ProfileRun::run_along(const std::vector<EncodedPrompt>& prompts, const Plan& plan) {
-  auto bare = std::make_shared<Plan>(plan);
-  bare->profile = nullptr;
-  const std::string hash = hex(hash_text(plan_to_json(*bare)));
+  const std::string hash = fingerprint(plan);
   std::map<std::string, std::string> provenance = provenance_;
   provenance["trajectory"] = concat("of the plan ", hash);
-  engine::PlanAttention sparse(bare, session_.layout(), session_.clip().threads);
+  engine::PlanAttention sparse(std::make_shared<Plan>(plan), session_.layout(),
+                               session_.clip().threads);
   return profile(prompts, sparse, concat(key_, "-", hash), provenance);
 }
 
@@ -220,19 +258,21 @@ Profile ProfileRun::profile(const std::vector<EncodedPrompt>& prompts,
                             const std::map<std::string, std::string>& provenance) {
   const std::vector<double> t =
       times_at(session_.step_t(), profiled_steps(session_.step_t(), options_.points));
-  std::vector<std::int64_t> seeds;
+  std::vector<std::uint64_t> seeds;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    seeds.push_back(options_.seed + static_cast<std::int64_t>(i));
+    seeds.push_back(seed_at(options_.seed, i));
   }
+  const std::string folder = concat("profile-", key);
   search::Profiler profiler({.model = session_.model().shape(),
                              .layout = session_.layout(),
                              .candidates = candidates(prompts.front()),
                              .t = t,
                              .prompts = options_.prompts,
                              .seeds = seeds,
-                             .map_size = options_.map_size,
+                             .map_size = *options_.map_size,
                              .threads = session_.clip().threads,
-                             .folder = work_ / concat("profile-", key),
+                             .folder = work_ / folder,
+                             .run = run_of_steps(session_.step_t()),
                              .provenance = provenance},
                             session_.control().stop);
   for (std::size_t i = 0; i < prompts.size(); ++i) {
@@ -240,6 +280,7 @@ Profile ProfileRun::profile(const std::vector<EncodedPrompt>& prompts,
                  {.t = t,
                   .prompt = static_cast<std::int32_t>(i),
                   .seed = seeds[i],
+                  .folder = folder,
                   .stage = concat("profile prompt ", i + 1, " of ", prompts.size())},
                  prompts[i], seconds_, times_, options_);
   }

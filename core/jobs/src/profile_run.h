@@ -8,8 +8,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "kept_values.h"
 #include "session.h"
 #include "twill/jobs/search.h"
 #include "twill/plan/profile.h"
@@ -21,16 +23,21 @@ namespace twill::jobs {
 // weight of t.
 std::vector<std::int64_t> profiled_steps(const std::vector<double>& step_t, std::int32_t points);
 
-// Seconds of work that were spent so far, kept in a file: those of stopped runs count too.
+// Seconds that each unit of work took, kept: those of stopped runs count too. Several processes may
+// share a folder; a unit that two of them made counts once.
 class KeptSeconds {
  public:
-  explicit KeptSeconds(std::filesystem::path file);
-  void add(double seconds);
-  double total() const { return total_; }
+  explicit KeptSeconds(KeptValues kept) : kept_(std::move(kept)) {}
+  void add(const std::string& unit, double seconds);  // of a unit that was made here
+  void count(const std::string& unit);                // of one that was there already
+  double total() const;
+  double elsewhere() const;  // of it, what other processes spent
 
  private:
-  std::filesystem::path file_;
-  double total_ = 0.0;
+  static std::string key_of(const std::string& unit);
+
+  KeptValues kept_;
+  std::map<std::string, double> here_, elsewhere_;
 };
 
 // What this process spent on profiled forwards.
@@ -41,7 +48,7 @@ struct ProfilingTimes {
 
 class ProfileRun {
  public:
-  // What is measured is kept below `work`, by what decides it.
+  // What is measured is kept below `work`, by what decides it. The options have a map size.
   ProfileRun(const Session& session, const SearchOptions& options, std::filesystem::path work);
 
   // First attention maps, from a dense clip of the first prompt with few steps: they say which
@@ -50,13 +57,16 @@ class ProfileRun {
   // The same candidates once more while `plan` runs.
   Profile run_along(const std::vector<EncodedPrompt>& prompts, const Plan& plan);
 
-  // Of the clips with the profiling in them, those of stopped runs too.
+  // Time that went into clips with profiling in them, in this run and in stopped ones.
   double seconds() const;
+  double seconds_elsewhere() const;  // of it, in stopped runs
   // The profile's time over that of the forwards it rode on; nothing when all units were kept.
   std::optional<double> profiling_share() const;
 
  private:
   std::vector<Pattern> candidates(const EncodedPrompt& prompt);
+  // Of the session's clips with steps at t.
+  RunFacts run_of_steps(const std::vector<double>& t) const;
   Profile profile(const std::vector<EncodedPrompt>& prompts, engine::SelfAttention& attention,
                   const std::string& key, const std::map<std::string, std::string>& provenance);
 

@@ -4,55 +4,51 @@
 #include "twill/jobs/profiled_run.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <optional>
 
 #include "session.h"
-#include "solving.h"
-#include "twill/plan/error.h"
+#include "twill/jobs/plan_figures.h"
 #include "twill/search/calibration.h"
+#include "twill/search/solved_for.h"
 
 namespace twill::jobs {
 namespace {
 
-constexpr double kMostSteps = 1000;
+std::string grid_text(const TokenLayout& layout) {
+  return concat(layout.frames, "x", layout.rows, "x", layout.cols, " tokens");
+}
 
-std::optional<double> number_of(const Profile& profile, const char* key) {
-  const auto found = profile.provenance.find(key);
-  if (found == profile.provenance.end()) {
-    return {};
+ProfiledRun run_from(const Profile& profile, const search::SolvedFor& kept) {
+  ProfiledRun run{.layout = solved_layout(profile, kept),
+                  .weight = search::time_weight_of(profile)};
+  const std::string sampler = kept.sampler.value_or(kept.t.empty() ? "euler" : "another sampler");
+  const bool ours = std::ranges::count(sampler_names(), sampler) > 0;
+  const auto describe = [&](std::size_t steps) {
+    return concat(steps, " steps of ", sampler, kept.shift ? concat(", shift ", *kept.shift) : "",
+                  ", ", grid_text(run.layout));
+  };
+  if (!kept.t.empty()) {
+    run.forwards = search::forwards_of_run(profile, kept);
+    run.description = describe(kept.t.size());
+  } else if (kept.steps && kept.shift && ours) {
+    run.forwards = search::forwards_of_run(profile, sampler_t(sampler, *kept.steps, *kept.shift));
+    run.description = describe(static_cast<std::size_t>(*kept.steps));
+  } else {
+    run.forwards = search::forwards_of_run(profile, profile.t);
+    run.description =
+        concat("one forward at each of ", profile.t.size(), " profiled t, ", grid_text(run.layout));
   }
-  const std::string& text = found->second;
-  double value = 0.0;
-  const auto [end, trouble] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(trouble == std::errc() && end == text.data() + text.size() && std::isfinite(value) &&
-              value > 0.0,
-          ErrorCode::kFile, "the profile's ", key, " \"", text, "\" is not a positive number");
-  return value;
+  return run;
 }
 
 }  // namespace
 
 ProfiledRun profiled_run(const Profile& profile) {
-  ProfiledRun run{.weight = search::time_weight_of(profile)};
-  const std::optional<double> steps = number_of(profile, kStepsKey);
-  const std::optional<double> shift = number_of(profile, kShiftKey);
-  const TokenLayout& layout = profile.layout;
-  const std::string grid = concat(layout.frames, "x", layout.rows, "x", layout.cols, " tokens");
-  if (!steps || !shift) {
-    run.forwards = search::forwards_of_run(profile, profile.t);
-    run.description = concat("one forward at each of ", profile.t.size(), " profiled t, ", grid);
-    return run;
-  }
-  require(*steps <= kMostSteps && *steps == std::floor(*steps), ErrorCode::kFile,
-          "the profile's steps ", *steps, " is not a whole number up to ", kMostSteps);
-  const auto found = profile.provenance.find(kSamplerKey);
-  const std::string sampler = found == profile.provenance.end() ? "euler" : found->second;
-  run.forwards = search::forwards_of_run(
-      profile, sampler_t(sampler, static_cast<std::int32_t>(*steps), *shift));
-  run.description = concat(*steps, " steps of ", sampler, ", shift ", *shift, ", ", grid);
-  return run;
+  return run_from(profile, search::solved_for(profile));
+}
+
+ProfiledRun profiled_run(const Plan& plan) {
+  TWILL_ASSERT(plan.profile != nullptr);
+  return run_from(*plan.profile, search::solved_for(plan));
 }
 
 }  // namespace twill::jobs

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Sums of an evaluation, and report.json.
+#include <algorithm>
 #include <cmath>
 
 #include "json.h"
@@ -13,16 +14,13 @@ namespace {
 
 constexpr const char* kMetric =
     "psnr_db: 8-bit RGB before video encoding, MSE over the whole clip, 10 log10(255^2 / MSE), "
-    "mean over prompts; ssim: "
-    "11x11 Gaussian, sigma 1.5, per frame on luma, mean; dense and sparse from one noise, same "
-    "sampler and dtype; "
+    "mean over prompts, null where all clips are equal, which has no bound; ssim: 11x11 Gaussian, "
+    "sigma 1.5, per frame on luma, mean; dense and sparse from one noise, same sampler and dtype; "
     "density: executed query-key cells (128x64 tiles) over dense's, all heads, layers and "
-    "forwards; dense_seconds and "
-    "sparse_seconds: wall clock of the denoising loop, mean per timed prompt, one process, "
-    "interleaved, no result "
-    "reused; speedup and attention_speedup: dense over sparse, sums over the timed prompts; "
-    "attention_share: of the "
-    "dense loop; vae_seconds: one decode, mean";
+    "forwards; dense_seconds and sparse_seconds: wall clock of the denoising loop, mean per timed "
+    "prompt, one process, interleaved, no result reused; speedup and attention_speedup: dense over "
+    "sparse, sums over the timed prompts, null where the plan took no part; attention_share: of "
+    "the dense loop; vae_seconds: one decode, mean";
 
 }  // namespace
 
@@ -55,8 +53,11 @@ EvaluateSummary summarise(const std::vector<EvaluateRow>& rows) {
     const double clips = static_cast<double>(summary.timed);
     summary.dense_seconds = dense.denoise / clips;
     summary.sparse_seconds = sparse.denoise / clips;
-    summary.speedup = dense.denoise / sparse.denoise;
-    summary.attention_speedup = dense.attention / sparse.attention;
+    if (std::any_of(rows.begin(), rows.end(),
+                    [](const EvaluateRow& row) { return took_part(row.attention); })) {
+      summary.speedup = dense.denoise / sparse.denoise;
+      summary.attention_speedup = dense.attention / sparse.attention;
+    }
     summary.attention_share = dense.attention / dense.denoise;
     summary.vae_seconds = (dense.vae + sparse.vae) / (2 * clips);
     summary.text_seconds = dense.text / clips;
@@ -83,12 +84,12 @@ std::string to_json(const EvaluateReport& report) {
       {"ssim", summary.ssim},
       {"dense_seconds", when_timed(summary.dense_seconds)},
       {"sparse_seconds", when_timed(summary.sparse_seconds)},
-      {"speedup", when_timed(summary.speedup)},
-      {"attention_speedup", when_timed(summary.attention_speedup)},
+      {"speedup", or_null(summary.speedup)},
+      {"attention_speedup", or_null(summary.attention_speedup)},
       {"attention_share", when_timed(summary.attention_share)},
       {"vae_seconds", when_timed(summary.vae_seconds)},
       {"text_seconds", when_timed(summary.text_seconds)},
-      {"search_seconds", report.search_seconds ? json(*report.search_seconds) : json(nullptr)},
+      {"search_seconds", or_null(report.search_seconds)},
       {"timed_prompts", summary.timed},
       {"dtype", report.dtype},
       {"device", report.device},
@@ -110,6 +111,8 @@ std::string to_json(const EvaluateReport& report) {
       {"model", report.model},
       {"plan", report.plan},
       {"adapted", report.adapted},
+      {"plan_took_part", took_part(report.attention)},
+      {"why_plan_took_no_part", text_or_null(report.why_no_part)},
       {"metric", kMetric},
       {"dense_attention", report.dense_attention},
       {"attention_calls", to_json_value(report.attention)},
@@ -117,7 +120,7 @@ std::string to_json(const EvaluateReport& report) {
       {"torch", report.torch_version},
       {"rows", rows},
   };
-  return value.dump(2) + "\n";
+  return json_dump(value, 2) + "\n";
 }
 
 }  // namespace twill::jobs

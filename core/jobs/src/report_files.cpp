@@ -8,7 +8,8 @@
 #include "json.h"
 #include "search_record.h"
 #include "twill/jobs/plan_figures.h"
-#include "twill/plan/whole_files.h"
+#include "twill/plan/json_tree.h"
+#include "twill/plan/text.h"
 
 namespace twill::jobs {
 namespace {
@@ -49,9 +50,9 @@ class Value {
             ErrorCode::kFile, where_, ": ", shown(), " is no number in ", low, "..", high);
     return value_.get<double>();
   }
-  // "inf" is what equal clips have.
+  // Equal clips have null; "inf" in earlier versions.
   double decibels() const {
-    if (value_ == "inf") {
+    if (value_.is_null() || value_ == "inf") {
       return std::numeric_limits<double>::infinity();
     }
     return number(-1e3, 1e3);
@@ -62,6 +63,12 @@ class Value {
             " is no whole number");
     return static_cast<Integer>(number(low, high));
   }
+  // Exact: a double holds 53 bits of the 64.
+  std::uint64_t seed() const {
+    require(value_.is_number_integer(), ErrorCode::kFile, where_, ": ", shown(),
+            " is no whole number in 0..", std::numeric_limits<std::uint64_t>::max());
+    return seed_from(value_);
+  }
   bool flag() const {
     require(value_.is_boolean(), ErrorCode::kFile, where_, ": ", shown(), " is not true or false");
     return value_.get<bool>();
@@ -69,11 +76,7 @@ class Value {
   const json& raw() const { return value_; }
 
  private:
-  std::string shown() const {
-    constexpr std::size_t kMost = 60;
-    const std::string text = value_.dump();
-    return text.size() <= kMost ? text : text.substr(0, kMost) + "...";
-  }
+  std::string shown() const { return json_shown(value_); }
 
   const json& value_;
   std::string where_;
@@ -102,9 +105,8 @@ AttentionUse use_from(const Value& value) {
 }
 
 EvaluateRow row_from(const Value& value) {
-  constexpr double kMaxSeed = 9e18;
   EvaluateRow row{.prompt = value.at("prompt").text(),
-                  .seed = value.at("seed").integer<std::int64_t>(-kMaxSeed, kMaxSeed),
+                  .seed = value.at("seed").seed(),
                   .quality = {.psnr_db = value.at("psnr_db").decibels(),
                               .ssim = value.at("ssim").number(-1.0, 1.0)},
                   .timed = value.at("timed").flag(),
@@ -139,8 +141,7 @@ TokenLayout layout_from(const Value& value) {
 }  // namespace
 
 EvaluateReport read_evaluate_report(const fs::path& file) {
-  const json document = json::parse(read_file(file, kMaxReportBytes), nullptr, false);
-  require(!document.is_discarded(), ErrorCode::kFile, file.string(), ": is no JSON");
+  const json document = json_tree<json>(read_text(file, kMaxReportBytes), file.string());
   const Value value(document, file.string() + ":");
   EvaluateReport report{.density = value.at("density").number(0.0, 1.0),
                         .attention = use_from(value.at("attention_calls")),
@@ -169,8 +170,14 @@ EvaluateReport read_evaluate_report(const fs::path& file) {
   if (value.has("adapted")) {
     report.adapted = value.at("adapted").flag();
   }
+  if (value.has("why_plan_took_no_part")) {
+    report.why_no_part = value.at("why_plan_took_no_part").text();
+  }
   if (value.has("search_seconds")) {
     report.search_seconds = value.at("search_seconds").number(0.0, kMaxSeconds);
+  }
+  if (report.why_no_part.empty() && !took_part(report.attention)) {  // as in earlier versions
+    report.why_no_part = "the plan took no part: all its attention calls ran dense";
   }
   for (const Value& row : value.at("rows").list(kMaxRows)) {
     report.rows.push_back(row_from(row));
@@ -186,8 +193,7 @@ std::vector<PredictedMeasured> read_probes(const fs::path& plan) {
   if (!fs::is_regular_file(file, code)) {
     return probes;
   }
-  const json document = json::parse(read_file(file, kMaxRecordBytes), nullptr, false);
-  require(!document.is_discarded(), ErrorCode::kFile, file.string(), ": is no JSON");
+  const json document = json_tree<json>(read_text(file, kMaxRecordBytes), file.string());
   const Value value(document, file.string() + ":");
   if (!value.has("probes")) {
     return probes;

@@ -8,8 +8,9 @@
 #include "json.h"
 #include "search_record.h"
 #include "statistics.h"
+#include "twill/plan/json_tree.h"
 #include "twill/plan/plan_io.h"
-#include "twill/plan/whole_files.h"
+#include "twill/plan/text.h"
 
 namespace twill::jobs {
 namespace {
@@ -23,8 +24,7 @@ constexpr double kSameDensity = 1e-9;
 enum class FileKind { kPlan, kReport };
 
 FileKind kind_of(const fs::path& file) {
-  const json document = json::parse(read_file(file, kMaxPlanBytes), nullptr, false);
-  require(!document.is_discarded(), ErrorCode::kFile, file.string(), ": is no JSON");
+  const json document = json_tree<json>(read_text(file, kMaxPlanBytes), file.string());
   if (document.is_object() && document.contains("rows")) {
     return FileKind::kReport;
   }
@@ -65,7 +65,7 @@ RunOptions run_of_measurements(const std::vector<Measurement>& measurements, Run
 
 // What went wrong with a plan is said with its file.
 PlanFigures figures_from(const fs::path& file, std::shared_ptr<const Plan> plan,
-                         std::shared_ptr<const Profile> profile, const Run& run) {
+                         std::shared_ptr<const Profile> profile, const FiguresRun& run) {
   try {
     return figures_of(std::move(plan), std::move(profile), run);
   } catch (const Error& error) {
@@ -117,8 +117,8 @@ ReportInputs read_report_inputs(const ReportOptions& options) {
 
   const std::shared_ptr<const Profile> profile = first->profile;
   const fs::path& first_file = options.files.front();
-  const Run run =
-      run_of(*profile, run_of_measurements(measurements, options.run, *profile), first_file);
+  const FiguresRun run =
+      run_of(*first, run_of_measurements(measurements, options.run, *profile), first_file);
   ReportInputs inputs{.figures = figures_from(first_file, first, profile, run),
                       .measured = {},
                       .probes = read_probes(first_file),

@@ -20,7 +20,7 @@ struct ReportInputs {
 };
 ReportInputs read_report_inputs(const ReportOptions& options);
 
-// Of a plan whose profile is needed. Throws Error(kModel) naming `file` when it has none.
+// Reads a plan whose profile is needed. Throws Error(kModel) naming `file` when it has none.
 std::shared_ptr<const Plan> read_plan_with_profile(const std::filesystem::path& file);
 
 }  // namespace twill::jobs

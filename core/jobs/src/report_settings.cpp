@@ -7,6 +7,7 @@
 
 #include "drawing/svg.h"
 #include "twill/plan/error.h"
+#include "twill/plan/plan_facts.h"
 
 namespace twill::jobs {
 namespace {
@@ -52,24 +53,55 @@ class Words {
 
 // --strategy, --density or --attention-share, --segments, --dense-first, --dense-last,
 // --dense-layers.
-void add_solving(Words& words, const std::map<std::string, std::string>& plan) {
-  words.add("--strategy", plan, "policy");
-  if (const auto budget = plan.find("budget"); budget != plan.end()) {
-    const std::size_t space = budget->second.find(' ');
-    if (space != std::string::npos) {
-      words.add(budget->second.substr(0, space) == "density" ? "--density" : "--attention-share",
-                budget->second.substr(space + 1));
-    }
+void add_solving(Words& words, const Plan& plan) {
+  words.add("--strategy", plan.provenance, "policy");
+  if (const std::optional<Budget> budget = search::budget_of(plan)) {
+    const auto option = [&] {
+      switch (budget->goal) {
+        case Goal::kDensity:
+          return "--density";
+        case Goal::kAttentionShare:
+          return "--attention-share";
+        case Goal::kPsnr:
+          return "--min-psnr";
+        default:
+          return "--min-speedup";
+      }
+    };
+    words.add(option(), concat(budget->value));
   }
-  words.add("--segments", plan, "segments")
-      .add("--dense-first", plan, "dense_first_steps")
-      .add("--dense-last", plan, "dense_last_steps")
-      .add("--dense-layers", plan, "dense_first_layers");
+  words.add("--segments", plan.provenance, "segments")
+      .add("--dense-first", plan.provenance, "dense_first_steps")
+      .add("--dense-last", plan.provenance, "dense_last_steps")
+      .add("--dense-layers", shown_facts(plan), "dense_first_layers");
 }
 
-bool consecutive(const std::vector<std::int64_t>& seeds) {
+// --steps, --shift, --sampler, --grid.
+void add_run(Words& words, const search::SolvedFor& run) {
+  if (run.steps) {
+    words.add("--steps", std::to_string(*run.steps));
+  }
+  if (run.shift) {
+    words.add("--shift", concat(*run.shift));
+  }
+  if (run.sampler) {
+    words.add("--sampler", *run.sampler);
+  }
+  if (run.grid) {
+    words.add("--grid", concat((*run.grid)[0], "x", (*run.grid)[1], "x", (*run.grid)[2]));
+  }
+}
+
+// Whether a plan was solved for another run than the profile's.
+bool differs(const search::SolvedFor& run, const Profile& profile) {
+  const search::SolvedFor measured = search::solved_for(profile);
+  return run.steps != measured.steps || run.shift != measured.shift ||
+         run.sampler != measured.sampler || solved_layout(profile, run) != profile.layout;
+}
+
+bool consecutive(const std::vector<std::uint64_t>& seeds) {
   for (std::size_t i = 1; i < seeds.size(); ++i) {
-    if (seeds[i] != seeds.front() + static_cast<std::int64_t>(i)) {
+    if (seeds[i] != seed_at(seeds.front(), i)) {
       return false;
     }
   }
@@ -95,9 +127,10 @@ std::string layout_text(const TokenLayout& layout) {
 
 }  // namespace
 
-std::string run_text(const Run& run) {
-  return concat(layout_text(run.layout), ", ", run.sampler, ", shift ", short_number(run.shift),
-                ", ", run.steps, " steps");
+std::string run_text(const FiguresRun& run) {
+  return concat(layout_text(run.layout), ", ", run.sampler,
+                run.shift > 0.0 ? concat(", shift ", short_number(run.shift)) : "", ", ", run.steps,
+                " steps");
 }
 
 Facts plan_facts(const PlanFigures& figures) {
@@ -112,8 +145,8 @@ Facts plan_facts(const PlanFigures& figures) {
   facts.push_back(
       {"w(t)", concat("at t ", list_of(figures.weight.t), ": ", list_of(figures.weight.weight))});
   // What the plan took over from its profile stands there.
-  const std::map<std::string, std::string>& of_profile = figures.profile->provenance;
-  for (const auto& [key, value] : plan.provenance) {
+  const std::map<std::string, std::string> of_profile = shown_facts(*figures.profile);
+  for (const auto& [key, value] : shown_facts(plan)) {
     const auto found = of_profile.find(key);
     if (!value.empty() && (found == of_profile.end() || found->second != value)) {
       facts.push_back({key, value});
@@ -136,7 +169,7 @@ Facts profile_facts(const PlanFigures& figures) {
                                             ? "none: cells stand for cost"
                                             : concat(profile.cost.device, ", ", profile.cost.kernel,
                                                      ", at ", layout_text(profile.cost.layout))});
-  for (const auto& [key, value] : profile.provenance) {
+  for (const auto& [key, value] : shown_facts(profile)) {
     if (!value.empty()) {
       facts.push_back({key, value});
     }
@@ -162,6 +195,9 @@ Facts evaluation_facts(const MeasuredPlan& measured) {
   if (report.adapted) {
     facts.push_back({"plan was", "adapted to each clip while it was made"});
   }
+  if (!report.why_no_part.empty()) {
+    facts.push_back({"no speed-up", report.why_no_part});
+  }
   for (const auto& [reason, calls] : report.attention.fallbacks) {
     facts.push_back({"dense against the plan", concat(calls, " calls: ", reason)});
   }
@@ -185,7 +221,8 @@ std::vector<std::string> commands_to_repeat(const ReportOptions& options,
   search.add("--points", std::to_string(profile.t.size()))
       .add("--map-size", std::to_string(profile.map_size));
   const std::map<std::string, std::string>& measured = profile.provenance;
-  for (const char* key : {"steps", "shift", "sampler", "cfg", "dtype"}) {
+  add_run(search, search::solved_for(profile));
+  for (const char* key : {"cfg", "dtype"}) {
     search.add(concat("--", key), measured, key);
   }
   search.add("--negative", measured, "negative_prompt");
@@ -197,14 +234,20 @@ std::vector<std::string> commands_to_repeat(const ReportOptions& options,
       break;
     }
   }
-  add_solving(search, figures.plan->provenance);
+  add_solving(search, *figures.plan);
   commands.push_back(search.add("--out", plan).text());
+  if (const search::SolvedFor run = search::solved_for(*figures.plan); differs(run, profile)) {
+    Words solve(concat("twill plan solve ", quoted(plan)));
+    add_run(solve, run);
+    add_solving(solve, *figures.plan);
+    commands.push_back(solve.add("--out", plan).text());
+  }
 
   for (std::size_t i = 0; i < inputs.measured.size(); ++i) {
     const MeasuredPlan& one = inputs.measured[i];
     const ClipSettings& clip = one.report.clip;
     Words evaluate(one.report.adapted ? "twill evaluate --adapt" : "twill evaluate");
-    std::vector<std::int64_t> seeds;
+    std::vector<std::uint64_t> seeds;
     for (const EvaluateRow& row : one.report.rows) {
       evaluate.add("--prompt", row.prompt);
       seeds.push_back(row.seed);

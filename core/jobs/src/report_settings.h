@@ -15,7 +15,7 @@ namespace twill::jobs {
 using Facts = std::vector<std::pair<std::string, std::string>>;
 
 // "13x16x16 tokens, euler, shift 3, 20 steps": what a density is never quoted without.
-std::string run_text(const Run& run);
+std::string run_text(const FiguresRun& run);
 Facts plan_facts(const PlanFigures& figures);
 Facts profile_facts(const PlanFigures& figures);
 Facts evaluation_facts(const MeasuredPlan& measured);

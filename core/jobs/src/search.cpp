@@ -18,9 +18,12 @@
 #include "session.h"
 #include "solving.h"
 #include "target_loop.h"
+#include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/plan_view.h"
 #include "twill/plan/whole_files.h"
 #include "twill/search/calibration.h"
+#include "twill/search/profiler.h"
 
 namespace twill::jobs {
 namespace {
@@ -36,7 +39,7 @@ SearchResult finish(search::SolveResult solved, const fs::path& out) {
                       .dense_first_steps = solved.dense_first_steps,
                       .dense_last_steps = solved.dense_last_steps,
                       .segments = static_cast<std::int32_t>(solved.plan.segments.size())};
-  const Segment& shown = solved.plan.segments[static_cast<std::size_t>(shown_segment(solved.plan))];
+  const Segment& shown = solved.plan.segments[widest_segment(solved.plan)];
   for (const std::vector<HeadPlan>& expert : shown.heads) {
     for (const HeadPlan& head : expert) {
       ++result.heads[std::string(
@@ -91,11 +94,12 @@ namespace {
 void check_search_options(const SearchOptions& options) {
   check_solve_options(options.solve);
   check_target(options.target);
-  require(!options.prompts.empty(), ErrorCode::kUsage, "no prompt");
+  check_prompts(options.prompts);
   require(options.points >= 1 && options.points <= 64, ErrorCode::kUsage, "points ", options.points,
           " is not in 1..64");
-  require(options.map_size >= 0 && options.map_size <= 256, ErrorCode::kUsage, "map size ",
-          options.map_size, " is not in 0..256");
+  const std::int32_t map_size = options.map_size.value_or(0);
+  require(map_size >= 0 && map_size <= 256, ErrorCode::kUsage, "map size ", map_size,
+          " is not in 0..256");
   require(options.probes >= 0 && options.probes <= 64, ErrorCode::kUsage, "probes ", options.probes,
           " is not in 0..64");
 }
@@ -106,6 +110,16 @@ void check_fits_run(const SearchOptions& options, const Session& session) {
                                    options.solve.dense_last_steps.value_or(0);
   require(dense_steps <= session.steps(), ErrorCode::kUsage, dense_steps,
           " dense steps are more than the ", session.steps(), " of the run");
+  const double dense_share =
+      static_cast<double>(dense_steps) / static_cast<double>(session.steps());
+  const bool wishes = options.target.min_psnr_db || options.target.min_speedup;
+  require(wishes || options.solve.budget_kind != search::BudgetKind::kDensity ||
+              dense_share <= options.solve.budget,
+          ErrorCode::kUsage, dense_steps, " dense steps of ", session.steps(), " are a density of ",
+          dense_share, " by themselves, more than ", options.solve.budget);
+  require(options.map_size.value_or(0) <= session.layout().tokens(), ErrorCode::kUsage, "map size ",
+          options.map_size.value_or(0), " is more than the ", session.layout().tokens(),
+          " tokens of the clip");
   require(options.solve.budget_kind != search::BudgetKind::kAttentionShare ||
               session.model().device.is_cpu(),
           ErrorCode::kUnsupported, "candidates are timed on the CPU only, and the model runs on ",
@@ -114,33 +128,38 @@ void check_fits_run(const SearchOptions& options, const Session& session) {
 
 }  // namespace
 
-SearchResult search(const SearchOptions& options, const JobControl& control) {
+fs::path search_work_folder(const fs::path& out) { return work_folder(out, {}); }
+
+SearchResult search(const SearchOptions& asked, const JobControl& control) {
+  SearchOptions options = asked;
   check_search_options(options);
-  check_can_write(options.out);
+  check_clip_settings(options.clip);
   const fs::path work = work_folder(options.out, options.work);
-  check_can_write(work / "profile");
+  const Outputs outputs({{options.out, OutputKind::kPlan},
+                         {search_record_file(options.out), OutputKind::kRecord},
+                         {work, OutputKind::kFolder}},
+                        {{"model", options.clip.model}});
 
   const Clock::time_point begin = Clock::now();
   const Session session(options.clip, control);
   check_fits_run(options, session);
+  options.map_size = options.map_size.value_or(
+      std::min(search::ProfilerOptions{}.map_size, session.layout().tokens()));
   std::vector<EncodedPrompt> prompts;
   for (const std::string& text : options.prompts) {
     prompts.push_back(session.encode(text));
   }
   ProfileRun run(session, options, work);
-  const double loaded_seconds = seconds_since(begin);
   auto profile = std::make_shared<Profile>(run.run(prompts));
 
-  // What stopped runs spent is in it; from here on this process's clock tells.
-  const double profile_seconds = run.seconds();
-  const Clock::time_point after_clips = Clock::now();
   std::vector<PredictedMeasured> probes;
   if (options.probes > 0) {
     KeptQuality quality(session, work);
     TimeCalibration calibration = calibrate_time_weight(session, profile, prompts.front(),
                                                         options.seed, options.probes, quality);
     probes = std::move(calibration.probes);
-    profile->provenance[search::kTimeWeightKey] = search::time_weight_text(calibration.weight);
+    profile->time_weight = TimeWeightTable{.t = std::move(calibration.weight.t),
+                                           .weight = std::move(calibration.weight.weight)};
   }
   if (options.solve.budget_kind == search::BudgetKind::kAttentionShare) {
     profile->cost =
@@ -149,7 +168,7 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
   const auto solve_once = [&] {
     Meter meter(control, "solve", 1);
     meter.check_stop();
-    search::SolveResult solved = solve_plan(profile, session.step_t(), options.solve);
+    search::SolveResult solved = solve_plan(profile, run_of(session), options.solve);
     meter.advance();
     return solved;
   };
@@ -157,6 +176,7 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
     const search::SolveResult first = solve_once();
     auto again = std::make_shared<Profile>(run.run_along(prompts, first.plan));
     again->cost = profile->cost;
+    again->time_weight = profile->time_weight;
     again->provenance.insert(profile->provenance.begin(), profile->provenance.end());
     profile = std::move(again);
   }
@@ -164,6 +184,11 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
   if (options.target.min_psnr_db || options.target.min_speedup) {
     const Clock::time_point before_loop = Clock::now();
     LoopResult loop = close_the_loop(session, profile, options, prompts, work);
+    const bool quality = options.target.min_psnr_db.has_value();
+    loop.solved.plan.budget =
+        Budget{.goal = quality ? Goal::kPsnr : Goal::kSpeedup,
+               .value = quality ? *options.target.min_psnr_db : options.target.min_speedup.value(),
+               .density = loop.solved.density};
     result = finish(std::move(loop.solved), options.out);
     result.tries = std::move(loop.tries);
     std::move(loop.probes.begin(), loop.probes.end(), std::back_inserter(probes));
@@ -174,7 +199,7 @@ SearchResult search(const SearchOptions& options, const JobControl& control) {
   result.probes = std::move(probes);
   result.clips_seconds = run.seconds();
   result.profiling_share = run.profiling_share();
-  result.search_seconds = loaded_seconds + profile_seconds + seconds_since(after_clips);
+  result.search_seconds = run.seconds_elsewhere() + seconds_since(begin);
   write_file(search_record_file(options.out), to_json(result));
   return result;
 }
@@ -183,19 +208,14 @@ SearchResult solve_file(const fs::path& file, const SolveOptions& options, const
                         const fs::path& out) {
   check_solve_options(options);
   check_clip_settings(clip);
-  check_can_write(out);
-  const std::shared_ptr<const Profile> profile = read_profile_of(file);
-  const double steps = clip.steps ? *clip.steps : provenance_number(*profile, kStepsKey, file);
-  const double shift = clip.shift ? *clip.shift : provenance_number(*profile, kShiftKey, file);
-  ClipSettings asked{.steps = static_cast<std::int32_t>(std::clamp(steps, -1.0, 1e6)),
-                     .shift = shift};
-  check_clip_settings(asked);
-  const auto found = profile->provenance.find(kSamplerKey);
-  const std::vector<double> t =
-      sampler_t(found == profile->provenance.end() ? std::string("euler") : found->second,
-                *asked.steps, shift);
+  const Outputs outputs({{out, OutputKind::kPlan}}, {{"plan", file}});
+  const KeptProfile kept = read_kept_profile(file);
+  SolveOptions filled = options;
+  filled.grid = options.grid ? options.grid : kept.solved_for.grid;
+  const SamplerRun run = sampler_run(
+      {.sampler = clip.sampler, .steps = clip.steps, .shift = clip.shift}, kept.solved_for, file);
   const Clock::time_point begin = Clock::now();
-  SearchResult result = finish(solve_plan(profile, t, options), out);
+  SearchResult result = finish(solve_plan(kept.profile, run, filled), out);
   result.search_seconds = seconds_since(begin);
   return result;
 }
@@ -242,21 +262,22 @@ std::string to_json(const SearchResult& result) {
                       {"predicted_error", probe.predicted},
                       {"clip_mse", probe.measured_mse}});
   }
-  return json{{"plan", result.plan.string()},
-              {"density", result.density},
-              {"attention_share", result.attention_share},
-              {"predicted_error", result.predicted_error},
-              {"heads", heads},
-              {"segments", result.segments},
-              {"dense_first_steps", result.dense_first_steps},
-              {"dense_last_steps", result.dense_last_steps},
-              {"search_seconds", result.search_seconds},
-              {"clips_seconds", result.clips_seconds},
-              {"target_seconds", result.target_seconds},
-              {"tries", tries},
-              {"probes", probes},
-              {"profiling_share", result.profiling_share ? json(*result.profiling_share) : json()}}
-             .dump(2) +
+  return json_dump(json{{"plan", result.plan.string()},
+                        {"density", result.density},
+                        {"attention_share", result.attention_share},
+                        {"predicted_error", result.predicted_error},
+                        {"heads", heads},
+                        {"segments", result.segments},
+                        {"dense_first_steps", result.dense_first_steps},
+                        {"dense_last_steps", result.dense_last_steps},
+                        {"search_seconds", result.search_seconds},
+                        {"clips_seconds", result.clips_seconds},
+                        {"target_seconds", result.target_seconds},
+                        {"tries", tries},
+                        {"probes", probes},
+                        {"profiling_share",
+                         result.profiling_share ? json(*result.profiling_share) : json()}},
+                   2) +
          "\n";
 }
 

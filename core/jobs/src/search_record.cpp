@@ -5,7 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "twill/plan/whole_files.h"
+#include "twill/plan/json_tree.h"
+#include "twill/plan/text.h"
 
 namespace twill::jobs {
 
@@ -21,25 +22,12 @@ std::optional<double> read_search_seconds(const fs::path& plan) {
   if (!fs::is_regular_file(file, code)) {
     return std::nullopt;
   }
-  const nlohmann::json record = nlohmann::json::parse(read_file(file, 1 << 20), nullptr, false);
+  const nlohmann::json record = kept_json<nlohmann::json>(read_text(file, 1 << 20));
   if (!record.is_object() || !record.contains("search_seconds") ||
       !record["search_seconds"].is_number()) {
     return std::nullopt;
   }
   return record["search_seconds"].get<double>();
-}
-
-std::int32_t shown_segment(const Plan& plan) {
-  std::int32_t best = 0;
-  double width = 0.0;
-  for (std::size_t i = 0; i < plan.segments.size(); ++i) {
-    const Segment& segment = plan.segments[i];
-    if (!segment.dense && segment.t_end - segment.t_begin > width) {
-      width = segment.t_end - segment.t_begin;
-      best = static_cast<std::int32_t>(i);
-    }
-  }
-  return best;
 }
 
 }  // namespace twill::jobs

@@ -9,16 +9,11 @@
 #include <optional>
 #include <string_view>
 
-#include "twill/plan/plan.h"
-
 namespace twill::jobs {
 
 // "plan.json" -> "plan.search.json".
 std::filesystem::path search_record_file(const std::filesystem::path& plan);
 // Nothing when there is no readable record.
 std::optional<double> read_search_seconds(const std::filesystem::path& plan);
-
-// The segment for pictures: the widest that is not dense, else the first.
-std::int32_t shown_segment(const Plan& plan);
 
 }  // namespace twill::jobs

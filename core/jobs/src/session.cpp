@@ -12,6 +12,7 @@
 #include "meter.h"
 #include "timed_attention.h"
 #include "twill/engine/device.h"
+#include "twill/engine/finite.h"
 #include "twill/engine/noise.h"
 #include "twill/engine/sampler.h"
 #include "twill/jobs/model_facts.h"
@@ -23,13 +24,45 @@ namespace {
 namespace fs = std::filesystem;
 
 engine::LoadOptions load_options(const ClipSettings& settings, const JobControl& control) {
-  engine::LoadOptions options{.stop = control.stop};
-  for (const c10::ScalarType dtype : {at::kFloat, at::kBFloat16, at::kHalf}) {
-    if (settings.dtype == engine::dtype_name(dtype)) {
-      options.dtype = dtype;
+  return {.dtype = settings.dtype ? engine::dtype_of(*settings.dtype) : std::nullopt,
+          .stop = control.stop};
+}
+
+// What the model says where the user left it open; a fault of it is the file's.
+ClipSettings with_defaults_of(const engine::VideoModel& model, const ClipSettings& settings) {
+  const engine::ModelDefaults& defaults = model.defaults;
+  ClipSettings left_open;
+  const auto take = [](auto& open, const auto& given, const auto& value) {
+    if (!given) {
+      open = value;
     }
+  };
+  take(left_open.width, settings.width, defaults.size.width);
+  take(left_open.height, settings.height, defaults.size.height);
+  take(left_open.frames, settings.frames, defaults.size.frames);
+  take(left_open.fps, settings.fps, defaults.fps);
+  take(left_open.steps, settings.steps, defaults.steps);
+  take(left_open.shift, settings.shift, defaults.shift);
+  take(left_open.cfg, settings.cfg, defaults.cfg);
+  take(left_open.sampler, settings.sampler, defaults.sampler);
+  try {
+    check_clip_settings(left_open);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::kFile,
+                concat((model.folder / "model.json").string(), ": default: ", error.what()));
   }
-  return options;
+  ClipSettings filled = settings;
+  const auto fill = [](auto& value, const auto& from) { value = value ? value : from; };
+  fill(filled.width, left_open.width);
+  fill(filled.height, left_open.height);
+  fill(filled.frames, left_open.frames);
+  fill(filled.fps, left_open.fps);
+  fill(filled.steps, left_open.steps);
+  fill(filled.shift, left_open.shift);
+  fill(filled.cfg, left_open.cfg);
+  fill(filled.sampler, left_open.sampler);
+  filled.dtype = engine::dtype_name(model.dtype);
+  return filled;
 }
 
 }  // namespace
@@ -43,18 +76,13 @@ Session::Session(const ClipSettings& settings, const JobControl& control)
   std::error_code code;
   require(fs::is_directory(clip_.model, code), ErrorCode::kFile, clip_.model.string(),
           ": no such model folder");
-  Meter meter(control_, "load " + clip_.model.filename().string(), 1);
+  Meter meter(control_, "load " + model_name(clip_.model), 1);
   model_ = engine::load_model(clip_.model, load_options(clip_, control_));
-  const engine::ModelDefaults& defaults = model_.defaults;
-  clip_.width = clip_.width.value_or(defaults.size.width);
-  clip_.height = clip_.height.value_or(defaults.size.height);
-  clip_.frames = clip_.frames.value_or(defaults.size.frames);
-  clip_.fps = clip_.fps.value_or(defaults.fps);
-  clip_.steps = clip_.steps.value_or(defaults.steps);
-  clip_.shift = clip_.shift.value_or(defaults.shift);
-  clip_.cfg = clip_.cfg.value_or(defaults.cfg);
-  clip_.sampler = clip_.sampler.value_or(defaults.sampler);
-  clip_.dtype = engine::dtype_name(model_.dtype);
+  clip_ = with_defaults_of(model_, clip_);
+  if (!guided() && !clip_.negative_prompt.empty() && control_.note) {
+    control_.note(concat("the negative prompt \"", clip_.negative_prompt,
+                         "\" has no effect without guidance (cfg 1)"));
+  }
   layout_ = model_.layout(size());
   step_t_ = sampler_t(*clip_.sampler, *clip_.steps, *clip_.shift);
   for (const double t : step_t_) {
@@ -67,7 +95,7 @@ std::string Session::device() const { return engine::device_name(model_.device);
 
 const std::string& Session::fingerprint() const {
   if (fingerprint_.empty()) {
-    fingerprint_ = model_fingerprint(clip_.model);
+    fingerprint_ = model_fingerprint(clip_.model, control_.stop);
   }
   return fingerprint_;
 }
@@ -95,7 +123,7 @@ EncodedPrompt Session::encode(const std::string& prompt) const {
   return encoded;
 }
 
-Denoised Session::denoise(const EncodedPrompt& prompt, std::int64_t seed,
+Denoised Session::denoise(const EncodedPrompt& prompt, std::uint64_t seed,
                           engine::SelfAttention& attention, const std::string& stage,
                           const LoopOptions& loop) const {
   const c10::InferenceMode inference;
@@ -109,11 +137,10 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::int64_t seed,
   const auto all = std::ssize(times);
   const std::int64_t count = loop.stop_after > 0 ? std::min(loop.stop_after, all) : all;
   TimedAttention timed(attention);
-  at::Tensor x = engine::make_noise(model_.latent_shape(size()), static_cast<std::uint64_t>(seed))
-                     .to(model_.device);
+  at::Tensor x = engine::make_noise(model_.latent_shape(size()), seed).to(model_.device);
   Meter meter(control_, stage, count);
   double hook_seconds = 0.0;
-  const auto call = [&](const auto& hook, auto... arguments) {
+  const auto call = [&](const auto& hook, const auto&... arguments) {
     if (hook) {
       const Clock::time_point begin = Clock::now();
       hook(arguments...);
@@ -127,8 +154,7 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::int64_t seed,
     call(loop.before, step);
     const double t = times[static_cast<std::size_t>(step)];
     const engine::StepInfo info{.t = t, .stop = control_.stop};
-    const at::Tensor timestep =
-        at::full({1}, 1000.0 * t, at::TensorOptions(model_.device).dtype(at::kFloat));
+    const at::Tensor timestep = at::full({1}, 1000.0 * t, at::kFloat);
     const auto forward = [&](const engine::WanPrompt& words) {
       return model_.dit->forward(x, timestep, words, timed, info);
     };
@@ -137,10 +163,13 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::int64_t seed,
       const at::Tensor away = forward(*prompt.negative);
       velocity = away + *clip_.cfg * (velocity - away);
     }
-    if (loop.estimate) {
-      call(loop.estimate, step, at::sub(x, velocity, t));
-    }
+    const at::Tensor seen = loop.estimate ? at::sub(x, velocity, t) : at::Tensor();
     x = sampler->step(static_cast<std::size_t>(step), x, velocity);
+    if (!engine::all_finite(x)) {
+      fail_not_finite(concat(stage, ": from step ", step + 1, " of ", all, " on (t = ", t,
+                             ") the latents are not finite"));
+    }
+    call(loop.estimate, step, seen);
     call(loop.after, step);
     meter.advance();
   }
@@ -155,7 +184,7 @@ void Session::warm_up(const EncodedPrompt& prompt, engine::SelfAttention& attent
   const c10::InferenceMode inference;
   const at::Tensor x =
       at::zeros(model_.latent_shape(size()), at::TensorOptions(model_.device).dtype(at::kFloat));
-  const at::Tensor timestep = at::full({1}, 1000.0 * t, x.options());
+  const at::Tensor timestep = at::full({1}, 1000.0 * t, at::kFloat);
   model_.dit->forward(x, timestep, prompt.positive, attention, {.t = t, .stop = control_.stop});
   synchronise(model_.device);
 }
@@ -167,7 +196,15 @@ at::Tensor Session::decode(const at::Tensor& latents, const std::string& stage,
   Meter meter(control_, stage, latents.size(2));
   const engine::VaeOptions options{
       .progress = [&](std::int64_t done, std::int64_t) { meter.set(done); }, .stop = control_.stop};
-  const at::Tensor video = model_.vae->decode(latents.to(model_.device), options);
+  at::Tensor video;
+  try {
+    video = model_.vae->decode(latents.to(model_.device), options);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kModel) {
+      throw;
+    }
+    fail_not_finite(concat(stage, ": ", error.what()));
+  }
   at::Tensor frames =
       ((video[0] + 1.0) * 127.5).round().clamp(0, 255).to(at::kByte).permute({1, 2, 3, 0});
   frames = frames.to(at::kCPU).contiguous();
@@ -177,6 +214,11 @@ at::Tensor Session::decode(const at::Tensor& latents, const std::string& stage,
   return frames;
 }
 
+void Session::fail_not_finite(const std::string& sentence) const {
+  throw Error(ErrorCode::kModel,
+              sentence + engine::why_not_finite(clip_.model, model_.dtype, control_.stop));
+}
+
 std::unique_ptr<engine::SelfAttention> Session::dense_by_kernel() const {
   auto plan = std::make_shared<Plan>();
   plan->name = "dense";
@@ -184,16 +226,6 @@ std::unique_ptr<engine::SelfAttention> Session::dense_by_kernel() const {
   plan->patterns = {dense()};
   plan->segments = {{.t_begin = 0.0, .t_end = 1.0, .dense = true}};
   return std::make_unique<engine::PlanAttention>(std::move(plan), layout_, clip_.threads);
-}
-
-std::shared_ptr<const Plan> Session::read_plan_for_model(const fs::path& file) const {
-  auto plan = std::make_shared<Plan>(read_plan(file));
-  try {
-    check_plan_fits(*plan, model_.shape());
-  } catch (const Error& error) {
-    throw Error(error.code(), concat(file.string(), ": ", error.what()));
-  }
-  return plan;
 }
 
 std::vector<double> sampler_t(const std::string& sampler, std::int32_t steps, double shift) {

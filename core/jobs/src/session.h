@@ -63,31 +63,32 @@ class Session {
   std::int64_t steps() const { return *clip_.steps; }
   const std::string& dtype() const { return *clip_.dtype; }
   std::string device() const;
-  // Of the weights, the text table and model.json.
+  // A hash of model.json and every file that it names: it changes when one of them does.
   const std::string& fingerprint() const;
-  // All that decides a dense clip but its prompt and seed, as text.
+  // A text that holds everything that decides a dense clip, except for its prompt and seed.
   std::string dense_key() const;
 
   // Throws Error(kUsage) for a prompt that the model cannot read.
   EncodedPrompt encode(const std::string& prompt) const;
   // One forward on noise at `t`, its result thrown away.
   void warm_up(const EncodedPrompt& prompt, engine::SelfAttention& attention, double t) const;
-  // The sampler's loop from the seed's noise.
-  Denoised denoise(const EncodedPrompt& prompt, std::int64_t seed, engine::SelfAttention& attention,
-                   const std::string& stage, const LoopOptions& loop = {}) const;
-  // [frames, height, width, 3] uint8.
+  // The sampler's loop from the seed's noise. Throws Error(kModel) naming the step from which the
+  // latents are not finite, and the tensor that makes them so where there is one.
+  Denoised denoise(const EncodedPrompt& prompt, std::uint64_t seed,
+                   engine::SelfAttention& attention, const std::string& stage,
+                   const LoopOptions& loop = {}) const;
+  // [frames, height, width, 3] uint8. Throws Error(kModel) naming the frames that are not finite.
   at::Tensor decode(const at::Tensor& latents, const std::string& stage,
                     double* seconds = nullptr) const;
 
   // Dense attention by the kernels, faster than ATen's on the CPU; its bits differ from those.
   std::unique_ptr<engine::SelfAttention> dense_by_kernel() const;
 
-  // Throws Error(kModel, kFile) when the plan is not for this model.
-  std::shared_ptr<const Plan> read_plan_for_model(const std::filesystem::path& file) const;
-
   const JobControl& control() const { return control_; }
 
  private:
+  [[noreturn]] void fail_not_finite(const std::string& sentence) const;
+
   const JobControl& control_;
   ClipSettings clip_;
   engine::VideoModel model_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "twill/plan/error.h"
+#include "twill/search/calibration.h"
 
 namespace twill::jobs {
 
@@ -44,6 +45,27 @@ Interval bootstrap_interval(std::span<const double> differences, std::uint64_t s
   }
   std::sort(means.begin(), means.end());
   return {means[kDraws * 25 / 1000], means[kDraws * 975 / 1000 - 1]};
+}
+
+double correlation_at_equal_density(std::span<const double> groups,
+                                    std::span<const double> densities,
+                                    std::span<const double> predicted,
+                                    std::span<const double> measured) {
+  constexpr double kEqual = 0.02;
+  std::vector<double> correlations;
+  for (const double group : groups) {
+    std::vector<double> of_predicted, of_measured;
+    for (std::size_t i = 0; i < densities.size(); ++i) {
+      if (std::abs(densities[i] - group) < kEqual) {
+        of_predicted.push_back(predicted[i]);
+        of_measured.push_back(measured[i]);
+      }
+    }
+    if (of_predicted.size() > 2) {
+      correlations.push_back(search::rank_correlation(of_predicted, of_measured));
+    }
+  }
+  return correlations.empty() ? 0.0 : mean_of(correlations);
 }
 
 }  // namespace twill::jobs

@@ -24,4 +24,12 @@ struct Interval {
 // same numbers give the same interval.
 Interval bootstrap_interval(std::span<const double> differences, std::uint64_t seed = 1);
 
+// The mean of the rank correlations at each of `groups`: of the values whose density is within 0.02
+// of it. Groups of fewer than three values are left out; 0 where none is left. densities, predicted
+// and measured: [values].
+double correlation_at_equal_density(std::span<const double> groups,
+                                    std::span<const double> densities,
+                                    std::span<const double> predicted,
+                                    std::span<const double> measured);
+
 }  // namespace twill::jobs

@@ -3,15 +3,15 @@
 
 #include "target_loop.h"
 
-#include <functional>
 #include <optional>
 
 #include "files.h"
-#include "json.h"
+#include "kept_values.h"
 #include "solving.h"
 #include "statistics.h"
-#include "twill/plan/plan_io.h"
-#include "twill/plan/whole_files.h"
+#include "twill/plan/error.h"
+#include "twill/plan/plan_view.h"
+#include "twill/plan/text_hash.h"
 #include "twill/search/budget_finder.h"
 
 namespace twill::jobs {
@@ -19,29 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kMaxBytes = 1u << 20;
-// Seconds of the denoising loop by what ran, kept in a file.
-class KeptTimes {
- public:
-  explicit KeptTimes(fs::path file) : file_(std::move(file)) {
-    std::error_code code;
-    if (fs::exists(file_, code)) {
-      const json stored = json::parse(read_file(file_, kMaxBytes), nullptr, false);
-      kept_ = stored.is_object() ? stored : json::object();
-    }
-  }
-  double get(const std::string& key, const std::function<double()>& measure) {
-    if (!kept_.contains(key) || !kept_[key].is_number()) {
-      kept_[key] = measure();
-      write_file(file_, kept_.dump(1));
-    }
-    return kept_[key].get<double>();
-  }
-
- private:
-  fs::path file_;
-  json kept_ = json::object();
-};
+constexpr double kMostDb = 100.0;
 
 class TargetLoop {
  public:
@@ -55,19 +33,21 @@ class TargetLoop {
         finder_(options.target.min_psnr_db ? search::Wish::kPsnr : search::Wish::kSpeedup,
                 options.target.min_psnr_db ? *options.target.min_psnr_db
                                            : options.target.min_speedup.value(),
-                /*least_budget=*/0.0, options.target.most_tries),
+                least_budget(profile_, run_of(session), options.solve), options.target.most_tries),
         quality_(session, work),
-        times_(work / concat("seconds-of-loops-", hex(hash_text(session.dense_key())), ".json")) {}
+        kept_(kept_folder(work)) {}
 
   LoopResult run() {
     std::vector<search::SolveResult> solved;
     while (const std::optional<double> budget = finder_.next()) {
       solved.push_back(solve(*budget));
       TargetTry tried = attempt(solved.back(), *budget);
-      tried.holds = finder_.tell(options_.target.min_psnr_db ? tried.psnr_db : tried.speedup);
+      // Equal clips have no bound; the finder wants a figure.
+      tried.holds = finder_.tell(options_.target.min_psnr_db ? std::min(tried.psnr_db, kMostDb)
+                                                             : tried.speedup);
       result_.tries.push_back(tried);
     }
-    require(finder_.best().has_value(), ErrorCode::kUsage, wish(), " was not reached in ",
+    require(finder_.best().has_value(), ErrorCode::kUnsupported, wish(), " was not reached in ",
             result_.tries.size(), " tries; the nearest had ", finder_.nearest().measured,
             options_.target.min_psnr_db ? " dB" : "x");
     result_.solved = std::move(solved[*finder_.best()]);
@@ -78,7 +58,7 @@ class TargetLoop {
   search::SolveResult solve(double budget) const {
     SolveOptions asked = options_.solve;
     asked.budget = budget;
-    return solve_plan(profile_, session_.step_t(), asked);
+    return solve_plan(profile_, run_of(session_), asked);
   }
 
   TargetTry attempt(const search::SolveResult& solved, double budget) {
@@ -90,7 +70,7 @@ class TargetLoop {
       double mse = 0.0;
       for (std::size_t i = 0; i < prompts_.size(); ++i) {
         const ClipQuality found =
-            quality_.measure(solved.plan, prompts_[i], options_.seed + static_cast<std::int64_t>(i),
+            quality_.measure(solved.plan, prompts_[i], seed_at(options_.seed, i),
                              concat(stage, ", prompt ", i + 1, " of ", prompts_.size()));
         tried.psnr_db += found.psnr_db / count;
         mse += mse_of(found.psnr_db) / count;
@@ -104,8 +84,14 @@ class TargetLoop {
     return tried;
   }
 
-  double dense_seconds(const std::string& stage) {
-    return times_.get("dense", [&] {
+  // Prompt and seed are left out: the time of a loop hardly depends on them.
+  std::string key_of(const std::string& attention) const {
+    return concat("seconds of the loop by ", attention, ", clip ",
+                  hex(hash_text(session_.dense_key())));
+  }
+
+  double dense_seconds(const std::string& stage) const {
+    return kept_.number_or(key_of("dense"), [&] {
       engine::DenseAttention dense;
       session_.warm_up(prompts_.front(), dense, session_.step_t().front());
       return session_.denoise(prompts_.front(), options_.seed, dense, "dense clip for " + stage)
@@ -113,11 +99,10 @@ class TargetLoop {
     });
   }
 
-  double sparse_seconds(const Plan& plan, const std::string& stage) {
-    auto bare = std::make_shared<Plan>(plan);
-    bare->profile = nullptr;
-    return times_.get(hex(hash_text(plan_to_json(*bare))), [&] {
-      engine::PlanAttention sparse(bare, session_.layout(), session_.clip().threads);
+  double sparse_seconds(const Plan& plan, const std::string& stage) const {
+    return kept_.number_or(key_of(concat("plan ", fingerprint(plan))), [&] {
+      engine::PlanAttention sparse(std::make_shared<Plan>(plan), session_.layout(),
+                                   session_.clip().threads);
       session_.warm_up(prompts_.front(), sparse, session_.step_t().back());
       return session_.denoise(prompts_.front(), options_.seed, sparse, stage).seconds;
     });
@@ -135,7 +120,7 @@ class TargetLoop {
   const std::vector<EncodedPrompt>& prompts_;
   search::BudgetFinder finder_;
   KeptQuality quality_;
-  KeptTimes times_;
+  KeptValues kept_;
   LoopResult result_;
 };
 

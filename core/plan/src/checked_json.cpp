@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "twill/plan/error.h"
+#include "twill/plan/json_tree.h"
 
 namespace twill {
 namespace {
@@ -52,11 +53,7 @@ class CheckedBuilder final : public nlohmann::json_sax<json> {
 
   bool parse_error(std::size_t position, const std::string& /*token*/,
                    const json::exception& error) override {
-    const std::string_view before = text_.substr(0, position > 0 ? position - 1 : 0);
-    const std::size_t line = 1 + std::count(before.begin(), before.end(), '\n');
-    const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;
-    throw Error(ErrorCode::kFile, concat(file_name_, ": line ", line, ", column ", column,
-                                         ": not JSON: ", clean_reason(error.what())));
+    fail_json(text_, file_name_, position, error.what());
   }
 
  private:
@@ -106,17 +103,6 @@ class CheckedBuilder final : public nlohmann::json_sax<json> {
     std::replace_if(
         text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
     return text;
-  }
-
-  // The library's text without its own position.
-  static std::string clean_reason(std::string_view what) {
-    for (const std::string_view mark : {"syntax error while parsing ", "] "}) {
-      if (const std::size_t at = what.find(mark); at != std::string_view::npos) {
-        what.remove_prefix(at + mark.size());
-        break;
-      }
-    }
-    return printable(std::string(what));
   }
 
   std::string_view text_;

@@ -26,6 +26,7 @@ inline constexpr std::int32_t kMostHeads = 1024;
 inline constexpr std::int32_t kMostHeadDim = 1024;
 inline constexpr std::size_t kMostProvenance = 256;
 inline constexpr std::size_t kMostTimes = 1024;
+inline constexpr std::size_t kMostForwards = 8192;
 inline constexpr std::size_t kMostPrompts = 4096;
 inline constexpr std::int32_t kMostMapSize = 1024;
 inline constexpr std::int32_t kMostTileSide = 4096;

@@ -12,6 +12,7 @@
 #include "compile_pattern.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
+#include "twill/plan/experts.h"
 
 namespace twill {
 namespace {
@@ -236,9 +237,10 @@ double run_density(const CompiledPlan& compiled, const Plan& plan, const std::ve
   require(!t.empty(), ErrorCode::kUsage, "run_density: no forwards");
   require(expert_at.empty() || expert_at.size() == t.size(), ErrorCode::kUsage,
           "run_density: ", t.size(), " forwards and ", expert_at.size(), " experts");
+  const std::vector<std::int32_t> experts = expert_at.empty() ? experts_at(plan, t) : expert_at;
   double sum = 0.0;
   for (std::size_t i = 0; i < t.size(); ++i) {
-    sum += compiled.density(segment_at(plan, t[i]), expert_at.empty() ? 0 : expert_at[i]);
+    sum += compiled.density(segment_at(plan, t[i]), experts[i]);
   }
   return sum / static_cast<double>(t.size());
 }

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "shortest.h"
+#include "twill/plan/text.h"
 
 namespace twill {
 namespace {
@@ -25,11 +26,9 @@ std::string shown_value(const json& value) {
     default:
       break;
   }
-  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
-  if (text.size() > kMostShown) {
-    text = text.substr(0, kMostShown) + "...";
-  }
-  return text;
+  const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  const bool cut = text.size() > kMostShown;
+  return shortened(text, kMostShown) + (cut && value.is_string() ? "\"" : "");
 }
 
 }  // namespace
@@ -136,6 +135,11 @@ std::int64_t JsonValue::as_whole(std::int64_t least, std::int64_t most) const {
     fail(whole, whole < least ? " is less than " : " is more than ", whole < least ? least : most);
   }
   return whole;
+}
+
+std::uint64_t JsonValue::as_seed() const {
+  return value_->is_number_unsigned() ? value_->get<std::uint64_t>()
+                                      : static_cast<std::uint64_t>(as_int64());
 }
 
 const std::string& JsonValue::as_string() const {

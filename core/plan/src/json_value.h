@@ -47,6 +47,8 @@ class JsonValue {
   double as_number() const;
   std::int32_t as_int() const { return static_cast<std::int32_t>(as_whole(INT32_MIN, INT32_MAX)); }
   std::int64_t as_int64() const { return as_whole(INT64_MIN, INT64_MAX); }
+  // 0..2^64-1; what earlier versions took below 0 is the seed that gives the same noise.
+  std::uint64_t as_seed() const;
   const std::string& as_string() const;
 
   // What stands in the file, short enough for a message.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "rounding.h"
 
@@ -15,12 +16,47 @@ std::int32_t floor_divide(std::int32_t value, std::int32_t by) {
   return value >= 0 ? value / by : -((by - 1 - value) / by);
 }
 
+std::array<std::int32_t, 3> sizes_of(const TokenLayout& layout) {
+  return {layout.frames, layout.rows, layout.cols};
+}
+
+GridBox intersection(const GridBox& a, const GridBox& b) {
+  GridBox both;
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    both.begin[axis] = std::max(a.begin[axis], b.begin[axis]);
+    both.end[axis] = std::min(a.end[axis], b.end[axis]);
+  }
+  return both;
+}
+
+// Appends the boxes that make up `box` without `hole`.
+void append_difference(GridBox box, const GridBox& hole, std::vector<GridBox>& rest) {
+  const GridBox both = intersection(box, hole);
+  if (both.empty()) {
+    rest.push_back(box);
+    return;
+  }
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    GridBox before = box, behind = box;
+    before.end[axis] = both.begin[axis];
+    behind.begin[axis] = both.end[axis];
+    for (const GridBox& side : {before, behind}) {
+      if (!side.empty()) {
+        rest.push_back(side);
+      }
+    }
+    box.begin[axis] = both.begin[axis];
+    box.end[axis] = both.end[axis];
+  }
+}
+
 }  // namespace
 
 KeyRegions::KeyRegions(const Pattern& pattern, const TokenLayout& layout) : layout_(layout) {
   for (const SimplePattern& part : pattern.parts) {
     std::visit([this](const auto& simple) { add_part(simple); }, part);
   }
+  find_lost();
 }
 
 // Lengths are cut at the size of the grid: longer ones keep the same keys, and sums stay inside 32
@@ -45,12 +81,17 @@ void KeyRegions::add_part(const VerticalStripe& part) {
                 round_up(box.col_end, layout_.cols)}};
     if (!keys.empty()) {
       fixed_.push_back(keys);
+      continue;
     }
+    GridBox moved = keys;
+    moved.begin[0] = std::min(keys.begin[0], layout_.frames - 1);
+    moved.end[0] = moved.begin[0] + 1;
+    fixed_of_lost_.push_back(moved);
   }
 }
 
 void KeyRegions::add_part(const Window& part) {
-  const std::int32_t sizes[] = {layout_.frames, layout_.rows, layout_.cols};
+  const std::array<std::int32_t, 3> sizes = sizes_of(layout_);
   const std::int64_t offsets[] = {part.offset_frames, round_away(part.offset_rows, layout_.rows),
                                   round_away(part.offset_cols, layout_.cols)};
   const std::int64_t radii[] = {part.frames, round_up(part.rows, layout_.rows),
@@ -62,8 +103,29 @@ void KeyRegions::add_part(const Window& part) {
         static_cast<std::int32_t>(std::clamp(offsets[axis] - radii[axis], -size, size));
     sweep.high[axis] =
         static_cast<std::int32_t>(std::clamp(offsets[axis] + radii[axis], -size, size));
+    sweep.radius[axis] = static_cast<std::int32_t>(std::min(radii[axis], size));
   }
   sweeps_.push_back(sweep);
+}
+
+void KeyRegions::find_lost() {
+  if (!fixed_.empty() || !bands_.empty()) {
+    return;  // a stripe serves every query, and a band holds the query itself
+  }
+  const std::array<std::int32_t, 3> sizes = sizes_of(layout_);
+  lost_ = {GridBox{.begin = {}, .end = sizes}};
+  for (const Sweep& sweep : sweeps_) {
+    GridBox served;  // 0 <= query + high and query + low < size
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+      served.begin[axis] = std::max(0, -sweep.high[axis]);
+      served.end[axis] = std::min(sizes[axis], sizes[axis] - sweep.low[axis]);
+    }
+    std::vector<GridBox> rest;
+    for (const GridBox& box : lost_) {
+      append_difference(box, served, rest);
+    }
+    lost_ = std::move(rest);
+  }
 }
 
 void KeyRegions::add_fixed(const OrderGeometry& geometry, TileSet& tiles) const {
@@ -82,11 +144,35 @@ void KeyRegions::add_moving(std::span<const GridBox> queries, const OrderGeometr
   for (const Bands& bands : bands_) {
     add_bands(bands, queries, geometry, tiles);
   }
+  for (const GridBox& lost : lost_) {
+    for (const GridBox& box : queries) {
+      const GridBox both = intersection(box, lost);
+      if (!both.empty()) {
+        add_lost(both, geometry, tiles);
+      }
+    }
+  }
+}
+
+void KeyRegions::add_lost(const GridBox& queries, const OrderGeometry& geometry,
+                          TileSet& tiles) const {
+  const std::array<std::int32_t, 3> sizes = sizes_of(layout_);
+  for (const Sweep& sweep : sweeps_) {
+    GridBox keys;
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+      keys.begin[axis] = std::max(queries.begin[axis] - sweep.radius[axis], 0);
+      keys.end[axis] = std::min(queries.end[axis] + sweep.radius[axis], sizes[axis]);
+    }
+    geometry.add_tiles(keys, tiles);
+  }
+  for (const GridBox& keys : fixed_of_lost_) {
+    geometry.add_tiles(keys, tiles);
+  }
 }
 
 void KeyRegions::add_sweep(const Sweep& sweep, const GridBox& queries,
                            const OrderGeometry& geometry, TileSet& tiles) const {
-  const std::int32_t sizes[] = {layout_.frames, layout_.rows, layout_.cols};
+  const std::array<std::int32_t, 3> sizes = sizes_of(layout_);
   GridBox keys;
   for (std::size_t axis = 0; axis < 3; ++axis) {
     keys.begin[axis] = std::max(queries.begin[axis] + sweep.low[axis], 0);

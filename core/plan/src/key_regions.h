@@ -3,7 +3,8 @@
 
 // Patterns at a layout, for whole boxes of queries: which boxes of keys does any query of a box
 // keep. A box moved along every query of a box sweeps a box (the Minkowski sum of two boxes is
-// one), and a raster interval is a few boxes, so boxes are all there is.
+// one), and a raster interval is a few boxes, so boxes are all there is. Queries that a window's
+// place leaves without a key are the grid less a box, hence a few boxes too.
 #pragma once
 
 #include <array>
@@ -27,9 +28,9 @@ class KeyRegions {
                   TileSet& tiles) const;
 
  private:
-  // Windows: key - query in [low, high] on each axis, in tokens.
+  // Windows: key - query in [low, high] on each axis, in tokens; of a lost query within radius.
   struct Sweep {
-    std::array<std::int32_t, 3> low, high;
+    std::array<std::int32_t, 3> low, high, radius;
   };
   // Diagonals: raster bands `half_width` wide to both sides, `frames` frames out.
   struct Bands {
@@ -47,6 +48,9 @@ class KeyRegions {
     std::int32_t frame_first, frame_last, first, last;
   };
 
+  // Fills lost_.
+  void find_lost();
+  void add_lost(const GridBox& queries, const OrderGeometry& geometry, TileSet& tiles) const;
   void add_sweep(const Sweep& sweep, const GridBox& queries, const OrderGeometry& geometry,
                  TileSet& tiles) const;
   void add_bands(const Bands& bands, std::span<const GridBox> queries,
@@ -57,6 +61,8 @@ class KeyRegions {
 
   TokenLayout layout_;
   std::vector<GridBox> fixed_;
+  std::vector<GridBox> fixed_of_lost_;  // what only lost queries keep of stripes
+  std::vector<GridBox> lost_;           // queries that find no key where the parts look
   std::vector<Sweep> sweeps_;
   std::vector<Bands> bands_;
 };

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "checks.h"
+#include "facts_json.h"
 #include "json_text.h"
 #include "order_names.h"
 #include "overloaded.h"
@@ -178,8 +179,11 @@ std::int32_t read_schema_minor(const JsonValue& root) {
 }
 
 std::map<std::string, std::string> read_newer_fields(
-    const JsonValue& root, std::int32_t schema_minor,
-    std::initializer_list<std::string_view> known) {
+    const JsonValue& root, std::int32_t schema_minor, std::vector<std::string> known,
+    std::initializer_list<std::string_view> since_facts) {
+  if (schema_minor >= kFactsMinor) {
+    known.insert(known.end(), since_facts.begin(), since_facts.end());
+  }
   std::map<std::string, std::string> newer;
   if (schema_minor <= kSchemaMinor) {
     root.check_fields(known);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "checks.h"
+#include "facts_json.h"
 #include "shortest.h"
 
 namespace twill {
@@ -180,6 +181,7 @@ void check_plan_tables(const Plan& plan, std::string_view where) {
     check_pattern(plan.patterns[i], concat(join_path(where, "patterns"), "[", i, "]"));
   }
   check_segments(plan, where);
+  check_facts_at(plan, where);
   check_provenance_at(plan.provenance, where);
 }
 
@@ -195,8 +197,15 @@ void check_plan_fits(const Plan& plan, const ModelShape& model) {
   check_same_model(plan.model, model, "plan.model");
 }
 
+void check_t(double t) {
+  constexpr double kRounding = 1e-6;
+  require(t >= -kRounding && t <= 1.0 + kRounding, ErrorCode::kUsage, "t ", t,
+          " is not within 0..1 (a model's timestep divided by its training range)");
+}
+
 std::int32_t segment_at(const Plan& plan, double t) {
   TWILL_ASSERT(!plan.segments.empty());
+  check_t(t);
   const auto found = std::find_if(plan.segments.begin(), plan.segments.end(),
                                   [t](const Segment& segment) { return t <= segment.t_end; });
   return static_cast<std::int32_t>(

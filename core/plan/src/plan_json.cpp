@@ -6,11 +6,15 @@
 
 #include "checked_json.h"
 #include "checks.h"
+#include "facts_json.h"
 #include "json_text.h"
 #include "pattern_json.h"
 #include "profile_json.h"
 #include "shortest.h"
+#include "twill/plan/outputs.h"
+#include "twill/plan/plan_facts.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/text.h"
 #include "twill/plan/whole_files.h"
 
 namespace twill {
@@ -128,6 +132,14 @@ std::string segment_text(const Segment& segment, const ModelShape& model, std::s
   return object.text();
 }
 
+// The oldest that has all fields of the plan: older programs read as much as they can.
+std::int32_t minor_of(const Plan& plan) {
+  const std::int32_t own = std::max(plan.schema_minor, has_facts(plan) ? kFactsMinor : 0);
+  return plan.profile ? std::max({own, plan.profile->schema_minor,
+                                  has_facts(*plan.profile) ? kFactsMinor : 0})
+                      : own;
+}
+
 }  // namespace
 
 Plan parse_plan(std::string_view text, const std::string& file_name) {
@@ -139,7 +151,8 @@ Plan parse_plan(std::string_view text, const std::string& file_name) {
   plan.schema_minor = read_schema_minor(root);
   plan.newer_fields = read_newer_fields(
       root, plan.schema_minor,
-      {"schema_version", "name", "model", "patterns", "segments", "provenance", "profile"});
+      {"schema_version", "name", "model", "patterns", "segments", "provenance", "profile"},
+      {"solved_for", "budget", "dense_first_layers", "fixed_heads", "expert_boundary"});
   plan.name = root.at("name").as_string();
   plan.model = read_model(root.at("model"));
   check_model_at(plan.model, root.at("model").path());
@@ -149,6 +162,7 @@ Plan parse_plan(std::string_view text, const std::string& file_name) {
   for (std::size_t i = 0; i < count; ++i) {
     plan.segments.push_back(read_segment(segments[i], plan.model, plan.patterns.size()));
   }
+  read_facts(root, plan);
   plan.provenance = read_provenance(root);
   check_plan_tables(plan, root.path());
   if (const auto profile = root.find("profile")) {
@@ -161,7 +175,7 @@ Plan parse_plan(std::string_view text, const std::string& file_name) {
 std::string plan_to_json(const Plan& plan) {
   check_plan(plan);
   ObjectWriter object(0);
-  object.add("schema_version", schema_version_text(plan.schema_minor));
+  object.add("schema_version", schema_version_text(minor_of(plan)));
   object.add("name", quoted(plan.name, "name"));
   object.add("model", model_text(plan.model, "model"));
   object.add("patterns", patterns_text(plan.patterns, 2));
@@ -170,6 +184,7 @@ std::string plan_to_json(const Plan& plan) {
     segments.push_back(segment_text(segment, plan.model, 4));
   }
   object.add("segments", lines_array(segments, 2));
+  add_facts(plan, object);
   object.add("provenance", provenance_text(plan.provenance, 2, ""));
   if (plan.profile) {
     object.add("profile", profile_text(*plan.profile, 2, "profile", false));
@@ -181,10 +196,11 @@ std::string plan_to_json(const Plan& plan) {
 }
 
 Plan read_plan(const std::filesystem::path& file) {
-  return parse_plan(read_file(file, kMostPlanBytes), file.string());
+  return parse_plan(read_text(file, kMostPlanBytes), file.string());
 }
 
 void write_plan(const std::filesystem::path& file, const Plan& plan) {
+  check_replaceable(file, OutputKind::kPlan);
   const std::string text = plan_to_json(plan);
   require(text.size() <= kMostPlanBytes, ErrorCode::kFile, file.string(), ": ", text.size(),
           " bytes are more than a plan's ", kMostPlanBytes);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "checks.h"
+#include "facts_json.h"
 #include "shortest.h"
 
 namespace twill {
@@ -60,6 +61,7 @@ void check_profile_at(const Profile& profile, std::string_view where) {
     check_layout_at(profile.cost.layout, path("cost.layout"), ErrorCode::kFile);
     check_values(profile.cost.milliseconds, profile.candidates.size(), path("cost.milliseconds"));
   }
+  check_facts_at(profile, where);
   check_provenance_at(profile.provenance, where);
 }
 

@@ -9,11 +9,15 @@
 
 #include "checked_json.h"
 #include "checks.h"
+#include "facts_json.h"
 #include "json_text.h"
 #include "pattern_json.h"
 #include "shortest.h"
 #include "twill/plan/base64.h"
+#include "twill/plan/outputs.h"
+#include "twill/plan/plan_facts.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/text.h"
 #include "twill/plan/whole_files.h"
 
 namespace twill {
@@ -120,7 +124,8 @@ Profile read_profile_value(const JsonValue& value, std::int32_t schema_minor) {
   profile.newer_fields =
       read_newer_fields(value, schema_minor,
                         {"schema_version", "model", "layout", "candidates", "t", "prompts", "seeds",
-                         "head_error", "gain", "maps", "cost", "provenance"});
+                         "head_error", "gain", "maps", "cost", "provenance"},
+                        {"run", "expert_boundary", "time_weight"});
   profile.model = read_model(value.at("model"));
   check_model_at(profile.model, value.at("model").path());
   profile.layout = read_layout(value.at("layout"));
@@ -135,7 +140,7 @@ Profile read_profile_value(const JsonValue& value, std::int32_t schema_minor) {
   if (const auto seeds = value.find("seeds")) {
     profile.seeds.resize(seeds->size_up_to(kMostPrompts));
     for (std::size_t i = 0; i < profile.seeds.size(); ++i) {
-      profile.seeds[i] = (*seeds)[i].as_int64();
+      profile.seeds[i] = (*seeds)[i].as_seed();
     }
   }
   const std::optional<JsonValue> maps = value.find("maps");
@@ -158,6 +163,7 @@ Profile read_profile_value(const JsonValue& value, std::int32_t schema_minor) {
   if (const auto cost = value.find("cost")) {
     profile.cost = read_cost(*cost);
   }
+  read_facts(value, profile);
   profile.provenance = read_provenance(value);
   check_profile_at(profile, value.path());
   return profile;
@@ -168,7 +174,8 @@ std::string profile_text(const Profile& profile, std::size_t indent, std::string
   const Shapes shapes = shapes_of(profile);
   ObjectWriter object(indent);
   if (own_file) {
-    object.add("schema_version", schema_version_text(profile.schema_minor));
+    object.add("schema_version", schema_version_text(std::max(
+                                     profile.schema_minor, has_facts(profile) ? kFactsMinor : 0)));
   }
   object.add("model", model_text(profile.model, join_path(path, "model")));
   object.add("layout", layout_text(profile.layout));
@@ -180,7 +187,7 @@ std::string profile_text(const Profile& profile, std::size_t indent, std::string
   }
   object.add("prompts", lines_array(prompts, indent + 2));
   std::vector<std::string> seeds;
-  for (const std::int64_t seed : profile.seeds) {
+  for (const std::uint64_t seed : profile.seeds) {
     seeds.push_back(std::to_string(seed));
   }
   object.add("seeds", one_line_array(seeds));
@@ -192,6 +199,7 @@ std::string profile_text(const Profile& profile, std::size_t indent, std::string
   if (!profile.cost.milliseconds.empty()) {
     object.add("cost", cost_text(profile.cost, indent + 2, join_path(path, "cost")));
   }
+  add_facts(profile, indent, path, object);
   object.add("provenance", provenance_text(profile.provenance, indent + 2, path));
   for (const auto& [name, text] : profile.newer_fields) {
     object.add(name, text);
@@ -211,10 +219,11 @@ std::string profile_to_json(const Profile& profile) {
 }
 
 Profile read_profile(const std::filesystem::path& file) {
-  return parse_profile(read_file(file, kMostProfileBytes), file.string());
+  return parse_profile(read_text(file, kMostProfileBytes), file.string());
 }
 
 void write_profile(const std::filesystem::path& file, const Profile& profile) {
+  check_replaceable(file, OutputKind::kProfile);
   const std::string text = profile_to_json(profile);
   require(text.size() <= kMostProfileBytes, ErrorCode::kFile, file.string(), ": ", text.size(),
           " bytes are more than a profile's ", kMostProfileBytes);

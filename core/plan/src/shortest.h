@@ -8,10 +8,11 @@
 
 namespace twill {
 
-// The shortest decimal that reads back as the same double: 0.1, 1e-06, 3.
+// The shortest decimal that reads back as the same double: 0.1, 1e-06, 3. A zero has no sign, for
+// JSON's "-0" is the whole number 0.
 inline std::string shortest(double value) {
   char text[32];
-  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+  return {text, std::to_chars(text, text + sizeof text, value + 0.0).ptr};
 }
 
 }  // namespace twill

@@ -7,13 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <system_error>
-#include <utility>
 
 #include "twill/plan/error.h"
+#include "twill/plan/unfinished.h"
 
 namespace twill {
 namespace {
@@ -30,7 +28,6 @@ class FileDescriptor {
   }
 
   int number() const { return number_; }
-  bool close() { return ::close(std::exchange(number_, -1)) == 0; }
 
  private:
   int number_;
@@ -40,26 +37,6 @@ std::string reason() { return std::generic_category().message(errno); }
 
 [[noreturn]] void fail_to_read(const std::filesystem::path& file) {
   throw Error(ErrorCode::kFile, concat(file.string(), ": cannot be read: ", reason()));
-}
-
-bool write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno != EINTR) {
-      return false;
-    }
-    bytes.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
-  }
-  return true;
-}
-
-// The name that a rename gave is on disk only once its folder is. The data is safe either way, so a
-// file system that cannot sync a folder is no failure.
-void sync_folder(const std::filesystem::path& folder) {
-  const FileDescriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (descriptor.number() >= 0) {
-    ::fsync(descriptor.number());
-  }
 }
 
 }  // namespace
@@ -95,22 +72,9 @@ std::string read_file(const std::filesystem::path& file, std::uint64_t most_byte
 }
 
 void write_file(const std::filesystem::path& file, std::string_view bytes) {
-  static std::atomic<unsigned> counter = 0;
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-  const std::filesystem::path temporary =
-      folder / concat(".", file.filename().string(), ".", ::getpid(), ".", counter++, ".tmp");
-  FileDescriptor descriptor(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (descriptor.number() < 0) {
-    throw Error(ErrorCode::kSystem, concat(file.string(), ": cannot be written: ", reason()));
-  }
-  if (!write_all(descriptor.number(), bytes) || ::fsync(descriptor.number()) != 0 ||
-      !descriptor.close() || ::rename(temporary.c_str(), file.c_str()) != 0) {
-    const std::string why = reason();
-    ::unlink(temporary.c_str());
-    throw Error(ErrorCode::kSystem, concat(file.string(), ": cannot be written: ", why));
-  }
-  sync_folder(folder);
+  UnfinishedFile whole(file);
+  whole.write(bytes);
+  whole.finish();
 }
 
 }  // namespace twill

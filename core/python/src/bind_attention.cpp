@@ -32,6 +32,8 @@ void run_attention(const CompiledPlan& compiled, std::int32_t segment, std::int3
   require(params.tasks.size() == static_cast<std::size_t>(q.heads), ErrorCode::kModel,
           "q: ", q.heads, " heads, but the plan has ", params.tasks.size(), " in stack ", stack,
           ", layer ", layer);
+  require(q.head_dim == compiled.model().head_dim, ErrorCode::kModel, "q: head_dim ", q.head_dim,
+          ", but the plan is for ", compiled.model().head_dim);
   require_ok(kernels::can_run_attention_cpu(params));
   kernels::Status status;
   {

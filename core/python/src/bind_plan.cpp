@@ -3,11 +3,13 @@
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
 
 #include <algorithm>
 #include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,6 +18,7 @@
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/profile.h"
+#include "twill/plan/whole_files.h"
 
 namespace py = pybind11;
 
@@ -34,6 +37,15 @@ const char* mode_name(kernels::HeadMode mode) {
       return "mean";
   }
   return "unknown";
+}
+
+// With a profile of its own, which Python may add costs to.
+std::shared_ptr<Plan> deep_copy(const Plan& plan) {
+  auto copy = std::make_shared<Plan>(plan);
+  if (plan.profile) {
+    copy->profile = std::make_shared<const Profile>(*plan.profile);
+  }
+  return copy;
 }
 
 // A copy that Python owns: the tables are small and the plan may go first.
@@ -97,6 +109,15 @@ void bind_plan(py::module_& module) {
   module.attr("QUERY_TILE") = kernels::kQueryTile;
   module.attr("KEY_TILE") = kernels::kKeyTile;
 
+  module.def(
+      "write_file",
+      [](const std::filesystem::path& file, const py::bytes& content) {
+        const std::string_view bytes = content;
+        const py::gil_scoped_release release;
+        write_file(file, bytes);
+      },
+      py::arg("file"), py::arg("content"), "Whole or not at all; see twill/plan/whole_files.h.");
+
   py::class_<Plan, std::shared_ptr<Plan>>(module, "Plan",
                                           "A checked plan; made from its JSON text.")
       .def(py::init([](const std::string& text, const std::string& file_name) {
@@ -104,11 +125,21 @@ void bind_plan(py::module_& module) {
            }),
            py::arg("text"), py::arg("file_name"))
       .def("to_json", &plan_to_json, "The plan as JSON text, as a file would hold it.")
+      .def(
+          "write",
+          [](const Plan& plan, const std::filesystem::path& file) { write_plan(file, plan); },
+          py::arg("file"))
       .def("segment_at", &segment_at, py::arg("t"))
       .def_property_readonly(
           "profile",
           [](const Plan& plan) { return std::const_pointer_cast<Profile>(plan.profile); },
-          "The profile that the plan was solved from, or None.");
+          "The profile that the plan was solved from, or None.")
+      .def("__copy__", [](const Plan& plan) { return std::make_shared<Plan>(plan); })
+      .def("__deepcopy__", [](const Plan& plan, const py::dict&) { return deep_copy(plan); })
+      .def(py::pickle([](const Plan& plan) { return py::bytes(plan_to_json(plan)); },
+                      [](const py::bytes& json) {
+                        return std::make_shared<Plan>(parse_plan(std::string_view(json), "plan"));
+                      }));
 
   py::class_<CompiledPlan, std::shared_ptr<CompiledPlan>>(
       module, "CompiledPlan", "A plan's tile lists at one token layout.")
@@ -122,6 +153,10 @@ void bind_plan(py::module_& module) {
       .def_property_readonly("segment_count", &CompiledPlan::segment_count)
       .def_property_readonly("list_count",
                              [](const CompiledPlan& compiled) { return compiled.lists().size(); })
+      .def("__copy__",
+           [](const CompiledPlan& compiled) { return std::make_shared<CompiledPlan>(compiled); })
+      .def("__deepcopy__", [](const CompiledPlan& compiled,
+                              const py::dict&) { return std::make_shared<CompiledPlan>(compiled); })
       .def("segment_is_dense", &CompiledPlan::segment_is_dense, py::arg("segment"))
       .def("density", &CompiledPlan::density, py::arg("segment"), py::arg("expert") = 0)
       .def(

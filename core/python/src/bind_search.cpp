@@ -45,6 +45,40 @@ ModelShape read_model(const std::string& family, const std::vector<std::string>&
   return model;
 }
 
+// (t, expert, weight, sampler, scheduler, shift, grid, steps)
+using RunTuple =
+    std::tuple<std::vector<double>, std::vector<std::int32_t>, std::vector<double>,
+               std::optional<std::string>, std::optional<std::string>, std::optional<double>,
+               std::tuple<std::int32_t, std::int32_t, std::int32_t>, std::int32_t>;
+
+RunFacts read_run(const RunTuple& tuple) {
+  const auto& [t, expert, weight, sampler, scheduler, shift, grid, steps] = tuple;
+  const auto& [frames, rows, cols] = grid;
+  return {.t = t,
+          .expert = expert,
+          .weight = weight,
+          .sampler = sampler,
+          .scheduler = scheduler,
+          .shift = shift,
+          .grid = {frames, rows, cols},
+          .steps = steps};
+}
+
+std::optional<RunTuple> run_of(const Profile& profile) {
+  if (!profile.run) {
+    return {};
+  }
+  const RunFacts& run = *profile.run;
+  return RunTuple{run.t,
+                  run.expert,
+                  run.weight,
+                  run.sampler,
+                  run.scheduler,
+                  run.shift,
+                  {run.grid[0], run.grid[1], run.grid[2]},
+                  run.steps};
+}
+
 using Maps = py::array_t<float, py::array::c_style | py::array::forcecast>;
 
 // maps: [heads, size, size].
@@ -63,9 +97,10 @@ std::unique_ptr<search::Profiler> make_profiler(
     const std::string& family, const std::vector<std::string>& experts,
     const std::vector<StackTuple>& stacks, std::int32_t head_dim, const LayoutTuple& layout,
     std::int32_t candidates, const std::vector<double>& t, const std::vector<std::string>& prompts,
-    const std::vector<std::int64_t>& seeds, std::int32_t rows, std::int32_t map_size,
+    const std::vector<std::uint64_t>& seeds, std::int32_t rows, std::int32_t map_size,
     const std::filesystem::path& folder, std::int32_t threads,
-    const std::map<std::string, std::string>& provenance, const std::optional<Maps>& stripe_maps) {
+    const std::map<std::string, std::string>& provenance, const std::optional<Maps>& stripe_maps,
+    const std::optional<RunTuple>& run, std::optional<double> expert_boundary) {
   search::ProfilerOptions options;
   options.model = read_model(family, experts, stacks, head_dim);
   options.layout = read_layout(layout);
@@ -82,6 +117,10 @@ std::unique_ptr<search::Profiler> make_profiler(
   options.folder = folder;
   options.threads = threads;
   options.provenance = provenance;
+  if (run) {
+    options.run = read_run(*run);
+  }
+  options.expert_boundary = expert_boundary;
   return std::make_unique<search::Profiler>(std::move(options));
 }
 
@@ -318,7 +357,10 @@ void bind_search(py::module_& module) {
           py::arg("file"))
       .def_property_readonly("candidate_count",
                              [](const Profile& profile) { return profile.candidates.size(); })
+      .def_property_readonly("head_dim",
+                             [](const Profile& profile) { return profile.model.head_dim; })
       .def_property_readonly("t", [](const Profile& profile) { return profile.t; })
+      .def_property_readonly("run", &run_of)
       .def_property_readonly("prompts", [](const Profile& profile) { return profile.prompts; })
       .def_property_readonly("layout",
                              [](const Profile& profile) {
@@ -333,7 +375,15 @@ void bind_search(py::module_& module) {
                              })
       .def("plan_of_candidate", &plan_of_candidate, py::arg("index"))
       .def("set_costs", &set_costs, py::arg("device"), py::arg("kernel"), py::arg("milliseconds"))
-      .def_property_readonly("maps", &profile_maps);
+      .def_property_readonly("maps", &profile_maps)
+      .def("__copy__", [](const Profile& profile) { return std::make_shared<Profile>(profile); })
+      .def("__deepcopy__", [](const Profile& profile,
+                              const py::dict&) { return std::make_shared<Profile>(profile); })
+      .def(py::pickle([](const Profile& profile) { return py::bytes(profile_to_json(profile)); },
+                      [](const py::bytes& json) {
+                        return std::make_shared<Profile>(
+                            parse_profile(std::string_view(json), "profile"));
+                      }));
 
   py::class_<search::Profiler>(module, "Profiler",
                                "Measures head errors while somebody else runs the model.")
@@ -341,7 +391,8 @@ void bind_search(py::module_& module) {
            py::arg("head_dim"), py::arg("layout"), py::arg("candidates"), py::arg("t"),
            py::arg("prompts"), py::arg("seeds"), py::arg("rows"), py::arg("map_size"),
            py::arg("folder"), py::arg("threads"), py::arg("provenance"),
-           py::arg("stripe_maps") = std::nullopt)
+           py::arg("stripe_maps") = std::nullopt, py::arg("run") = std::nullopt,
+           py::arg("expert_boundary") = std::nullopt)
       .def("observe", &observe, py::arg("t_index"), py::arg("prompt"), py::arg("expert"),
            py::arg("stack"), py::arg("layer"), py::arg("branch"), py::arg("q"), py::arg("k"),
            py::arg("v"), py::arg("scale"), py::arg("gain"))
@@ -359,25 +410,30 @@ void bind_search(py::module_& module) {
       });
 
   py::class_<search::Solver>(module, "Solver", "Any number of plans from one profile.")
-      .def(
-          py::init([](const std::shared_ptr<Profile>& profile, const std::vector<double>& t,
-                      const std::optional<std::vector<std::int32_t>>& expert_at,
-                      const std::string& budget_kind, std::int32_t max_segments,
-                      std::optional<std::int32_t> dense_first_steps,
-                      std::optional<std::int32_t> dense_last_steps, const std::string& name,
-                      bool attach_profile, const std::optional<std::array<std::int32_t, 3>>& grid) {
-            search::SolveRequest request =
-                request_for(*profile, t, expert_at, budget_kind, max_segments, dense_first_steps,
-                            dense_last_steps, name, attach_profile);
-            if (grid) {
-              request.layout = search::layout_at(*profile, *grid);
-            }
-            const py::gil_scoped_release release;
-            return std::make_unique<search::Solver>(profile, std::move(request));
-          }),
-          py::arg("profile"), py::arg("t"), py::arg("expert_at"), py::arg("budget_kind"),
-          py::arg("max_segments"), py::arg("dense_first_steps"), py::arg("dense_last_steps"),
-          py::arg("name"), py::arg("attach_profile"), py::arg("grid"))
+      .def(py::init([](const std::shared_ptr<Profile>& profile, const std::vector<double>& t,
+                       const std::optional<std::vector<std::int32_t>>& expert_at,
+                       const std::string& budget_kind, std::int32_t max_segments,
+                       std::optional<std::int32_t> dense_first_steps,
+                       std::optional<std::int32_t> dense_last_steps, const std::string& name,
+                       bool attach_profile, const std::optional<std::array<std::int32_t, 3>>& grid,
+                       const std::optional<std::string>& sampler, std::optional<double> shift,
+                       const std::optional<std::string>& scheduler) {
+             search::SolveRequest request =
+                 request_for(*profile, t, expert_at, budget_kind, max_segments, dense_first_steps,
+                             dense_last_steps, name, attach_profile);
+             if (grid) {
+               request.layout = search::layout_at(*profile, *grid);
+             }
+             request.sampler = sampler;
+             request.shift = shift;
+             request.scheduler = scheduler;
+             const py::gil_scoped_release release;
+             return std::make_unique<search::Solver>(profile, std::move(request));
+           }),
+           py::arg("profile"), py::arg("t"), py::arg("expert_at"), py::arg("budget_kind"),
+           py::arg("max_segments"), py::arg("dense_first_steps"), py::arg("dense_last_steps"),
+           py::arg("name"), py::arg("attach_profile"), py::arg("grid"), py::arg("sampler"),
+           py::arg("shift"), py::arg("scheduler"))
       .def("least_budget", &search::Solver::least_budget)
       .def("solve", &solve_within, py::arg("budget"),
            "The plan with the least predicted error within a budget over the forwards.")

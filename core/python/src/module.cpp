@@ -5,6 +5,7 @@
 
 #include "bindings.h"
 #include "twill/plan/error.h"
+#include "twill/plan/text.h"
 
 namespace py = pybind11;
 
@@ -34,7 +35,7 @@ void translate_error(const std::exception_ptr& pointer) {
     }
   } catch (const twill::Error& error) {
     const py::object type = py::module_::import("twill_vdit.errors").attr("Error");
-    py::set_error(type, type(error.what(), code_name(error.code())));
+    py::set_error(type, type(twill::valid_utf8(error.what()), code_name(error.code())));
   }
 }
 

@@ -4,19 +4,12 @@
 #include "tensor_argument.h"
 
 #include <limits>
-#include <string_view>
-#include <utility>
 
+#include "twill/kernels/dtype_names.h"
 #include "twill/plan/error.h"
 
 namespace twill::python {
 namespace {
-
-constexpr std::array<std::pair<std::string_view, kernels::Dtype>, 3> kDtypeNames{{
-    {"float32", kernels::Dtype::kF32},
-    {"bfloat16", kernels::Dtype::kBf16},
-    {"float16", kernels::Dtype::kF16},
-}};
 
 std::int32_t read_size(const char* name, const char* axis, std::int64_t size) {
   require(size >= 1 && size <= std::numeric_limits<std::int32_t>::max(), ErrorCode::kUsage, name,
@@ -27,13 +20,14 @@ std::int32_t read_size(const char* name, const char* axis, std::int64_t size) {
 }  // namespace
 
 kernels::Dtype read_dtype(const char* name, const std::string& dtype) {
-  for (const auto& [text, value] : kDtypeNames) {
+  std::string known;
+  for (const auto& [value, text] : kernels::kDtypeNames) {
     if (text == dtype) {
       return value;
     }
+    known += concat(known.empty() ? "" : ", ", text);
   }
-  throw Error(ErrorCode::kUsage,
-              concat(name, ": dtype ", dtype, " is not one of float32, bfloat16, float16"));
+  throw Error(ErrorCode::kUsage, concat(name, ": dtype ", dtype, " is not one of ", known));
 }
 
 TensorArgument read_tensor(const char* name, const TensorTuple& tensor) {

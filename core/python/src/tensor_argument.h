@@ -32,7 +32,7 @@ struct TensorArgument {
   kernels::Dtype dtype = kernels::Dtype::kF32;
 };
 
-// "float32", "bfloat16" or "float16"; throws Error(kUsage) naming the tensor.
+// Of kernels::kDtypeNames; throws Error(kUsage) naming the tensor.
 kernels::Dtype read_dtype(const char* name, const std::string& dtype);
 // Throws Error(kUsage) naming the tensor when its dtype, a size or the stride of head_dim does not
 // do.

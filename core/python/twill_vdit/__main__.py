@@ -1,15 +1,15 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""python -m twill_vdit doctor"""
+"""The command python -m twill_vdit doctor."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import twill_vdit
 from twill_vdit import doctor
+from twill_vdit.texts import json_text, valid_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,8 +22,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb.add_argument("--model", action="append", default=[], type=Path, help="a model folder to look at")
     verb.add_argument("--folder", action="append", default=[], type=Path, help="a folder that must be writable")
     given = parser.parse_args(arguments)
-    report = doctor.examine(given.model, given.folder)
-    print(json.dumps(report.as_dict(), indent=2) if given.json else doctor.describe(report))
+    try:
+        report = doctor.examine(given.model, given.folder)
+    except Exception as error:  # whatever it is, who asked hears it in the form that was asked for
+        sentence = valid_text(str(error) or type(error).__name__)
+        print(f"twill_vdit: {sentence}", file=sys.stderr)
+        if given.json:
+            print(json_text({"error": sentence, "exit_code": 1}))
+        return 1
+    print(json_text(report.as_dict(), indent=2) if given.json else valid_text(doctor.describe(report)))
     return 1 if report.problems else 0
 
 

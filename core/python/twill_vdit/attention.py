@@ -4,12 +4,17 @@
 
 import inspect
 import math
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from twill_vdit import backends, cuda
+from twill_vdit import backends
 from twill_vdit.compiled_plan import CompiledPlan, compiled_plan_of
-from twill_vdit.errors import require
+from twill_vdit.errors import Error, require
+from twill_vdit.layout import as_whole
+
+if TYPE_CHECKING:
+    from torch._library.custom_ops import CustomOpDef
 
 _PLANS_OWN = -1  # as the segment of an operator: what set_time said
 
@@ -29,10 +34,24 @@ def sparse_attention(
 ) -> torch.Tensor:
     """softmax(scale q k^T over the keys that each head keeps) v; for inference, it has no gradient.
 
-    q, k, v: [batch, heads, tokens, head_dim] of float32, bfloat16 or float16, heads and tokens as the plan has them.
-    t (1 noise, 0 clean) or segment says which of the plan's tables holds, of which expert. With neither it is what
-    plan.set_time said: for compiled models and CUDA graphs, where a value given here would be frozen or compiled anew.
-    scale: 1/sqrt(head_dim) if not given. The result has q's order of axes in memory.
+    Args:
+        q: [batch, heads, tokens, head_dim] of float32, bfloat16 or float16, heads and tokens as the plan has them.
+        k: as q.
+        v: as q.
+        plan: at the layout of the call.
+        layer: of the stack.
+        t: 1 noise, 0 clean: which of the plan's tables holds. With neither t nor segment it is what plan.set_time said:
+            for compiled models and CUDA graphs, where a value given here would be frozen or compiled anew.
+        segment: which table, in place of t.
+        stack: of the model.
+        expert: of the model.
+        scale: 1/sqrt(head_dim) if not given.
+
+    Returns:
+        [batch, heads, tokens, head_dim] with q's order of axes in memory.
+
+    Raises:
+        Error: the tensors are not of the plan's shape, or the form of attention that was asked for does not run here.
     """
     if t is not None and segment is not None:
         require(False, "sparse_attention: give either t or segment")
@@ -44,9 +63,27 @@ def sparse_attention(
     elif segment < 0:
         require(False, f"segment {segment} is not one of {len(plan.plan.segments)}")
     scale = 1.0 / math.sqrt(q.shape[3]) if scale is None else scale
-    graphs = _follows_graphs(q.device, q.dtype, q.shape[3], scale > 0, plan.native is not None, plan.backend)
+    if not -math.inf < scale < math.inf:
+        require(False, f"scale {scale:g} is not finite")
+    graphs = _follows_graphs(q.device, q.dtype, q.shape[3], scale >= 0, plan.native is not None, plan.backend)
     operator = _in_graphs if graphs else _outside_graphs
-    return operator(q, k, v, plan.handle, segment, expert, stack, layer, scale)
+    place = [
+        x if type(x) is int else _whole(x, name)
+        for name, x in zip(_PLACE, (segment, expert, stack, layer), strict=True)
+    ]
+    out: torch.Tensor = operator(q, k, v, plan.handle, *place, scale)
+    return out
+
+
+_PLACE = "segment", "expert", "stack", "layer"
+
+
+def _whole(value: object, name: str) -> int:
+    """numpy's and torch's whole numbers as Python's, which operators want."""
+    whole = as_whole(value)
+    if whole is None:
+        raise Error(f"sparse_attention: {name} {value!r} is not a whole number")
+    return whole
 
 
 def _check(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: CompiledPlan, stack: int) -> None:
@@ -60,33 +97,17 @@ def _check(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: CompiledPlan
     heads = plan.heads_of_stack(stack)
     if q.shape[1] != heads:
         require(False, f"q: {q.shape[1]} heads, but the plan has {heads} in stack {stack}", "model")
+    head_dim = plan.plan.model.head_dim
+    if q.shape[3] != head_dim:
+        require(False, f"q: head_dim {q.shape[3]}, but the plan is for {head_dim}", "model")
 
 
-@torch.compiler.assume_constant_result
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _follows_graphs(
-    device: torch.device, dtype: torch.dtype, head_dim: int, positive_scale: bool, has_tables: bool, wanted: str
+    device: torch.device, dtype: torch.dtype, head_dim: int, not_negative: bool, has_tables: bool, wanted: str
 ) -> bool:
-    call = backends.Call(device, dtype, head_dim, 1.0 if positive_scale else -1.0, has_tables)
+    call = backends.Call(device, dtype, head_dim, 1.0 if not_negative else -1.0, has_tables)
     return backends.choose(call, wanted).backend.follows_graphs or device.type != "cuda"
-
-
-def set_time(plan: CompiledPlan, t: float, expert: int, device: torch.device | str) -> None:
-    """The work of CompiledPlan.set_time."""
-    device = torch.device(device)
-    segment = plan.segment_at(t)
-    experts = len(plan.plan.model.experts)
-    require(0 <= expert < experts, f"expert {expert} is not one of the model's {experts}", "model")
-    if device.type == "cuda":
-        if device.index is None:
-            device = torch.device("cuda", torch.cuda.current_device())
-        require(
-            not torch.cuda.is_current_stream_capturing(),
-            "set_time: call it before a CUDA graph is captured or replayed, not inside",
-        )
-        if plan.native is not None and plan.backend in (backends.AUTO, "native_cuda"):
-            on_device = cuda.device_plan_of(plan, device)
-            on_device.set_variant(on_device.tables.variant(segment, expert))
-    plan.places[device] = (segment, expert)
 
 
 def _attend(
@@ -104,12 +125,12 @@ def _attend(
     follows = segment == _PLANS_OWN
     if follows:
         place = plan.places.get(q.device)
-        require(
-            place is not None,
-            f"sparse_attention: give t or segment, or call plan.set_time(t, device={str(q.device)!r}) before",
-        )
+        if place is None:
+            raise Error(
+                f"sparse_attention: give t or segment, or call plan.set_time(t, device={str(q.device)!r}) before"
+            )
         segment, expert = place
-    call = backends.Call(q.device, q.dtype, q.shape[3], 1.0 if scale > 0 else -1.0, plan.native is not None)
+    call = backends.Call(q.device, q.dtype, q.shape[3], 1.0 if scale >= 0 else -1.0, plan.native is not None)
     choice = backends.choose(call, plan.backend)
     if follows and not choice.backend.follows_graphs and q.device.type == "cuda":
         require(
@@ -122,7 +143,7 @@ def _attend(
     return choice.backend.run(q, k, v, plan, backends.Place(segment, expert, stack, layer, follows), scale)
 
 
-def _operator(name: str, **options: object):
+def _operator(name: str, **options: Any) -> "CustomOpDef":
     known = inspect.signature(torch.library.custom_op).parameters
     options = {key: value for key, value in options.items() if key in known}
     operator = torch.library.custom_op(f"twill_vdit::{name}", _attend, mutates_args=(), **options)

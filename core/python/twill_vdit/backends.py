@@ -3,15 +3,18 @@
 """The forms of attention, best first, and the one place that chooses among them and says why."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 
 from twill_vdit import cuda, eager, flex, native
-from twill_vdit.compiled_plan import CompiledPlan
 from twill_vdit.errors import Error
 from twill_vdit.tensors import DTYPES, argument
+
+if TYPE_CHECKING:
+    from twill_vdit.compiled_plan import CompiledPlan
 
 AUTO = "auto"
 
@@ -73,23 +76,26 @@ def _why_not_native_cuda(call: Call) -> str:
     return _no_tables(call) or cuda.why_not(call.device, call.dtype, call.head_dim, call.scale)
 
 
-def _run_native_cpu(q, k, v, plan: CompiledPlan, place: Place, scale: float) -> torch.Tensor:
+def _run_native_cpu(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: "CompiledPlan", place: Place, scale: float
+) -> torch.Tensor:
     out = torch.empty_like(q)
     if out.stride(3) != 1:
-        return out.copy_(_run_native_cpu(*(x.contiguous() for x in (q, k, v)), plan, place, scale))
+        return out.copy_(_run_native_cpu(q.contiguous(), k.contiguous(), v.contiguous(), plan, place, scale))
     q, k, v = (x if x.stride(3) == 1 else x.contiguous() for x in (q, k, v))
     site = (place.segment, place.expert, place.stack, place.layer)
-    threads = torch.get_num_threads()
-    native.binary.run_attention(plan.native, *site, *map(argument, (q, k, v, out)), scale, threads)
+    tensors = (argument(q), argument(k), argument(v), argument(out))
+    native.binary.run_attention(plan.tables(), *site, *tensors, scale, torch.get_num_threads())
     return out
 
 
-def _run_native_cuda(q, k, v, plan: CompiledPlan, place: Place, scale: float) -> torch.Tensor:
-    # The kernel takes any strides of whole 16 bytes; others are rare and copied.
+def _run_native_cuda(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: "CompiledPlan", place: Place, scale: float
+) -> torch.Tensor:
     out = torch.empty_like(q)
-    if not _has_whole_rows(out):
-        return out.copy_(_run_native_cuda(*(x.contiguous() for x in (q, k, v)), plan, place, scale))
-    q, k, v = (x if _has_whole_rows(x) else x.clone(memory_format=torch.contiguous_format) for x in (q, k, v))
+    if not cuda.has_whole_rows(out):
+        return out.copy_(_run_native_cuda(q.contiguous(), k.contiguous(), v.contiguous(), plan, place, scale))
+    q, k, v = map(cuda.in_whole_rows, (q, k, v))
     on_device = cuda.device_plan_of(plan, q.device)
     variant = -1 if place.follows else on_device.tables.variant(place.segment, place.expert)
     with torch.cuda.device(q.device):
@@ -97,19 +103,19 @@ def _run_native_cuda(q, k, v, plan: CompiledPlan, place: Place, scale: float) ->
         return on_device.run(q, k, v, out, scale, layer, variant=variant)
 
 
-def _has_whole_rows(x: torch.Tensor) -> bool:
-    return x.stride(3) == 1 and x.data_ptr() % 16 == 0 and all(stride % 8 == 0 for stride in x.stride()[:3])
-
-
-def _tasks(plan: CompiledPlan, place: Place) -> list[tuple[str, int]]:
+def _tasks(plan: "CompiledPlan", place: Place) -> list[tuple[str, int]]:
     return plan.tasks(place.segment, place.expert, place.stack, place.layer)
 
 
-def _run_eager(q, k, v, plan: CompiledPlan, place: Place, scale: float) -> torch.Tensor:
+def _run_eager(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: "CompiledPlan", place: Place, scale: float
+) -> torch.Tensor:
     return eager.attention(q, k, v, _tasks(plan, place), plan.tile_list, scale)
 
 
-def _run_flex(q, k, v, plan: CompiledPlan, place: Place, scale: float) -> torch.Tensor:
+def _run_flex(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: "CompiledPlan", place: Place, scale: float
+) -> torch.Tensor:
     try:
         return eager.attention(q, k, v, _tasks(plan, place), plan.tile_list, scale, flex.sparse_heads)
     except torch.cuda.OutOfMemoryError:
@@ -144,7 +150,7 @@ class Choice:
 @functools.lru_cache(maxsize=4096)
 def choose(call: Call, wanted: str = AUTO) -> Choice:
     """The best form that runs such a call, or the wanted one; throws Error with the reason when that does not run."""
-    passed_over = []
+    passed_over: list[tuple[str, str]] = []
     for backend in BACKENDS:
         if wanted not in (AUTO, backend.name):
             continue
@@ -155,6 +161,20 @@ def choose(call: Call, wanted: str = AUTO) -> Choice:
     if wanted not in BACKEND_NAMES:
         raise Error(f"backend {wanted!r} is not one of {', '.join((AUTO, *BACKEND_NAMES))}")
     raise Error(f"backend {wanted!r} does not run here: {passed_over[0][1]}", "unsupported")
+
+
+def has_kernel(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float | None = None) -> bool:
+    """Whether the binary module has a kernel for such calls; without one a plan may be slower than dense attention.
+
+    Args:
+        device: of the tensors.
+        dtype: of the tensors.
+        head_dim: of the heads.
+        scale: of q k^T, 1/sqrt(head_dim) if not given.
+    """
+    scale = head_dim**-0.5 if scale is None else scale
+    call = Call(device, dtype, head_dim, scale, has_tables=native.binary is not None)
+    return choose(call).backend.name.startswith("native")
 
 
 def say_why_not_native(choice: Choice, call: Call) -> None:
@@ -170,7 +190,20 @@ def say_why_not_native(choice: Choice, call: Call) -> None:
         native.say_once(f"twill_vdit runs its plans on {call.device.type} through {choice.backend.what}: {reason}")
 
 
-def backend_report(head_dims=(64, 128), dtypes=(torch.float32, torch.bfloat16, torch.float16)) -> list[dict]:
+class BackendRow(TypedDict):
+    """passed_over: why the better forms do not run, by name."""
+
+    device: str
+    dtype: str
+    head_dim: int
+    runs: str
+    passed_over: dict[str, str]
+
+
+def backend_report(
+    head_dims: Sequence[int] = (64, 128),
+    dtypes: Sequence[torch.dtype] = tuple(DTYPES),
+) -> list[BackendRow]:
     """For each device of this machine, dtype and head_dim: which form runs, and why the better ones do not."""
     devices = [torch.device("cpu")]
     if torch.cuda.is_available():
@@ -181,7 +214,7 @@ def backend_report(head_dims=(64, 128), dtypes=(torch.float32, torch.bfloat16, t
         for dtype in dtypes
         for head_dim in head_dims
     ]
-    report = []
+    report: list[BackendRow] = []
     for call in calls:
         choice = choose(call)
         # Kernels of another kind of device say nothing about this one.

@@ -6,18 +6,19 @@ import functools
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from twill_vdit import backends
 from twill_vdit.attention import sparse_attention
 from twill_vdit.compiled_plan import compile_plan
+from twill_vdit.cost_table import COST_ROUNDS, CostTable
 from twill_vdit.layout import TokenLayout
 from twill_vdit.plan_io import parse_plan
 
-REPEATS = 3
-ROUNDS = 1 + REPEATS  # the first warms up; check_stop is called once for each candidate in each
+if TYPE_CHECKING:
+    from twill_vdit import _twill
 
 
 def seconds_of(run: Callable[[], object], device: torch.device) -> float:
@@ -32,18 +33,13 @@ def seconds_of(run: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - begin
 
 
-@dataclass(frozen=True)
-class CostTable:
-    """milliseconds: of one head, [candidates]."""
+def measure(
+    profile: "_twill.Profile", device: torch.device | str, dtype: torch.dtype, check_stop: Callable[[], None]
+) -> CostTable:
+    """Medians of three rounds over all candidates after one that warms up.
 
-    device: str
-    kernel: str
-    milliseconds: list[float]
-
-
-def measure(profile, device: torch.device | str, dtype: torch.dtype, check_stop: Callable[[], None]) -> CostTable:
-    """profile: the binary module's. Medians of three rounds over all candidates after one that warms up: a machine that
-    is slow for a while is slow for many of them, not for all times of one."""
+    So a machine that is slow for a while is slow for many of them, not for all times of one.
+    """
     device = torch.device(device)
     frames, rows, cols, prefix, suffix = profile.layout
     layout = TokenLayout(frames=frames, rows=rows, cols=cols, prefix=prefix, suffix=suffix)
@@ -57,8 +53,8 @@ def measure(profile, device: torch.device | str, dtype: torch.dtype, check_stop:
     runs = [
         functools.partial(sparse_attention, q, k, v, compile_plan(plan, layout), layer=0, segment=0) for plan in plans
     ]
-    seconds = [[] for _ in runs]
-    for round_ in range(ROUNDS):
+    seconds: list[list[float]] = [[] for _ in runs]
+    for round_ in range(COST_ROUNDS):
         for run, of_run in zip(runs, seconds, strict=True):
             check_stop()
             took = seconds_of(run, device)

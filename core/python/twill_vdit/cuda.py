@@ -2,15 +2,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables of the CUDA kernels in device memory, and calls on torch tensors there."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 import torch
 
-from twill_vdit.compiled_plan import CompiledPlan
 from twill_vdit.native import binary
 from twill_vdit.tensors import DTYPES, argument
+from twill_vdit.tile_lists import ListArrays
+
+if TYPE_CHECKING:
+    from twill_vdit import _twill
+    from twill_vdit.compiled_plan import CompiledPlan
 
 
 def _stream(device: torch.device) -> int:
     return torch.cuda.current_stream(device).cuda_stream
+
+
+def has_whole_rows(x: torch.Tensor) -> bool:
+    """Whether the kernels take x as it is: strides of whole 16 bytes."""
+    return x.stride(3) == 1 and x.data_ptr() % 16 == 0 and all(stride % 8 == 0 for stride in x.stride()[:3])
+
+
+def in_whole_rows(x: torch.Tensor) -> torch.Tensor:
+    """x, or a copy where its strides are not those that the kernels take, which is rare."""
+    return x if has_whole_rows(x) else x.clone(memory_format=torch.contiguous_format)
 
 
 def why_not(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float) -> str:
@@ -24,12 +43,12 @@ def why_not(device: torch.device, dtype: torch.dtype, head_dim: int, scale: floa
 class DevicePlan:
     """The tables of a plan on one device, with the word that says which variant holds."""
 
-    def __init__(self, tables, device: torch.device) -> None:
+    def __init__(self, tables: "_twill.CudaTables", device: torch.device) -> None:
         self.tables = tables
         self.device = device
         self.image = torch.from_numpy(tables.image()).to(device)
         self._variant = 0
-        self._needed: dict[tuple, int] = {}  # bytes of workspace
+        self._needed: dict[tuple[int, torch.Size, torch.dtype], int] = {}  # bytes of workspace
 
     def set_variant(self, variant: int) -> None:
         """What launches after this on the current stream compute, replays of captured graphs too."""
@@ -38,7 +57,15 @@ class DevicePlan:
             self._variant = variant
 
     def run(
-        self, q, k, v, out, scale: float, layer: int, lse: torch.Tensor | None = None, variant: int = -1
+        self,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        out: torch.Tensor,
+        scale: float,
+        layer: int,
+        lse: torch.Tensor | None = None,
+        variant: int = -1,
     ) -> torch.Tensor:
         """variant -1: the one that set_variant wrote last; else this one, in captured graphs too.
 
@@ -58,10 +85,10 @@ class DevicePlan:
         return out
 
 
-def device_plan_of(plan: CompiledPlan, device: torch.device) -> DevicePlan:
+def device_plan_of(plan: "CompiledPlan", device: torch.device) -> DevicePlan:
     """The plan's tables there, copied at the first call."""
     if device not in plan.on_devices:
-        plan.on_devices[device] = DevicePlan(binary.CudaTables.of_plan(plan.native), device)
+        plan.on_devices[device] = DevicePlan(binary.CudaTables.of_plan(plan.tables()), device)
     return plan.on_devices[device]
 
 
@@ -71,31 +98,43 @@ class HeadErrors:
     rows: int32 array of sampled tokens; candidates: (mode, list); lists: (runs, run_begin, positions or None).
     """
 
-    def __init__(self, device: torch.device, tokens: int, rows, candidates, lists) -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        tokens: int,
+        rows: npt.NDArray[np.int32],
+        candidates: Sequence[tuple[str, int]],
+        lists: Sequence[ListArrays],
+    ) -> None:
         self.tables = binary.CudaTables.of_lists(tokens, lists, [[candidates]])
         self.image = torch.from_numpy(self.tables.image()).to(device)
         self.rows, self.candidates, self.lists = rows, candidates, lists
         self.device_rows = torch.from_numpy(rows).to(device)
-        self._workspace: torch.Tensor | None = None
 
-    def __call__(self, q, k, v, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """(error [batch, heads, candidates], norm [batch, heads]) in float64, on the device of q."""
+    def __call__(
+        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """float64 (error [batch, heads, candidates], norm [batch, heads]) on the device of q; the same bits each time.
+
+        q, k, v: [batch, heads, tokens, head_dim], rows of whole 16 bytes.
+        """
         error = torch.empty(*q.shape[:2], len(self.candidates), dtype=torch.float64, device=q.device)
         norm = torch.empty(*q.shape[:2], dtype=torch.float64, device=q.device)
         inputs = (self.image.data_ptr(), argument(q), argument(k), argument(v), scale)
         what = (self.candidates, self.lists, self.rows, self.device_rows.data_ptr())
         results = (error.data_ptr(), norm.data_ptr())
         stream = _stream(q.device)
-        if self._workspace is None:
-            needed = self.tables.head_errors(*inputs, *what, *results, 0, 0, stream)
-            self._workspace = torch.empty(needed, dtype=torch.uint8, device=q.device)
-        workspace = self._workspace
-        self.tables.head_errors(*inputs, *what, *results, workspace.data_ptr(), workspace.numel(), stream)
+        needed = self.tables.head_errors(*inputs, *what, *results, 0, 0, stream)
+        workspace = torch.empty(needed, dtype=torch.uint8, device=q.device)
+        with torch.cuda.device(q.device):
+            self.tables.head_errors(*inputs, *what, *results, workspace.data_ptr(), workspace.numel(), stream)
         return error, norm
 
 
-def attention_map(q, k, scale: float, size: int, query_stride: int = 1) -> torch.Tensor:
+def attention_map(q: torch.Tensor, k: torch.Tensor, scale: float, size: int, query_stride: int = 1) -> torch.Tensor:
     """Block-averaged attention map [batch, heads, size, size] in float32; each row sums to 1."""
     drawn = torch.empty(*q.shape[:2], size, size, dtype=torch.float32, device=q.device)
-    binary.cuda_attention_map(argument(q), argument(k), scale, size, query_stride, drawn.data_ptr(), _stream(q.device))
+    with torch.cuda.device(q.device):
+        stream = _stream(q.device)
+        binary.cuda_attention_map(argument(q), argument(k), scale, size, query_stride, drawn.data_ptr(), stream)
     return drawn

@@ -3,11 +3,15 @@
 """Tile lists as tensors on a device, copied there once: a copy at each call would make the host wait."""
 
 import weakref
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from twill_vdit.tile_lists import KEY_TILE, TileList, tile_count
+
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
 
 
 class DeviceTiles:
@@ -19,7 +23,7 @@ class DeviceTiles:
         self._kept = torch.from_numpy(np.concatenate([*kept, np.arange(0)]).astype(np.int64)).to(device)
         self.query_tiles = query_tiles
         self.device = device
-        self.masks: dict[int, object] = {}  # tokens -> FlexAttention's mask, filled by flex.py
+        self.masks: dict[int, BlockMask] = {}  # tokens -> FlexAttention's mask, filled by flex.py
         self._order = self._place = None
         if tiles.position_to_token is not None:
             order = np.asarray(tiles.position_to_token, dtype=np.int64)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -21,6 +22,9 @@ from twill_vdit import native
 from twill_vdit.errors import Error
 from twill_vdit.plan_io import read_plan
 from twill_vdit.whole_files import changed_since_installed, why_not_model
+
+if TYPE_CHECKING:
+    from twill_vdit.backends import BackendRow
 
 DISTRIBUTION = "twill-vdit"
 # The first driver that runs code of a CUDA release: https://docs.nvidia.com/deploy/cuda-compatibility
@@ -32,17 +36,17 @@ class Report:
     """missing: what this machine or build lacks, which may be as it should be. problems: what is wrong."""
 
     versions: dict[str, str] = field(default_factory=dict)
-    devices: list[dict] = field(default_factory=list)
+    devices: list[dict[str, str]] = field(default_factory=list)
     driver: dict[str, str] = field(default_factory=dict)
-    kernels: list[dict] = field(default_factory=list)  # {name, runs, why_not}
-    attention: list[dict] = field(default_factory=list)  # of backends.backend_report
-    models: list[dict] = field(default_factory=list)  # {folder, why_not}
-    presets: list[dict] = field(default_factory=list)  # {file, name, family, why_not}
-    write_access: list[dict] = field(default_factory=list)  # {folder, why_not}
+    kernels: list[dict[str, str | bool]] = field(default_factory=list)  # {name, runs, why_not}
+    attention: "list[BackendRow]" = field(default_factory=list)  # of backends.backend_report
+    models: list[dict[str, str]] = field(default_factory=list)  # {folder, why_not}
+    presets: list[dict[str, str]] = field(default_factory=list)  # {file, name, family, why_not}
+    write_access: list[dict[str, str]] = field(default_factory=list)  # {folder, why_not}
     missing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -139,7 +143,9 @@ def _add_attention(report: Report) -> None:
     if torch.version.cuda and not torch.cuda.is_available() and report.driver["nvidia"]:
         why_not = why_not_driver(report.driver["nvidia"], torch.version.cuda, f"torch {torch.__version__}")
         report.problems.append(why_not or f"torch {torch.__version__} sees no GPU, though there is an NVIDIA driver")
-    report.attention = twill_vdit.backend_report()
+    from twill_vdit.backends import backend_report
+
+    report.attention = backend_report()
 
 
 def _add_files(report: Report, models: Sequence[Path]) -> None:

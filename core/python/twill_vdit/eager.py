@@ -13,6 +13,8 @@ from twill_vdit import device_tiles
 from twill_vdit.tile_lists import KEY_TILE, QUERY_TILE, TileList
 
 Task = tuple[str, int]
+# q, k, v, their tile list, scale -> out
+Sparse = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, TileList, float], torch.Tensor]
 
 
 @functools.lru_cache(maxsize=8192)
@@ -31,13 +33,20 @@ def attention(
     tasks: Sequence[Task],
     tile_list: Callable[[int], TileList],
     scale: float,
-    sparse: "Callable[..., torch.Tensor] | None" = None,
+    sparse: "Sparse | None" = None,
 ) -> torch.Tensor:
-    """q, k, v: [batch, heads, tokens, head_dim]; tasks: (mode, list) per head. The result has
-    q's shape and its order of axes in memory.
+    """Attention of heads with a task each. The result has q's shape and its order of axes in memory.
 
-    sparse: computes heads that share a tile list, as sparse_heads does. Nothing here waits for the device once a plan's
-    tables are there, so a CUDA graph can hold it.
+    Nothing here waits for the device once a plan's tables are there, so a CUDA graph can hold it.
+
+    Args:
+        q: [batch, heads, tokens, head_dim].
+        k: as q.
+        v: as q.
+        tasks: (mode, list) of each head.
+        tile_list: of a list that a task names.
+        scale: of q k^T.
+        sparse: computes heads that share a tile list, as sparse_heads does.
     """
     sparse = sparse or sparse_heads
     out = torch.zeros_like(q)
@@ -48,11 +57,11 @@ def attention(
             mean = v.index_select(1, heads).mean(dim=2, keepdim=True, dtype=torch.float32).to(v.dtype)
             result = mean.expand(-1, -1, v.shape[2], -1)
         else:
-            some = [x.index_select(1, heads) for x in (q, k, v)]
+            some_q, some_k, some_v = (x.index_select(1, heads) for x in (q, k, v))
             if mode == "dense":
-                result = functional.scaled_dot_product_attention(*some, scale=scale)
+                result = functional.scaled_dot_product_attention(some_q, some_k, some_v, scale=scale)
             else:
-                result = sparse(*some, tile_list(index), scale)
+                result = sparse(some_q, some_k, some_v, tile_list(index), scale)
         out.index_copy_(1, heads, result)
     return out
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one exception of this package; the binary module raises it too."""
 
+from twill_vdit.texts import valid_text
+
 
 class Error(RuntimeError):
     """The user's or the machine's trouble, in one sentence. Our own bugs are not of this class.
@@ -10,7 +12,7 @@ class Error(RuntimeError):
     """
 
     def __init__(self, text: str, code: str = "usage") -> None:
-        super().__init__(text)
+        super().__init__(valid_text(text))
         self.code = code
 
 

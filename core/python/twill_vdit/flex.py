@@ -9,11 +9,16 @@ import functools
 import importlib.util
 import inspect
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from twill_vdit import device_tiles, native
+from twill_vdit.tensors import DTYPES
 from twill_vdit.tile_lists import KEY_TILE, QUERY_TILE, TileList, tile_count
+
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
 
 _HEAD_DIMS = (16, 32, 64, 128, 256)  # that its Triton template takes in every version
 _failure = ""  # of the first call that did not compile here
@@ -27,7 +32,7 @@ def why_not(device: torch.device, dtype: torch.dtype, head_dim: int) -> str:
         return f"it is used on GPUs, not on {device.type}"
     if importlib.util.find_spec("triton") is None:
         return "Triton is not installed"
-    if dtype not in (torch.float32, torch.bfloat16, torch.float16):
+    if dtype not in DTYPES:
         return f"dtype {dtype}"
     if head_dim not in _HEAD_DIMS:
         return f"head_dim {head_dim} is not one of {', '.join(map(str, _HEAD_DIMS))}"
@@ -41,13 +46,13 @@ def tile_mask(tiles: TileList, tokens: int, device: torch.device) -> Callable[..
         kept[query_tile, torch.from_numpy(tiles.key_tiles(query_tile))] = True
     kept = kept.to(device)
 
-    def keeps(batch, head, query, key):
+    def keeps(batch: torch.Tensor, head: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
         return kept[query // QUERY_TILE, key // KEY_TILE]
 
     return keeps
 
 
-def block_mask(tiles: TileList, tokens: int, device: torch.device) -> object:
+def block_mask(tiles: TileList, tokens: int, device: torch.device) -> "BlockMask":
     """The list as a BlockMask for all batch rows and heads; made once per list, tokens and device."""
     from torch.nn.attention.flex_attention import BlockMask
 
@@ -56,7 +61,7 @@ def block_mask(tiles: TileList, tokens: int, device: torch.device) -> object:
         counts, indices = (x[None, None] for x in on_device.blocks(tile_count(tokens, KEY_TILE)))
         known = inspect.signature(BlockMask.from_kv_blocks).parameters
         # Later versions derive the lengths from the blocks unless told, and make tables for the backward pass.
-        extra = {"seq_lengths": (tokens, tokens), "compute_q_blocks": False}
+        extra: dict[str, Any] = {"seq_lengths": (tokens, tokens), "compute_q_blocks": False}
         on_device.masks[tokens] = BlockMask.from_kv_blocks(
             torch.zeros_like(counts),
             torch.zeros_like(indices),

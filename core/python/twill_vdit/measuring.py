@@ -9,20 +9,33 @@ keep their precision.
 """
 
 import contextlib
+import functools
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
-from twill_vdit.tile_lists import KEY_TILE, QUERY_TILE, tile_count
+from twill_vdit.tile_lists import KEY_TILE, QUERY_TILE, ListArrays, tile_count
 
 MOST_BYTES = 1 << 29  # of what is held at once; heads are measured in groups
 MAP_QUERIES = 64  # of a map at once
 
 
+@functools.cache
+def _settle_exp() -> None:
+    """Has MKL choose its code for exp() by one thread.
+
+    It chooses at the first call, without a lock: where the threads of one operation make that call together, one of
+    them may compute its part less accurately (oneMKL 2024.2, which torch 2.13 contains; pytorch/pytorch#188792).
+    """
+    torch.ones(1).exp()
+
+
 @contextlib.contextmanager
-def _exactly(device: torch.device):
+def _exactly(device: torch.device) -> Iterator[None]:
     """fp32 products as they are, whatever the host has set."""
+    _settle_exp()
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
@@ -41,7 +54,7 @@ class _OneOrder:
         self.kept = torch.tensor(kept, device=device)
 
 
-def _kept_tiles(tile_list: tuple, rows: np.ndarray, tiles: int) -> np.ndarray:
+def _kept_tiles(tile_list: ListArrays, rows: np.ndarray, tiles: int) -> np.ndarray:
     """bool [rows, tiles]: the key tiles of each row's query tile."""
     runs, run_begin, order = tile_list
     at = rows
@@ -63,14 +76,19 @@ class Measuring:
     """
 
     def __init__(
-        self, tasks: list[tuple[str, int]], lists: list[tuple], rows: list[int], tokens: int, device: torch.device
+        self,
+        tasks: list[tuple[str, int]],
+        lists: Sequence[ListArrays],
+        rows: list[int],
+        tokens: int,
+        device: torch.device,
     ) -> None:
         self.tasks = tasks
         self.tokens = tokens
         self.rows = torch.tensor(rows, dtype=torch.int64, device=device)
         self._tiles = tile_count(tokens, KEY_TILE)
         at = np.array(rows, dtype=np.int64)
-        orders: dict[bytes, tuple] = {}
+        orders: dict[bytes, tuple[np.ndarray | None, list[int], list[np.ndarray]]] = {}
         for candidate, (mode, index) in enumerate(tasks):
             if mode == "sparse":
                 order = lists[index][2]
@@ -88,8 +106,10 @@ class Measuring:
     def errors(
         self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """q, k, v: [batch, heads, tokens, head_dim]. (error [heads, candidates], norm [heads]) on their device, fp32,
-        summed over rows and batch."""
+        """(error [heads, candidates], norm [heads]) in fp32 on the tensors' device, summed over rows and batch.
+
+        q, k, v: [batch, heads, tokens, head_dim].
+        """
         heads, head_dim = q.shape[1], q.shape[3]
         error = q.new_zeros(heads, len(self.tasks), dtype=torch.float32)
         norm = q.new_zeros(heads, dtype=torch.float32)
@@ -157,8 +177,11 @@ def _joined(most: torch.Tensor, weight: torch.Tensor, value: torch.Tensor, kept:
 
 
 def attention_map(q: torch.Tensor, k: torch.Tensor, scale: float, size: int, query_stride: int) -> torch.Tensor:
-    """fp32 [heads, size, size], the batch's mean: the share of attention that the queries of a block, every
-    query_stride-th of them, give to each block of keys. Blocks that no token is left for hold 0."""
+    """Attention map in fp32, [heads, size, size], the batch's mean.
+
+    The share of attention that the queries of a block, every query_stride-th of them, give to each block of keys.
+    Blocks that no token is left for hold 0.
+    """
     tokens = q.shape[2]
     block = tile_count(tokens, size)
     shown = [range(first, min(first + block, tokens), query_stride) for first in range(0, tokens, block)]

@@ -4,12 +4,18 @@
 
 Units: frames absolute; rows and columns as fractions of their axis, rounded up to whole tokens; radii inclusive and
 clamped at the borders. Prefix and suffix tokens are always kept, both ways (skip and mean excepted).
+
+A query whose parts hold no token of the grid, because the places of its windows and the frames of its stripes lie
+outside the clip, keeps what the windows hold around its own place, without their offset, and the stripes' boxes in the
+frame nearest their first. So every query of a pattern with parts keeps a token of the grid.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from twill_vdit.errors import Error
 from twill_vdit.layout import TokenLayout, TokenOrder
@@ -21,6 +27,9 @@ PATTERN_NAMES = ("dense", "skip", "mean", "diagonal", "multi_diagonal", "vertica
 # A product within this of a whole number is that number: 0.07 of 100 columns is 7 tokens, though 0.07 * 100 is
 # 7.000000000000001. The value of core/plan's rounding.
 WHOLE_TOKEN = 1e-6
+
+Tokens = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 def round_up(fraction: float, axis: int) -> int:
@@ -38,36 +47,51 @@ def round_away(fraction: float, axis: int) -> int:
 class Places:
     """Raster grid tokens with their frame, row and column; arrays of one shape that broadcasts."""
 
-    def __init__(self, token: np.ndarray, layout: TokenLayout) -> None:
+    def __init__(self, token: Tokens, layout: TokenLayout) -> None:
         self.token = token
         self.frame, inside = np.divmod(token, layout.frame_tokens)
         self.row, self.col = np.divmod(inside, layout.cols)
 
 
+class _Band:
+    """Around the query itself, so that it always holds a token of the grid."""
+
+    def keeps(self, query: Places, key: Places, layout: TokenLayout) -> Mask:
+        raise NotImplementedError(f"{type(self).__name__} says itself what it keeps")
+
+    def holds_any(self, query: Places, layout: TokenLayout) -> Mask:
+        return np.ones(query.token.shape, dtype=bool)
+
+    def keeps_lost(self, query: Places, key: Places, layout: TokenLayout) -> Mask:
+        return self.keeps(query, key, layout)
+
+
 @dataclass(frozen=True)
-class Diagonal:
+class Diagonal(_Band):
     """|i - j| <= ceil(reach * frame_tokens) in raster tokens; reach in frames."""
 
     reach: float
 
-    def keeps(self, query: Places, key: Places, layout: TokenLayout) -> np.ndarray:
-        return np.abs(query.token - key.token) <= round_up(self.reach, layout.frame_tokens)
+    def keeps(self, query: Places, key: Places, layout: TokenLayout) -> Mask:
+        kept: Mask = np.abs(query.token - key.token) <= round_up(self.reach, layout.frame_tokens)
+        return kept
 
 
 @dataclass(frozen=True)
-class MultiDiagonal:
+class MultiDiagonal(_Band):
     """A band of half width ceil(rows R) C + ceil(cols C) around i's place in each frame up to `frames` away."""
 
     frames: int
     rows: float
     cols: float
 
-    def keeps(self, query: Places, key: Places, layout: TokenLayout) -> np.ndarray:
+    def keeps(self, query: Places, key: Places, layout: TokenLayout) -> Mask:
         half_width = round_up(self.rows, layout.rows) * layout.cols + round_up(self.cols, layout.cols)
         distance = key.token - query.token
         nearest = np.rint(distance / layout.frame_tokens).astype(np.int64)
         band = np.clip(nearest, -self.frames, self.frames)
-        return np.abs(distance - band * layout.frame_tokens) <= half_width
+        kept: Mask = np.abs(distance - band * layout.frame_tokens) <= half_width
+        return kept
 
 
 def frame_in_clip(frame: int, frames: int) -> int:
@@ -88,6 +112,23 @@ class KeyBox:
     col_begin: float = 0.0
     col_end: float = 1.0
 
+    def frames_in(self, layout: TokenLayout) -> range:
+        return range(*(frame_in_clip(frame, layout.frames) for frame in (self.frame_begin, self.frame_end)))
+
+    def nearest_frame(self, layout: TokenLayout) -> range:
+        frame = min(frame_in_clip(self.frame_begin, layout.frames), layout.frames - 1)
+        return range(frame, frame + 1)
+
+    def holds(self, key: Places, layout: TokenLayout, frames: range) -> Mask:
+        return (
+            (key.frame >= frames.start)
+            & (key.frame < frames.stop)
+            & (key.row >= round_down(self.row_begin, layout.rows))
+            & (key.row < round_up(self.row_end, layout.rows))
+            & (key.col >= round_down(self.col_begin, layout.cols))
+            & (key.col < round_up(self.col_end, layout.cols))
+        )
+
 
 @dataclass(frozen=True)
 class VerticalStripe:
@@ -95,17 +136,19 @@ class VerticalStripe:
 
     boxes: tuple[KeyBox, ...]
 
-    def keeps(self, query: Places, key: Places, layout: TokenLayout) -> np.ndarray:
+    def keeps(self, query: Places, key: Places, layout: TokenLayout) -> Mask:
+        return self._holds(query, key, layout, KeyBox.frames_in)
+
+    def holds_any(self, query: Places, layout: TokenLayout) -> Mask:
+        return np.full(query.token.shape, any(box.frames_in(layout) for box in self.boxes))
+
+    def keeps_lost(self, query: Places, key: Places, layout: TokenLayout) -> Mask:
+        return self._holds(query, key, layout, KeyBox.nearest_frame)
+
+    def _holds(self, query: Places, key: Places, layout: TokenLayout, frames: Callable[..., range]) -> Mask:
         kept = np.zeros(np.broadcast_shapes(query.token.shape, key.token.shape), dtype=bool)
         for box in self.boxes:
-            kept |= (
-                (key.frame >= frame_in_clip(box.frame_begin, layout.frames))
-                & (key.frame < frame_in_clip(box.frame_end, layout.frames))
-                & (key.row >= round_down(box.row_begin, layout.rows))
-                & (key.row < round_up(box.row_end, layout.rows))
-                & (key.col >= round_down(box.col_begin, layout.cols))
-                & (key.col < round_up(box.col_end, layout.cols))
-            )
+            kept |= box.holds(key, layout, frames(box, layout))
         return kept
 
 
@@ -120,15 +163,29 @@ class Window:
     offset_rows: float = 0.0
     offset_cols: float = 0.0
 
-    def keeps(self, query: Places, key: Places, layout: TokenLayout) -> np.ndarray:
-        frame = query.frame + self.offset_frames
-        row = query.row + round_away(self.offset_rows, layout.rows)
-        col = query.col + round_away(self.offset_cols, layout.cols)
-        return (
-            (np.abs(key.frame - frame) <= self.frames)
-            & (np.abs(key.row - row) <= round_up(self.rows, layout.rows))
-            & (np.abs(key.col - col) <= round_up(self.cols, layout.cols))
+    def keeps(self, query: Places, key: Places, layout: TokenLayout) -> Mask:
+        frames, rows, cols = (np.abs(at - place) <= radius for at, place, radius, _ in self._axes(query, key, layout))
+        kept: Mask = frames & rows & cols
+        return kept
+
+    def holds_any(self, query: Places, layout: TokenLayout) -> Mask:
+        axes = self._axes(query, query, layout)
+        inside: Mask = np.logical_and.reduce(
+            [(place + radius >= 0) & (place - radius < size) for _, place, radius, size in axes]
         )
+        return inside
+
+    def keeps_lost(self, query: Places, key: Places, layout: TokenLayout) -> Mask:
+        return Window(self.frames, self.rows, self.cols).keeps(query, key, layout)
+
+    def _axes(self, query: Places, key: Places, layout: TokenLayout) -> list[tuple[Tokens, Tokens, int, int]]:
+        """(the key's place, the query's at the offset, radius, size) of each axis."""
+        rows, cols = layout.rows, layout.cols
+        return [
+            (key.frame, query.frame + self.offset_frames, self.frames, layout.frames),
+            (key.row, query.row + round_away(self.offset_rows, rows), round_up(self.rows, rows), rows),
+            (key.col, query.col + round_away(self.offset_cols, cols), round_up(self.cols, cols), cols),
+        ]
 
 
 SimplePattern = Diagonal | MultiDiagonal | VerticalStripe | Window
@@ -150,7 +207,7 @@ class Pattern:
             raise Error(f"pattern: unknown kind {self.kind!r}, not one of {', '.join(PATTERN_NAMES)}")
 
 
-def keeps(pattern: Pattern, layout: TokenLayout, query: np.ndarray, key: np.ndarray) -> np.ndarray:
+def keeps(pattern: Pattern, layout: TokenLayout, query: Tokens, key: Tokens) -> Mask:
     """The definition, bool [queries, keys]; query and key are raster tokens, prefix and suffix counted."""
     shape = len(query), len(key)
     if pattern.kind == "dense":
@@ -160,8 +217,13 @@ def keeps(pattern: Pattern, layout: TokenLayout, query: np.ndarray, key: np.ndar
     queries = Places(query[:, None] - layout.prefix, layout)
     keys = Places(key[None, :] - layout.prefix, layout)
     kept = np.zeros(shape, dtype=bool)
+    found = np.zeros(queries.token.shape, dtype=bool)
     for part in pattern.parts:
         kept |= part.keeps(queries, keys, layout)
+        found |= part.holds_any(queries, layout)
+    if not found.all():
+        for part in pattern.parts:
+            kept |= ~found & part.keeps_lost(queries, keys, layout)
     for places in (queries, keys):
         kept |= (places.token < 0) | (places.token >= layout.grid_tokens)
     return kept

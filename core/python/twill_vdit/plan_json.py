@@ -5,17 +5,23 @@
 Where the binary module has read a text before, every check here has passed already; its checks are the complete ones.
 """
 
-import json
+import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twill_vdit.errors import Error
+from twill_vdit.json_reading import parse_json, shown_json
 from twill_vdit.layout import TokenOrder
 from twill_vdit.patterns import Diagonal, KeyBox, MultiDiagonal, Pattern, SimplePattern, VerticalStripe, Window
 from twill_vdit.plan import ModelShape, Plan, Segment, StackShape
+from twill_vdit.run_facts import Budget, Facts, RunFacts
+
+if TYPE_CHECKING:
+    from twill_vdit import _twill
 
 SCHEMA_MAJOR = 1
+_LARGEST = 2**31 - 1  # of whole numbers, as the binary module holds them
 
 
 class Value:
@@ -30,17 +36,29 @@ class Value:
 
     def of_type(self, kind: type | tuple[type, ...], word: str) -> Any:
         if not isinstance(self.raw, kind) or (isinstance(self.raw, bool) and kind is not bool):
-            raise self.fail(f"{json.dumps(self.raw)[:80]} is not {word}")
+            raise self.fail(f"{shown_json(self.raw)} is not {word}")
         return self.raw
 
     def number(self) -> float:
-        return float(self.of_type((int, float), "a number"))
+        raw = self.of_type((int, float), "a number")
+        if (isinstance(raw, int) and abs(raw) > _LARGEST) or not math.isfinite(raw):
+            raise self.fail(f"{shown_json(raw)} is not a number that fits")
+        return float(raw)
 
     def integer(self) -> int:
-        return self.of_type(int, "a whole number")
+        """2.0 is a whole number, as it is to JSON Schema and to the binary module."""
+        raw = self.of_type((int, float), "a whole number")
+        if isinstance(raw, float):
+            if not raw.is_integer():
+                raise self.fail(f"{shown_json(raw)} is not a whole number")
+            raw = int(raw)
+        if abs(raw) > _LARGEST:
+            raise self.fail(f"{shown_json(raw)} is not a whole number that fits")
+        return int(raw)
 
     def text(self) -> str:
-        return self.of_type(str, "a text")
+        raw: str = self.of_type(str, "a text")
+        return raw
 
     def items(self) -> list["Value"]:
         return [Value(item, self.file, f"{self.path}[{i}]") for i, item in enumerate(self.of_type(list, "a list"))]
@@ -50,8 +68,10 @@ class Value:
 
     def __getitem__(self, field: str) -> "Value":
         if field not in self:
-            raise self.fail(f'"{field}" is missing')
-        return Value(self.raw[field], self.file, f"{self.path}.{field}" if self.path else field)
+            raise self.fail(f"{shown_json(field)} is missing")
+        # Fields may be names out of the file itself, of any length.
+        name = shown_json(field)[1:-1]
+        return Value(self.raw[field], self.file, f"{self.path}.{name}" if self.path else name)
 
     def get(self, field: str, read: Callable[["Value"], Any], otherwise: Any) -> Any:
         return read(self[field]) if field in self else otherwise
@@ -63,7 +83,7 @@ def read_order(value: Value) -> TokenOrder:
     if tiles:
         return TokenOrder("tiles", *map(int, tiles.groups()))
     if name not in ("raster", "time_fastest"):
-        raise value.fail(f'unknown token order "{name}"')
+        raise value.fail(f"unknown token order {shown_json(name)}")
     return TokenOrder(name)
 
 
@@ -91,7 +111,7 @@ def read_part(value: Value) -> SimplePattern:
                 value.get("offset_rows", Value.number, 0.0),
                 value.get("offset_cols", Value.number, 0.0),
             )
-    raise value["kind"].fail(f'unknown pattern "{kind}"')
+    raise value["kind"].fail(f"unknown pattern {shown_json(kind)}")
 
 
 def read_pattern(value: Value) -> Pattern:
@@ -150,23 +170,76 @@ def read_segments(value: Value, model: ModelShape, patterns: int) -> tuple[Segme
     return tuple(segments)
 
 
-def read(text: str, file_name: str, native: object = None) -> Plan:
+def read_provenance(value: Value) -> dict[str, str]:
+    found: dict[str, str] = value.get("provenance", lambda found: dict(found.of_type(dict, "an object")), {})
+    return found
+
+
+GOALS = ("density", "attention_share", "min_psnr_db", "min_speedup")
+PLAN_FACTS = ("solved_for", "budget", "dense_first_layers", "fixed_heads", "expert_boundary")
+PROFILE_FACTS = ("run", "expert_boundary", "time_weight")
+
+
+def read_run(value: Value) -> RunFacts:
+    def numbers(items: Value) -> tuple[float, ...]:
+        return tuple(item.number() for item in items.items())
+
+    grid = value["grid"]
+    return RunFacts(
+        t=numbers(value["t"]),
+        steps=value["steps"].integer(),
+        sampler=value.get("sampler", Value.text, None),
+        scheduler=value.get("scheduler", Value.text, None),
+        shift=value.get("shift", Value.number, None),
+        grid=(grid["frames"].integer(), grid["rows"].integer(), grid["cols"].integer()),
+        expert=value.get("expert", lambda items: tuple(item.integer() for item in items.items()), ()),
+        weight=value.get("weight", numbers, ()),
+    )
+
+
+def read_budget(value: Value) -> Budget:
+    goal = value["goal"].text()
+    if goal not in GOALS:
+        raise value["goal"].fail(f"unknown goal {shown_json(goal)}")
+    return Budget(goal, value["value"].number(), value.get("density", Value.number, None))
+
+
+def read_boundary(value: Value) -> float:
+    boundary = value.number()
+    if not 0.0 <= boundary <= 1.0:
+        raise value.fail(f"{boundary:g} is outside 0..1")
+    return boundary
+
+
+def read_facts(value: Value, run: str, fields: tuple[str, ...]) -> Facts | None:
+    """None where none of the fields is there: the file is as version 1.0 had it."""
+    if not any(field in value for field in fields):
+        return None
+    return Facts(
+        run=value.get(run, read_run, None),
+        budget=value.get("budget", read_budget, None),
+        expert_boundary=value.get("expert_boundary", read_boundary, None),
+    )
+
+
+def read(text: str, file_name: str, native: "_twill.Plan | None" = None) -> Plan:
     """Throws Error naming file, path, field and value. `native`: the same plan as the binary module holds it."""
-    try:
-        root = Value(json.loads(text), file_name)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise Error(f"{file_name}: not JSON: {error}", "file") from None
+    root = Value(parse_json(text, file_name), file_name)
     version = root["schema_version"]
     if not re.fullmatch(rf"{SCHEMA_MAJOR}\.\d{{1,6}}", version.text()):
-        raise version.fail(f'version "{version.raw}" is not readable here; this is for {SCHEMA_MAJOR}.x')
+        raise version.fail(f"version {shown_json(version.raw)} is not readable here; this is for {SCHEMA_MAJOR}.x")
     model = read_model(root["model"])
     patterns = tuple(read_pattern(pattern) for pattern in root["patterns"].items())
+    profile = root.get("profile", lambda value: value, None)
     return Plan(
         name=root["name"].text(),
         model=model,
         patterns=patterns,
         segments=read_segments(root["segments"], model, len(patterns)),
-        provenance=root.get("provenance", lambda value: dict(value.of_type(dict, "an object")), {}),
+        provenance=read_provenance(root),
         text=text,
         native=native,
+        profile_provenance={} if profile is None else read_provenance(profile),
+        facts=read_facts(root, "solved_for", PLAN_FACTS),
+        profile_facts=None if profile is None else read_facts(profile, "run", PROFILE_FACTS),
     )

@@ -8,6 +8,7 @@ Slower than the binary module and the same result; a tile that a pattern touches
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from twill_vdit.layout import TokenLayout, TokenOrder
 from twill_vdit.patterns import Pattern, keeps
@@ -23,6 +24,10 @@ DEFAULT_ORDERS = (
     TokenOrder("tiles", 2, 8, 8),
     TokenOrder("tiles", 4, 4, 8),
 )
+
+
+# What a TileList is made of: (runs, run_begin, position_to_token or None).
+ListArrays = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32] | None]
 
 
 @dataclass(frozen=True, eq=False)  # compared and kept as the object that it is

@@ -5,10 +5,13 @@
 import base64
 import csv
 import hashlib
-import json
 import struct
 from importlib import metadata
 from pathlib import Path
+
+from twill_vdit import texts
+from twill_vdit.errors import Error
+from twill_vdit.json_reading import parse_json
 
 _MOST_HEADER_BYTES = 100 << 20  # the limit of the safetensors format
 _MOST_JSON_BYTES = 1 << 20
@@ -33,9 +36,9 @@ def why_not_safetensors(file: Path) -> str:
     if len(header) < header_bytes:
         return f"{file}: half copied, {size:,} bytes end inside its header; copy it again"
     try:
-        tensors = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
+        tensors = {name: entry for name, entry in parse_json(header, str(file)).items() if name != "__metadata__"}
         end = 8 + header_bytes + max((int(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
-    except (ValueError, AttributeError, KeyError, TypeError, IndexError, RecursionError):
+    except (Error, ValueError, AttributeError, KeyError, TypeError, IndexError):
         return f"{file}: not a safetensors file, or a damaged one: its header cannot be read; copy it again"
     if size < end:
         return f"{file}: half copied, {size:,} of {end:,} bytes are there; copy it again"
@@ -50,12 +53,16 @@ def why_not_model(folder: Path) -> str:
     try:
         if description.stat().st_size > _MOST_JSON_BYTES:
             return f"{description}: larger than {_MOST_JSON_BYTES:,} bytes"
-        files = json.loads(description.read_text(encoding="utf-8"))["files"]
-        names = [name for entry in files.values() for name in ([entry] if isinstance(entry, str) else entry)]
-        paths = [folder / name for name in names]
+        text = texts.read_text(description)
     except OSError as error:
         return f"{description}: {error.strerror or error}"
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+    except ValueError as error:
+        return f"{description}: {error}"
+    try:
+        files = parse_json(text, str(description))["files"]
+        names = [name for entry in files.values() for name in ([entry] if isinstance(entry, str) else entry)]
+        paths = [folder / name for name in names]
+    except (Error, ValueError, KeyError, AttributeError, TypeError):
         return f'{description}: not a model\'s description: JSON with an object "files" is expected'
     return next((problem for problem in map(why_not_safetensors, paths) if problem), "")
 

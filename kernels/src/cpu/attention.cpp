@@ -7,9 +7,9 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <numbers>
 #include <vector>
 
+#include "../base2_factor.h"
 #include "../checks.h"
 #include "../elements.h"
 #include "thread_pool.h"
@@ -172,7 +172,7 @@ class CpuAttention {
     TileStep step{.queries = work.queries.get(),
                   .count = rows.count,
                   .head_dim = p_.head_dim,
-                  .factor = std::abs(p_.scale) * std::numbers::log2e_v<float>,
+                  .factor = base2_factor(p_.scale),
                   .maximum = work.maximum,
                   .sum = work.sum,
                   .out = work.out.get()};

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <vector>
 
+#include "../base2_factor.h"
 #include "../checks.h"
 #include "../elements.h"
 #include "thread_pool.h"
@@ -93,7 +93,7 @@ class AttentionMap {
                      .keys = keys.get() + tile * words,
                      .keys_in_tile = count,
                      .head_dim = p_.head_dim,
-                     .factor = std::abs(p_.scale) * std::numbers::log2e_v<float>,
+                     .factor = base2_factor(p_.scale),
                      .maximum = maximum.data() + at,
                      .sum = sum.data() + at});
         }

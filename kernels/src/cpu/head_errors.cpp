@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <optional>
 #include <vector>
 
+#include "../base2_factor.h"
 #include "../checks.h"
 #include "../elements.h"
 #include "thread_pool.h"
@@ -263,7 +263,7 @@ class HeadErrors {
                  .values = values.get(),
                  .keys_in_tile = std::min(kKeyTile, p_.tokens - tile * kKeyTile),
                  .head_dim = p_.head_dim,
-                 .factor = std::abs(p_.scale) * std::numbers::log2e_v<float>,
+                 .factor = base2_factor(p_.scale),
                  .maximum = parts.maximum(tile),
                  .sum = parts.sum(tile),
                  .out = parts.values(tile)});

@@ -3,6 +3,10 @@
 
 #include "tile_ops.h"
 
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#endif
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -21,6 +25,17 @@ struct Candidate {
   std::vector<const char*> missing;  // in this processor, of all that it needs
 };
 
+#if defined(__x86_64__) && defined(__GNUC__)
+// Clang 14 does not know this name in __builtin_cpu_supports.
+bool has_f16c() {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
+
 // Best first.
 std::vector<Candidate> candidates() {
   std::vector<Candidate> found;
@@ -33,7 +48,7 @@ std::vector<Candidate> candidates() {
   };
   need(__builtin_cpu_supports("avx2") != 0, "avx2");
   need(__builtin_cpu_supports("fma") != 0, "fma");
-  need(__builtin_cpu_supports("f16c") != 0, "f16c");
+  need(has_f16c(), "f16c");
   found.push_back({.name = "avx2", .ops = tile_ops_avx2(), .missing = missing});
   need(__builtin_cpu_supports("avx512f") != 0, "avx512f");
   need(__builtin_cpu_supports("avx512bw") != 0, "avx512bw");

@@ -34,7 +34,7 @@ struct TileStep {
   const float* values = nullptr;  // packed tile; null: only the softmax's maximum and sum
   std::int32_t keys_in_tile = 0;  // the first so many count, 1..64
   std::int32_t head_dim = 0;
-  float factor = 0.0f;       // scale x log2(e), not negative
+  float factor = 0.0f;       // base2_factor(): above 0
   float* maximum = nullptr;  // [count] of factor x score; -infinity before the first step
   float* sum = nullptr;      // [count] of 2^(factor x score - maximum); 0 before the first step
   float* out = nullptr;      // [count, head_dim], the values by the same weights; 0 before it

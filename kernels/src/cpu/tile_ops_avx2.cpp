@@ -21,6 +21,8 @@ const TileOps* tile_ops_avx2() { return &kOps; }
 
 }  // namespace twill::kernels
 
+TWILL_TARGET_END
+
 #else
 
 const twill::kernels::TileOps* twill::kernels::tile_ops_avx2() { return nullptr; }

@@ -41,6 +41,8 @@ const TileOps* tile_ops_avx512_bf16() { return &kOps; }
 
 }  // namespace twill::kernels
 
+TWILL_TARGET_END
+
 #else
 
 const twill::kernels::TileOps* twill::kernels::tile_ops_avx512_bf16() { return nullptr; }

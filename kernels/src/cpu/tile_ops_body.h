@@ -28,8 +28,11 @@
 #define TWILL_PRAGMA(text) TWILL_PRAGMA_OF(text)
 #if defined(__clang__)
 TWILL_PRAGMA(clang attribute push(__attribute__((target(TWILL_TARGET))), apply_to = function))
+// Stands at the end of each file that names a target: Clang wants its region closed.
+#define TWILL_TARGET_END TWILL_PRAGMA(clang attribute pop)
 #else
 TWILL_PRAGMA(GCC target(TWILL_TARGET))
+#define TWILL_TARGET_END
 #endif
 #endif
 

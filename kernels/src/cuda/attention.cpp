@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numbers>
 
+#include "../base2_factor.h"
 #include "../checks.h"
 #include "../elements.h"
 #include "device.h"
@@ -200,7 +200,7 @@ Status run_attention_cuda(const CudaAttentionParams& p) {
   args.batch = a.batch;
   args.heads = a.heads;
   args.tokens = a.tokens;
-  args.factor = a.scale * std::numbers::log2e_v<float>;
+  args.factor = base2_factor(a.scale);
 
   cudaError_t error = cudaMemsetAsync(base, 0, sizeof(std::int32_t), stream);
   const CudaPlan::Layer& layer = p.plan->layers[p.layer];

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "../base2_factor.h"
 #include "../checks.h"
 #include "device.h"
 #include "mma_tile.cuh"
@@ -17,7 +18,7 @@ struct MapArgs {
   Strides q_strides, k_strides;
   std::int32_t heads, tokens, size, query_stride;
   std::int32_t block;  // tokens of a block
-  float factor;        // scale * log2(e)
+  float factor;        // base2_factor()
   float* map;
 };
 
@@ -188,7 +189,6 @@ Status attention_map_cuda(const AttentionMapParams& p, void* stream) {
   if (Status status = check_device(); !status) {
     return status;
   }
-  constexpr float kLog2e = 1.44269504f;
   const MapArgs args{.q = p.q,
                      .k = p.k,
                      .q_strides = p.q_strides,
@@ -198,7 +198,7 @@ Status attention_map_cuda(const AttentionMapParams& p, void* stream) {
                      .size = p.size,
                      .query_stride = p.query_stride,
                      .block = tile_count(p.tokens, p.size),
-                     .factor = p.scale * kLog2e,
+                     .factor = base2_factor(p.scale),
                      .map = p.map};
   const auto kernel = p.dtype == Dtype::kBf16
                           ? (p.head_dim == 64 ? attention_map_kernel<__nv_bfloat16, 64>

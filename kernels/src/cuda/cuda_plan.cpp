@@ -63,10 +63,10 @@ class PlanImage {
       record.tiles = static_cast<std::int32_t>(add(std::span<const std::int32_t>(tiles)));
       std::vector<std::int32_t> order(query_tiles_);
       std::iota(order.begin(), order.end(), 0);
-      const auto others = std::ranges::stable_partition(order, [&](std::int32_t tile) {
+      const auto others = std::stable_partition(order.begin(), order.end(), [&](std::int32_t tile) {
         return tiles[tile] > 2 * mean_cost(static_cast<std::int32_t>(i)) + 1;
       });
-      record.heavy = static_cast<std::int32_t>(others.begin() - order.begin());
+      record.heavy = static_cast<std::int32_t>(others - order.begin());
       record.order = static_cast<std::int32_t>(add(std::span<const std::int32_t>(order)));
       record.positions = add_positions(list.position_to_token);
       heavy_.push_back(record.heavy);

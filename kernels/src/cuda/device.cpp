@@ -126,8 +126,8 @@ Status check_cuda_shape(std::int32_t head_dim, Dtype dtype, float scale) {
   if (head_dim != 64 && head_dim != 128) {
     return refuse("head_dim ", head_dim, ": the CUDA kernels take 64 and 128");
   }
-  if (!(scale > 0.0f)) {
-    return refuse("scale ", scale, ": the CUDA kernels take positive ones");
+  if (!(scale >= 0.0f)) {
+    return refuse("scale ", scale, ": the CUDA kernels take none below 0");
   }
   return {};
 }

@@ -11,7 +11,7 @@
 
 namespace twill::kernels {
 
-// Of the current device; asked once per device.
+// Both are about the current device, and each device is asked once.
 Status check_device();
 int multiprocessors();
 struct TensorSize {

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <numbers>
 #include <vector>
 
+#include "../base2_factor.h"
 #include "../checks.h"
 #include "../elements.h"
 #include "device.h"
@@ -107,7 +107,7 @@ HeadErrorArgs arguments(const CudaHeadErrorParams& p, const Workspace& parts) {
   args.dtype = e.dtype;
   args.tokens = e.tokens;
   args.head_dim = e.head_dim;
-  args.factor = e.scale * std::numbers::log2e_v<float>;
+  args.factor = base2_factor(e.scale);
   args.image = p.device_image;
   args.lists = p.plan->offsets.lists;
   args.rows = p.device_rows;

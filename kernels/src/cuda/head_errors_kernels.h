@@ -21,7 +21,7 @@ struct HeadErrorArgs {
   Dtype dtype = Dtype::kBf16;
   std::int32_t tokens = 0;
   std::int32_t head_dim = 0;
-  float factor = 0.0f;  // scale * log2(e)
+  float factor = 0.0f;  // base2_factor()
   const std::int32_t* image = nullptr;
   std::int64_t lists = 0;      // word offset of the CudaList records
   std::int32_t positions = 0;  // word offset of the order whose tiles are computed, 0: raster

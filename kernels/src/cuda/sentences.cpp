@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What is said of drivers and devices that do not do: host code without CUDA, in every build.
+// The sentences that say why a driver or a device cannot run the CUDA kernels. Host code without
+// CUDA, in every build.
 #include "twill/kernels/machine.h"
 
 namespace twill::kernels {

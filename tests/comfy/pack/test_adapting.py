@@ -11,13 +11,13 @@ import torch
 from made_plans import plan_for, plan_with_profile, relative, with_oracle
 from small_models import CASES, TEXT, build, normal, sample
 from twill_pack.twill_nodes.nodes.sparse_sampler import SparseSampler
-from twill_pack.twill_nodes.patch import adapting, schedule
 from twill_pack.twill_nodes.patch.apply import apply_plan, patch_of
 from twill_pack.twill_nodes.patch.timestep import t_of_schedule
 from twill_pack.twill_nodes.settings import Settings
 
 import twill_vdit
 from twill_vdit import search
+from twill_vdit.running import adapting, schedule
 
 SEARCHED_AT = (3, 12, 16)
 STEPS = 8

@@ -13,12 +13,12 @@ from small_models import CASES, build, sample
 from twill_pack.twill_nodes import plan_store, slider, wheel
 from twill_pack.twill_nodes.nodes import choice
 from twill_pack.twill_nodes.nodes.sockets import NONE
-from twill_pack.twill_nodes.patch import apply, notify, pace
+from twill_pack.twill_nodes.patch import apply, notify
 from twill_pack.twill_nodes.patch.apply import apply_plan, patch_of
-from twill_pack.twill_nodes.patch.run import Run
 from twill_pack.twill_nodes.settings import Settings
 
 import twill_vdit
+from twill_vdit.running import Run, SliderRun, pace, speed_quality
 
 CASE = CASES["wan_t2v"]
 ALL = Settings(min_tokens=0)
@@ -139,7 +139,7 @@ def test_the_slider_needs_a_profile(model, told):
 def grids(monkeypatch):
     """What the slider is told of the clip's size."""
     told = []
-    monkeypatch.setattr(apply, "plan_for", lambda *of: told.append(of[4]) or slider.plan_for(*of))
+    monkeypatch.setattr(apply, "plan_for", lambda *of: told.append(of[2].grid) or slider.plan_for(*of))
     return told
 
 
@@ -177,12 +177,12 @@ def test_the_slider_solves_for_the_size_of_the_clip(monkeypatch):
         def solve(self, density):
             return SimpleNamespace(plan="solved", density=density)
 
-    monkeypatch.setattr(wheel, "has_kernels", lambda: True)
-    monkeypatch.setattr(wheel, "package", lambda name="": SimpleNamespace(Solver=Solver))
-    loaded = SimpleNamespace(plan=SimpleNamespace(provenance={}), name="made", profile=lambda: "a profile")
-    monkeypatch.setattr(slider, "_solve", slider._solve.__wrapped__)
-    plan, how = slider.plan_for(loaded, 0.25, [0.9, 0.4], 1, (9, 12, 20))
+    monkeypatch.setattr(speed_quality, "Solver", Solver)
+    monkeypatch.setattr(speed_quality, "profile_of", lambda plan: "a profile")
+    made = speed_quality.Slider(SimpleNamespace(provenance={}, facts=None), "made")
+    plan, how = made.plan_for(0.25, SliderRun((0.9, 0.4), 1, (9, 12, 20), "euler", 8.0))
     assert (plan, asked["grid"], asked["expert_at"]) == ("solved", (9, 12, 20), [1, 1])
+    assert (asked["sampler"], asked["shift"]) == ("euler", 8.0)
     assert how == "speed-quality 0.25: solved again for density 0.25"
 
 

@@ -12,9 +12,10 @@ from comfy_extras.nodes_easycache import EasyCacheNode
 from comfy_extras.nodes_torch_compile import TorchCompileModel
 from made_plans import BOUNDARY, OracleOverride, plan_for, relative, with_oracle
 from small_models import CASES, TEXT, build, normal, sample
-from twill_pack.twill_nodes.patch import forward as forwards
 from twill_pack.twill_nodes.patch.apply import apply_plan, patch_of
 from twill_pack.twill_nodes.settings import Settings
+
+from twill_vdit.running import Forward, current, running_forward
 
 CASE = CASES["wan_t2v"]
 ALL = Settings(min_tokens=0)
@@ -103,10 +104,10 @@ def test_threads_have_forwards_of_their_own():
     seen, ready = {}, threading.Barrier(2)
 
     def work(name):
-        with forwards.RunningForward(forwards.Forward(None, None, None, None, 0.0)) as forward:
+        with running_forward(Forward(t=0.0, grid=None)) as forward:
             ready.wait()
-            seen[name] = forwards.current() is forward
-        seen[name + " after"] = forwards.current() is None
+            seen[name] = current() is forward
+        seen[name + " after"] = current() is None
 
     threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b")]
     for thread in threads:

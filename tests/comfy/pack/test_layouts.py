@@ -8,11 +8,11 @@ import pytest
 import torch
 from made_plans import OracleOverride, plan_for, relative, with_oracle
 from small_models import CASES, build, sample
-from twill_pack.twill_nodes.layouts import TextTokens
 from twill_pack.twill_nodes.layouts.wan import WAN
 from twill_pack.twill_nodes.patch.apply import apply_plan, patch_of
-from twill_pack.twill_nodes.patch.forward import Forward
 from twill_pack.twill_nodes.settings import Settings
+
+from twill_vdit.families import TextTokens, tokens_beside
 
 ALL = Settings(min_tokens=0)
 # The network's timestep over its range, as each sampling class of ComfyUI defines it, written out again.
@@ -89,20 +89,21 @@ def test_hooks_are_gone_after_a_run(models):
 
 
 @pytest.mark.parametrize(
-    ("name", "extra", "expected"),
+    ("name", "arguments", "expected"),
     [
         pytest.param("WanModel", {}, (35, 0), id="reference_frame_in_front"),
-        pytest.param("WanModel", {"behind": True}, (0, 35), id="context_latents_behind"),
+        pytest.param("WanModel", {"context_latents": []}, (0, 35), id="context_latents_behind"),
         pytest.param("WanModel_S2V", {}, (0, 35), id="motion_tokens_behind"),
         pytest.param("AnimateWanModel", {}, "on both sides", id="both_sides_stay_dense"),
     ],
 )
-def test_where_further_tokens_of_wan_stand(name, extra, expected):
-    forward = Forward(run=None, family=WAN, network=type(name, (), {})(), grid=(3, 5, 7), t=0.5, extra=extra)
-    found = WAN.beside(140, 105, forward)
+def test_where_further_tokens_of_wan_stand(name, arguments, expected):
+    side, joined = WAN.begun(type(name, (), {})(), arguments)
+    found = tokens_beside(side, 140, 105)
+    assert joined == 0
     if isinstance(expected, str):
         assert expected in found
     else:
         assert (found.prefix, found.suffix) == expected
-    assert WAN.beside(105, 105, forward) == TextTokens()
-    assert "fewer" in WAN.beside(100, 105, forward)
+    assert tokens_beside(side, 105, 105) == TextTokens()
+    assert "fewer" in tokens_beside(side, 100, 105)

@@ -60,3 +60,25 @@ def test_psnr_is_the_definition():
 def test_the_difference_is_brightened_and_stays_in_range():
     a, b = clips()
     assert torch.equal(metrics.difference(a, b, 2.0), ((a - b).abs() * 2).clamp(max=1))
+
+
+@pytest.mark.parametrize("measure", [metrics.psnr_db, metrics.ssim])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_clip_that_is_not_finite_is_named(measure, value):
+    a, b = clips()
+    broken = b.clone()
+    broken[1, 3, 4, 2] = value
+    with pytest.raises(ValueError, match="the second clip is broken: not all values of frame 2 are finite"):
+        measure(a, broken)
+    with pytest.raises(ValueError, match="the first clip is broken"):
+        measure(broken, broken)
+
+
+@pytest.mark.parametrize("measure", [metrics.psnr_db, metrics.ssim])
+def test_two_clips_of_one_colour_are_not_compared(measure):
+    a, _ = clips()
+    black = torch.zeros_like(a)
+    for other in (black, torch.ones_like(a)):
+        with pytest.raises(ValueError, match="both clips are one colour from the first pixel to the last"):
+            measure(black, other)
+    assert measure(black, a) < 20

@@ -16,9 +16,10 @@ import pytest
 import torch
 from made_plans import plan_for
 from small_models import CASES, build, sample
-from twill_pack.twill_nodes import wheel
 from twill_pack.twill_nodes.patch.apply import OVERRIDE, apply_plan, patch_of
 from twill_pack.twill_nodes.settings import Settings
+
+from twill_vdit.running import run
 
 CASE = CASES["wan_t2v"]
 
@@ -111,14 +112,13 @@ def test_tables_that_outlive_a_forward_are_kept_out_of_a_recording(model, monkey
             paused.pop()
 
     monkeypatch.setattr(comfy.model_prefetch, "pause_malloc_graph", pause_malloc_graph, raising=False)
-    package = wheel.package()
-    compile_plan = package.compile_plan
+    compile_plan = run.compile_plan
 
     def watched(*args, **kwargs):
         seen.append(bool(paused))
         return compile_plan(*args, **kwargs)
 
-    monkeypatch.setattr(package, "compile_plan", watched)
+    monkeypatch.setattr(run, "compile_plan", watched)
     patched = applied(model)
     sample(patched, CASE)
     assert seen and all(seen) and not paused and patch_of(patched).report.sparse > 0

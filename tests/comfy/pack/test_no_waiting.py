@@ -17,10 +17,10 @@ from comfy_extras.nodes_easycache import EasyCacheNode
 from made_plans import plan_for
 from small_models import CASES, TEXT, build, normal, sample
 from torch.utils._python_dispatch import TorchDispatchMode
-from twill_pack.twill_nodes.patch import schedule
 from twill_pack.twill_nodes.patch.apply import SparsePatch, apply_plan, patch_of
-from twill_pack.twill_nodes.patch.timestep import t_of_sigma
 from twill_pack.twill_nodes.settings import Settings
+
+from twill_vdit.running import schedule
 
 CASE = CASES["wan_t2v"]
 READERS = ("item", "cpu", "tolist", "numpy", "__float__", "__int__", "__bool__")
@@ -31,11 +31,12 @@ class WasReadError(BaseException):
 
 
 def in_the_pack() -> str:
-    """The nearest frame above torch, if it is the pack's."""
+    """The nearest frame above torch, if it is the pack's or that of what the pack runs plans by."""
     frame = sys._getframe(2)
     while "/torch/" in frame.f_code.co_filename:
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if "twill_nodes" in frame.f_code.co_filename else ""
+    name = frame.f_code.co_filename
+    return f"{name}:{frame.f_lineno}" if "twill_nodes" in name or "twill_vdit/running" in name else ""
 
 
 class NoScalars(TorchDispatchMode):
@@ -164,7 +165,7 @@ def asked(as_on_a_gpu, monkeypatch):
 
     def noted(self, sigma):
         moment = at(self, sigma)
-        seen.append((moment, t_of_sigma(self._sampling, sigma)))
+        seen.append((moment, self._t_of(sigma)))
         return moment
 
     monkeypatch.setattr(schedule.Schedule, "at", noted)

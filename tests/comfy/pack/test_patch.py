@@ -2,14 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the patch promises: nothing changes without a plan, everything is counted, nothing is raised."""
 
+import json
+import re
+
 import pytest
 import torch
 from made_plans import PATTERNS, plan_for, relative
 from small_models import CASES, build, sample
-from twill_pack.twill_nodes.patch import report as reasons
+from twill_pack.twill_nodes import plan_store
 from twill_pack.twill_nodes.patch.apply import apply_plan, patch_of, without_plan
-from twill_pack.twill_nodes.patch.run import Run
 from twill_pack.twill_nodes.settings import Settings, parse_blocks
+
+import twill_vdit
+from twill_vdit import running as reasons
+from twill_vdit.running import Run
 
 CASE = CASES["wan_t2v"]
 ALL = Settings(min_tokens=0)
@@ -72,6 +78,56 @@ def test_what_is_asked_to_be_dense_is(settings, reason, calls, model):
     assert report.dense == {reason: calls}
     assert report.sparse == 6 - calls
     assert report.warning() == ""
+
+
+def sparse_between(begin, end):
+    """The made-up plan for t in (begin, end], dense elsewhere."""
+    text = json.loads(plan_for(CASE).plan.text)
+    heads = text["segments"][0]["heads"]
+    edges = [(0, begin, None), (begin, end, heads), (end, 1, None)]
+    text["segments"] = [
+        {"t_begin": low, "t_end": high, **({"heads": table} if table else {"dense": True})}
+        for low, high, table in edges
+        if low < high
+    ]
+    return plan_store.from_plan(twill_vdit.parse_plan(json.dumps(text)), "made")
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "why"),
+    [
+        pytest.param(0, 0.3, r"its sparse segments end at t 0\.3, and the run's last step is at t 0\.\d+", id="ends"),
+        pytest.param(
+            0.97, 0.98, r"its sparse segments stand at t 0\.97 to 0\.98, and the run's steps, at t 1 to 0\.\d+, are "
+            "all outside of them", id="steps_over",
+        ),
+    ],
+)  # fmt: skip
+def test_a_run_without_a_sparse_step_says_so_and_why(begin, end, why, model):
+    patched, _ = apply_plan(model, sparse_between(begin, end), ALL)
+    _, report = run(patched)
+    assert report.sparse == 0
+    assert re.search(f"the plan took no part: {why}$", report.text(), re.MULTILINE)
+    assert "fell back" not in report.text()
+    assert re.fullmatch(f"The plan took no part: {why}.", report.warning())
+    assert report.trouble() == ""
+    told = report.as_dict()
+    assert told["plan_took_part"] is False
+    assert re.fullmatch(why, told["why_plan_took_no_part"])
+
+
+def test_a_dense_plan_and_dense_settings_are_told_without_a_warning(model):
+    patched, _ = apply_plan(model, plan_for(CASE, dense=True), ALL)
+    _, report = run(patched)
+    assert "the plan took no part: it is dense at all t" in report.text() and report.warning() == ""
+    _, report = run(applied(model, Settings(min_tokens=561)))
+    assert "the plan took no part: all 6 calls ran dense, 6 of them: fewer tokens than min tokens" in report.text()
+
+
+def test_a_run_with_a_sparse_step_takes_part(model):
+    _, report = run(applied(model))
+    assert (report.as_dict()["plan_took_part"], report.as_dict()["why_plan_took_no_part"]) == (True, None)
+    assert "no part" not in report.text()
 
 
 def test_all_dense_blocks_give_the_same_bits(model, dense):

@@ -2,8 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Search Plan's work on small random models: gains by their definition, plans that fit, stopping and going on."""
 
+import json
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
+import comfy.samplers
 import folder_paths
 import pytest
 import torch
@@ -11,10 +16,15 @@ from made_plans import relative
 from small_models import CASES, TEXT, build, normal, sample
 from twill_pack.twill_nodes import plan_store
 from twill_pack.twill_nodes.patch.apply import apply_plan, patch_of
+from twill_pack.twill_nodes.search import kept as kept_module
 from twill_pack.twill_nodes.search import plan_search
+from twill_pack.twill_nodes.search.kept import KeptFigures
 from twill_pack.twill_nodes.search.request import SearchRequest, SearchStoppedError, Target, Try, Wish
 from twill_pack.twill_nodes.search.target import reach
 from twill_pack.twill_nodes.settings import Settings
+
+import twill_vdit
+import twill_vdit.search
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +57,10 @@ def request(case, model, **more) -> SearchRequest:
     return SearchRequest(**values)
 
 
+def search_of(result):
+    return twill_vdit.search.profile_of(result.loaded.plan)
+
+
 def search(case, model, tell=lambda progress: None, **more):
     return plan_search.PlanSearch(request(case, model, **more), tell).run()
 
@@ -65,6 +79,45 @@ def test_a_found_plan_fits_and_runs(name):
     assert why == ""
     sample(patched, case)
     assert patch_of(patched).report.fallbacks == {}
+
+
+def plan_run(result):
+    """What the plan's file says of its run, as it is read again."""
+    plan = twill_vdit.read_plan(result.file)
+    assert plan.facts is not None and not {"steps", "sampler", "scheduler", "shift", "budget"} & plan.provenance.keys()
+    return plan.solved_for
+
+
+@pytest.mark.parametrize("scheduler", comfy.samplers.SCHEDULER_NAMES)
+def test_a_plan_opens_with_the_times_of_every_scheduler(scheduler):
+    case = CASES["wan_t2v"]
+    planned = plan_search.PlanSearch(request(case, build(case), scheduler=scheduler), lambda progress: None)
+    result = planned.run()
+    run = plan_run(result)
+    assert (run.sampler, run.scheduler, run.steps) == ("euler", scheduler, 4)
+    assert list(run.t) == pytest.approx(planned.times)
+    assert search_of(result).run.t == run.t
+
+
+# They choose their own times, whatever the schedule says.
+NOT_FOLLOWED = ("dpm_fast", "dpm_adaptive")
+
+
+@pytest.mark.parametrize("sampler", comfy.samplers.SAMPLER_NAMES)
+def test_a_plan_of_every_sampler_opens_with_its_steps_or_is_refused(sampler):
+    case = CASES["wan_t2v"]
+    if sampler in NOT_FOLLOWED:
+        with pytest.raises(twill_vdit.Error, match="the sampler runs no forward at t"):
+            search(case, build(case), sampler_name=sampler, points=2)
+        return
+    run = plan_run(search(case, build(case), sampler_name=sampler, points=2))
+    assert (run.sampler, run.scheduler, run.steps, len(run.t)) == (sampler, "simple", 4, 4)
+
+
+def test_a_plan_of_a_model_without_a_shift_says_none(monkeypatch):
+    case = CASES["wan_t2v"]
+    monkeypatch.setattr(plan_search, "shift_of", lambda sampling: None)
+    assert plan_run(search(case, build(case))).shift is None
 
 
 def test_the_clip_is_the_samplers(monkeypatch):
@@ -120,6 +173,14 @@ def test_hooks_and_overrides_are_gone_after_a_search():
     assert not any(b._forward_pre_hooks for b in (*network.double_blocks, *network.single_blocks))
 
 
+def test_a_broken_weight_is_told_with_the_step():
+    case = CASES["wan_t2v"]
+    model = build(case)
+    model.model.state_dict()["diffusion_model.blocks.1.ffn.0.weight"].detach()[0, 0] = float("nan")
+    with pytest.raises(ValueError, match="from step 1 on the latent is not finite"):
+        search(case, model)
+
+
 def test_the_time_limit_stops_with_a_sentence():
     case = CASES["wan_t2v"]
     with pytest.raises(SearchStoppedError, match="is kept: queue again"):
@@ -134,6 +195,8 @@ def test_two_experts_are_searched_in_one_run():
     result = search(case, high, low_noise=low, boundary=0.93, steps=6)
     plan = result.loaded.plan
     assert plan.model.experts == ("high_noise", "low_noise")
+    assert plan.expert_boundary() == 0.93
+    assert plan.solved_for.expert == tuple(int(t < 0.93) for t in plan.solved_for.t)
     alone = search(case, high, steps=6, name="alone")
     assert relative(result.latent["samples"], alone.latent["samples"]) > 1e-3
 
@@ -180,6 +243,69 @@ def test_several_prompts_are_measured_each_with_its_seed():
     assert result.loaded.plan.provenance["prompts"] == "2"
 
 
+def test_a_figure_is_measured_once_and_known_to_others(tmp_path):
+    one, other = KeptFigures(tmp_path / "work" / "kept"), KeptFigures(tmp_path / "work" / "kept")
+    assert one.get("a") is None and not (tmp_path / "work").exists()
+    assert one.or_measure("a", lambda: 1.5) == 1.5
+    assert other.or_measure("b", lambda: float("inf")) == float("inf")
+    assert (one.get("b"), other.get("a")) == (float("inf"), 1.5)
+    other.put("a", 2.5)
+    assert one.or_measure("a", lambda: 0.0) == 2.5
+    # As the program keeps its values; the names are published vectors of FNV-1a.
+    assert one.file_of("a").name == "af63dc4c8601ec8c.json" and one.file_of("").name == "cbf29ce484222325.json"
+    assert json.loads(one.file_of("a").read_text()) == {"key": "a", "value": 2.5}
+    assert len(list((tmp_path / "work" / "kept").iterdir())) == 2
+
+
+DAMAGED = {
+    "empty": b"",
+    "no_text": b"\xff",
+    "deep": b"[" * 100_000,
+    "deep_in_the_value": b'{"key": "a", "value": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "half_written": b'{"key": "a", "val',
+    "a_field_twice": b'{"key": "a", "value": 1, "value": 2}',
+    "a_list": b"[1]",
+    "of_another_key": b'{"key": "b", "value": 9}',
+    "without_a_key": b'{"value": 9}',
+    "without_a_value": b'{"key": "a"}',
+    "a_value_that_is_no_number": b'{"key": "a", "value": "9"}',
+    "a_value_that_is_true": b'{"key": "a", "value": true}',
+    "too_large": b'{"key": "a", "value": 9}' + b" " * (1 << 24),
+}
+
+
+@pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED.keys())
+def test_damaged_figures_are_measured_again(tmp_path, damaged):
+    kept = KeptFigures(tmp_path)
+    kept.put("a", 1.5)
+    kept.put("b", 2.5)
+    kept.file_of("a").write_bytes(damaged)
+    assert kept.or_measure("a", lambda: float("inf")) == float("inf")
+    assert kept.or_measure("a", lambda: 0.0) == float("inf"), "equal clips have this PSNR"
+    assert kept.get("b") == 2.5, "the others are as they were"
+
+
+PUTS = """
+import runpy, sys
+from pathlib import Path
+kept = runpy.run_path(sys.argv[1])["KeptFigures"](Path(sys.argv[2]))
+for i in range(40):
+    kept.put(f"{sys.argv[3]} {i}", i)
+"""
+
+
+def test_figures_of_two_processes_at_once_are_all_there(tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    running = [
+        subprocess.Popen([sys.executable, "-c", PUTS, kept_module.__file__, tmp_path / "kept", name], env=environment)
+        for name in ("one", "other")
+    ]
+    assert [process.wait(timeout=120) for process in running] == [0, 0]
+    kept = KeptFigures(tmp_path / "kept")
+    assert [kept.get(f"{name} {i}") for name in ("one", "other") for i in range(40)] == [*range(40)] * 2
+    assert len(list((tmp_path / "kept").iterdir())) == 80
+
+
 def test_stripes_are_measured_once(tmp_path):
     case = CASES["wan_t2v"]
     model = build(case)
@@ -208,7 +334,8 @@ def test_a_psnr_is_reached_with_the_least_density(monkeypatch):
     assert 1 <= len(result.tries) <= 5
     best = min((each for each in result.tries if each.holds), key=lambda each: each.density)
     assert best.measured >= 34.5 and best.density == pytest.approx(result.density)
-    assert "density" in result.loaded.plan.provenance["budget"] and "PSNR" in result.loaded.plan.provenance["budget"]
+    budget = result.loaded.plan.budget
+    assert (budget.goal, budget.value) == ("min_psnr_db", 34.0) and budget.density == pytest.approx(result.density)
     assert stages.count("try 1") == 4
     # A second search of the same has all figures: no try is made again.
     again = []

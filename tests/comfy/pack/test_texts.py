@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import twill_pack
-from twill_pack.twill_nodes import demo_model, extension, plan_store, plan_text, slider
+from twill_pack.twill_nodes import demo_model, extension, plan_store, plan_text
 from twill_pack.twill_nodes.plan_store import safe_name
+
+from twill_vdit.running import density_at
 
 PACK = Path(twill_pack.__file__).parent
 NODES = {node.define_schema().node_id: node.define_schema() for node in extension.NODES}
@@ -73,7 +75,7 @@ def test_a_long_prompt_is_refused_by_text():
 
 
 def test_the_slider_is_a_line_through_what_was_searched():
-    at = [slider.density_at(x, 0.1, 0.4) for x in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    at = [density_at(x, 0.1, 0.4) for x in (0.0, 0.25, 0.5, 0.75, 1.0)]
     assert at == pytest.approx([0.1, 0.25, 0.4, 0.7, 1.0])
 
 

@@ -5,10 +5,10 @@
 import torch
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-import twill_vdit
 from twill_vdit import search
+from twill_vdit.running import run
 
-ATTENTION, OBSERVE = twill_vdit.sparse_attention, search.Profiler.observe
+ATTENTION, OBSERVE = run.sparse_attention, search.Profiler.observe
 GOOD_CALLS = 5  # that come before the trouble
 
 
@@ -64,7 +64,7 @@ class PlantTrouble(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, where) -> io.NodeOutput:
-        twill_vdit.sparse_attention = failing(ATTENTION) if where == "attention" else ATTENTION
+        run.sparse_attention = failing(ATTENTION) if where == "attention" else ATTENTION
         search.Profiler.observe = failing(OBSERVE) if where == "search" else OBSERVE
         return io.NodeOutput(widened(model) if where == "dtype" else model)
 

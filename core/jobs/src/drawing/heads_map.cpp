@@ -11,6 +11,7 @@
 #include "chart.h"
 #include "theme.h"
 #include "twill/plan/error.h"
+#include "twill/plan/text.h"
 
 namespace twill::jobs::drawing {
 namespace {
@@ -65,7 +66,7 @@ class Grid {
       for (std::int32_t layer = 0; layer < stack.layers; ++layer, ++row) {
         if (layer % every == 0) {
           const std::string name =
-              model_.stacks.size() > 1 ? concat(stack.name.substr(0, 1), layer) : concat(layer);
+              model_.stacks.size() > 1 ? concat(first_character(stack.name), layer) : concat(layer);
           svg.text(kLeft - 7, top + row * cell_height_ + cell_height_ / 2 + 4, name, "end",
                    "small");
         }
@@ -215,10 +216,11 @@ Figure heads_map(const PlanFigures& figures, std::size_t expert) {
   for (std::size_t i = 0; i < figures.segments.size(); ++i) {
     const SegmentFigures& segment = figures.segments[i];
     svg.text(grid.left(i), 46, t_text(segment.t_begin, segment.t_end), "start", "head");
-    svg.text(grid.left(i), 62,
-             concat(steps_text(figures, i, first_step),
-                    grid.width() > 110 ? concat(" · density ", fixed(segment.density, 2)) : ""),
-             "start", "small");
+    svg.text(
+        grid.left(i), 62,
+        concat(steps_text(figures, i, first_step),
+               grid.width() > 110 ? concat(" · density ", fixed(segment.density[expert], 2)) : ""),
+        "start", "small");
     first_step += static_cast<std::size_t>(segment.steps);
   }
   const std::vector<Measure> measures = measures_of(figures);

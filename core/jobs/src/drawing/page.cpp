@@ -127,6 +127,7 @@ std::string Page::finish() const {
   return concat("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n",
                 "<meta http-equiv=\"Content-Security-Policy\" content=\"", kPolicy, "\">\n",
                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
+                "<meta name=\"generator\" content=\"Twill\">\n",  // as outputs.h knows it again
                 "<title>", escape(title_), "</title>\n<style>", page_drawing_style(), page_style(),
                 "</style></head>\n<body><main>\n", body_, in_section_ ? "</section>\n" : "",
                 "</main>\n<div id=\"tip\" hidden></div>\n<script>", page_script(),

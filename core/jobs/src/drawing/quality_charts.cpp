@@ -9,6 +9,7 @@
 
 #include "chart.h"
 #include "twill/plan/error.h"
+#include "twill/plan/text.h"
 #include "twill/search/calibration.h"
 
 namespace twill::jobs::drawing {
@@ -26,22 +27,13 @@ std::size_t worst_row(const EvaluateReport& report) {
                                   report.rows.begin());
 }
 
-std::string shortened(const std::string& text, std::size_t most) {
-  if (text.size() <= most) {
-    return text;
-  }
-  std::size_t end = most;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
-    --end;  // not through the middle of a letter
-  }
-  return text.substr(0, end) + "…";
-}
+// Where the plan took no part, the times are twice dense's.
+bool compares_times(const MeasuredPlan& plan) { return plan.summary.speedup.has_value(); }
 
 }  // namespace
 
 bool has_times(const std::vector<MeasuredPlan>& measured) {
-  return std::any_of(measured.begin(), measured.end(),
-                     [](const MeasuredPlan& plan) { return plan.summary.timed > 0; });
+  return std::any_of(measured.begin(), measured.end(), compares_times);
 }
 
 bool has_frames(const EvaluateReport& report) {
@@ -55,8 +47,8 @@ Figure speed_chart(const std::vector<MeasuredPlan>& measured) {
   std::vector<double> speeds{1.0};
   std::vector<double> decibels;
   for (const MeasuredPlan& plan : measured) {
-    if (plan.summary.timed > 0) {
-      speeds.push_back(plan.summary.speedup);
+    if (compares_times(plan)) {
+      speeds.push_back(*plan.summary.speedup);
       decibels.insert(decibels.end(), {plan.summary.psnr_db, plan.summary.psnr_db_worst});
     }
   }
@@ -73,20 +65,20 @@ Figure speed_chart(const std::vector<MeasuredPlan>& measured) {
            "l-pale dash");
   svg.text(chart.x().at(1.0) + 6, chart.y().at(up.high) + 14, "dense", "start", "small");
   for (const MeasuredPlan& plan : measured) {
-    if (plan.summary.timed == 0 || !std::isfinite(plan.summary.psnr_db)) {
+    if (!compares_times(plan) || !std::isfinite(plan.summary.psnr_db)) {
       continue;
     }
-    const Point mean = chart.at(plan.summary.speedup, plan.summary.psnr_db);
-    const Point worst = chart.at(plan.summary.speedup, plan.summary.psnr_db_worst);
+    const Point mean = chart.at(*plan.summary.speedup, plan.summary.psnr_db);
+    const Point worst = chart.at(*plan.summary.speedup, plan.summary.psnr_db_worst);
     svg.line(mean.x, mean.y, worst.x, worst.y, "l-orange");
     svg.line(worst.x - 5, worst.y, worst.x + 5, worst.y, "l-orange");
     svg.circle(mean, 5.5, "f-orange ring",
-               concat(plan.name, ": ", fixed(plan.summary.speedup, 2), "x at ",
+               concat(plan.name, ": ", fixed(*plan.summary.speedup, 2), "x at ",
                       fixed(plan.summary.psnr_db, 2), " dB"));
     // Beside the point, on the side with more room.
     const bool right = mean.x < (chart.x().pixel_low + chart.x().pixel_high) / 2;
     svg.text(mean.x + (right ? 11 : -11), mean.y + 4,
-             concat(shortened(plan.name, 24), ", ", fixed(plan.summary.speedup, 2), "x"),
+             concat(shortened(plan.name, 24), ", ", fixed(*plan.summary.speedup, 2), "x"),
              right ? "start" : "end", "num");
   }
   chart.legend({{"f-orange", "measured: mean PSNR, down to the worst prompt"}});
@@ -104,7 +96,7 @@ Figure time_chart(const std::vector<MeasuredPlan>& measured) {
   };
   std::vector<Bar> bars;
   for (const MeasuredPlan& plan : measured) {
-    if (plan.summary.timed == 0) {
+    if (!compares_times(plan)) {
       continue;
     }
     const double clips = static_cast<double>(plan.summary.timed);
@@ -159,9 +151,9 @@ Figure time_chart(const std::vector<MeasuredPlan>& measured) {
               {{"f-blue", "attention"}, {"f-pale", "rest of the loop"}, {"f-green", "VAE"}});
   std::string text;
   for (const MeasuredPlan& plan : measured) {
-    if (plan.summary.timed > 0) {
-      text += concat(plan.name, ": loop ", fixed(plan.summary.speedup, 2), "x, attention ",
-                     fixed(plan.summary.attention_speedup, 2), "x of ",
+    if (compares_times(plan)) {
+      text += concat(plan.name, ": loop ", fixed(*plan.summary.speedup, 2), "x, attention ",
+                     fixed(*plan.summary.attention_speedup, 2), "x of ",
                      percent(plan.summary.attention_share), " of the dense loop (",
                      plan.summary.timed, plan.summary.timed == 1 ? " clip). " : " clips). ");
     }

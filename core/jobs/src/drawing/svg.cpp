@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "twill/plan/error.h"
+#include "twill/plan/text.h"
 
 namespace twill::jobs::drawing {
 namespace {
@@ -36,7 +37,7 @@ std::string join(const std::vector<Point>& points) {
 
 std::string escape(std::string_view text) {
   std::string escaped;
-  for (const char c : text) {
+  for (const char c : valid_utf8(text)) {
     switch (c) {
       case '&':
         escaped += "&amp;";

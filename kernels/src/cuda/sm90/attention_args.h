@@ -28,7 +28,7 @@ struct AttentionArgs {
   std::int64_t out_batch, out_head, out_token;  // strides in elements
   CudaPlanOffsets offsets;
   std::int32_t layer, layers, variant, batch, heads, tokens;  // variant -1: image[0]
-  float factor;                                               // scale * log2(e)
+  float factor;                                               // base2_factor()
 };
 
 // Launches the instance for this head_dim (64 or 128).

@@ -35,11 +35,10 @@ struct CalibrationOptions {
 Calibration calibrate(const std::vector<Probe>& probes, const std::vector<double>& edges,
                       const CalibrationOptions& options = {});
 
-// Key of a profile's provenance under which it keeps what was calibrated on its model.
+// Key of the provenance of a profile without typed facts, as files of version 1.0 are.
 inline constexpr const char* kTimeWeightKey = "time_weight";
 // As the profile keeps it, else the default. Throws Error(kFile) when what it keeps is none.
 TimeWeight time_weight_of(const Profile& profile);
-std::string time_weight_text(const TimeWeight& weight);
 
 // Spearman's; equal values share their mean rank. 0 when one side is constant.
 double rank_correlation(const std::vector<double>& a, const std::vector<double>& b);

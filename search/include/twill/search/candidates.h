@@ -15,7 +15,7 @@ namespace twill::search {
 
 struct CandidateOptions {
   std::int32_t most = 120;  // patterns in all, 8..512
-  // Of a pattern's cells over dense's; dense, skip and mean stand outside.
+  // Bounds of a pattern's cells over dense's; dense, skip and mean are offered all the same.
   double least_density = 0.02;
   double most_density = 0.90;
   // Stripes measured on this model (stripe_candidates); all of them are offered, alone and in

@@ -15,11 +15,12 @@ namespace twill::search {
 std::vector<std::int64_t> tiles_of(const std::vector<Pattern>& patterns, const TokenLayout& layout);
 
 struct CandidateCosts {
+  std::vector<std::int64_t> tiles;   // [candidates] cells, as list tiles
   std::vector<double> density;       // [candidates] cells over dense's
   std::vector<double> milliseconds;  // [candidates]; empty when the profile holds no cost table
 };
 // At `layout`; milliseconds of another layout than the cost table's are interpolated over cells.
-// Throws Error(kModel) when the cost table does not fit the candidates.
+// Throws Error(kModel) when the cost table does not fit the candidates, and as check_layout() does.
 CandidateCosts candidate_costs(const Profile& profile, const TokenLayout& layout);
 
 }  // namespace twill::search

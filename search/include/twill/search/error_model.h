@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// From a head's error to the clip's: predicted error of a plan =
+// The parts of the predicted error, which Ledger puts together: predicted error of a plan =
 //   sum over forwards and heads of
 //     dt^2 x w(t) x gain(t, head) x head_error(t, head, pattern) x coherence(pattern).
 #pragma once
@@ -32,14 +32,17 @@ void check_time_weight(const TimeWeight& weight);
 // How much more of a pattern's error is seen in the clip than of other patterns'. An error that
 // differs from token to token is mostly washed out by the layers after it. What mean and skip leave
 // out is missing from all tokens of a head alike, at every step: it shows as a shift of brightness
-// or colour. tests/bench/README.md tells how the factor was measured.
+// or colour. tests/bench/method.md tells how the factor was measured.
 double coherence(PatternKind kind);
 
 // What a head error is multiplied with at `layout`, [candidates]: tiles are computed whole and
 // frames count absolutely, so a pattern leaves out another share of the cells there, and errors
 // grow with that share to the power 1.5. 1 at the profile's own layout, and for what has no cells.
-// tests/bench/README.md tells how the power was measured.
+// tests/bench/method.md tells how the power was measured.
 std::vector<double> layout_factors(const Profile& profile, const TokenLayout& layout);
+// With the candidates' densities at `layout` at hand, [candidates].
+std::vector<double> layout_factors(const Profile& profile, const TokenLayout& layout,
+                                   const std::vector<double>& density);
 
 // Between the profile's times gain x head_error goes in a straight line; outside it is constant.
 struct TimeBlend {
@@ -53,13 +56,5 @@ TimeBlend blend_at(const std::vector<double>& times, double t);
 std::vector<std::size_t> candidates_of(const Profile& profile, const Plan& plan);
 // Index of the candidate that computes every key. Throws Error(kModel) when there is none.
 std::size_t dense_candidate(const Profile& profile);
-
-// Predicted error of each bin of t alone, [bins] ascending in t, w(t) left out: what calibrate()
-// takes. Bin b is (edges[b], edges[b + 1]]. The plan's patterns must be candidates of the profile.
-std::vector<double> error_by_time(const Profile& profile, const Plan& plan,
-                                  const std::vector<Forward>& forwards,
-                                  const std::vector<double>& edges);
-double predicted_error(const Profile& profile, const Plan& plan,
-                       const std::vector<Forward>& forwards, const TimeWeight& weight);
 
 }  // namespace twill::search

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -25,6 +26,7 @@ inline constexpr std::array<std::pair<Policy, std::string_view>, 6> kPolicyNames
     {Policy::kSinglePattern, "single_pattern"},
 }};
 std::string_view policy_name(Policy policy);
+std::span<const std::string_view> policy_names();
 
 struct PolicyPlan {
   SolveResult result;        // lower_bound is 0 but for the solver
@@ -75,7 +77,7 @@ std::vector<PolicyPlan> radial_plans(std::shared_ptr<const Profile> profile,
 // All plans of a policy, its own choice first; one of the solver's.
 std::vector<PolicyPlan> policy_plans(Policy policy, std::shared_ptr<const Profile> profile,
                                      const SolveRequest& request);
-// The first plan of the policy. Throws Error(kUsage) when the budget cannot be met.
+// The first plan of the policy. Throws Error(kUnsupported) when the budget cannot be met.
 PolicyPlan make_policy_plan(Policy policy, std::shared_ptr<const Profile> profile,
                             const SolveRequest& request);
 

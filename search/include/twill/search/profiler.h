@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -25,18 +26,21 @@ struct ProfilerOptions {
   std::vector<Pattern> candidates;   // one of them dense
   std::vector<double> t;             // descending, in 0..1
   std::vector<std::string> prompts;  // one or more; one seed each
-  std::vector<std::int64_t> seeds;
+  std::vector<std::uint64_t> seeds;
   // Sampled query tokens of a unit. 0: 64, or as many more as make 640 of a prompt's units
   // together, for a run of few steps has few units.
   std::int32_t rows = 0;
   std::uint64_t row_seed = 0;    // which ones
-  std::int32_t map_size = 52;    // blocks a side of the attention maps; 0: none
+  std::int32_t map_size = 52;    // blocks a side of the attention maps, at most tokens; 0: none
   std::int32_t map_queries = 8;  // queries that stand for a block of a map
   std::int32_t threads = 0;      // 0: as many as the process may use
   // Where finished units are kept; empty: in memory only. A folder of another profile is refused.
   std::filesystem::path folder;
-  // Whatever else decides the numbers (weights, dtype, sampler, steps, shift): kept with the units,
-  // compared on resuming, and part of the profile.
+  // The run that is profiled at some of its t; no grid: the layout's. As provenance, it is kept
+  // with the units, compared on resuming, and part of the profile.
+  std::optional<RunFacts> run;
+  std::optional<double> expert_boundary;  // of a model with two experts
+  // Whatever else decides the numbers (weights, dtype, device), for people.
   std::map<std::string, std::string> provenance;
 };
 
@@ -119,7 +123,7 @@ class Profiler {
   // observed.
   void finish_unit(std::int32_t t_index, std::int32_t prompt);
   bool done(std::int32_t t_index, std::int32_t prompt) const;
-  // Of units.
+  // How many units are done.
   Progress progress() const;
 
   // The sums of all units, in one order whatever the order of the work: a profile stopped and

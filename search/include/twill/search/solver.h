@@ -66,7 +66,12 @@ struct SolveRequest {
   std::vector<PatternKind> forbidden;    // dense cannot be
   std::optional<double> max_head_error;  // no head is given a candidate with a greater one
 
-  std::string name;             // of the plan
+  std::string name;  // of the plan
+  // What gave the forwards, as far as it is known, in the words of whoever ran the model: the plan
+  // says it (run_facts.h).
+  std::optional<std::string> sampler;
+  std::optional<std::string> scheduler;
+  std::optional<double> shift;
   bool attach_profile = false;  // the plan holds the profile, for other budgets later
 };
 
@@ -101,7 +106,7 @@ class Solver {
 
   // The cheapest share that the request's constraints allow.
   double least_budget() const;
-  // Throws Error(kUsage) when the budget is below least_budget().
+  // Throws Error(kUnsupported) when the budget is below least_budget().
   SolveResult solve(double budget) const;
   SolveResult solve() const;  // the request's budget
   // The budget that a quality setting stands for: a straight line from least_budget() to 1.

@@ -7,7 +7,9 @@
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace twill::engine {
 
@@ -16,8 +18,10 @@ c10::Device choose_device();
 // bf16 on CUDA and on CPUs with AVX-512-BF16, else fp32: without that instruction bf16 products are
 // slower than fp32 ones.
 c10::ScalarType choose_dtype(c10::Device device);
-// "float32", "bfloat16", "float16".
+// Of kernels::kDtypeNames; torch's own for what no kernel takes.
 std::string dtype_name(c10::ScalarType dtype);
+// The way back; empty for another name.
+std::optional<c10::ScalarType> dtype_of(std::string_view name);
 // "AMD EPYC, 2 threads" or "NVIDIA H200", for reports.
 std::string device_name(c10::Device device);
 

@@ -48,9 +48,6 @@ struct ModelDescription {
   std::filesystem::path text;
 };
 
-// The shape that plans of such a model have.
-ModelShape model_shape(const std::string& family, const WanConfig& config);
-
 struct LoadOptions {
   std::optional<c10::Device> device;     // empty: choose_device()
   std::optional<c10::ScalarType> dtype;  // empty: choose_dtype(device)
@@ -69,7 +66,7 @@ struct VideoModel {
   std::unique_ptr<TextTable> text;
   at::Tensor latent_colours;  // for previews, see latent_preview.h
 
-  ModelShape shape() const;
+  ModelShape shape() const;  // that its plans have
   // Tokens of a clip. Throws Error(kUsage) unless width and height are multiples of 16 and frames
   // are 4n+1.
   TokenLayout layout(const ClipSize& size) const;
@@ -83,8 +80,13 @@ struct VideoModel {
 // Throws Error(kFile) naming file, field and value when model.json is not what it should be.
 ModelDescription describe_model(const std::filesystem::path& folder);
 
-// Throws Error(kFile) naming file, field and value when model.json or a weight file is not what it
-// should be.
+// Throws Error(kFile, kUnsupported) naming file, field or tensor, and value when model.json or a
+// weight file is not what it should be; Error(kModel) naming both files and their numbers when
+// parts do not fit each other. Parts are compared before any of the networks is read.
 VideoModel load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
+
+// As load_model() judges the folder, by the headers of its networks alone, in milliseconds. Its
+// networks have no values: they tell of themselves and cannot run.
+VideoModel inspect_model(const std::filesystem::path& folder);
 
 }  // namespace twill::engine

@@ -7,23 +7,15 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "twill/engine/sampler_names.h"
+
 namespace twill::engine {
-
-enum class SamplerKind : std::uint8_t { kEuler, kUniPc };
-
-// The one list of names; model.json, the command line and the app use it.
-inline constexpr std::array<std::pair<SamplerKind, std::string_view>, 2> kSamplerNames{{
-    {SamplerKind::kEuler, "euler"},
-    {SamplerKind::kUniPc, "unipc"},
-}};
 
 // The steps of one clip: a sampler may remember earlier velocities, so each clip needs its own.
 class Sampler {

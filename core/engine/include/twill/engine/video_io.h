@@ -10,8 +10,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "twill/plan/unfinished.h"
 
 namespace twill::engine {
 
@@ -21,17 +24,24 @@ std::vector<std::string> writable_video_endings();
 // For asking before long work. Throws Error(kUsage) when the ending of `file` is not a video's,
 // naming those that are, and Error(kUnsupported) when this build or its libav cannot write it.
 void check_video_file(const std::filesystem::path& file);
+// As check_video_file, and Error(kUsage) for a size in pixels or fps that the format cannot hold.
+void check_video_clip(const std::filesystem::path& file, std::int64_t width, std::int64_t height,
+                      double fps);
 
 // frames: [frames, height, width, 3]. By the ending of `file`:
 //   .mp4 H.264, .webm VP9 (both 4:2:0 in BT.709, even sizes only), .gif (one palette of 256
 //   colours), .webp (animated, lossy).
-// `metadata` is kept by .mp4 as it is and by .webm with keys in capitals; .gif and .webp have no
-// place for it. Errors: as check_video_file; kUsage for a size or fps that the format cannot hold;
-// kSystem when the file cannot be written.
+// `metadata` is kept by .mp4 as it is and by .webm with keys in capitals; .gif and .webp keep
+// "software" only, as a comment. Errors: as check_video_clip; kSystem when the file cannot be
+// written.
 void write_video(const std::filesystem::path& file, const at::Tensor& frames, double fps,
                  const std::map<std::string, std::string>& metadata = {});
+// The same, encoded but not yet in its place.
+std::unique_ptr<Unfinished> encode_video(const std::filesystem::path& file,
+                                         const at::Tensor& frames, double fps,
+                                         const std::map<std::string, std::string>& metadata);
 
-// picture: [height, width, 3]. Compressed where the build has libav.
+// picture: [height, width, 3]. Compressed where the build has libav; names Twill as its software.
 std::vector<std::uint8_t> png_bytes(const at::Tensor& picture);
 void write_png(const std::filesystem::path& file, const at::Tensor& picture);
 

@@ -30,8 +30,9 @@ struct WanConfig {
 };
 
 // From the sizes of the tensors; heads from the header's metadata (config.transformer.num_heads),
-// else dim / 128. Throws Error(kFile) when the file is no Wan transformer, Error(kUnsupported) for
-// an image-to-video one.
+// else dim / 128. Throws Error(kFile) when the file is no Wan transformer, a block between others
+// is missing, or the metadata says another number than the tensors; Error(kUnsupported) for an
+// image-to-video one that encodes its image.
 WanConfig detect_wan_config(const Weights& weights);
 
 // Where in the run a forward stands; handed on to the attention.
@@ -50,6 +51,7 @@ struct WanPrompt {
 class WanDit {
  public:
   // Products run in `dtype`; the residual stream, the modulation and the normalisations in fp32.
+  // Throws Error(kFile, kUnsupported) when a tensor is missing, has other sizes, or is not known.
   WanDit(const Weights& weights, const WanConfig& config, at::ScalarType dtype,
          at::Device device = at::kCPU);
   ~WanDit();
@@ -64,7 +66,8 @@ class WanDit {
   WanPrompt prepare_prompt(const at::Tensor& context) const;
 
   // Flow velocity [batch, out_channels, frames, height, width] in fp32. x: [batch, in_channels,
-  // frames, height, width] latents, height and width even; timestep: [batch] in 0..1000. A prompt
+  // frames, height, width] latents, height and width even; timestep: [batch] in 0..1000,
+  // best on the CPU, which makes its waves: from a GPU it is waited for. A prompt
   // of one row serves every batch row. Sites carry gate only when the batch is 1: the contract has
   // no batch axis there.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& timestep, const WanPrompt& prompt,

@@ -25,9 +25,14 @@ struct VaeOptions {
   std::int64_t chunk = 0;
 };
 
+// Channels of the latents that a Wan VAE takes, from the sizes of its tensors: 16 in Wan 2.1, 48 in
+// Wan 2.2. Throws Error(kFile) when the file is no Wan VAE.
+std::int64_t detect_latent_channels(const Weights& weights);
+
 class WanVae {
  public:
-  // Products run in `dtype`. Throws Error(kFile) when the file is no Wan 2.1 VAE.
+  // Products run in `dtype`. Throws Error(kFile, kUnsupported) when the file is no Wan 2.1 VAE, or
+  // a tensor is missing, has other sizes, or is not known.
   WanVae(const Weights& weights, at::ScalarType dtype, at::Device device = at::kCPU);
   ~WanVae();
   WanVae(WanVae&&) noexcept;
@@ -38,7 +43,8 @@ class WanVae {
   at::Device device() const;
 
   // latents: [batch, 16, T, h, w] as the transformer has them (mean 0, deviation 1).
-  // Returns [batch, 3, 4 (T - 1) + 1, 8 h, 8 w] in fp32, clamped to -1..1.
+  // Returns [batch, 3, 4 (T - 1) + 1, 8 h, 8 w] in fp32, clamped to -1..1. Throws Error(kModel)
+  // naming the frames when they are not finite.
   at::Tensor decode(const at::Tensor& latents, const VaeOptions& options = {}) const;
   // video: [batch, 3, 4 n + 1, height, width] in -1..1, height and width multiples of 8.
   // Returns the posterior's mean [batch, 16, n + 1, height / 8, width / 8] in fp32, as the

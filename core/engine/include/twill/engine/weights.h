@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Tensors of safetensors files, read where they lie (memory-mapped, nothing is copied before it is
-// asked for).
+// Tensors of safetensors files: headers are read when a file is opened, a tensor's bytes when it is
+// asked for.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,18 +19,32 @@
 
 namespace twill::engine {
 
-// One model's tensors. A leading "model.diffusion_model.", "diffusion_model." or "model." of a name
-// is dropped.
+class WeightFile;
+
+// A tensor's name without a leading "model.diffusion_model.", "diffusion_model." or "model.".
+std::string without_prefix(std::string_view name);
+
+// The files that Weights::open(file) reads: itself, and the shards of an index. Throws
+// Error(kFile).
+std::vector<std::filesystem::path> weight_files(const std::filesystem::path& file);
+
+// One network's tensors, by their names without prefix. Weights in fp8 that stand beside scales are
+// read scaled (weight_scales.h). For one thread.
 class Weights {
  public:
   // A .safetensors file, or a .safetensors.index.json whose shards lie beside it. Throws
-  // Error(kFile) naming the file, and the tensor and the value where there is one.
+  // Error(kFile) naming the file, and the tensor and the value where there is one; Error
+  // (kUnsupported) when tensors are stored in a way that is not known.
   static Weights open(const std::filesystem::path& file);
   // Several files that hold one model; a name may stand in one of them only.
   static Weights open(const std::vector<std::filesystem::path>& files);
+  // For a look at what a file is: however its tensors are stored, their scales are left alone.
+  static Weights open_unscaled(const std::filesystem::path& file);
 
   // Reading from a slow disk takes long: once a stop is asked for, copies throw Cancelled.
   void set_stop(std::stop_token stop) { stop_ = std::move(stop); }
+  // From now on copies have no bytes (they are on the meta device): only headers are read.
+  void set_headers_only() { headers_only_ = true; }
 
   const std::string& source() const {
     return source_;
@@ -42,32 +56,46 @@ class Weights {
   // Sizes and dtype as stored. Throw Error(kFile) when the tensor is missing.
   const std::vector<std::int64_t>& shape(std::string_view name) const;
   at::ScalarType dtype(std::string_view name) const;
-  // A view of the mapped file where alignment allows; it keeps the mapping alive and must not be
-  // written to.
+  // A copy as stored, without its scale. Throws Error(kFile) when the file has shrunk.
   at::Tensor get(std::string_view name) const;
-  // A copy in `dtype` after a check of its sizes. Throws Cancelled as set_stop() says.
+  // A copy in `dtype`, scaled, after a check of its sizes. Throws Cancelled as set_stop() says.
   at::Tensor get(std::string_view name, at::IntArrayRef sizes, at::ScalarType dtype) const;
 
+  // For the end of loading: nothing of the files may be lost silently. Throws Error(kUnsupported)
+  // naming a tensor that was never asked for, unless it is known to change nothing; Error(kFile)
+  // when a file was written to meanwhile. network: "a Wan 2.1 VAE".
+  void check_all_used(std::string_view network) const;
+  // "file: tensor name", as stored there, to begin a message.
+  std::string place_of(std::string_view name) const;
+
  private:
-  struct File;
   struct Entry {
-    std::shared_ptr<const File> file;
+    std::shared_ptr<const WeightFile> file;
+    std::string stored_name;
     at::ScalarType dtype = at::kFloat;
     std::vector<std::int64_t> shape;
     std::uint64_t begin = 0;  // bytes from the start of the file
     std::uint64_t end = 0;
+    std::string scale;  // name of the tensor that it is multiplied by; may be empty
+    mutable bool used = false;
   };
 
   const Entry& entry(std::string_view name) const;
+  at::Tensor read(const Entry& entry) const;
+  at::Tensor scaled(const Entry& entry, std::string_view name) const;
   void add_file(const std::filesystem::path& file);
+  void add_files(const std::vector<std::filesystem::path>& files);
+  void apply_scales();
+  bool changes_nothing(const std::string& name, const Entry& entry) const;
 
   std::string source_;
   std::stop_token stop_;
+  bool headers_only_ = false;
   std::map<std::string, Entry, std::less<>> entries_;
   std::map<std::string, std::string> metadata_;
 };
 
-// Writes to a temporary file beside `file`, then renames.
+// Whole or not at all (twill/plan/unfinished.h). Throws Error(kSystem) naming `file`.
 void write_safetensors(const std::filesystem::path& file,
                        const std::map<std::string, at::Tensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {});

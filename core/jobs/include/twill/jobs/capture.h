@@ -27,7 +27,7 @@ struct CapturedHead {
 struct CaptureOptions {
   ClipSettings clip;
   std::string prompt;
-  std::int64_t seed = 0;
+  std::uint64_t seed = 0;
   double t = 0.5;  // 1 noise, 0 clean; the step nearest to it is looked at
   std::vector<CapturedHead> heads;
 };

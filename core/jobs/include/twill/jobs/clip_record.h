@@ -17,7 +17,7 @@ namespace twill::jobs {
 
 struct ClipRecord {
   std::string prompt;
-  std::int64_t seed = 0;
+  std::uint64_t seed = 0;
   // Every optional is filled in; `model` is empty: a video names its model by name and fingerprint,
   // not by a path of the machine that made it.
   ClipSettings clip;
@@ -26,6 +26,7 @@ struct ClipRecord {
   std::string plan;               // name of its file; empty: dense
   std::string plan_fingerprint;   // of its file
   bool adapted = false;           // the plan was fitted to the clip
+  std::string why_no_part;        // as why_no_part() of generate.h; empty: the plan took part
   std::string software;           // "twill 0.1.0"
 };
 
@@ -48,7 +49,8 @@ struct StoredClip {
 StoredClip read_clip(const std::filesystem::path& file);
 
 // A video by the ending of `file`, or a folder of PNG frames when it has none. Nothing half-written
-// is left. Throws Error(kUsage, kUnsupported, kSystem).
+// is left, and nothing replaced that Twill did not write. Throws Error(kUsage, kUnsupported,
+// kSystem).
 void write_clip(const std::filesystem::path& file, const RgbClip& clip,
                 const std::map<std::string, std::string>& metadata);
 

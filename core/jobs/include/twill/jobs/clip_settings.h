@@ -25,8 +25,8 @@ struct ClipSettings {
   std::optional<double> shift;
   std::optional<double> cfg;           // 1: one forward a step
   std::string negative_prompt;         // used when cfg is not 1
-  std::optional<std::string> sampler;  // "euler", "unipc"
-  std::optional<std::string> dtype;    // "float32", "bfloat16", "float16"
+  std::optional<std::string> sampler;  // of sampler_names()
+  std::optional<std::string> dtype;    // of dtype_names()
   std::int32_t threads = 0;            // 0: as many as the process may use
 };
 
@@ -40,17 +40,22 @@ void check_clip_settings(const ClipSettings& settings);
 // "256x192" -> width, height. Throws Error(kUsage).
 void parse_size(std::string_view text, ClipSettings& settings);
 
-// One prompt a line; empty lines and lines that begin with '#' are left out. Throws Error(kFile)
-// when the file cannot be read, is over 1 MB or holds no prompt. `count` > 0 keeps the first
-// `count`, and asks for that many.
+// A seed of noise, 0..2^64-1 as in ComfyUI: "18446744073709551615". Throws Error(kUsage).
+std::uint64_t parse_seed(std::string_view text);
+// The seed of the prompt at `index`: each takes the next seed, and 0 comes after the last.
+inline std::uint64_t seed_at(std::uint64_t first, std::size_t index) { return first + index; }
+
+// Throws Error(kUsage) when there is no prompt, or naming one that is not UTF-8.
+void check_prompts(const std::vector<std::string>& prompts);
+
+// One prompt a line; empty lines and lines that begin with '#' are left out. A pipe is read until
+// its end. Throws Error(kFile) when the file cannot be read, is over 1 MB, is not UTF-8 (a byte
+// order mark may stand in front) or holds no prompt. `count` > 0 keeps the first `count`, and asks
+// for that many.
 std::vector<std::string> read_prompts(const std::filesystem::path& file, std::int64_t count = 0);
 
 // The folder of the demo model: $TWILL_PRESETS/demo, else presets/demo or share/twill/presets/demo
 // beside or above the running program. Throws Error(kFile) saying where it looked.
 std::filesystem::path find_demo_model();
-
-// Makes the file's folder if it is not there and tries to write a file in it, so that long work
-// does not end in "cannot write". Throws Error(kSystem) naming `file`.
-void check_can_write(const std::filesystem::path& file);
 
 }  // namespace twill::jobs

@@ -30,19 +30,35 @@ struct ModelSpeed {
 // times, and a second on the demo model.
 ModelSpeed measure_speed(const ClipSettings& clip, const JobControl& control);
 
+// What it costs to fit a plan to a clip while the clip is made (GenerateOptions::adapt), besides
+// the clip's own forwards.
+struct AdaptingSpeed {
+  double begin_seconds = 0.0;        // once, before the first step
+  double seconds_per_forward = 0.0;  // of the steps that are measured
+  double seconds_per_solve = 0.0;    // after each of them
+};
+
+// On this machine, by one layer of random numbers and one solve of the plan's profile. Throws
+// Error(kUsage) naming the plan when it holds no profile, Error or Cancelled.
+AdaptingSpeed measure_adapting(const ModelFacts& facts, const ClipSettings& clip, const Plan& plan,
+                               const JobControl& control);
+
 struct ClipEstimate {
   std::int64_t tokens = 0;
   double density = 1.0;
-  double seconds = 0.0;         // of one prompt: all its clips, from noise to frames
-  double dense_seconds = 0.0;   // of it, the dense clip's loop; 0 when none is made
-  double sparse_seconds = 0.0;  // the plan's
+  double seconds = 0.0;           // of one prompt: all its clips, from noise to frames
+  double dense_seconds = 0.0;     // of it, the dense clip's loop; 0 when none is made
+  double sparse_seconds = 0.0;    // the plan's, with what adapting it takes
+  double adapting_seconds = 0.0;  // of those
   double vae_seconds = 0.0;
   std::int64_t memory_bytes = 0;  // of the whole process at its highest
 };
 
-// `density` of the plan over the run (see plan_density); ignored without a plan.
+// `density` of the plan over the run (see plan_density); ignored without a plan. `adapting` counts
+// with options.adapt.
 ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
-                           const GenerateOptions& options, double density);
+                           const GenerateOptions& options, double density,
+                           const AdaptingSpeed& adapting = {});
 
 // Share of dense's cells over all forwards of such a run. Throws Error(kModel) when the plan is for
 // another model.

@@ -21,7 +21,7 @@ namespace twill::jobs {
 struct EvaluateOptions {
   ClipSettings clip;
   std::vector<std::string> prompts;
-  std::int64_t seed = 1000;  // of the first prompt; each next prompt takes the next seed
+  std::uint64_t seed = 1000;  // of the first prompt; each next prompt takes the next seed
   std::filesystem::path plan;
   bool adapt = false;         // as in GenerateOptions
   std::int64_t timed = -1;    // the first so many prompts are timed; negative: all
@@ -29,8 +29,8 @@ struct EvaluateOptions {
   // Folder for dense.mp4, sparse.mp4 and side_by_side.png (first prompt), worst.png (side by side,
   // the prompt with the lowest PSNR) and heads.png; empty: none.
   std::filesystem::path clips;
-  // Keeps rows of an unfinished evaluation and the dense clips of prompts that are not timed.
-  // Empty: beside `out`.
+  // Folder that keeps the rows of an unfinished evaluation and the dense clips of prompts that are
+  // not timed. When it is empty, the folder is made beside `out`.
   std::filesystem::path work;
 };
 
@@ -38,7 +38,7 @@ struct EvaluateOptions {
 // not timed.
 struct EvaluateRow {
   std::string prompt;
-  std::int64_t seed = 0;
+  std::uint64_t seed = 0;
   ClipQuality quality;
   std::vector<double> psnr_db_frames;  // of each frame alone, +inf where equal
   bool timed = false;
@@ -52,6 +52,7 @@ struct EvaluateReport {
   std::vector<EvaluateRow> rows;
   double density = 1.0;                  // mean over the rows
   AttentionUse attention;                // over all sparse clips
+  std::string why_no_part;               // as why_no_part() says of all clips together
   std::optional<double> search_seconds;  // as the search left it beside the plan
   std::string model;                     // folder name and fingerprint
   std::string plan;
@@ -74,8 +75,9 @@ struct EvaluateSummary {
   // Means per clip over the timed rows; 0 when none was timed.
   double dense_seconds = 0.0;
   double sparse_seconds = 0.0;
-  double speedup = 0.0;
-  double attention_speedup = 0.0;
+  // Empty when no clip was timed, and when the plan took part in none of them.
+  std::optional<double> speedup;
+  std::optional<double> attention_speedup;
   double attention_share = 0.0;
   double vae_seconds = 0.0;
   double text_seconds = 0.0;

@@ -16,13 +16,14 @@
 #include "twill/jobs/clip_settings.h"
 #include "twill/jobs/job.h"
 #include "twill/jobs/rgb_clip.h"
+#include "twill/plan/plan.h"
 
 namespace twill::jobs {
 
 struct GenerateOptions {
   ClipSettings clip;
   std::vector<std::string> prompts;
-  std::int64_t seed = 0;       // of the first prompt; each next prompt takes the next seed
+  std::uint64_t seed = 0;      // of the first prompt; each next prompt takes the next seed
   std::filesystem::path plan;  // empty: dense
   // Fit the plan to each clip, its size and its prompt, while the clip is made: head errors are
   // measured again in a few of its steps, and what is left of the density that the plan has at this
@@ -30,9 +31,10 @@ struct GenerateOptions {
   bool adapt = false;
   bool compare_dense = false;  // with a plan: the dense clip from the same noise too, timed in
                                // turns with the sparse one
-  // A video file (its ending names the container) or an existing or new folder for PNG frames (a
-  // path without an ending). With several prompts "-1", "-2", ... stands before the ending. The
-  // dense clip of a comparison gets "-dense". Empty: nothing is written, see keep_frames.
+  // A video file (its ending names the container) or a folder for PNG frames (a path without an
+  // ending or with a slash at its end): new, empty, or with frames of ours only, which go. With
+  // several prompts "-1", "-2", ... stands before the ending. The dense clip of a comparison gets
+  // "-dense". Empty: nothing is written, see keep_frames.
   std::filesystem::path out;
   bool keep_frames = false;  // hand the frames over in the result
   PreviewHook preview;       // after every step; may be empty
@@ -51,7 +53,7 @@ struct ClipQuality {
   double ssim = 0.0;
 };
 
-// Of each frame of a comparison; PSNR from the frame's own MSE.
+// The quality of each frame of a comparison; PSNR comes from the frame's own MSE.
 struct FrameQuality {
   std::vector<double> psnr_db;  // +inf where the frames are equal
   std::vector<double> ssim;
@@ -64,16 +66,26 @@ struct AttentionUse {
   std::map<std::string, std::int64_t> fallbacks;  // dense against the plan, by reason
 };
 
+// Whether any call ran by the plan; true where none was counted.
+bool took_part(const AttentionUse& use);
+// One sentence for a run in which the plan took no part: none of its calls was sparse, so that
+// neither speed nor quality is the plan's doing. Empty when it took part. step_t: t of every step.
+std::string why_no_part(const Plan& plan, const std::vector<double>& step_t,
+                        const AttentionUse& use, bool adapted);
+
 struct GeneratedClip {
   std::string prompt;
-  std::int64_t seed = 0;
+  std::uint64_t seed = 0;
   std::filesystem::path file;
   ClipTimes times;
   double density = 1.0;
   AttentionUse attention;
+  // Dense over sparse, of the denoising loop; empty without a comparison, and where the plan took
+  // no part.
+  std::optional<double> speedup() const;
   ClipRecord record;                      // of `file`, to be kept with the frames
   std::shared_ptr<const RgbClip> frames;  // with keep_frames
-  // Of a comparison.
+  // The dense clip and how near the sparse one is; filled in only by a comparison.
   std::filesystem::path dense_file;
   std::optional<ClipTimes> dense_times;
   std::optional<ClipQuality> quality;

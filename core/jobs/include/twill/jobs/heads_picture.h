@@ -36,6 +36,10 @@ inline constexpr std::array<std::pair<PatternKind, Colour>, 8> kPatternColours{{
 }};
 Colour pattern_colour(PatternKind kind);
 
+// Of a value in 0..1: black over red and yellow to white. Brightness grows with the value, so that
+// it also reads in grey.
+Colour heat(double value);
+
 struct Picture {
   std::int32_t width = 0;
   std::int32_t height = 0;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,14 @@ ModelFacts read_model_facts(const std::filesystem::path& folder);
 // Fills what `settings` leaves empty with the model's defaults, but dtype.
 ClipSettings with_defaults(const ClipSettings& settings, const ModelFacts& facts);
 
-// Of the weights, the text table and model.json: changes when one of them does.
-std::string model_fingerprint(const std::filesystem::path& folder);
+// What a model folder is called, however its path is written ("presets/demo/", "."), as UTF-8.
+std::string model_name(const std::filesystem::path& folder);
+
+// A hash of model.json and every byte of the files that it names, shards included: it changes when
+// one of them does. The first time it reads them all, some GB a second; after that it reads large
+// files again only when they were written to. Throws Error(kFile), Cancelled.
+std::string model_fingerprint(const std::filesystem::path& folder,
+                              const std::stop_token& stop = {});
 
 // As `generate` would refuse the prompt: an unknown word, too many words. Empty: it is fine.
 std::string prompt_problem(const ModelFacts& facts, const std::string& prompt);

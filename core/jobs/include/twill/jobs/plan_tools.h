@@ -16,12 +16,18 @@
 
 namespace twill::jobs {
 
+// A forward runs one expert.
+struct ExpertSummary {
+  std::string name;
+  std::map<std::string, std::int64_t> heads;  // by pattern name
+  std::optional<double> density;              // of one forward, at the layout
+};
+
 struct SegmentSummary {
   double t_begin = 0.0;
   double t_end = 1.0;
   bool dense = false;
-  std::map<std::string, std::int64_t> heads;  // by pattern name, over all experts
-  std::optional<double> density;              // of one forward, at the layout; mean over experts
+  std::vector<ExpertSummary> experts;  // that run inside the segment (experts_within)
 };
 
 struct PlanSummary {
@@ -29,9 +35,10 @@ struct PlanSummary {
   ModelShape model;
   std::size_t patterns = 0;
   std::vector<SegmentSummary> segments;
-  std::optional<TokenLayout> layout;  // given, or the profile's
+  std::optional<TokenLayout> layout;  // given, else that of solving, else the profile's
   bool has_profile = false;
-  std::map<std::string, std::string> provenance;
+  bool experts_known = true;                      // which of them runs at a t
+  std::map<std::string, std::string> provenance;  // with the typed facts (shown_facts())
 };
 
 PlanSummary summarise(const Plan& plan, const std::optional<TokenLayout>& layout);

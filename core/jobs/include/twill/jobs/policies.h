@@ -24,8 +24,8 @@ struct PoliciesOptions {
       profile;  // a plan with a profile, or a profile: the same candidates for all
   std::vector<std::string> tuning_prompts;  // what each policy leaves dense is chosen on these
   std::vector<std::string> prompts;         // measured on these
-  std::int64_t tuning_seed = 0;
-  std::int64_t seed = 1000;   // as evaluate's: of the first prompt
+  std::uint64_t tuning_seed = 0;
+  std::uint64_t seed = 1000;  // as evaluate's: of the first prompt
   double density = 0.40;      // of the whole run, dense first steps counted: the same for all
   std::int32_t segments = 8;  // of the solver and of rules that change over t
   // Tried for each policy, one after the other, the best of each kept for the next.
@@ -37,7 +37,7 @@ struct PoliciesOptions {
   std::int32_t variants = 4;
   bool oracle = true;          // the dynamic oracle, too
   std::filesystem::path out;   // JSON
-  std::filesystem::path work;  // kept clips and measurements; empty: beside `out`
+  std::filesystem::path work;  // kept clips and measurements; beside `out` if not given
 };
 
 // What a policy leaves dense. Empty steps: the solver's own choice.

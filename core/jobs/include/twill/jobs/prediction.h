@@ -19,13 +19,13 @@ struct PredictionOptions {
   ClipSettings clip;
   std::filesystem::path profile;     // a plan with a profile, or a profile
   std::vector<std::string> prompts;  // not those of the profile
-  std::int64_t seed = 1000;          // of the first prompt; each next prompt takes the next seed
+  std::uint64_t seed = 1000;         // of the first prompt; each next prompt takes the next seed
   // Shares of dense's cells. At each one: the solver's plan, with one segment too, and the first
   // plan of every rule, each with no dense first step and with a fifth of the steps dense.
   std::vector<double> densities{0.2, 0.3, 0.4, 0.5, 0.6};
   std::int32_t segments = 8;
   std::filesystem::path out;   // JSON
-  std::filesystem::path work;  // kept clips and measurements; empty: beside `out`
+  std::filesystem::path work;  // kept clips and measurements; beside `out` if not given
 };
 
 struct PredictionReport {

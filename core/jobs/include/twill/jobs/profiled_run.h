@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The run that a profile was measured in, as far as its provenance tells: what a plan's density and
-// predicted error are sums over.
+// The run that a plan was solved for, or its profile was measured in, as far as they tell
+// (twill/search/solved_for.h): what a plan's density and predicted error are sums over.
 #pragma once
 
 #include <string>
@@ -15,12 +15,16 @@ namespace twill::jobs {
 
 struct ProfiledRun {
   std::vector<search::Forward> forwards;  // t descending
+  TokenLayout layout;
   search::TimeWeight weight;
   std::string description;  // "20 steps of euler, shift 3, 13x16x16 tokens"
 };
 
-// Steps, shift and sampler of the profile's provenance; where they are missing, one forward at each
-// t of the profile. Throws Error(kFile) when what is there cannot be read.
+// The t that the profile tells; else of its steps, shift and sampler; where those are missing or of
+// a sampler that is not ours, one forward at each t of the profile. Throws Error(kFile) when what
+// is there cannot be read.
 ProfiledRun profiled_run(const Profile& profile);
+// What the plan itself says comes first. The plan must hold its profile.
+ProfiledRun profiled_run(const Plan& plan);
 
 }  // namespace twill::jobs

@@ -37,7 +37,8 @@ struct SolveOptions {
       dense_first_steps;  // empty: the solver's choice, 0 for other policies
   std::optional<std::int32_t> dense_last_steps;
   std::int32_t dense_first_layers = 0;  // dense at all t, counted over all stacks
-  // Frames, rows and columns of tokens that the budget is for; empty: as profiled.
+  // Frames, rows and columns of tokens that the budget is for; empty: as profiled, and for
+  // solve_file() as the plan was solved for.
   std::optional<std::array<std::int32_t, 3>> grid;
 };
 void check_solve_options(const SolveOptions& options);
@@ -71,12 +72,14 @@ struct PredictedMeasured {
 struct SearchOptions {
   ClipSettings clip;
   std::vector<std::string> prompts;
-  std::int64_t seed = 0;     // of the first prompt; each next prompt takes the next seed
+  std::uint64_t seed = 0;    // of the first prompt; each next prompt takes the next seed
   std::int32_t points = 10;  // values of t that are profiled, spread over the run
   // Clips that the weight of t is fitted to, each sparse in one stretch of the run; 0: the default
   // weight. More say more, at the price of a clip each.
   std::int32_t probes = 0;
-  std::int32_t map_size = 52;  // blocks a side of the attention maps
+  // Blocks a side of the attention maps, at most the clip's tokens; 0: none. Empty: 52, or as many
+  // as the clip has tokens.
+  std::optional<std::int32_t> map_size;
   SolveOptions solve;
   Target target;
   // Profile once more while the plan that was found runs, and solve again: where sparse attention
@@ -84,7 +87,7 @@ struct SearchOptions {
   // search feeds sparse outputs forward, too).
   bool sparse_trajectory = false;
   std::filesystem::path out;   // plan to write; the profile is inside
-  std::filesystem::path work;  // what an interrupted search keeps; empty: beside `out`
+  std::filesystem::path work;  // what an interrupted search keeps; beside `out` if not given
   // The heads' attention maps so far (see heads_picture.h), after every profiled step; from the
   // job's thread; may be empty.
   std::function<void(const Picture&)> live;
@@ -114,8 +117,13 @@ struct SearchResult {
 // search was stopped on the way. Times are left in "<plan>.search.json" beside the plan.
 SearchResult search(const SearchOptions& options, const JobControl& control);
 
-// Another plan from the profile in `file` (a plan with one, or a profile), for the steps and shift
-// of `clip` (default: as searched).
+// Where a search that writes `out` keeps what it measured, unless `work` says otherwise. Another
+// search may use the folder too: what it holds is kept by what it was measured with.
+std::filesystem::path search_work_folder(const std::filesystem::path& out);
+
+// Another plan from the profile in `file` (a plan with one, or a profile), for the sampler, steps
+// and shift of `clip` and the grid of `options`: where they are empty, those that the plan was
+// solved for, else those of the profile.
 SearchResult solve_file(const std::filesystem::path& file, const SolveOptions& options,
                         const ClipSettings& clip, const std::filesystem::path& out);
 

@@ -85,8 +85,8 @@ class CompiledPlan {
 };
 
 // Density of a whole run: mean over the forwards at `t` (each step's timestep over its training
-// range, one per forward) with `expert_at[i]` its expert (empty: all 0). Never quote without
-// layout, scheduler, shift and steps.
+// range, one per forward) with `expert_at[i]` its expert (empty: as experts_at() says for the plan,
+// which throws where it cannot). Never quote without layout, scheduler, shift and steps.
 double run_density(const CompiledPlan& compiled, const Plan& plan, const std::vector<double>& t,
                    const std::vector<std::int32_t>& expert_at = {});
 

@@ -15,7 +15,7 @@ enum class ErrorCode {
   kUsage,        // wrong words on a command line or in an API call: exit code 2
   kFile,         // a file is missing, damaged, or not what it should be
   kModel,        // a plan, profile or weights do not fit the model
-  kUnsupported,  // no kernel or build option can do it
+  kUnsupported,  // no kernel, build option or plan can do it
   kSystem,       // disk full, no permission, out of memory
 };
 

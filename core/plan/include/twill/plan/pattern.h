@@ -5,6 +5,12 @@
 // rounded up to whole tokens; radii inclusive and clamped (not shifted) at the borders. So a
 // pattern fits every size of its model. Prefix and suffix tokens are always kept, both ways (skip
 // and mean excepted: they treat all queries alike).
+//
+// A query whose parts hold no token of the grid, because the places of its windows and the frames
+// of its stripes lie outside the clip, keeps what the windows hold around its own place, without
+// their offset, and the stripes' boxes in the frame nearest their first. So every query of a
+// pattern with parts keeps a token of the grid, however short the clip; a query that finds one
+// where any part looks is as it was.
 #pragma once
 
 #include <algorithm>

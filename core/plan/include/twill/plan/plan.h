@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "twill/plan/pattern.h"
+#include "twill/plan/run_facts.h"
 
 namespace twill {
 
@@ -69,8 +70,15 @@ struct Plan {
   ModelShape model;
   std::vector<Pattern> patterns;
   std::vector<Segment> segments;  // sorted by t_begin, covering (0, 1] without gaps
-  std::map<std::string, std::string>
-      provenance;  // free text by key: "source", "created", "device", "commit", ...
+  // What code reads of where the plan comes from. All of it may be missing.
+  std::optional<RunFacts> solved_for;
+  std::optional<Budget> budget;
+  std::optional<std::int32_t> dense_first_layers;  // that the search was told, over all stacks
+  std::vector<FixedHead> fixed_heads;
+  std::optional<double> expert_boundary;  // experts.h
+  // Free text by key for people: "source", "created", "device", "commit", ... Code reads it only of
+  // a plan without any of the above, as files of version 1.0 are (has_facts() in plan_facts.h).
+  std::map<std::string, std::string> provenance;
   std::shared_ptr<const Profile> profile;  // may be empty
 
   // What a file of a newer minor version said that this version does not know, as JSON text by
@@ -84,7 +92,10 @@ struct Plan {
 void check_plan(const Plan& plan);
 // Throws Error(kModel) saying what differs.
 void check_plan_fits(const Plan& plan, const ModelShape& model);
-// Index of the segment that owns t; t outside [0, 1] is clamped.
+// Throws Error(kUsage) for a t that is not within 0..1, as pipelines hand around theirs of 0..1000,
+// and for one that is no number. A schedule's rounding may pass the ends by 1e-6.
+void check_t(double t);
+// Index of the segment that owns t, which check_t() lets pass.
 std::int32_t segment_at(const Plan& plan, double t);
 
 }  // namespace twill

@@ -18,9 +18,9 @@ namespace twill {
 //   my.json: segments[1].heads.default.blocks[3][2]: pattern 9 is not one of 0..4
 Plan read_plan(const std::filesystem::path& file);
 Plan parse_plan(std::string_view text, const std::string& file_name);
-// Checks the plan, writes a temporary file beside `file`, syncs and renames it. Throws
-// Error(kSystem) where the file cannot be written; `file` is then as it was. The same plan gives
-// the same bytes.
+// Checks the plan and writes it whole (whole_files.h). Throws Error(kUsage) where something else
+// than a plan stands there (outputs.h), Error(kSystem) where the file cannot be written; `file` is
+// then as it was. The same plan gives the same bytes.
 void write_plan(const std::filesystem::path& file, const Plan& plan);
 std::string plan_to_json(const Plan& plan);
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct Profile {
   std::vector<Pattern> candidates;
   std::vector<double> t;  // descending
   std::vector<std::string> prompts;
-  std::vector<std::int64_t> seeds;
+  std::vector<std::uint64_t> seeds;  // of the prompts
   // Head error (design: sum |o - o0|^2 / sum |o0|^2), [t][expert][head_index][candidate], candidate
   // fastest.
   std::vector<float> head_error;
@@ -42,7 +43,10 @@ struct Profile {
   std::int32_t map_size = 0;
   std::vector<std::uint8_t> maps;
   CostTable cost;
-  std::map<std::string, std::string> provenance;
+  std::optional<RunFacts> run;                    // that it was measured in
+  std::optional<double> expert_boundary;          // experts.h
+  std::optional<TimeWeightTable> time_weight;     // calibrated on its model
+  std::map<std::string, std::string> provenance;  // as in Plan
 
   // As in Plan: what a file of a newer minor version said that this version does not know.
   std::int32_t schema_minor = 0;

@@ -15,9 +15,8 @@ namespace twill {
 // reason.
 std::string read_file(const std::filesystem::path& file, std::uint64_t most_bytes);
 
-// Writes and syncs a temporary file beside `file`, then renames it: `file` is the old or the new
-// one, never a half. Throws Error(kSystem) naming the file and the reason, and leaves no temporary
-// file.
+// Writes an UnfinishedFile (unfinished.h): `file`, or what it links to, is the old or the new one,
+// never a half. Throws Error(kSystem) naming the file and the reason, and leaves no other file.
 void write_file(const std::filesystem::path& file, std::string_view bytes);
 
 }  // namespace twill

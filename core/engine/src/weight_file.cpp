@@ -1,0 +1,89 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "weight_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "foreign_file.h"
+#include "twill/plan/error.h"
+
+namespace twill::engine {
+namespace {
+
+constexpr std::uint64_t kPieceBytes = 64u << 20;  // between looks at the stop
+
+}  // namespace
+
+WeightFile::WeightFile(std::filesystem::path path)
+    : path_(std::move(path)),
+      descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  require(descriptor_ >= 0, ErrorCode::kFile, name(), ": ", std::strerror(errno));
+  struct stat status {};
+  const bool regular = ::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
+  opened_ = regular ? state() : State();
+  bytes_ = opened_.bytes;
+  if (!regular || bytes_ == 0) {
+    ::close(descriptor_);
+    throw Error(ErrorCode::kFile,
+                name() + (regular ? ": the file is empty" : ": not a regular file"));
+  }
+}
+
+WeightFile::~WeightFile() { ::close(descriptor_); }
+
+WeightFile::State WeightFile::state() const {
+  struct stat status {};
+  require(::fstat(descriptor_, &status) == 0, ErrorCode::kFile, name(), ": ", std::strerror(errno));
+  return {.bytes = static_cast<std::uint64_t>(status.st_size),
+          .seconds = status.st_mtim.tv_sec,
+          .nanoseconds = status.st_mtim.tv_nsec};
+}
+
+SafetensorsHeader WeightFile::read_header() const {
+  std::string front(std::min<std::uint64_t>(bytes_, kTellingBytes), '\0');
+  read(0, front.data(), front.size());
+  const std::uint64_t length = safetensors_header_bytes(front, name(), bytes_);
+  const std::size_t have = std::min<std::size_t>(front.size(), length);
+  front.resize(length);
+  read(have, front.data() + have, length - have);
+  return read_safetensors_header(front, name(), bytes_);
+}
+
+void WeightFile::read(std::uint64_t begin, void* to, std::uint64_t bytes,
+                      const std::stop_token& stop) const {
+  char* place = static_cast<char*>(to);
+  for (std::uint64_t done = 0; done < bytes;) {
+    if (stop.stop_requested()) {
+      throw Cancelled();
+    }
+    const ssize_t got = ::pread(descriptor_, place + done, std::min(bytes - done, kPieceBytes),
+                                static_cast<off_t>(begin + done));
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    require(got >= 0, ErrorCode::kFile, name(), ": cannot be read: ", std::strerror(errno));
+    require(got > 0, ErrorCode::kFile, name(), ": ended at byte ", state().bytes,
+            " while it was read, but had ", bytes_,
+            " bytes when it was opened; is it being copied or written?");
+    done += static_cast<std::uint64_t>(got);
+  }
+}
+
+void WeightFile::check_unchanged() const {
+  const State now = state();
+  require(now.bytes == opened_.bytes, ErrorCode::kFile, name(), ": has ", now.bytes,
+          " bytes after it was read, but had ", opened_.bytes,
+          " when it was opened; is it being copied or written?");
+  require(now == opened_, ErrorCode::kFile, name(),
+          ": was written to while it was read; load it again when that has ended");
+}
+
+}  // namespace twill::engine

@@ -1,0 +1,87 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "adapting_attention.h"
+#include "cpu_call.h"
+#include "meter.h"
+#include "twill/jobs/estimate.h"
+#include "twill/plan/compile.h"
+#include "twill/plan/error.h"
+#include "twill/search/adaptive_run.h"
+#include "twill/search/carried_profile.h"
+
+namespace twill::jobs {
+namespace {
+
+// As many tokens as measure_speed's clip; what a forward's measuring takes grows with their number,
+// for the sampled queries are as many at every size.
+constexpr TokenLayout kSmall{.frames = 5, .rows = 16, .cols = 16};
+constexpr std::int32_t kMostLayers = 3;  // the quickest counts: other programs share the machine
+
+double seconds_of_layer(const Plan& plan, const std::vector<double>& t, const ClipSettings& clip,
+                        const JobControl& control) {
+  const StackShape& stack = plan.model.stacks.front();
+  const std::array<std::int64_t, 4> shape{1, stack.heads, kSmall.tokens(), plan.model.head_dim};
+  const CpuCall call = cpu_call(at::randn(shape), at::randn(shape), at::randn(shape));
+  search::AdaptiveRun run(plan.profile, adapting_request(plan, t, kSmall, 1.0), clip.threads,
+                          control.stop);
+  double best = std::numeric_limits<double>::infinity();
+  for (std::int32_t layer = 0; layer < std::min(stack.layers, kMostLayers); ++layer) {
+    const Clock::time_point begin = Clock::now();
+    run.observe({.layer = layer}, call.call);
+    best = std::min(best, seconds_since(begin));
+  }
+  return best;
+}
+
+}  // namespace
+
+AdaptingSpeed measure_adapting(const ModelFacts& facts, const ClipSettings& settings,
+                               const Plan& plan, const JobControl& control) {
+  const ClipSettings clip = with_defaults(settings, facts);
+  check_clip_settings(clip);
+  check_plan_fits(plan, facts.shape);
+  check_can_adapt(plan);
+  const TokenLayout layout{
+      .frames = (*clip.frames - 1) / 4 + 1, .rows = *clip.height / 16, .cols = *clip.width / 16};
+  const std::vector<double> t = sampler_t(*clip.sampler, *clip.steps, *clip.shift);
+  const search::SolveRequest request =
+      adapting_request(plan, t, layout, plan_density(facts, clip, plan));
+  Meter meter(control, "measure this machine", 2);
+  Clock::time_point begin = Clock::now();
+  const search::AdaptiveRun run(plan.profile, request, clip.threads, control.stop);
+  AdaptingSpeed speed{.begin_seconds = seconds_since(begin)};
+  meter.advance();
+
+  begin = Clock::now();
+  search::SolveRequest carried_request = request;
+  carried_request.layout.reset();
+  const auto carried = std::make_shared<const Profile>(
+      search::carried_profile(*plan.profile, layout, search::MeasuredErrors{}));
+  const search::Solver solver(carried, carried_request);
+  const Plan solved = solver.solve(std::max(request.budget, solver.least_budget())).plan;
+  const CompiledPlan compiled(solved, layout, clip.threads);
+  speed.seconds_per_solve = seconds_since(begin);
+  meter.check_stop();
+
+  if (search::measured_steps(*clip.steps).empty()) {
+    return speed;
+  }
+  const double layers = static_cast<double>(plan.model.heads_total()) /
+                        static_cast<double>(plan.model.stacks.front().heads);
+  speed.seconds_per_forward = seconds_of_layer(plan, t, clip, control) * layers *
+                              static_cast<double>(layout.tokens()) /
+                              static_cast<double>(kSmall.tokens());
+  meter.advance();
+  return speed;
+}
+
+}  // namespace twill::jobs

@@ -1,0 +1,38 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Small questions about a plan and its model.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "twill/plan/plan.h"
+
+namespace twill {
+
+// Where a head of an expert stands.
+struct HeadSite {
+  std::size_t stack = 0;
+  std::int32_t layer = 0, head = 0;
+  friend bool operator==(const HeadSite&, const HeadSite&) = default;
+};
+// The inverse of head_index(). Throws Error(kModel) if outside.
+HeadSite head_site(const ModelShape& model, std::size_t head);
+
+// "blocks.3 head 1", after the expert's name where there are several. head: head_index().
+std::string head_label(const ModelShape& model, std::size_t expert, std::size_t head);
+
+// A head's pattern in a segment; dense where the segment is.
+const Pattern& pattern_at(const Plan& plan, std::size_t segment, std::size_t expert,
+                          std::size_t head);
+
+// The longest segment that is not dense; the first when all are.
+std::size_t widest_segment(const Plan& plan);
+
+// 16 hexadecimal digits that tell the plan's file without its profile from other plans': they name
+// what is kept of clips that were made by it. Names, not security.
+std::string fingerprint(const Plan& plan);
+
+}  // namespace twill

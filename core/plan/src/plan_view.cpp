@@ -1,0 +1,61 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/plan/plan_view.h"
+
+#include "twill/plan/error.h"
+#include "twill/plan/plan_io.h"
+#include "twill/plan/text_hash.h"
+
+namespace twill {
+
+HeadSite head_site(const ModelShape& model, std::size_t head) {
+  std::size_t left = head;
+  for (std::size_t stack = 0; stack < model.stacks.size(); ++stack) {
+    const auto columns = static_cast<std::size_t>(model.stacks[stack].heads);
+    const std::size_t count = static_cast<std::size_t>(model.stacks[stack].layers) * columns;
+    if (left < count) {
+      return {.stack = stack,
+              .layer = static_cast<std::int32_t>(left / columns),
+              .head = static_cast<std::int32_t>(left % columns)};
+    }
+    left -= count;
+  }
+  throw Error(ErrorCode::kModel, concat("head ", head, " is outside the model"));
+}
+
+std::string head_label(const ModelShape& model, std::size_t expert, std::size_t head) {
+  const HeadSite site = head_site(model, head);
+  return concat(model.experts.size() > 1 ? model.experts.at(expert) + " " : "",
+                model.stacks[site.stack].name, ".", site.layer, " head ", site.head);
+}
+
+const Pattern& pattern_at(const Plan& plan, std::size_t segment, std::size_t expert,
+                          std::size_t head) {
+  static const Pattern kDense = dense();
+  const Segment& of = plan.segments.at(segment);
+  return of.dense
+             ? kDense
+             : plan.patterns.at(static_cast<std::size_t>(of.heads.at(expert).at(head).pattern));
+}
+
+std::size_t widest_segment(const Plan& plan) {
+  std::size_t widest = 0;
+  double width = 0.0;
+  for (std::size_t i = 0; i < plan.segments.size(); ++i) {
+    const Segment& segment = plan.segments[i];
+    if (!segment.dense && segment.t_end - segment.t_begin > width) {
+      width = segment.t_end - segment.t_begin;
+      widest = i;
+    }
+  }
+  return widest;
+}
+
+std::string fingerprint(const Plan& plan) {
+  Plan bare = plan;
+  bare.profile = nullptr;
+  return hex(hash_text(plan_to_json(bare)));
+}
+
+}  // namespace twill

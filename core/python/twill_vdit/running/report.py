@@ -1,0 +1,179 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""What ran sparse and what did not, and why; written while sampling, told once at its end."""
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from twill_vdit.plan import Plan
+
+# Reasons that somebody asked for; the others are told as warnings.
+BY_PLAN = "the plan says so"
+BY_PERCENT = "outside start and end percent"
+BY_BLOCKS = "chosen as a dense block"
+BY_MIN_TOKENS = "fewer tokens than min tokens"
+DENSE_PLAN = "it is dense at all t"
+ASKED_FOR = {BY_PLAN, BY_PERCENT, BY_BLOCKS, BY_MIN_TOKENS}
+
+
+@dataclass
+class Report:
+    """Counts of one sampling run. Several threads may count at once.
+
+    Attributes:
+        plan: its name.
+        model: in words.
+        settings: in words.
+        clip: its layout in words.
+        adapted: how the plan was fitted to the clip; empty where that was not asked for.
+        sparse: calls by the plan.
+        dense: reason -> calls.
+        cells: executed, in units of one dense head of a call.
+        dense_cells: what dense attention executes.
+        attention_seconds: on CPUs only: elsewhere calls return before they are done.
+        seconds: of the run.
+        forwards: of the network.
+        highest_t: of the forwards.
+        lowest_t: of the forwards.
+        why_no_part: why no call ran by the plan; empty where some did.
+        notes: what the user should know besides.
+    """
+
+    plan: str = ""
+    model: str = ""
+    settings: str = ""
+    clip: str = ""
+    adapted: str = ""  # how the plan was fitted to the clip; empty where that was not asked for
+    sparse: int = 0
+    dense: Counter[str] = field(default_factory=Counter)  # reason -> calls
+    cells: float = 0.0  # executed, in units of one dense head of a call
+    dense_cells: float = 0.0
+    attention_seconds: float = 0.0  # on CPUs only: elsewhere calls return before they are done
+    seconds: float = 0.0
+    forwards: int = 0
+    highest_t: float = 0.0  # of the forwards
+    lowest_t: float = 1.0
+    why_no_part: str = ""  # why no call ran by the plan; empty where some did
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._begin = time.perf_counter()
+
+    def count_sparse(self, cells: float, dense_cells: float, seconds: float) -> None:
+        """One call by the plan. cells: executed; dense_cells: of the same call, dense."""
+        with self._lock:
+            self.sparse += 1
+            self.cells += cells
+            self.dense_cells += dense_cells
+            self.attention_seconds += seconds
+
+    def count_dense(self, reason: str, dense_cells: float, seconds: float = 0.0) -> None:
+        """One call that ran dense, for this reason."""
+        with self._lock:
+            self.dense[reason] += 1
+            self.cells += dense_cells
+            self.dense_cells += dense_cells
+            self.attention_seconds += seconds
+
+    def count_forward(self, t: float) -> None:
+        """One forward of the network, at this t."""
+        with self._lock:
+            self.forwards += 1
+            self.highest_t, self.lowest_t = max(self.highest_t, t), min(self.lowest_t, t)
+
+    def note(self, text: str) -> None:
+        """A sentence for the user, told once."""
+        with self._lock:
+            if text and text not in self.notes:
+                self.notes.append(text)
+
+    def finish(self, plan: Plan | None = None) -> None:
+        """The run is over. plan: as it ran at the end."""
+        if plan is not None and self.calls and not self.sparse:
+            self.why_no_part = self._why_no_part(plan)
+        self.seconds = time.perf_counter() - self._begin
+
+    def _why_no_part(self, plan: Plan) -> str:
+        if set(self.dense) != {BY_PLAN}:
+            against = max(self.fallbacks or self.dense, key=lambda reason: self.dense[reason])
+            return f"all {self.calls} calls ran dense, {self.dense[against]} of them: {against}"
+        sparse = [segment for segment in plan.segments if not segment.dense]
+        if not sparse:
+            return DENSE_PLAN
+        begin, end = sparse[0].t_begin, sparse[-1].t_end
+        first, last = f"{self.highest_t:.4g}", f"{self.lowest_t:.4g}"
+        if end < self.lowest_t:
+            return f"its sparse segments end at t {end:.4g}, and the run's last step is at t {last}"
+        return (
+            f"its sparse segments stand at t {begin:.4g} to {end:.4g}, and the run's steps, at t {first} to {last}, "
+            "are all outside of them"
+        )
+
+    @property
+    def calls(self) -> int:
+        """Calls of self-attention, sparse and dense."""
+        return self.sparse + sum(self.dense.values())
+
+    @property
+    def density(self) -> float:
+        """Executed cells over dense's, over all calls."""
+        return self.cells / self.dense_cells if self.dense_cells else 1.0
+
+    @property
+    def fallbacks(self) -> dict[str, int]:
+        """Reason -> calls that ran dense and were not asked to."""
+        return {reason: calls for reason, calls in self.dense.items() if reason not in ASKED_FOR}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The numbers, for machines."""
+        return {
+            "plan": self.plan,
+            "model": self.model,
+            "clip": self.clip,
+            "settings": self.settings,
+            "adapted": self.adapted,
+            "forwards": self.forwards,
+            "sparse_calls": self.sparse,
+            "dense_calls": dict(self.dense),
+            "density": self.density,
+            "plan_took_part": not self.why_no_part,
+            "why_plan_took_no_part": self.why_no_part or None,
+            "seconds": self.seconds,
+            "attention_seconds": self.attention_seconds,
+            "notes": list(self.notes),
+        }
+
+    def text(self) -> str:
+        """The report in lines."""
+        lines = [f"plan: {self.plan}", f"model: {self.model}; {self.clip}", f"settings: {self.settings}"]
+        lines += [self.adapted] * bool(self.adapted)
+        lines.append(
+            f"{self.sparse} of {self.calls} self-attention calls ran sparse in {self.forwards} forwards; "
+            f"density {self.density:.3f} of all of them"
+        )
+        seconds = f"{self.seconds:.1f} s of sampling"
+        if self.attention_seconds:
+            seconds += f", {self.attention_seconds:.1f} s of it attention"
+        lines.append(seconds)
+        lines += [f"{calls} dense: {reason}" for reason, calls in sorted(self.dense.items())]
+        if self.why_no_part:
+            lines.append(f"the plan took no part: {self.why_no_part}")
+        elif not self.fallbacks:
+            lines.append("nothing fell back to dense")
+        return "\n".join(lines + self.notes)
+
+    def trouble(self) -> str:
+        """What went against the plan; empty when nothing did."""
+        parts = [f"{calls} calls: {reason}" for reason, calls in sorted(self.fallbacks.items())]
+        text = "; ".join(parts + self.notes)
+        return f"Attention ran dense against the plan. {text}" if parts else text
+
+    def warning(self) -> str:
+        """Empty when all went as asked, else what the user should know, in sentences."""
+        # Who set calls dense, or chose a plan that is dense by itself, expects no more.
+        idle = self.why_no_part and set(self.dense) == {BY_PLAN} and self.why_no_part != DENSE_PLAN
+        return " ".join(filter(None, [self.trouble(), f"The plan took no part: {self.why_no_part}." if idle else ""]))

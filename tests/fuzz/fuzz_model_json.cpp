@@ -1,0 +1,36 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A model.json that is taken names files inside its folder, and a clip that can be made.
+#include <algorithm>
+
+#include "fuzz.h"
+#include "twill/engine/model.h"
+#include "twill/jobs/model_facts.h"
+
+namespace {
+
+void inside(const std::filesystem::path& file) {
+  const auto relative = file.lexically_relative(twill::fuzz::scratch_folder());
+  twill::fuzz::demand(!relative.empty() && relative.is_relative() &&
+                          std::find(relative.begin(), relative.end(), "..") == relative.end(),
+                      "a weight file outside the model's folder");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  twill::fuzz::scratch_file("model.json", twill::fuzz::text_of(data, size));
+  const std::filesystem::path& folder = twill::fuzz::scratch_folder();
+  twill::fuzz::read_or_refuse([&] {
+    const auto model = twill::engine::describe_model(folder);
+    inside(model.dit);
+    inside(model.vae);
+    inside(model.text);
+    twill::fuzz::demand(model.defaults.steps > 0 && model.defaults.size.frames > 0,
+                        "a default that makes no clip");
+  });
+  // Goes on to the weight files, which are not there.
+  twill::fuzz::read_or_refuse([&] { twill::jobs::read_model_facts(folder); });
+  return 0;
+}

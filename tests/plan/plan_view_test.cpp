@@ -1,0 +1,126 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/plan/plan_view.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sample_plans.h"
+#include "twill/plan/error.h"
+#include "twill/plan/plan_io.h"
+#include "twill/plan/profile.h"
+#include "twill/plan/text_hash.h"
+
+namespace twill {
+namespace {
+
+ModelShape two_stacks(std::vector<std::string> experts) {
+  return {.family = "test",
+          .experts = std::move(experts),
+          .stacks = {{.name = "double_blocks", .layers = 2, .heads = 3},
+                     {.name = "single_blocks", .layers = 4, .heads = 2}},
+          .head_dim = 64};
+}
+
+// Dense above t = 0.6, the middle segment the widest of the others.
+Plan example() {
+  Plan plan{.name = "example", .model = two_stacks({"high_noise", "low_noise"})};
+  plan.patterns = {skip(), mean()};
+  const auto heads = static_cast<std::size_t>(plan.model.heads_total());
+  for (const auto& [begin, end] : {std::pair(0.0, 0.1), {0.1, 0.4}, {0.4, 0.6}, {0.6, 1.0}}) {
+    Segment segment{.t_begin = begin, .t_end = end, .dense = begin == 0.6};
+    if (!segment.dense) {
+      segment.heads.assign(2, std::vector<HeadPlan>(heads));
+    }
+    plan.segments.push_back(std::move(segment));
+  }
+  plan.segments[1].heads[1][7].pattern = 1;
+  return plan;
+}
+
+TEST(HeadSite, is_the_inverse_of_the_head_index) {
+  const ModelShape model = two_stacks({"default"});
+  std::size_t seen = 0;
+  for (std::int32_t stack = 0; stack < 2; ++stack) {
+    const StackShape& shape = model.stacks[static_cast<std::size_t>(stack)];
+    for (std::int32_t layer = 0; layer < shape.layers; ++layer) {
+      for (std::int32_t head = 0; head < shape.heads; ++head, ++seen) {
+        const auto index = static_cast<std::size_t>(head_index(model, stack, layer, head));
+        EXPECT_EQ(head_site(model, index),
+                  (HeadSite{static_cast<std::size_t>(stack), layer, head}));
+      }
+    }
+  }
+  EXPECT_EQ(seen, 14u);
+  try {
+    head_site(model, 14);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "head 14 is outside the model");
+  }
+}
+
+TEST(HeadLabel, names_the_expert_where_there_are_several) {
+  EXPECT_EQ(head_label(two_stacks({"default"}), 0, 4), "double_blocks.1 head 1");
+  EXPECT_EQ(head_label(two_stacks({"high_noise", "low_noise"}), 1, 9),
+            "low_noise single_blocks.1 head 1");
+}
+
+TEST(PatternAt, is_dense_where_the_segment_is) {
+  const Plan plan = example();
+  EXPECT_EQ(pattern_at(plan, 1, 1, 7), mean());
+  EXPECT_EQ(pattern_at(plan, 1, 0, 7), skip());
+  EXPECT_EQ(pattern_at(plan, 3, 1, 7), dense());
+}
+
+TEST(WidestSegment, is_not_dense_unless_all_are) {
+  Plan plan = example();
+  EXPECT_EQ(widest_segment(plan), 1u);
+  for (Segment& segment : plan.segments) {
+    segment.dense = true;
+  }
+  EXPECT_EQ(widest_segment(plan), 0u);
+}
+
+// Published vectors of FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/): names of kept files are
+// the same in every version.
+TEST(HashText, is_fnv_1a) {
+  EXPECT_EQ(hex(hash_text("")), "cbf29ce484222325");
+  EXPECT_EQ(hex(hash_text("a")), "af63dc4c8601ec8c");
+  EXPECT_EQ(hex(hash_text("foobar")), "85944171f73967e8");
+  EXPECT_EQ(hash_text("bar", hash_text("foo")), hash_text("foobar"));
+  EXPECT_EQ(hex(255), "00000000000000ff");
+}
+
+TEST(Fingerprint, is_of_the_file_without_the_profile) {
+  const Plan plan = example();
+  EXPECT_EQ(fingerprint(plan), hex(hash_text(plan_to_json(plan))));
+  const Plan full = test::full_plan();
+  ASSERT_NE(full.profile, nullptr);
+  Plan bare = full;
+  bare.profile = nullptr;
+  EXPECT_EQ(fingerprint(full), fingerprint(bare));
+  EXPECT_NE(full.profile, nullptr) << "the plan was changed";
+}
+
+TEST(Fingerprint, differs_with_every_head_bound_and_word) {
+  const Plan plan = example();
+  std::vector<Plan> others(5, plan);
+  others[0].segments[1].heads[1][7].pattern = 0;
+  others[1].segments[1].t_begin = others[1].segments[0].t_end = 0.2;
+  others[2].patterns[1] = dense();
+  others[3].name = "other";
+  others[4].provenance["steps"] = "20";
+  std::set<std::string> seen{fingerprint(plan)};
+  for (const Plan& other : others) {
+    seen.insert(fingerprint(other));
+  }
+  EXPECT_EQ(seen.size(), 6u);
+}
+
+}  // namespace
+}  // namespace twill
