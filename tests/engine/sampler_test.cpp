@@ -10,6 +10,7 @@
 #include <string>
 
 #include "engine_support.h"
+#include "twill/plan/sampler_times.h"
 
 namespace twill::engine {
 namespace {

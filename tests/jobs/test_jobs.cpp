@@ -22,6 +22,7 @@
 #include "twill/jobs/search.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/sampler_times.h"
 
 namespace twill::jobs {
 namespace {

@@ -10,6 +10,7 @@
 #include "probing.h"
 #include "profile_run.h"
 #include "session.h"
+#include "twill/plan/sampler_times.h"
 
 namespace twill::jobs {
 namespace {

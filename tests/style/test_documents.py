@@ -112,7 +112,7 @@ def test_pattern_names_are_one_list():
 # (table, the header that has it, what else may write its names: the language of another list)
 TABLES = [
     ("kDtypeNames", "kernels/include/twill/kernels/dtype_names.h", ("core/python/twill_vdit/tensors.py",)),
-    ("kSamplerNames", "core/engine/include/twill/engine/sampler_names.h", ()),
+    ("kSamplerNames", "core/plan/include/twill/plan/sampler_times.h", ()),
     ("kPolicyNames", "search/include/twill/search/policies.h", ()),
 ]
 

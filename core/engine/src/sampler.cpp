@@ -3,28 +3,18 @@
 
 #include "twill/engine/sampler.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "twill/plan/error.h"
+#include "twill/plan/sampler_times.h"
 
 namespace twill::engine {
 namespace {
 
-// steps + 1 values: u evenly spaced from 1 towards `last`, shifted, then 0.
-std::vector<double> shifted_times(std::int32_t steps, double shift, double last) {
-  std::vector<double> times;
-  for (std::int32_t i = 0; i < steps; ++i) {
-    const double u = 1.0 + (last - 1.0) * i / steps;
-    times.push_back(shift * u / (1.0 + (shift - 1.0) * u));
-  }
-  times.push_back(0.0);
-  return times;
-}
-
 class OrderedSampler : public Sampler {
  public:
-  explicit OrderedSampler(std::vector<double> times) : times_(std::move(times)) {}
+  // t: before each step; the last one ends at 0.
+  explicit OrderedSampler(std::vector<double> t) : times_(std::move(t)) { times_.push_back(0.0); }
 
   std::vector<double> t() const final { return {times_.begin(), times_.end() - 1}; }
 
@@ -47,8 +37,7 @@ class OrderedSampler : public Sampler {
 
 class Euler final : public OrderedSampler {
  public:
-  // The last of `times` is where it ends.
-  explicit Euler(std::vector<double> times) : OrderedSampler(std::move(times)) {}
+  explicit Euler(std::vector<double> t) : OrderedSampler(std::move(t)) {}
 
  private:
   at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& velocity) override {
@@ -56,17 +45,11 @@ class Euler final : public OrderedSampler {
   }
 };
 
-std::vector<double> unipc_times(std::int32_t steps, double shift) {
-  std::vector<double> times = shifted_times(steps, shift, 0.001);
-  times[0] -= 1e-6;
-  return times;
-}
-
 // Names follow the paper: m is the predicted clip, lambda = log(alpha / sigma) with alpha = 1 - t
 // and sigma = t, h the step in lambda, r an earlier lambda's distance in units of h.
 class UniPc final : public OrderedSampler {
  public:
-  UniPc(std::int32_t steps, double shift) : OrderedSampler(unipc_times(steps, shift)) {}
+  explicit UniPc(std::vector<double> t) : OrderedSampler(std::move(t)) {}
 
  private:
   double lambda(std::size_t i) const { return std::log1p(-time(i)) - std::log(time(i)); }
@@ -125,29 +108,15 @@ class UniPc final : public OrderedSampler {
   at::Tensor before_last_m_;
 };
 
-std::string known_names() {
-  std::string names;
-  for (const auto& [kind, name] : kSamplerNames) {
-    names += concat(names.empty() ? "" : ", ", name);
-  }
-  return names;
-}
-
 }  // namespace
 
 std::unique_ptr<Sampler> make_sampler(std::string_view name, std::int32_t steps, double shift) {
-  const auto* found = std::find_if(kSamplerNames.begin(), kSamplerNames.end(),
-                                   [&](const auto& entry) { return entry.second == name; });
-  require(found != kSamplerNames.end(), ErrorCode::kUsage, "unknown sampler \"", name,
-          "\"; known are: ", known_names());
-  require(steps >= 1, ErrorCode::kUsage, "steps ", steps, " is below 1");
-  require(shift > 0.0 && std::isfinite(shift), ErrorCode::kUsage, "shift ", shift,
-          " is not a number above 0");
-  switch (found->first) {
+  std::vector<double> t = sampler_t(name, steps, shift);
+  switch (sampler_kind(name)) {
     case SamplerKind::kEuler:
-      return std::make_unique<Euler>(shifted_times(steps, shift, 0.0));
+      return std::make_unique<Euler>(std::move(t));
     case SamplerKind::kUniPc:
-      return std::make_unique<UniPc>(steps, shift);
+      return std::make_unique<UniPc>(std::move(t));
   }
   TWILL_ASSERT(false);
   return nullptr;
@@ -159,7 +128,6 @@ std::unique_ptr<Sampler> make_euler(std::vector<double> t) {
             " of step ", i, ": times descend within (0, 1]");
   }
   require(!t.empty(), ErrorCode::kUsage, "no times to step through");
-  t.push_back(0.0);
   return std::make_unique<Euler>(std::move(t));
 }
 

@@ -15,6 +15,7 @@
 #include "twill/jobs/estimate.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
+#include "twill/plan/sampler_times.h"
 #include "twill/search/adaptive_run.h"
 #include "twill/search/carried_profile.h"
 

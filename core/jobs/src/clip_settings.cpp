@@ -13,9 +13,9 @@
 #include <system_error>
 #include <utility>
 
-#include "twill/engine/sampler_names.h"
 #include "twill/kernels/dtype_names.h"
 #include "twill/plan/error.h"
+#include "twill/plan/sampler_times.h"
 #include "twill/plan/text.h"
 
 namespace twill::jobs {
@@ -37,7 +37,7 @@ constexpr std::array<std::string_view, Count> names_of(
   return names;
 }
 
-constexpr auto kSamplers = names_of(engine::kSamplerNames);
+constexpr auto kSamplers = names_of(kSamplerNames);
 constexpr auto kDtypes = names_of(kernels::kDtypeNames);
 
 void check_side(std::string_view name, const std::optional<std::int32_t>& value) {

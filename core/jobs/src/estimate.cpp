@@ -13,6 +13,7 @@
 #include "timed_attention.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/sampler_times.h"
 #include "twill/search/adaptive_run.h"
 
 namespace twill::jobs {

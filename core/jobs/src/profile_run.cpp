@@ -14,6 +14,7 @@
 #include "solving.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/plan/plan_view.h"
+#include "twill/plan/sampler_times.h"
 #include "twill/plan/text_hash.h"
 #include "twill/search/candidates.h"
 #include "twill/search/profiler.h"

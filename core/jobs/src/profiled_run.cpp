@@ -7,6 +7,7 @@
 
 #include "session.h"
 #include "twill/jobs/plan_figures.h"
+#include "twill/plan/sampler_times.h"
 #include "twill/search/calibration.h"
 #include "twill/search/solved_for.h"
 

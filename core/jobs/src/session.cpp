@@ -17,6 +17,7 @@
 #include "twill/engine/sampler.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/sampler_times.h"
 
 namespace twill::jobs {
 namespace {
@@ -226,10 +227,6 @@ std::unique_ptr<engine::SelfAttention> Session::dense_by_kernel() const {
   plan->patterns = {dense()};
   plan->segments = {{.t_begin = 0.0, .t_end = 1.0, .dense = true}};
   return std::make_unique<engine::PlanAttention>(std::move(plan), layout_, clip_.threads);
-}
-
-std::vector<double> sampler_t(const std::string& sampler, std::int32_t steps, double shift) {
-  return engine::make_sampler(sampler, steps, shift)->t();
 }
 
 AttentionUse attention_use(const engine::AttentionCounts& counts) {

@@ -98,9 +98,6 @@ class Session {
   mutable std::string fingerprint_;  // read when first asked for
 };
 
-// t of every step of a sampler.
-std::vector<double> sampler_t(const std::string& sampler, std::int32_t steps, double shift);
-
 AttentionUse attention_use(const engine::AttentionCounts& counts);
 void add(AttentionUse& sum, const AttentionUse& use);
 std::string torch_version();

@@ -9,6 +9,7 @@
 #include "twill/plan/error.h"
 #include "twill/plan/experts.h"
 #include "twill/plan/plan_facts.h"
+#include "twill/plan/sampler_times.h"
 #include "twill/search/calibration.h"
 
 namespace twill::jobs {

@@ -13,8 +13,6 @@
 #include <string_view>
 #include <vector>
 
-#include "twill/engine/sampler_names.h"
-
 namespace twill::engine {
 
 // The steps of one clip: a sampler may remember earlier velocities, so each clip needs its own.
@@ -28,15 +26,10 @@ class Sampler {
   virtual at::Tensor step(std::size_t i, const at::Tensor& x, const at::Tensor& velocity) = 0;
 };
 
-// t is shift * u / (1 + (shift - 1) * u) for u evenly spaced over steps + 1 points.
-// "euler": u from 1 to 0. ComfyUI's ModelSamplingSD3 with the scheduler "simple" rounds u up to
-// thousandths, which changes nothing when steps divides 1000.
+// By a name of kSamplerNames, through the times of sampler_t() (twill/plan/sampler_times.h).
 // "unipc": the predictor and corrector of order 2 with B(h) = exp(h) - 1 of
-// https://arxiv.org/abs/2302.04867, predicting the clip; u from 1 to 0.001, then 0, and the first t
-// lowered by 1e-6 to keep log((1 - t) / t) finite, as in diffusers' UniPCMultistepScheduler with
-// use_flow_sigmas, which Wan uses. (diffusers also cuts the timestep that the network sees to a
-// whole number; here it is exact.) Throws Error(kUsage): a name not in kSamplerNames, steps < 1, or
-// a shift that is not above 0.
+// https://arxiv.org/abs/2302.04867, predicting the clip. (diffusers also cuts the timestep that the
+// network sees to a whole number; here it is exact.) Throws Error(kUsage) as sampler_t().
 std::unique_ptr<Sampler> make_sampler(std::string_view name, std::int32_t steps, double shift);
 // Euler steps through times of one's own, descending within (0, 1], and from the last to 0. Throws
 // Error(kUsage).
