@@ -28,10 +28,10 @@
 #include "twill/engine/noise.h"
 #include "twill/engine/sampler.h"
 #include "twill/engine/text_table.h"
-#include "twill/engine/video_io.h"
 #include "twill/engine/wan_dit.h"
 #include "twill/engine/wan_vae.h"
 #include "twill/engine/weights.h"
+#include "twill/media/video_io.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
 
@@ -116,10 +116,10 @@ at::Tensor run_noise(const std::string& seed, const Weights& inputs) {
 at::Tensor write_clip(const std::filesystem::path& file, const Weights& inputs) {
   const at::Tensor frames = inputs.get("frames");
   if (file.extension() == ".png") {
-    twill::engine::write_png(file, frames[0]);
+    twill::media::write_png(file, frames[0]);
   } else {
-    twill::engine::write_video(file, frames, inputs.get("fps").item<double>(),
-                               {{"prompt", "a red ball"}, {"seed", "42"}});
+    twill::media::write_video(file, frames, inputs.get("fps").item<double>(),
+                              {{"prompt", "a red ball"}, {"seed", "42"}});
   }
   return at::scalar_tensor(static_cast<std::int64_t>(std::filesystem::file_size(file)), at::kLong);
 }

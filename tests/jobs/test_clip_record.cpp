@@ -12,8 +12,8 @@
 
 #include "jobs/scratch_folder.h"
 #include "jobs/tiny_model.h"
-#include "twill/engine/video_io.h"
 #include "twill/jobs/generate.h"
+#include "twill/media/video_io.h"
 #include "twill/plan/plan_io.h"
 
 namespace twill::jobs {
@@ -114,7 +114,7 @@ TEST_F(Clips, settings_come_back_out_of_a_video) {
   const ClipRecord& record = made.clips.at(0).record;
   for (const std::string ending : {".mp4", ".webm"}) {
     const fs::path file = folder_ / ("clip" + ending);
-    const std::vector<std::string> writable = engine::writable_video_endings();
+    const std::vector<std::string> writable = media::writable_video_endings();
     if (std::find(writable.begin(), writable.end(), ending) == writable.end()) {
       GTEST_SKIP() << "this libav cannot write " << ending;
     }
@@ -139,7 +139,7 @@ TEST_F(Clips, settings_come_back_out_of_a_video) {
 }
 
 TEST_F(Clips, metadata_in_a_video_are_utf8) {
-  const std::vector<std::string> writable = engine::writable_video_endings();
+  const std::vector<std::string> writable = media::writable_video_endings();
   if (std::find(writable.begin(), writable.end(), ".mp4") == writable.end()) {
     GTEST_SKIP() << "this libav cannot write .mp4";
   }

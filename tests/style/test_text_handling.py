@@ -23,7 +23,7 @@ WHERE_BYTES_ARE_MEANT = {
     "core/plan/src/unfinished.cpp": "names of temporary files",
     "core/plan/src/text.cpp": "the first bytes of a file, and the one place",
     "core/engine/src/foreign_file.cpp": "the first bytes of a file",
-    "core/engine/src/video_io.cpp": "a block of a gif, of our own name and version",
+    "core/media/src/video_io.cpp": "a block of a gif, of our own name and version",
 }
 
 

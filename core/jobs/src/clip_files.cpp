@@ -9,10 +9,10 @@
 
 #include "session.h"
 #include "twill/engine/model.h"
-#include "twill/engine/video_io.h"
-#include "twill/engine/video_metrics.h"
 #include "twill/engine/weights.h"
 #include "twill/jobs/model_facts.h"
+#include "twill/media/video_io.h"
+#include "twill/media/video_metrics.h"
 #include "twill/plan/text_hash.h"
 
 namespace twill::jobs {
@@ -36,7 +36,7 @@ std::unique_ptr<Unfinished> unfinished_frames(const fs::path& folder, const at::
   const std::size_t digits = std::max<std::size_t>(3, std::to_string(frames.size(0) - 1).size());
   for (std::int64_t i = 0; i < frames.size(0); ++i) {
     const std::string number = std::to_string(i);
-    const std::vector<std::uint8_t> png = engine::png_bytes(frames[i]);
+    const std::vector<std::uint8_t> png = media::png_bytes(frames[i]);
     whole->add(concat("frame-", std::string(digits - number.size(), '0'), number, ".png"),
                {reinterpret_cast<const char*>(png.data()), png.size()});
   }
@@ -67,15 +67,15 @@ void check_clip_file(const fs::path& file, const ClipSettings& clip) {
             ", or leave out the slash for a video");
     return;
   }
-  engine::check_video_file(file);
+  media::check_video_file(file);
   std::error_code code;
   if (!fs::is_directory(clip.model, code)) {
     return;  // told when it is to be loaded
   }
   const engine::ModelDefaults defaults = engine::describe_model(clip.model).defaults;
-  engine::check_video_clip(file, clip.width.value_or(defaults.size.width),
-                           clip.height.value_or(defaults.size.height),
-                           clip.fps.value_or(defaults.fps));
+  media::check_video_clip(file, clip.width.value_or(defaults.size.width),
+                          clip.height.value_or(defaults.size.height),
+                          clip.fps.value_or(defaults.fps));
 }
 
 void write_clip(const fs::path& file, const at::Tensor& frames, double fps,
@@ -89,12 +89,12 @@ std::unique_ptr<Unfinished> unfinished_clip(const fs::path& file, const at::Tens
   const Output output = clip_output(file);
   check_replaceable(output.path, output.kind);
   return output.kind == OutputKind::kFrames ? unfinished_frames(file, frames)
-                                            : engine::encode_video(file, frames, fps, metadata);
+                                            : media::encode_video(file, frames, fps, metadata);
 }
 
 void write_picture(const fs::path& file, const Picture& picture) {
-  engine::write_png(file, at::from_blob(const_cast<std::uint8_t*>(picture.rgb.data()),
-                                        {picture.height, picture.width, 3}, at::kByte));
+  media::write_png(file, at::from_blob(const_cast<std::uint8_t*>(picture.rgb.data()),
+                                       {picture.height, picture.width, 3}, at::kByte));
 }
 
 RgbClip rgb_clip(const at::Tensor& frames, double fps) {
@@ -137,17 +137,17 @@ ClipQuality compare(const at::Tensor& dense, const at::Tensor& sparse, const std
       !one_colour(dense) || !one_colour(sparse), ErrorCode::kModel,
       "both clips are one colour from the first pixel to the last, as a broken model makes them: "
       "PSNR and SSIM would say nothing");
-  ClipQuality quality{.psnr_db = engine::psnr(dense, sparse)};
+  ClipQuality quality{.psnr_db = media::psnr(dense, sparse)};
   for (std::int64_t i = 0; i < dense.size(0); ++i) {
     if (stop.stop_requested()) {
       throw Cancelled();
     }
     const at::Tensor one = dense.narrow(0, i, 1);
     const at::Tensor other = sparse.narrow(0, i, 1);
-    const double ssim = engine::ssim(one, other);
+    const double ssim = media::ssim(one, other);
     quality.ssim += ssim;
     if (frames != nullptr) {
-      frames->psnr_db.push_back(engine::psnr(one, other));
+      frames->psnr_db.push_back(media::psnr(one, other));
       frames->ssim.push_back(ssim);
     }
   }

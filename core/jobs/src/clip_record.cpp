@@ -10,7 +10,7 @@
 #include "clip_files.h"
 #include "file_hash.h"
 #include "json.h"
-#include "twill/engine/video_io.h"
+#include "twill/media/video_io.h"
 #include "twill/plan/text.h"
 #include "twill/plan/text_hash.h"
 
@@ -154,7 +154,7 @@ std::optional<ClipRecord> clip_record_from(const Metadata& metadata, const std::
 std::string file_fingerprint(const fs::path& file) { return hex(hash_file(file)); }
 
 StoredClip read_clip(const fs::path& file) {
-  const engine::Video video = engine::read_video(file);
+  const media::Video video = media::read_video(file);
   StoredClip stored{.clip = rgb_clip(video.frames.contiguous(), video.fps),
                     .record = clip_record_from(video.metadata, file.string())};
   if (stored.record && !stored.record->clip.fps) {

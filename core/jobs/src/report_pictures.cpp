@@ -9,22 +9,22 @@
 
 #include "clip_files.h"
 #include "drawing/page.h"
-#include "twill/engine/svg.h"
-#include "twill/engine/video_io.h"
+#include "twill/media/svg.h"
+#include "twill/media/video_io.h"
 #include "twill/plan/error.h"
 #include "twill/plan/whole_files.h"
 
 namespace twill::jobs {
 
 void check_can_draw_pictures() {
-  require(engine::can_draw_svg(), ErrorCode::kUnsupported,
+  require(media::can_draw_svg(), ErrorCode::kUnsupported,
           "no pictures: this build's libav has no SVG decoder (librsvg)");
 }
 
 void write_figure(const std::filesystem::path& file, const drawing::Figure& figure) {
   constexpr double kMargins = 32.0;
   const int width = static_cast<int>(std::lround(2.0 * (figure.svg.width() + kMargins)));
-  engine::write_png(file, engine::draw_svg(drawing::standalone(figure), width));
+  media::write_png(file, media::draw_svg(drawing::standalone(figure), width));
 }
 
 void write_figure_picture(const std::filesystem::path& file, const Picture& picture) {
@@ -32,8 +32,8 @@ void write_figure_picture(const std::filesystem::path& file, const Picture& pict
 }
 
 std::vector<std::uint8_t> picture_bytes(const Picture& picture) {
-  return engine::png_bytes(at::from_blob(const_cast<std::uint8_t*>(picture.rgb.data()),
-                                         {picture.height, picture.width, 3}, at::kByte));
+  return media::png_bytes(at::from_blob(const_cast<std::uint8_t*>(picture.rgb.data()),
+                                        {picture.height, picture.width, 3}, at::kByte));
 }
 
 std::string read_png(const std::filesystem::path& file) {

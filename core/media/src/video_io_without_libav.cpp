@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // In place of the encoders and the reader, in builds that found no libav.
-#include "twill/engine/svg.h"
-#include "twill/engine/video_io.h"
+#include "twill/media/svg.h"
+#include "twill/media/video_io.h"
 #include "twill/plan/error.h"
 #include "video_io_formats.h"
 
-namespace twill::engine {
+namespace twill::media {
 namespace {
 
 constexpr std::string_view kReason = "this build was made without libav and has no video files";
@@ -37,4 +37,4 @@ Video read_video(const std::filesystem::path& file) {
   throw Error(ErrorCode::kUnsupported, concat(file.string(), ": ", kReason));
 }
 
-}  // namespace twill::engine
+}  // namespace twill::media

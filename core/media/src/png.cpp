@@ -8,12 +8,12 @@
 #include <span>
 #include <string_view>
 
-#include "twill/engine/video_io.h"
+#include "twill/media/video_io.h"
 #include "twill/plan/error.h"
 #include "twill/plan/whole_files.h"
 #include "video_io_formats.h"
 
-namespace twill::engine {
+namespace twill::media {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -134,4 +134,4 @@ void write_png(const std::filesystem::path& file, const at::Tensor& picture) {
   write_file(file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
-}  // namespace twill::engine
+}  // namespace twill::media

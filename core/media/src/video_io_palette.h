@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace twill::engine {
+namespace twill::media {
 
 class Palette {
  public:
@@ -30,4 +30,4 @@ class Palette {
   std::vector<std::uint8_t> nearest_;  // of every cell of 8x8x8 colours
 };
 
-}  // namespace twill::engine
+}  // namespace twill::media

@@ -8,7 +8,7 @@
 
 #include <string>
 
-namespace twill::engine {
+namespace twill::media {
 
 // Whether this build's libav has an SVG decoder (Debian's and Ubuntu's have).
 bool can_draw_svg();
@@ -17,4 +17,4 @@ bool can_draw_svg();
 // proportion. Throws Error(kUnsupported) without a decoder, Error(kSystem) when it fails.
 at::Tensor draw_svg(const std::string& svg, int width);
 
-}  // namespace twill::engine
+}  // namespace twill::media

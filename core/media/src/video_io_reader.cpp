@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <cctype>
 
-#include "twill/engine/video_io.h"
+#include "twill/media/video_io.h"
 #include "twill/plan/error.h"
 #include "twill/plan/text.h"
 #include "video_io_libav.h"
 
-namespace twill::engine {
+namespace twill::media {
 namespace {
 
 namespace fs = std::filesystem;
@@ -156,4 +156,4 @@ Video read_video(const fs::path& file) {
   return Decoder(file).read();
 }
 
-}  // namespace twill::engine
+}  // namespace twill::media

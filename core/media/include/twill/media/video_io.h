@@ -16,7 +16,7 @@
 
 #include "twill/plan/unfinished.h"
 
-namespace twill::engine {
+namespace twill::media {
 
 // ".mp4", ".webm", ...: those that write_video can write with the libav at hand.
 std::vector<std::string> writable_video_endings();
@@ -54,4 +54,4 @@ struct Video {
 // such a file, is damaged, or is over 16 GiB of frames.
 Video read_video(const std::filesystem::path& file);
 
-}  // namespace twill::engine
+}  // namespace twill::media

@@ -9,7 +9,7 @@
 
 #include "twill/plan/error.h"
 
-namespace twill::engine {
+namespace twill::media {
 namespace {
 
 constexpr int kCellBits = 5;
@@ -186,4 +186,4 @@ std::uint8_t Palette::entry(const std::uint8_t* rgb, int x, int y) const {
   return nearest_[cell_of(moved(rgb[0]), moved(rgb[1]), moved(rgb[2]))];
 }
 
-}  // namespace twill::engine
+}  // namespace twill::media

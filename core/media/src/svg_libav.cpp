@@ -5,11 +5,11 @@
 
 #include <cstring>
 
-#include "twill/engine/svg.h"
+#include "twill/media/svg.h"
 #include "twill/plan/error.h"
 #include "video_io_libav.h"
 
-namespace twill::engine {
+namespace twill::media {
 
 bool can_draw_svg() { return avcodec_find_decoder(AV_CODEC_ID_SVG) != nullptr; }
 
@@ -54,4 +54,4 @@ at::Tensor draw_svg(const std::string& svg, int width) {
   return picture;
 }
 
-}  // namespace twill::engine
+}  // namespace twill::media

@@ -1,17 +1,19 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "twill/engine/video_metrics.h"
+#include "twill/media/video_metrics.h"
 
 #include <cmath>
 #include <limits>
 #include <vector>
 
-#include "engine_support.h"
+#include "engine/engine_support.h"
 #include "twill/engine/noise.h"
 
-namespace twill::engine {
+namespace twill::media {
 namespace {
+
+using engine::make_noise;
 
 // A clip with gradients and noise, and one near it.
 at::Tensor clip_of(at::IntArrayRef shape, std::uint64_t seed) {
@@ -142,4 +144,4 @@ TEST(VideoMetrics, RefusalsNameTheShape) {
 }
 
 }  // namespace
-}  // namespace twill::engine
+}  // namespace twill::media

@@ -7,7 +7,7 @@
 #include "video_io_formats.h"
 #include "video_io_libav.h"
 
-namespace twill::engine {
+namespace twill::media {
 
 std::vector<std::uint8_t> encode_png(const at::Tensor& picture) {
   libav::be_quiet();
@@ -38,4 +38,4 @@ std::vector<std::uint8_t> encode_png(const at::Tensor& picture) {
   return {packet->data, packet->data + packet->size};
 }
 
-}  // namespace twill::engine
+}  // namespace twill::media

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "twill/engine/video_io.h"
+#include "twill/media/video_io.h"
 
 #include <fstream>
 #include <iostream>
@@ -10,15 +10,16 @@
 #include <ostream>
 #include <vector>
 
-#include "engine_support.h"
+#include "engine/engine_support.h"
 #include "twill/engine/noise.h"
-#include "twill/engine/video_metrics.h"
+#include "twill/media/video_metrics.h"
 #include "video_io_formats.h"
 
-namespace twill::engine {
+namespace twill::media {
 namespace {
 
-using testing::TempDir;
+using engine::make_noise;
+using engine::testing::TempDir;
 
 std::int64_t entries_in(const TempDir& folder) {
   return std::distance(std::filesystem::directory_iterator(folder.path()), {});
@@ -220,4 +221,4 @@ TEST(VideoIo, DamagedFilesNeverCrash) {
 #endif
 
 }  // namespace
-}  // namespace twill::engine
+}  // namespace twill::media

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace twill::engine {
+namespace twill::media {
 
 struct VideoFormat {
   std::string_view ending;
@@ -41,4 +41,4 @@ std::vector<std::uint8_t> encode_png(const at::Tensor& picture);
 // Without compression, and without libav.
 std::vector<std::uint8_t> encode_plain_png(const at::Tensor& picture);
 
-}  // namespace twill::engine
+}  // namespace twill::media

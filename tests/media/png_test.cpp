@@ -6,17 +6,18 @@
 #include <iterator>
 #include <vector>
 
-#include "engine_support.h"
+#include "engine/engine_support.h"
 #include "twill/engine/noise.h"
-#include "twill/engine/svg.h"
-#include "twill/engine/video_io.h"
+#include "twill/media/svg.h"
+#include "twill/media/video_io.h"
 #include "twill/plan/error.h"
 #include "video_io_formats.h"
 
-namespace twill::engine {
+namespace twill::media {
 namespace {
 
-using testing::TempDir;
+using engine::make_noise;
+using engine::testing::TempDir;
 
 at::Tensor random_picture(std::int64_t height, std::int64_t width) {
   return (make_noise({height, width, 3}, 1) * 60 + 128).clamp(0, 255).to(at::kByte);
@@ -122,4 +123,4 @@ TEST(Png, RefusalsLeaveNothingBehind) {
 }
 
 }  // namespace
-}  // namespace twill::engine
+}  // namespace twill::media

@@ -12,7 +12,7 @@
 #include "video_io_libav.h"
 #include "video_io_palette.h"
 
-namespace twill::engine {
+namespace twill::media {
 namespace {
 
 namespace fs = std::filesystem;
@@ -21,7 +21,7 @@ const AVCodec* find_encoder(const VideoFormat& format) {
   return avcodec_find_encoder_by_name(std::string(format.encoder).c_str());
 }
 
-// Quality: a round trip of smooth clips keeps at least 38 dB (tests/engine/video_io_test.cpp).
+// Quality: a round trip of smooth clips keeps at least 38 dB (tests/media/video_io_test.cpp).
 void set_quality(const VideoFormat& format, libav::Options& options) {
   if (format.encoder == "libx264") {
     options.set("crf", "16");
@@ -227,4 +227,4 @@ void encode_video(const VideoFormat& format, const fs::path& temporary, const fs
   encoder.finish();
 }
 
-}  // namespace twill::engine
+}  // namespace twill::media

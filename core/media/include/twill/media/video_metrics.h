@@ -8,7 +8,7 @@
 
 #include <ATen/core/Tensor.h>
 
-namespace twill::engine {
+namespace twill::media {
 
 // Decibels: 10 log10(255^2 / MSE), the MSE over all values of the clip; +inf when they are equal.
 double psnr(const at::Tensor& a, const at::Tensor& b);
@@ -18,4 +18,4 @@ double psnr(const at::Tensor& a, const at::Tensor& b);
 // (https://doi.org/10.1109/TIP.2003.819861). Frames under 11x11: Error(kUsage).
 double ssim(const at::Tensor& a, const at::Tensor& b);
 
-}  // namespace twill::engine
+}  // namespace twill::media

@@ -1,7 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "twill/engine/video_metrics.h"
+#include "twill/media/video_metrics.h"
+
+#include <ATen/ATen.h>
 
 #include <array>
 #include <cmath>
@@ -9,7 +11,7 @@
 
 #include "twill/plan/error.h"
 
-namespace twill::engine {
+namespace twill::media {
 namespace {
 
 constexpr std::int64_t kWindow = 11;
@@ -101,4 +103,4 @@ double ssim(const at::Tensor& a, const at::Tensor& b) {
   return sum / static_cast<double>(a.size(0));
 }
 
-}  // namespace twill::engine
+}  // namespace twill::media

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "twill/engine/video_io.h"
+#include "twill/media/video_io.h"
 
 #include <algorithm>
 #include <cctype>
@@ -11,7 +11,7 @@
 #include "twill/plan/error.h"
 #include "video_io_formats.h"
 
-namespace twill::engine {
+namespace twill::media {
 namespace {
 
 namespace fs = std::filesystem;
@@ -119,4 +119,4 @@ std::unique_ptr<Unfinished> encode_video(const fs::path& file, const at::Tensor&
   return whole;
 }
 
-}  // namespace twill::engine
+}  // namespace twill::media

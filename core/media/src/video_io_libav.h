@@ -16,7 +16,7 @@ extern "C" {
 #include <mutex>
 #include <string>
 
-namespace twill::engine::libav {
+namespace twill::media::libav {
 
 struct Free {
   void operator()(AVCodecContext* context) const { avcodec_free_context(&context); }
@@ -76,4 +76,4 @@ inline void copy_rgb(const std::uint8_t* pixels, AVFrame& frame) {
                       frame.height);
 }
 
-}  // namespace twill::engine::libav
+}  // namespace twill::media::libav
