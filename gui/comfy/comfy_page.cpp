@@ -395,7 +395,7 @@ void ComfyPage::fetch_next() {
     // "dense" stands on the left.
     const bool first = file.name.contains(QLatin1String("dense"));
     reader_.start([clips = clips_, first, path = path_from_qt(local)](const jobs::JobControl&) {
-      auto clip = std::make_shared<const jobs::RgbClip>(jobs::read_clip(path).clip);
+      auto clip = std::make_shared<const media::RgbClip>(jobs::read_clip(path).clip);
       clips->insert(first ? clips->begin() : clips->end(), std::move(clip));
     });
   });

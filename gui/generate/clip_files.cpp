@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "twill/jobs/model_facts.h"
+#include "twill/media/clip_files.h"
 #include "twill/plan/error.h"
 
 namespace twill::gui {
@@ -56,9 +57,10 @@ void ClipFiles::save(const std::shared_ptr<const jobs::GeneratedClip>& clip, con
       record.plan.clear();
       record.plan_fingerprint.clear();
       record.adapted = false;
-      jobs::write_clip(dense_name(path), *clip->dense_frames, jobs::to_metadata(record));
+      media::write_clip(dense_name(path), *clip->dense_frames, clip->dense_frames->fps,
+                        jobs::to_metadata(record));
     }
-    jobs::write_clip(path, *clip->frames, jobs::to_metadata(clip->record));
+    media::write_clip(path, *clip->frames, clip->frames->fps, jobs::to_metadata(clip->record));
   });
 }
 

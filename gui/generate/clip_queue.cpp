@@ -136,7 +136,7 @@ void ClipQueue::changed(int row) { Q_EMIT dataChanged(index(row), index(row)); }
 
 jobs::PreviewHook ClipQueue::preview_hook() {
   return [this](const jobs::Preview& preview) {
-    auto frames = std::make_shared<const jobs::RgbClip>(preview.frames);
+    auto frames = std::make_shared<const media::RgbClip>(preview.frames);
     const QString stage =
         tr("%1, step %2 of %3").arg(to_qt(preview.stage)).arg(preview.step).arg(preview.steps);
     QMetaObject::invokeMethod(

@@ -15,7 +15,7 @@
 
 namespace twill::gui {
 
-using ClipPtr = std::shared_ptr<const jobs::RgbClip>;
+using ClipPtr = std::shared_ptr<const media::RgbClip>;
 
 struct ClipRequest {
   jobs::GenerateOptions options;     // of one prompt; `plan` is empty when `plan` below is set

@@ -17,12 +17,12 @@ constexpr int kGap = 8;  // pixels between two clips
 
 }  // namespace
 
-QImage frame_image(const jobs::RgbClip& clip, int frame) {
+QImage frame_image(const media::RgbClip& clip, int frame) {
   return {clip.frame(frame), clip.width, clip.height, qsizetype{3} * clip.width,
           QImage::Format_RGB888};
 }
 
-QImage difference_image(const jobs::RgbClip& a, const jobs::RgbClip& b, int frame, int gain) {
+QImage difference_image(const media::RgbClip& a, const media::RgbClip& b, int frame, int gain) {
   QImage image(a.width, a.height, QImage::Format_RGB888);
   const std::uint8_t* left = a.frame(frame);
   const std::uint8_t* right = b.frame(frame);
@@ -54,7 +54,7 @@ void ClipView::set_clips(ClipPtr first, ClipPtr second, const QString& first_cap
   update();
 }
 
-const jobs::RgbClip* ClipView::shown() const { return first_ ? first_.get() : second_.get(); }
+const media::RgbClip* ClipView::shown() const { return first_ ? first_.get() : second_.get(); }
 
 int ClipView::frames() const { return shown() == nullptr ? 0 : shown()->frames; }
 

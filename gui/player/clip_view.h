@@ -8,13 +8,13 @@
 #include <QWidget>
 #include <memory>
 
-#include "twill/jobs/rgb_clip.h"
+#include "twill/media/rgb_clip.h"
 
 namespace twill::gui {
 
 enum class ViewMode : std::uint8_t { kSideBySide, kWipe, kDifference, kFirst, kSecond };
 
-using ClipPtr = std::shared_ptr<const jobs::RgbClip>;
+using ClipPtr = std::shared_ptr<const media::RgbClip>;
 
 class ClipView : public QWidget {
   Q_OBJECT
@@ -49,7 +49,7 @@ class ClipView : public QWidget {
   void mouseMoveEvent(QMouseEvent* event) override;
 
  private:
-  const jobs::RgbClip* shown() const;
+  const media::RgbClip* shown() const;
   // The largest place of the clip's shape in `box`, in whole pixels.
   QRect fit(const QRect& box) const;
   void draw_wipe(QPainter& painter);
@@ -66,8 +66,8 @@ class ClipView : public QWidget {
 };
 
 // A frame of the clip, sharing its memory.
-QImage frame_image(const jobs::RgbClip& clip, int frame);
+QImage frame_image(const media::RgbClip& clip, int frame);
 // |a - b| of every colour times `gain`, cut at white.
-QImage difference_image(const jobs::RgbClip& a, const jobs::RgbClip& b, int frame, int gain);
+QImage difference_image(const media::RgbClip& a, const media::RgbClip& b, int frame, int gain);
 
 }  // namespace twill::gui

@@ -8,7 +8,7 @@
 #include <QWidget>
 
 #include "player/clip_view.h"
-#include "twill/jobs/generate.h"
+#include "twill/media/video_metrics.h"
 
 class QComboBox;
 class QLabel;
@@ -26,7 +26,7 @@ struct Playable {
   ClipPtr second;
   QString first_caption;
   QString second_caption;
-  jobs::FrameQuality quality;
+  media::FrameQuality quality;
   QString summary;  // one line about the whole
 };
 

@@ -36,7 +36,7 @@ QualityStrip::QualityStrip(QWidget* parent) : QWidget(parent) {
   setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
 }
 
-void QualityStrip::set_quality(const jobs::FrameQuality& quality) {
+void QualityStrip::set_quality(const media::FrameQuality& quality) {
   quality_ = quality;
   setVisible(!quality_.psnr_db.empty());
   update();

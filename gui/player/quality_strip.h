@@ -6,7 +6,7 @@
 
 #include <QWidget>
 
-#include "twill/jobs/generate.h"
+#include "twill/media/video_metrics.h"
 
 namespace twill::gui {
 
@@ -16,7 +16,7 @@ class QualityStrip : public QWidget {
  public:
   explicit QualityStrip(QWidget* parent = nullptr);
 
-  void set_quality(const jobs::FrameQuality& quality);
+  void set_quality(const media::FrameQuality& quality);
   void set_frame(int frame);
 
   QSize sizeHint() const override { return {400, 64}; }
@@ -35,7 +35,7 @@ class QualityStrip : public QWidget {
   void draw_line(QPainter& painter, const std::vector<double>& values, const QColor& colour) const;
   void choose(double x);
 
-  jobs::FrameQuality quality_;
+  media::FrameQuality quality_;
   int frame_ = 0;
 };
 

@@ -323,7 +323,7 @@ void SearchPage::start() {
   }
   asked.work = begun_->work;
   begun_->stopped = false;
-  asked.live = [this](const jobs::Picture& picture) {
+  asked.live = [this](const media::Picture& picture) {
     // The picture's bytes go with the copy, whose lines are packed.
     const QImage image = QImage(picture.rgb.data(), picture.width, picture.height,
                                 qsizetype{3} * picture.width, QImage::Format_RGB888)

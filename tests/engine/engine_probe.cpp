@@ -31,6 +31,7 @@
 #include "twill/engine/wan_dit.h"
 #include "twill/engine/wan_vae.h"
 #include "twill/engine/weights.h"
+#include "twill/media/png.h"
 #include "twill/media/video_io.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
@@ -113,12 +114,19 @@ at::Tensor run_noise(const std::string& seed, const Weights& inputs) {
   return twill::engine::make_noise(sizes, std::stoull(seed));
 }
 
+twill::media::RgbFrames rgb_frames(const at::Tensor& frames) {
+  return {.width = static_cast<std::int32_t>(frames.size(2)),
+          .height = static_cast<std::int32_t>(frames.size(1)),
+          .frames = static_cast<std::int32_t>(frames.size(0)),
+          .rgb = {frames.const_data_ptr<std::uint8_t>(), static_cast<std::size_t>(frames.numel())}};
+}
+
 at::Tensor write_clip(const std::filesystem::path& file, const Weights& inputs) {
   const at::Tensor frames = inputs.get("frames");
   if (file.extension() == ".png") {
-    twill::media::write_png(file, frames[0]);
+    twill::media::write_png(file, rgb_frames(frames));
   } else {
-    twill::media::write_video(file, frames, inputs.get("fps").item<double>(),
+    twill::media::write_video(file, rgb_frames(frames), inputs.get("fps").item<double>(),
                               {{"prompt", "a red ball"}, {"seed", "42"}});
   }
   return at::scalar_tensor(static_cast<std::int64_t>(std::filesystem::file_size(file)), at::kLong);

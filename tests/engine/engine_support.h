@@ -1,8 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Small random networks under their original key names, a temporary folder, and how errors are
-// expected.
+// Small random networks under their original key names, and a temporary folder.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -15,6 +14,7 @@
 #include <map>
 #include <string>
 
+#include "expect_error.h"
 #include "twill/engine/weights.h"
 #include "twill/plan/error.h"
 
@@ -40,16 +40,6 @@ class TempDir {
  private:
   std::filesystem::path path_;
 };
-
-// Expects Error whose text contains `part`, on one line.
-#define EXPECT_ERROR(statement, part)                                                   \
-  try {                                                                                 \
-    statement;                                                                          \
-    ADD_FAILURE() << "no error; expected one with: " << (part);                         \
-  } catch (const ::twill::Error& error) {                                               \
-    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what(); \
-    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what(); \
-  }
 
 // Enough levels to end a program that recurses, and far below every file's size limit.
 inline std::string deep_json() { return std::string(200'000, '[') + std::string(200'000, ']'); }

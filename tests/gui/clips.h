@@ -14,8 +14,8 @@ namespace twill::gui::tests {
 // Frame i is `colour` + i in every channel.
 inline ClipPtr flat_clip(std::int32_t width, std::int32_t height, std::int32_t frames,
                          std::array<std::uint8_t, 3> colour, double fps = 10.0) {
-  auto clip = std::make_shared<jobs::RgbClip>(
-      jobs::RgbClip{.width = width, .height = height, .frames = frames, .fps = fps});
+  auto clip = std::make_shared<media::RgbClip>(
+      media::RgbClip{.width = width, .height = height, .frames = frames, .fps = fps});
   for (std::int32_t frame = 0; frame < frames; ++frame) {
     for (std::int32_t pixel = 0; pixel < width * height; ++pixel) {
       for (const std::uint8_t value : colour) {

@@ -21,6 +21,7 @@
 #include "plan/plan_document.h"
 #include "player/picture_view.h"
 #include "twill/jobs/clip_record.h"
+#include "twill/media/clip_files.h"
 
 namespace twill::gui {
 
@@ -123,7 +124,8 @@ class TestComfyPage : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(server.listener != nullptr, kPatienceMs);
     stage.click("run");
     QTRY_VERIFY_WITH_TIMEOUT(server.times_asked(QStringLiteral("/prompt")) == 1, kPatienceMs);
-    jobs::write_clip(model_.folder / "v.mp4", *tests::flat_clip(32, 32, 4, {50, 60, 70}), {});
+    media::write_clip(model_.folder / "v.mp4", *tests::flat_clip(32, 32, 4, {50, 60, 70}), 10.0,
+                      {});
     QFile video(model_.path("v.mp4"));
     QVERIFY(video.open(QIODevice::ReadOnly));
     server.answers[QStringLiteral("/view")] = video.readAll();

@@ -13,6 +13,7 @@
 #include "jobs/scratch_folder.h"
 #include "jobs/tiny_model.h"
 #include "twill/jobs/generate.h"
+#include "twill/media/clip_files.h"
 #include "twill/media/video_io.h"
 #include "twill/plan/plan_io.h"
 
@@ -118,7 +119,8 @@ TEST_F(Clips, settings_come_back_out_of_a_video) {
     if (std::find(writable.begin(), writable.end(), ending) == writable.end()) {
       GTEST_SKIP() << "this libav cannot write " << ending;
     }
-    write_clip(file, *made.clips[0].frames, to_metadata(record));
+    const media::RgbClip& frames = *made.clips[0].frames;
+    media::write_clip(file, frames, frames.fps, to_metadata(record));
     const StoredClip read = read_clip(file);
     EXPECT_EQ(read.clip.frames, 9);
     EXPECT_EQ(read.clip.width, 128);
@@ -146,7 +148,8 @@ TEST_F(Clips, metadata_in_a_video_are_utf8) {
   const GenerateResult made = generate(in_memory(), {});
   ClipRecord record = made.clips.at(0).record;
   record.plan = "caf\xe9.json";
-  write_clip(folder_ / "clip.mp4", *made.clips[0].frames, to_metadata(record));
+  const media::RgbClip& frames = *made.clips[0].frames;
+  media::write_clip(folder_ / "clip.mp4", frames, frames.fps, to_metadata(record));
   EXPECT_EQ(read_clip(folder_ / "clip.mp4").record->plan, "caf\\xe9.json");
 }
 

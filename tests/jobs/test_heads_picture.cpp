@@ -35,7 +35,7 @@ Plan example_plan(const Profile& profile) {
   return plan;
 }
 
-Colour pixel(const Picture& picture, std::int32_t x, std::int32_t y) {
+Colour pixel(const media::Picture& picture, std::int32_t x, std::int32_t y) {
   const std::uint8_t* rgb = &picture.rgb[3 * (static_cast<std::size_t>(y) * picture.width + x)];
   return {rgb[0], rgb[1], rgb[2]};
 }
@@ -71,7 +71,7 @@ TEST(HeadsPicture, colours_are_those_of_the_table_that_all_share) {
 TEST(HeadsPicture, rows_are_layers_columns_heads_and_frames_their_patterns) {
   const Profile profile = example_profile();
   const Plan plan = example_plan(profile);
-  const Picture picture = draw_heads(profile, &plan, 0, 0, 10);
+  const media::Picture picture = draw_heads(profile, &plan, 0, 0, 10);
   const std::int32_t side = 2 * 5 + 2 * kFrame;
   ASSERT_EQ(picture.width, 3 * (side + kGap) + kGap);
   ASSERT_EQ(picture.height, 2 * (side + kGap) + kGap);
@@ -97,7 +97,7 @@ TEST(HeadsPicture, brightness_grows_with_the_value) {
   int before = -1;
   for (int value = 0; value < 256; value += 15) {
     profile.maps[0] = static_cast<std::uint8_t>(value);
-    const Picture picture = draw_heads(profile, nullptr, 0, 0, 2);
+    const media::Picture picture = draw_heads(profile, nullptr, 0, 0, 2);
     const Colour colour = pixel(picture, kGap + kFrame, kGap + kFrame);
     const int luma = 299 * colour.red + 587 * colour.green + 114 * colour.blue;
     EXPECT_GE(luma, before) << value;

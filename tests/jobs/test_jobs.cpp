@@ -207,9 +207,9 @@ TEST_F(Jobs, a_plan_without_a_profile_cannot_be_adapted) {
 }
 
 TEST_F(Jobs, a_search_shows_its_maps_while_it_runs_and_finds_the_same) {
-  std::vector<Picture> seen;
+  std::vector<media::Picture> seen;
   SearchOptions options = search_options(folder_ / "live.json");
-  options.live = [&](const Picture& picture) { seen.push_back(picture); };
+  options.live = [&](const media::Picture& picture) { seen.push_back(picture); };
   search(options, {});
   // Four steps of a clip for the maps alone, then three of each prompt.
   ASSERT_EQ(seen.size(), 4u + 2 * 3);

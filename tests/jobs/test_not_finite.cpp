@@ -174,22 +174,5 @@ TEST_F(NotFinite, evaluate_and_search_refuse_it_and_write_nothing) {
   EXPECT_FALSE(fs::exists(searched.out));
 }
 
-// What an older run kept, or saturated values make: equal for the wrong reason.
-TEST_F(NotFinite, two_clips_of_one_colour_are_not_compared) {
-  const at::Tensor black = at::zeros({3, 16, 16, 3}, at::kByte);
-  const at::Tensor white = at::full({3, 16, 16, 3}, 255, at::kByte);
-  for (const at::Tensor& other : {black, white}) {
-    const Outcome outcome = run_job([&] { compare(black, other, {}); });
-    EXPECT_EQ(outcome.text,
-              "both clips are one colour from the first pixel to the last, as a broken model makes "
-              "them: PSNR and SSIM would say nothing");
-    EXPECT_EQ(outcome.code, ErrorCode::kModel);
-  }
-  at::Tensor picture = black.clone();
-  picture[2][3][4][1] = 9;
-  EXPECT_LT(compare(black, picture, {}).psnr_db, 100.0);
-  EXPECT_EQ(compare(picture, picture, {}).ssim, 1.0);
-}
-
 }  // namespace
 }  // namespace twill::jobs

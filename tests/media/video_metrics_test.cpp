@@ -3,53 +3,59 @@
 
 #include "twill/media/video_metrics.h"
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
-#include <vector>
+#include <random>
+#include <stdexcept>
+#include <stop_token>
 
-#include "engine/engine_support.h"
-#include "twill/engine/noise.h"
+#include "expect_error.h"
+#include "media/made_up_clips.h"
 
 namespace twill::media {
 namespace {
 
-using engine::make_noise;
+using testing::flat_clip;
+using testing::made_clip;
 
-// A clip with gradients and noise, and one near it.
-at::Tensor clip_of(at::IntArrayRef shape, std::uint64_t seed) {
-  const at::Tensor ramp = at::arange(shape[1] * shape[2], at::kFloat).view({1, shape[1], shape[2]});
-  return (make_noise(shape, seed) * 40 + (ramp.unsqueeze(-1) * 3.0).fmod(256.0))
-      .clamp(0, 255)
-      .to(at::kByte);
+// Gradients and noise: clips of two seeds are near each other.
+RgbClip clip_of(std::int32_t frames, std::int32_t height, std::int32_t width, unsigned seed) {
+  std::mt19937 random(seed);
+  return made_clip(frames, height, width, [&](int, int y, int x, int) {
+    const int noise = static_cast<int>(random() % 121) - 60;
+    return std::clamp((y * width + x) * 3 % 256 + noise, 0, 255);
+  });
 }
 
-double value(const at::Tensor& clip, std::int64_t f, std::int64_t y, std::int64_t x,
-             std::int64_t c) {
-  const std::int64_t at = ((f * clip.size(1) + y) * clip.size(2) + x) * 3 + c;
-  return clip.const_data_ptr<std::uint8_t>()[at];
+double value(const RgbClip& clip, std::int32_t f, std::int32_t y, std::int32_t x, std::int32_t c) {
+  return clip.frame(f)[(y * clip.width + x) * 3 + c];
 }
 
-double luma(const at::Tensor& clip, std::int64_t f, std::int64_t y, std::int64_t x) {
+double luma(const RgbClip& clip, std::int32_t f, std::int32_t y, std::int32_t x) {
   return 0.299 * value(clip, f, y, x, 0) + 0.587 * value(clip, f, y, x, 1) +
          0.114 * value(clip, f, y, x, 2);
 }
 
-double psnr_by_definition(const at::Tensor& a, const at::Tensor& b) {
+double psnr_by_definition(const RgbClip& a, const RgbClip& b) {
   double sum = 0.0;
-  for (std::int64_t f = 0; f < a.size(0); ++f) {
-    for (std::int64_t y = 0; y < a.size(1); ++y) {
-      for (std::int64_t x = 0; x < a.size(2); ++x) {
-        for (std::int64_t c = 0; c < 3; ++c) {
+  for (std::int32_t f = 0; f < a.frames; ++f) {
+    for (std::int32_t y = 0; y < a.height; ++y) {
+      for (std::int32_t x = 0; x < a.width; ++x) {
+        for (std::int32_t c = 0; c < 3; ++c) {
           sum += std::pow(value(a, f, y, x, c) - value(b, f, y, x, c), 2);
         }
       }
     }
   }
-  return 10 * std::log10(255.0 * 255.0 / (sum / static_cast<double>(a.numel())));
+  return 10 * std::log10(255.0 * 255.0 / (sum / static_cast<double>(a.rgb.size())));
 }
 
 // Variances from the mean of squared distances, two-dimensional windows: not as in the library.
-double ssim_by_definition(const at::Tensor& a, const at::Tensor& b) {
+double ssim_by_definition(const RgbClip& a, const RgbClip& b) {
   double weights[11][11];
   double total = 0.0;
   for (int i = 0; i < 11; ++i) {
@@ -59,10 +65,10 @@ double ssim_by_definition(const at::Tensor& a, const at::Tensor& b) {
     }
   }
   double sum = 0.0;
-  std::int64_t windows = 0;
-  for (std::int64_t f = 0; f < a.size(0); ++f) {
-    for (std::int64_t top = 0; top + 11 <= a.size(1); ++top) {
-      for (std::int64_t left = 0; left + 11 <= a.size(2); ++left) {
+  std::int32_t windows = 0;
+  for (std::int32_t f = 0; f < a.frames; ++f) {
+    for (std::int32_t top = 0; top + 11 <= a.height; ++top) {
+      for (std::int32_t left = 0; left + 11 <= a.width; ++left) {
         const auto mean = [&](auto of) {
           double result = 0.0;
           for (int i = 0; i < 11; ++i) {
@@ -94,10 +100,9 @@ double ssim_by_definition(const at::Tensor& a, const at::Tensor& b) {
 constexpr double kAllowed = 1e4 * std::numeric_limits<double>::epsilon();
 
 TEST(VideoMetrics, AreWhatTheirDefinitionsSay) {
-  const std::vector<std::int64_t> shapes[] = {{1, 11, 11, 3}, {3, 17, 24, 3}};
-  for (const auto& shape : shapes) {
-    const at::Tensor a = clip_of(shape, 1);
-    const at::Tensor b = clip_of(shape, 2);
+  for (const auto& [frames, height, width] : {std::array{1, 11, 11}, {3, 17, 24}}) {
+    const RgbClip a = clip_of(frames, height, width, 1);
+    const RgbClip b = clip_of(frames, height, width, 2);
     const double db = psnr_by_definition(a, b);
     EXPECT_NEAR(psnr(a, b), db, kAllowed * db);
     const double wanted = ssim_by_definition(a, b);
@@ -107,39 +112,60 @@ TEST(VideoMetrics, AreWhatTheirDefinitionsSay) {
 }
 
 TEST(VideoMetrics, EqualClipsAndTheFarthestOnes) {
-  const at::Tensor clip = clip_of({2, 12, 16, 3}, 3);
+  const RgbClip clip = clip_of(2, 12, 16, 3);
   EXPECT_EQ(psnr(clip, clip), std::numeric_limits<double>::infinity());
   EXPECT_NEAR(ssim(clip, clip), 1.0, kAllowed);
-  const at::Tensor black = at::zeros({2, 12, 16, 3}, at::kByte);
-  EXPECT_DOUBLE_EQ(psnr(black, black + 255), 0.0);
-  EXPECT_DOUBLE_EQ(psnr(black, black + 1), 20 * std::log10(255.0));
+  const RgbClip black = flat_clip(2, 12, 16, 0);
+  EXPECT_DOUBLE_EQ(psnr(black, flat_clip(2, 12, 16, 255)), 0.0);
+  EXPECT_DOUBLE_EQ(psnr(black, flat_clip(2, 12, 16, 1)), 20 * std::log10(255.0));
 }
 
 TEST(VideoMetrics, OneBadFrameCountsByItsShareOfTheClip) {
-  const at::Tensor black = at::zeros({4, 12, 12, 3}, at::kByte);
-  at::Tensor other = black.clone();
-  other[2].fill_(10);
+  const RgbClip black = flat_clip(4, 12, 12, 0);
+  const RgbClip other = made_clip(4, 12, 12, [](int f, int, int, int) { return f == 2 ? 10 : 0; });
   EXPECT_DOUBLE_EQ(psnr(black, other), 10 * std::log10(255.0 * 255.0 / 25.0));
 }
 
-TEST(VideoMetrics, ViewsGiveTheirOwnValues) {
-  const at::Tensor a = clip_of({2, 12, 32, 3}, 4);
-  const at::Tensor b = clip_of({2, 12, 32, 3}, 5);
-  const at::Tensor left = a.narrow(2, 3, 13);
-  EXPECT_EQ(psnr(left, b.narrow(2, 0, 13)),
-            psnr(left.contiguous(), b.narrow(2, 0, 13).contiguous()));
-  EXPECT_EQ(ssim(left, b.narrow(2, 0, 13)),
-            ssim(left.contiguous(), b.narrow(2, 0, 13).contiguous()));
+TEST(VideoMetrics, FramesAreComparedOneByOneToo) {
+  const RgbClip a = clip_of(3, 12, 32, 4);
+  const RgbClip b = clip_of(3, 12, 32, 5);
+  FrameQuality each;
+  const ClipQuality quality = compare(a, b, {}, &each);
+  EXPECT_EQ(quality.psnr_db, psnr(a, b));
+  EXPECT_DOUBLE_EQ(quality.ssim, ssim(a, b));
+  ASSERT_EQ(each.ssim.size(), 3u);
+  for (std::int32_t i = 0; i < 3; ++i) {
+    const RgbFrames one = RgbFrames(a).at(i);
+    const RgbFrames other = RgbFrames(b).at(i);
+    EXPECT_EQ(each.psnr_db[static_cast<std::size_t>(i)], psnr(one, other));
+    EXPECT_EQ(each.ssim[static_cast<std::size_t>(i)], ssim(one, other));
+  }
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_THROW(compare(a, b, stop.get_token()), Cancelled);
 }
 
-TEST(VideoMetrics, RefusalsNameTheShape) {
-  const at::Tensor clip = clip_of({2, 12, 16, 3}, 6);
-  EXPECT_ERROR(psnr(clip, clip.narrow(0, 0, 1)),
-               "clips of shapes [2, 12, 16, 3] and [1, 12, 16, 3] cannot be compared");
-  EXPECT_ERROR(ssim(clip, clip.narrow(2, 0, 11)), "cannot be compared");
-  EXPECT_ERROR(psnr(clip.to(at::kFloat), clip), "dtype Float is not [frames, height, width, 3]");
-  EXPECT_ERROR(psnr(clip, clip[0]), "a clip of shape [12, 16, 3]");
-  EXPECT_ERROR(ssim(clip.narrow(1, 0, 10), clip.narrow(1, 0, 10)),
+// What an older run kept, or saturated values make: equal for the wrong reason.
+TEST(VideoMetrics, TwoClipsOfOneColourAreNotCompared) {
+  const RgbClip black = flat_clip(3, 16, 16, 0);
+  for (const std::uint8_t other : {0, 255}) {
+    EXPECT_ERROR(compare(black, flat_clip(3, 16, 16, other), {}),
+                 "both clips are one colour from the first pixel to the last, as a broken model "
+                 "makes them: PSNR and SSIM would say nothing");
+  }
+  RgbClip picture = black;
+  picture.rgb[picture.rgb.size() - 100] = 9;
+  EXPECT_LT(compare(black, picture, {}).psnr_db, 100.0);
+  EXPECT_EQ(compare(picture, picture, {}).ssim, 1.0);
+}
+
+TEST(VideoMetrics, RefusalsNameTheSizes) {
+  const RgbClip clip = clip_of(2, 12, 16, 6);
+  EXPECT_ERROR(psnr(clip, RgbFrames(clip).at(0)),
+               "2 frames of 16x12 and 1 frames of 16x12 cannot be compared");
+  EXPECT_ERROR(ssim(clip, flat_clip(2, 12, 11, 0)), "cannot be compared");
+  EXPECT_THROW(psnr(RgbClip{}, clip), std::logic_error);
+  EXPECT_ERROR(ssim(flat_clip(2, 10, 16, 0), flat_clip(2, 10, 16, 0)),
                "frames of 16x10 are smaller than the 11x11 windows of SSIM");
 }
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""The include line shows the layer: kernels <- core/plan <- search, core/engine <- core/jobs <- core/cli, gui."""
+"""The include line shows the layer: kernels <- core/plan <- search, core/media, core/engine <- core/jobs <- core/cli, gui."""
 
 import ast
 import functools
@@ -17,15 +17,16 @@ PYTHON = r"pybind11/|Python\.h"
 
 # Path prefix -> what its files may not include (matched at the start of the included name). Every matching row applies.
 FORBIDDEN = {
-    "kernels/": rf"{TORCH}|{JSON}|{QT}|{PYTHON}|CLI/|twill/(plan|search|engine|jobs|gui)/",
-    "core/plan/": rf"{TORCH}|{QT}|{PYTHON}|CLI/|twill/(search|engine|jobs|gui)/",
+    "kernels/": rf"{TORCH}|{JSON}|{QT}|{PYTHON}|CLI/|twill/(plan|search|media|engine|jobs|gui)/",
+    "core/plan/": rf"{TORCH}|{QT}|{PYTHON}|CLI/|twill/(search|media|engine|jobs|gui)/",
     "core/plan/include/": JSON,
-    "search/": rf"{TORCH}|{QT}|{PYTHON}|CLI/|twill/(engine|jobs|gui)/",
-    "core/engine/": rf"{QT}|{PYTHON}|CLI/|twill/(search|jobs|gui)/|torch/torch\.h",
+    "search/": rf"{TORCH}|{QT}|{PYTHON}|CLI/|twill/(media|engine|jobs|gui)/",
+    "core/media/": rf"{TORCH}|{JSON}|{QT}|{PYTHON}|CLI/|twill/(kernels|search|engine|jobs|gui)/",
+    "core/engine/": rf"{QT}|{PYTHON}|CLI/|twill/(search|media|jobs|gui)/|torch/torch\.h",
     "core/jobs/": rf"{QT}|{PYTHON}|CLI/|twill/gui/|torch/torch\.h",
     "core/jobs/include/": rf"{TORCH}|{JSON}|twill/engine/",
     "core/cli/": rf"{TORCH}|{QT}|{PYTHON}|twill/gui/",
-    "core/python/": rf"{TORCH}|{QT}|CLI/|twill/(engine|jobs|gui)/",
+    "core/python/": rf"{TORCH}|{QT}|CLI/|twill/(media|engine|jobs|gui)/",
     "gui/": rf"{TORCH}|{PYTHON}|CLI/|twill/engine/",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
@@ -54,6 +55,9 @@ def test_includes_follow_the_layers():
         pytest.param("core/plan/src/a.cpp", '"twill/search/solver.h"', id="plan_looks_up"),
         pytest.param("core/plan/include/twill/plan/a.h", "<nlohmann/json.hpp>", id="json_in_a_public_header_of_plan"),
         pytest.param("search/src/a.cpp", "<c10/core/Device.h>", id="torch_in_search"),
+        pytest.param("core/media/src/a.cpp", "<ATen/core/Tensor.h>", id="tensor_in_media"),
+        pytest.param("core/media/include/twill/media/a.h", '"twill/search/solver.h"', id="media_sees_search"),
+        pytest.param("core/engine/src/a.cpp", '"twill/media/video_io.h"', id="engine_sees_media"),
         pytest.param("core/engine/src/a.cpp", "<torch/torch.h>", id="all_of_torch_in_engine"),
         pytest.param("core/engine/src/a.cpp", "<QString>", id="qt_in_engine"),
         pytest.param("core/engine/src/a.cpp", '"twill/search/solver.h"', id="engine_sees_search"),

@@ -3,14 +3,12 @@
 
 #include "twill/jobs/clip_record.h"
 
-#include <ATen/ATen.h>
-
 #include <charconv>
 
-#include "clip_files.h"
 #include "file_hash.h"
 #include "json.h"
 #include "twill/media/video_io.h"
+#include "twill/plan/error.h"
 #include "twill/plan/text.h"
 #include "twill/plan/text_hash.h"
 
@@ -154,21 +152,13 @@ std::optional<ClipRecord> clip_record_from(const Metadata& metadata, const std::
 std::string file_fingerprint(const fs::path& file) { return hex(hash_file(file)); }
 
 StoredClip read_clip(const fs::path& file) {
-  const media::Video video = media::read_video(file);
-  StoredClip stored{.clip = rgb_clip(video.frames.contiguous(), video.fps),
+  media::Video video = media::read_video(file);
+  StoredClip stored{.clip = std::move(video.clip),
                     .record = clip_record_from(video.metadata, file.string())};
   if (stored.record && !stored.record->clip.fps) {
-    stored.record->clip.fps = video.fps;
+    stored.record->clip.fps = stored.clip.fps;
   }
   return stored;
-}
-
-void write_clip(const fs::path& file, const RgbClip& clip, const Metadata& metadata) {
-  TWILL_ASSERT(clip.rgb.size() == static_cast<std::size_t>(clip.frames) * clip.frame_bytes());
-  check_clip_file(file, {.width = clip.width, .height = clip.height, .fps = clip.fps});
-  const at::Tensor frames = at::from_blob(const_cast<std::uint8_t*>(clip.rgb.data()),
-                                          {clip.frames, clip.height, clip.width, 3}, at::kByte);
-  write_clip(file, frames, clip.fps, metadata);
 }
 
 }  // namespace twill::jobs

@@ -14,6 +14,9 @@
 #include "session.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/jobs/plan_tools.h"
+#include "twill/media/clip_files.h"
+#include "twill/media/png.h"
+#include "twill/media/video_metrics.h"
 #include "twill/plan/json_tree.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/text_hash.h"
@@ -106,8 +109,9 @@ class Evaluation {
     if (!pair.dense.defined()) {
       make_dense(pair, prompt, number);
     }
-    FrameQuality frames;
-    pair.row.quality = compare(pair.dense, pair.sparse, session_.control().stop, &frames);
+    media::FrameQuality frames;
+    pair.row.quality = media::compare(rgb_frames(pair.dense), rgb_frames(pair.sparse),
+                                      session_.control().stop, &frames);
     pair.row.psnr_db_frames = std::move(frames.psnr_db);
     return pair;
   }
@@ -146,6 +150,10 @@ std::vector<Output> outputs_of(const EvaluateOptions& options, const fs::path& w
   return outputs;
 }
 
+media::Picture side_by_side(const Pair& pair) {
+  return media::side_by_side(rgb_frames(pair.dense), rgb_frames(pair.sparse));
+}
+
 void save_clips(const fs::path& folder, const Session& session, const Pair& pair, const Plan& plan,
                 const EvaluateOptions& options) {
   const double fps = *session.clip().fps;
@@ -154,9 +162,9 @@ void save_clips(const fs::path& folder, const Session& session, const Pair& pair
   };
   ClipRecord of_sparse = record(options.plan);
   of_sparse.why_no_part = why_no_part(plan, session.step_t(), pair.row.attention, options.adapt);
-  write_clip(folder / "dense.mp4", pair.dense, fps, to_metadata(record({})));
-  write_clip(folder / "sparse.mp4", pair.sparse, fps, to_metadata(of_sparse));
-  write_picture(folder / "side_by_side.png", side_by_side(pair.dense, pair.sparse));
+  media::write_clip(folder / "dense.mp4", rgb_frames(pair.dense), fps, to_metadata(record({})));
+  media::write_clip(folder / "sparse.mp4", rgb_frames(pair.sparse), fps, to_metadata(of_sparse));
+  media::write_png(folder / "side_by_side.png", side_by_side(pair));
 }
 
 bool is_worst(const std::vector<EvaluateRow>& rows, const EvaluateRow& row) {
@@ -233,7 +241,7 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
     }
     // Rows of a stopped run count: its picture is still there.
     if (!options.clips.empty() && is_worst(report.rows, pair.row)) {
-      write_picture(unfinished.worst_picture(), side_by_side(pair.dense, pair.sparse));
+      media::write_png(unfinished.worst_picture(), side_by_side(pair));
     }
     report.rows.push_back(pair.row);
     unfinished.write(report.rows);

@@ -9,6 +9,7 @@
 #include "profile_files.h"
 #include "session.h"
 #include "twill/engine/latent_preview.h"
+#include "twill/media/clip_files.h"
 
 namespace twill::jobs {
 namespace {
@@ -29,7 +30,7 @@ std::vector<fs::path> files_of(const GenerateOptions& options) {
   }
   check_clip_file(options.out, options.clip);
   for (std::size_t i = 0; i < files.size() && files.size() > 1; ++i) {
-    files[i] = with_suffix(options.out, concat("-", i + 1));
+    files[i] = media::with_suffix(options.out, concat("-", i + 1));
   }
   return files;
 }
@@ -38,9 +39,9 @@ std::vector<Output> outputs_of(const std::vector<fs::path>& files, bool compared
   std::vector<Output> outputs;
   for (const fs::path& file : files) {
     if (!file.empty()) {
-      outputs.push_back(clip_output(file));
+      outputs.push_back(media::clip_output(file));
       if (compared) {
-        outputs.push_back(clip_output(with_suffix(file, "-dense")));
+        outputs.push_back(media::clip_output(media::with_suffix(file, "-dense")));
       }
     }
   }
@@ -85,8 +86,8 @@ class Generator {
     }
     if (options_.compare_dense) {
       clip.dense_times = dense.times;
-      clip.quality =
-          compare(dense.frames, sparse.frames, session_.control().stop, &clip.frame_quality);
+      clip.quality = media::compare(rgb_frames(dense.frames), rgb_frames(sparse.frames),
+                                    session_.control().stop, &clip.frame_quality);
       clip.dense_frames = kept(dense.frames);
     }
     clip.frames = kept(shown.frames);
@@ -118,9 +119,9 @@ class Generator {
     return made;
   }
 
-  std::shared_ptr<const RgbClip> kept(const at::Tensor& frames) const {
+  std::shared_ptr<const media::RgbClip> kept(const at::Tensor& frames) const {
     return options_.keep_frames
-               ? std::make_shared<const RgbClip>(rgb_clip(frames, *session_.clip().fps))
+               ? std::make_shared<const media::RgbClip>(rgb_clip(frames, *session_.clip().fps))
                : nullptr;
   }
 
@@ -132,11 +133,13 @@ class Generator {
     const double fps = *session_.clip().fps;
     std::unique_ptr<Unfinished> second;
     if (options_.compare_dense) {
-      clip.dense_file = with_suffix(clip.file, "-dense");
-      second = unfinished_clip(clip.dense_file, dense, fps,
-                               to_metadata(clip_record(session_, clip.prompt, clip.seed, {})));
+      clip.dense_file = media::with_suffix(clip.file, "-dense");
+      second =
+          media::unfinished_clip(clip.dense_file, rgb_frames(dense), fps,
+                                 to_metadata(clip_record(session_, clip.prompt, clip.seed, {})));
     }
-    const auto first = unfinished_clip(clip.file, shown, fps, to_metadata(clip.record));
+    const auto first =
+        media::unfinished_clip(clip.file, rgb_frames(shown), fps, to_metadata(clip.record));
     if (second) {
       second->finish();
     }

@@ -16,7 +16,8 @@ constexpr std::int32_t kGap = 6;    // pixels between frames
 constexpr Colour kBackground{24, 24, 28};
 constexpr Colour kNoPlan{255, 255, 255};
 
-void fill(Picture& picture, std::int32_t left, std::int32_t top, std::int32_t side, Colour colour) {
+void fill(media::Picture& picture, std::int32_t left, std::int32_t top, std::int32_t side,
+          Colour colour) {
   for (std::int32_t y = top; y < top + side; ++y) {
     for (std::int32_t x = left; x < left + side; ++x) {
       std::uint8_t* pixel = &picture.rgb[3 * (static_cast<std::size_t>(y) * picture.width + x)];
@@ -46,8 +47,8 @@ Colour pattern_colour(PatternKind kind) {
   throw Error(ErrorCode::kModel, concat("pattern kind ", static_cast<int>(kind), " has no colour"));
 }
 
-Picture draw_heads(const Profile& profile, const Plan* plan, std::int32_t segment,
-                   std::int32_t expert, std::int32_t cell) {
+media::Picture draw_heads(const Profile& profile, const Plan* plan, std::int32_t segment,
+                          std::int32_t expert, std::int32_t cell) {
   const std::int32_t size = profile.map_size;
   require(size > 0 && !profile.maps.empty(), ErrorCode::kModel,
           "the profile holds no attention maps");
@@ -68,7 +69,8 @@ Picture draw_heads(const Profile& profile, const Plan* plan, std::int32_t segmen
     rows += stack.layers;
     columns = std::max(columns, stack.heads);
   }
-  Picture picture{.width = columns * (side + kGap) + kGap, .height = rows * (side + kGap) + kGap};
+  media::Picture picture{.width = columns * (side + kGap) + kGap,
+                         .height = rows * (side + kGap) + kGap};
   picture.rgb.resize(3 * static_cast<std::size_t>(picture.width) * picture.height);
   for (std::size_t i = 0; i < picture.rgb.size(); i += 3) {
     picture.rgb[i] = kBackground.red;

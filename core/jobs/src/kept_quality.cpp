@@ -20,7 +20,7 @@ std::string KeptQuality::key_of(const std::string& attention, const EncodedPromp
                 seed, " ", prompt.text);
 }
 
-std::optional<ClipQuality> KeptQuality::find(const std::string& key) const {
+std::optional<media::ClipQuality> KeptQuality::find(const std::string& key) const {
   const std::optional<json> kept = kept_.get(key);
   if (!kept || !kept->is_object() || !kept->contains("psnr_db") || !kept->contains("ssim")) {
     return std::nullopt;
@@ -30,18 +30,18 @@ std::optional<ClipQuality> KeptQuality::find(const std::string& key) const {
   if (!(psnr_db.is_number() || psnr_db.is_null()) || !ssim.is_number()) {
     return std::nullopt;
   }
-  return ClipQuality{.psnr_db = number_from(psnr_db), .ssim = ssim.get<double>()};
+  return media::ClipQuality{.psnr_db = number_from(psnr_db), .ssim = ssim.get<double>()};
 }
 
-ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& prompt, std::uint64_t seed,
-                                 const std::string& stage) {
+media::ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& prompt,
+                                        std::uint64_t seed, const std::string& stage) {
   const std::string key = key_of(concat("plan ", fingerprint(plan)), prompt, seed);
-  if (const std::optional<ClipQuality> found = find(key)) {
+  if (const std::optional<media::ClipQuality> found = find(key)) {
     return *found;
   }
   engine::PlanAttention sparse(std::make_shared<Plan>(plan), session_.layout(),
                                session_.clip().threads);
-  const ClipQuality quality = make_and_compare(sparse, prompt, seed, stage);
+  const media::ClipQuality quality = make_and_compare(sparse, prompt, seed, stage);
   for (const auto& [reason, calls] : sparse.counts().fallback) {
     throw Error(
         ErrorCode::kUnsupported,
@@ -51,28 +51,28 @@ ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& prompt, 
   return quality;
 }
 
-ClipQuality KeptQuality::make_and_compare(engine::SelfAttention& attention,
-                                          const EncodedPrompt& prompt, std::uint64_t seed,
-                                          const std::string& stage) {
+media::ClipQuality KeptQuality::make_and_compare(engine::SelfAttention& attention,
+                                                 const EncodedPrompt& prompt, std::uint64_t seed,
+                                                 const std::string& stage) {
   const at::Tensor dense = dense_clip(prompt, seed, stage);
   const Denoised denoised = session_.denoise(prompt, seed, attention, stage);
-  return compare(dense, session_.decode(denoised.latents, concat("decode ", stage)),
-                 session_.control().stop);
+  const at::Tensor clip = session_.decode(denoised.latents, concat("decode ", stage));
+  return media::compare(rgb_frames(dense), rgb_frames(clip), session_.control().stop);
 }
 
-ClipQuality KeptQuality::measure(engine::SelfAttention& attention, const std::string& key,
-                                 const EncodedPrompt& prompt, std::uint64_t seed,
-                                 const std::string& stage) {
+media::ClipQuality KeptQuality::measure(engine::SelfAttention& attention, const std::string& key,
+                                        const EncodedPrompt& prompt, std::uint64_t seed,
+                                        const std::string& stage) {
   const std::string kept = key_of(key, prompt, seed);
-  if (const std::optional<ClipQuality> found = find(kept)) {
+  if (const std::optional<media::ClipQuality> found = find(kept)) {
     return *found;
   }
-  const ClipQuality quality = make_and_compare(attention, prompt, seed, stage);
+  const media::ClipQuality quality = make_and_compare(attention, prompt, seed, stage);
   keep(kept, quality);
   return quality;
 }
 
-void KeptQuality::keep(const std::string& key, const ClipQuality& quality) const {
+void KeptQuality::keep(const std::string& key, const media::ClipQuality& quality) const {
   kept_.put(key, {{"psnr_db", number(quality.psnr_db)}, {"ssim", quality.ssim}});
 }
 

@@ -23,19 +23,20 @@ class KeptQuality {
 
   // Makes the sparse clip, and the dense one where none is kept, unless this was measured before.
   // Throws Error(kUnsupported) when attention calls ran dense against the plan.
-  ClipQuality measure(const Plan& plan, const EncodedPrompt& prompt, std::uint64_t seed,
-                      const std::string& stage);
+  media::ClipQuality measure(const Plan& plan, const EncodedPrompt& prompt, std::uint64_t seed,
+                             const std::string& stage);
   // The same for any attention; `key` tells it from all others.
-  ClipQuality measure(engine::SelfAttention& attention, const std::string& key,
-                      const EncodedPrompt& prompt, std::uint64_t seed, const std::string& stage);
+  media::ClipQuality measure(engine::SelfAttention& attention, const std::string& key,
+                             const EncodedPrompt& prompt, std::uint64_t seed,
+                             const std::string& stage);
 
  private:
   std::string key_of(const std::string& attention, const EncodedPrompt& prompt,
                      std::uint64_t seed) const;
-  std::optional<ClipQuality> find(const std::string& key) const;
-  void keep(const std::string& key, const ClipQuality& quality) const;
-  ClipQuality make_and_compare(engine::SelfAttention& attention, const EncodedPrompt& prompt,
-                               std::uint64_t seed, const std::string& stage);
+  std::optional<media::ClipQuality> find(const std::string& key) const;
+  void keep(const std::string& key, const media::ClipQuality& quality) const;
+  media::ClipQuality make_and_compare(engine::SelfAttention& attention, const EncodedPrompt& prompt,
+                                      std::uint64_t seed, const std::string& stage);
   at::Tensor dense_clip(const EncodedPrompt& prompt, std::uint64_t seed, const std::string& stage);
 
   const Session& session_;

@@ -3,8 +3,6 @@
 
 #include "twill/jobs/plan_report.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -19,6 +17,7 @@
 #include "report_pictures.h"
 #include "report_settings.h"
 #include "search_record.h"
+#include "twill/media/png.h"
 #include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/plan_view.h"
@@ -58,7 +57,7 @@ class PlanReport {
     return page_.finish();
   }
   const std::vector<Figure>& drawings() const { return drawings_; }
-  const std::optional<Picture>& maps() const { return maps_; }
+  const std::optional<media::Picture>& maps() const { return maps_; }
   const std::vector<std::string>& missing() const { return missing_; }
 
  private:
@@ -125,7 +124,8 @@ class PlanReport {
                        0, figures_.profile->map_size);
     page_.section("What the heads look at");
     page_.begin_columns();
-    page_.picture(picture_bytes(*maps_), "Attention maps of all heads, layers down, heads across",
+    page_.picture(media::png_bytes(*maps_),
+                  "Attention maps of all heads, layers down, heads across",
                   concat("Layers down, heads across; in each square queries down, keys across, "
                          "averaged over blocks, brightness the square root. Frames: the pattern "
                          "for t ",
@@ -355,7 +355,7 @@ class PlanReport {
   const PlanFigures& figures_;
   drawing::Page page_;
   std::vector<Figure> drawings_;
-  std::optional<Picture> maps_;
+  std::optional<media::Picture> maps_;
   std::vector<std::string> missing_;
 };
 
@@ -409,7 +409,7 @@ ReportResult write_report(const ReportOptions& options, const JobControl& contro
     }
     if (report.maps()) {
       result.pictures.push_back(options.pictures / "attention_maps.png");
-      write_figure_picture(result.pictures.back(), *report.maps());
+      media::write_png(result.pictures.back(), *report.maps());
     }
   }
   write_file(options.out, page);

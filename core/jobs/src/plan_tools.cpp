@@ -12,6 +12,7 @@
 #include "twill/engine/model.h"
 #include "twill/jobs/heads_picture.h"
 #include "twill/jobs/plan_figures.h"
+#include "twill/media/png.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/experts.h"
 #include "twill/plan/plan_facts.h"
@@ -204,8 +205,8 @@ std::string to_json(const std::vector<HeadDifference>& differences) {
 void write_heads_picture(const Plan& plan, const std::filesystem::path& file) {
   require(plan.profile != nullptr && plan.profile->map_size > 0, ErrorCode::kModel,
           "no picture: the plan \"", plan.name, "\" holds no attention maps");
-  write_picture(file,
-                draw_heads(*plan.profile, &plan, static_cast<std::int32_t>(widest_segment(plan))));
+  media::write_png(
+      file, draw_heads(*plan.profile, &plan, static_cast<std::int32_t>(widest_segment(plan))));
 }
 
 void check_plan_for_model(const std::filesystem::path& plan, const std::filesystem::path& model) {

@@ -24,9 +24,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-ClipQuality mean_quality(const std::vector<ClipQuality>& all) {
-  ClipQuality mean;
-  for (const ClipQuality& quality : all) {
+media::ClipQuality mean_quality(const std::vector<media::ClipQuality>& all) {
+  media::ClipQuality mean;
+  for (const media::ClipQuality& quality : all) {
     mean.psnr_db += quality.psnr_db / static_cast<double>(all.size());
     mean.ssim += quality.ssim / static_cast<double>(all.size());
   }
@@ -111,7 +111,7 @@ class Comparison {
     result.density = best[chosen].density;
     result.quality = measure(best[chosen], prompts_, options_.seed, result.policy);
     std::vector<double> psnr;
-    for (const ClipQuality& quality : result.quality) {
+    for (const media::ClipQuality& quality : result.quality) {
       psnr.push_back(quality.psnr_db);
     }
     result.psnr_db = mean_of(psnr);
@@ -180,14 +180,14 @@ class Comparison {
     return dense;
   }
 
-  ClipQuality tune(const Contestant& contestant, const std::string& name) {
+  media::ClipQuality tune(const Contestant& contestant, const std::string& name) {
     return mean_quality(measure(contestant, tuning_, options_.tuning_seed, name));
   }
 
-  std::vector<ClipQuality> measure(const Contestant& contestant,
-                                   const std::vector<EncodedPrompt>& prompts,
-                                   std::uint64_t first_seed, const std::string& name) {
-    std::vector<ClipQuality> all;
+  std::vector<media::ClipQuality> measure(const Contestant& contestant,
+                                          const std::vector<EncodedPrompt>& prompts,
+                                          std::uint64_t first_seed, const std::string& name) {
+    std::vector<media::ClipQuality> all;
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       const std::uint64_t seed = seed_at(first_seed, i);
       const std::string stage = concat(name, " ", i + 1, " of ", prompts.size());

@@ -118,7 +118,7 @@ PredictionReport check_prediction(const PredictionOptions& options, const JobCon
   for (std::size_t i = 0; i < plans.size(); ++i) {
     double mse = 0.0;
     for (std::size_t prompt = 0; prompt < prompts.size(); ++prompt) {
-      const ClipQuality found =
+      const media::ClipQuality found =
           quality.measure(plans[i].solved.plan, prompts[prompt], seed_at(options.seed, prompt),
                           concat("plan ", i + 1, " of ", plans.size(), ", ", plans[i].name,
                                  ", prompt ", prompt + 1, " of ", prompts.size()));

@@ -78,8 +78,8 @@ TimeCalibration calibrate_time_weight(const Session& session,
       }
     }
     plans.push_back(probe_plan(profile, times, edges[bin], edges[bin + 1]));
-    const ClipQuality found = quality.measure(plans.back(), prompt, seed,
-                                              concat("probe ", bin + 1, " of ", edges.size() - 1));
+    const media::ClipQuality found = quality.measure(
+        plans.back(), prompt, seed, concat("probe ", bin + 1, " of ", edges.size() - 1));
     measured.push_back({.error_by_time = ledger.error_by_time(plans.back(), edges),
                         .clip_mse = std::max(kLeastMse, mse_of(found.psnr_db))});
   }

@@ -3,14 +3,11 @@
 
 #include "report_pictures.h"
 
-#include <ATen/ATen.h>
-
 #include <cmath>
 
-#include "clip_files.h"
 #include "drawing/page.h"
+#include "twill/media/png.h"
 #include "twill/media/svg.h"
-#include "twill/media/video_io.h"
 #include "twill/plan/error.h"
 #include "twill/plan/whole_files.h"
 
@@ -25,15 +22,6 @@ void write_figure(const std::filesystem::path& file, const drawing::Figure& figu
   constexpr double kMargins = 32.0;
   const int width = static_cast<int>(std::lround(2.0 * (figure.svg.width() + kMargins)));
   media::write_png(file, media::draw_svg(drawing::standalone(figure), width));
-}
-
-void write_figure_picture(const std::filesystem::path& file, const Picture& picture) {
-  write_picture(file, picture);
-}
-
-std::vector<std::uint8_t> picture_bytes(const Picture& picture) {
-  return media::png_bytes(at::from_blob(const_cast<std::uint8_t*>(picture.rgb.data()),
-                                        {picture.height, picture.width, 3}, at::kByte));
 }
 
 std::string read_png(const std::filesystem::path& file) {

@@ -4,13 +4,10 @@
 // Pixels of reports.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "drawing/svg.h"
-#include "twill/jobs/heads_picture.h"
 
 namespace twill::jobs {
 
@@ -18,9 +15,6 @@ namespace twill::jobs {
 void check_can_draw_pictures();
 // A PNG of the figure with its title, twice as large as on a page.
 void write_figure(const std::filesystem::path& file, const drawing::Figure& figure);
-void write_figure_picture(const std::filesystem::path& file, const Picture& picture);
-// As a PNG.
-std::vector<std::uint8_t> picture_bytes(const Picture& picture);
 // The bytes of a PNG file of at most 16 MB. Throws Error(kFile) when it is none.
 std::string read_png(const std::filesystem::path& file);
 

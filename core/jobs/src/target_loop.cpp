@@ -69,7 +69,7 @@ class TargetLoop {
       const auto count = static_cast<double>(prompts_.size());
       double mse = 0.0;
       for (std::size_t i = 0; i < prompts_.size(); ++i) {
-        const ClipQuality found =
+        const media::ClipQuality found =
             quality_.measure(solved.plan, prompts_[i], seed_at(options_.seed, i),
                              concat(stage, ", prompt ", i + 1, " of ", prompts_.size()));
         tried.psnr_db += found.psnr_db / count;

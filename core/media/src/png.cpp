@@ -1,17 +1,16 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <ATen/ATen.h>
+#include "twill/media/png.h"
 
 #include <algorithm>
 #include <array>
 #include <span>
 #include <string_view>
 
-#include "twill/media/video_io.h"
+#include "png_encoders.h"
 #include "twill/plan/error.h"
 #include "twill/plan/whole_files.h"
-#include "video_io_formats.h"
 
 namespace twill::media {
 namespace {
@@ -82,18 +81,16 @@ Bytes stored(const Bytes& data) {
 
 }  // namespace
 
-std::vector<std::uint8_t> encode_plain_png(const at::Tensor& picture) {
-  const std::int64_t height = picture.size(0);
-  const std::int64_t row_bytes = picture.size(1) * 3;
-  const std::uint8_t* pixels = picture.const_data_ptr<std::uint8_t>();
+std::vector<std::uint8_t> encode_plain_png(const RgbFrames& picture) {
+  const std::ptrdiff_t row_bytes = std::ptrdiff_t{3} * picture.width;
   Bytes rows;
-  for (std::int64_t y = 0; y < height; ++y) {
+  for (auto row = picture.rgb.begin(); row != picture.rgb.end(); row += row_bytes) {
     rows.push_back(0);  // no filter
-    rows.insert(rows.end(), pixels + y * row_bytes, pixels + (y + 1) * row_bytes);
+    rows.insert(rows.end(), row, row + row_bytes);
   }
   Bytes header;
-  append_number(header, static_cast<std::uint32_t>(picture.size(1)));
-  append_number(header, static_cast<std::uint32_t>(height));
+  append_number(header, static_cast<std::uint32_t>(picture.width));
+  append_number(header, static_cast<std::uint32_t>(picture.height));
   for (const std::uint8_t byte : {8, 2, 0, 0, 0}) {  // 8 bits, RGB, no interlacing
     header.push_back(byte);
   }
@@ -104,17 +101,14 @@ std::vector<std::uint8_t> encode_plain_png(const at::Tensor& picture) {
   return png;
 }
 
-std::vector<std::uint8_t> png_bytes(const at::Tensor& picture) {
-  require(picture.scalar_type() == at::kByte && picture.dim() == 3 && picture.size(2) == 3 &&
-              picture.numel() > 0,
-          ErrorCode::kUsage, "a picture of shape ", picture.sizes(), " and dtype ",
-          c10::toString(picture.scalar_type()), " is not [height, width, 3] of bytes");
-  constexpr std::int64_t kMaxSide = 65535;
-  constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;  // a chunk holds less than 2 GiB
+std::vector<std::uint8_t> png_bytes(const RgbFrames& picture) {
+  TWILL_ASSERT(picture.frames == 1 && picture.is_whole());
+  constexpr std::int32_t kMaxSide = 65535;
+  constexpr std::size_t kMaxBytes = std::size_t{1} << 30;  // a chunk holds less than 2 GiB
   require(
-      picture.size(0) <= kMaxSide && picture.size(1) <= kMaxSide && picture.numel() <= kMaxBytes,
-      ErrorCode::kUsage, "a picture of ", picture.size(1), "x", picture.size(0), " is too large");
-  Bytes png = encode_png(picture.contiguous());
+      picture.height <= kMaxSide && picture.width <= kMaxSide && picture.rgb.size() <= kMaxBytes,
+      ErrorCode::kUsage, "a picture of ", picture.width, "x", picture.height, " is too large");
+  Bytes png = encode_png(picture);
   // Right behind the header chunk, so that few bytes tell whose it is.
   constexpr std::ptrdiff_t kSignatureAndHeader = 8 + 25;
   const std::string_view text("Software\0twill", 14);
@@ -124,7 +118,7 @@ std::vector<std::uint8_t> png_bytes(const at::Tensor& picture) {
   return png;
 }
 
-void write_png(const std::filesystem::path& file, const at::Tensor& picture) {
+void write_png(const std::filesystem::path& file, const RgbFrames& picture) {
   Bytes bytes;
   try {
     bytes = png_bytes(picture);

@@ -1,15 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <ATen/ATen.h>
-
+#include "png_encoders.h"
 #include "twill/plan/error.h"
-#include "video_io_formats.h"
 #include "video_io_libav.h"
 
 namespace twill::media {
 
-std::vector<std::uint8_t> encode_png(const at::Tensor& picture) {
+std::vector<std::uint8_t> encode_png(const RgbFrames& picture) {
   libav::be_quiet();
   const AVCodec* encoder = avcodec_find_encoder(AV_CODEC_ID_PNG);
   if (encoder == nullptr) {
@@ -18,9 +16,8 @@ std::vector<std::uint8_t> encode_png(const at::Tensor& picture) {
   const auto check = [](int code) {
     require(code >= 0, ErrorCode::kSystem, "a PNG cannot be encoded: ", libav::reason(code));
   };
-  const libav::Frame frame = libav::new_frame(AV_PIX_FMT_RGB24, static_cast<int>(picture.size(1)),
-                                              static_cast<int>(picture.size(0)));
-  libav::copy_rgb(picture.const_data_ptr<std::uint8_t>(), *frame);
+  const libav::Frame frame = libav::new_frame(AV_PIX_FMT_RGB24, picture.width, picture.height);
+  libav::copy_rgb(picture.rgb.data(), *frame);
   const libav::Codec codec(avcodec_alloc_context3(encoder));
   const libav::Packet packet(av_packet_alloc());
   TWILL_ASSERT(codec != nullptr && packet != nullptr);

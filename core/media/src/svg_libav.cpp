@@ -1,11 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <ATen/ATen.h>
+#include "twill/media/svg.h"
 
 #include <cstring>
 
-#include "twill/media/svg.h"
 #include "twill/plan/error.h"
 #include "video_io_libav.h"
 
@@ -13,7 +12,7 @@ namespace twill::media {
 
 bool can_draw_svg() { return avcodec_find_decoder(AV_CODEC_ID_SVG) != nullptr; }
 
-at::Tensor draw_svg(const std::string& svg, int width) {
+Picture draw_svg(const std::string& svg, int width) {
   libav::be_quiet();
   const AVCodec* decoder = avcodec_find_decoder(AV_CODEC_ID_SVG);
   require(decoder != nullptr, ErrorCode::kUnsupported,
@@ -38,8 +37,9 @@ at::Tensor draw_svg(const std::string& svg, int width) {
   check(avcodec_receive_frame(codec.get(), frame.get()));
   require(frame->format == AV_PIX_FMT_RGB32, ErrorCode::kSystem,
           "an SVG cannot be drawn: pixel format ", frame->format, " is not expected");
-  at::Tensor picture = at::empty({frame->height, frame->width, 3}, at::kByte);
-  std::uint8_t* to = picture.mutable_data_ptr<std::uint8_t>();
+  Picture picture{.width = frame->width, .height = frame->height, .rgb = {}};
+  picture.rgb.resize(RgbFrames(picture).frame_bytes());
+  std::uint8_t* to = picture.rgb.data();
   for (int y = 0; y < frame->height; ++y) {
     for (int x = 0; x < frame->width; ++x) {
       std::uint32_t pixel = 0;

@@ -98,21 +98,18 @@ void check_video_clip(const fs::path& file, std::int64_t width, std::int64_t hei
           " fps is not in 0.01..", format.max_fps, " of ", format.ending);
 }
 
-void write_video(const fs::path& file, const at::Tensor& frames, double fps,
+void write_video(const fs::path& file, const RgbFrames& frames, double fps,
                  const std::map<std::string, std::string>& metadata) {
   encode_video(file, frames, fps, metadata)->finish();
 }
 
-std::unique_ptr<Unfinished> encode_video(const fs::path& file, const at::Tensor& frames, double fps,
+std::unique_ptr<Unfinished> encode_video(const fs::path& file, const RgbFrames& frames, double fps,
                                          const std::map<std::string, std::string>& metadata) {
   const VideoFormat& format = checked_format(file);
-  require(frames.scalar_type() == at::kByte && frames.dim() == 4 && frames.size(3) == 3 &&
-              frames.numel() > 0,
-          ErrorCode::kUsage, file.string(), ": a clip of shape ", frames.sizes(), " and dtype ",
-          c10::toString(frames.scalar_type()), " is not [frames, height, width, 3] of bytes");
-  check_video_clip(file, frames.size(2), frames.size(1), fps);
+  TWILL_ASSERT(frames.is_whole());
+  check_video_clip(file, frames.width, frames.height, fps);
   auto whole = std::make_unique<UnfinishedFile>(file);
-  encode_video(format, whole->path(), file, frames.contiguous(), fps, metadata);
+  encode_video(format, whole->path(), file, frames, fps, metadata);
   if (const auto software = metadata.find("software"); software != metadata.end()) {
     add_software(format, whole->path(), file, software->second);
   }

@@ -1,8 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <optional>
 
@@ -50,11 +48,11 @@ void set_container(const VideoFormat& format, libav::Options& options) {
 class Encoder {
  public:
   Encoder(const VideoFormat& format, const fs::path& temporary, const fs::path& file,
-          const at::Tensor& frames, double fps)
+          const RgbFrames& frames, double fps)
       : format_(format),
         file_(file.string()),
-        width_(static_cast<int>(frames.size(2))),
-        height_(static_cast<int>(frames.size(1))),
+        width_(frames.width),
+        height_(frames.height),
         picture_(libav::new_frame(AV_PIX_FMT_RGB24, width_, height_)),
         packet_(av_packet_alloc()) {
     check(avformat_alloc_output_context2(&container_, nullptr, std::string(format.muxer).c_str(),
@@ -62,7 +60,7 @@ class Encoder {
     try {
       open_encoder(fps);
       if (format_.encoder == "gif") {
-        palette_.emplace(frames);
+        palette_.emplace(frames.rgb);
       } else {
         make_scaler();
       }
@@ -214,15 +212,13 @@ std::string cannot_encode(const VideoFormat& format) {
 }
 
 void encode_video(const VideoFormat& format, const fs::path& temporary, const fs::path& file,
-                  const at::Tensor& frames, double fps,
+                  const RgbFrames& frames, double fps,
                   const std::map<std::string, std::string>& metadata) {
   libav::be_quiet();
   Encoder encoder(format, temporary, file, frames, fps);
   encoder.begin(metadata);
-  const std::uint8_t* pixels = frames.const_data_ptr<std::uint8_t>();
-  const std::int64_t frame_bytes = frames.numel() / frames.size(0);
-  for (std::int64_t i = 0; i < frames.size(0); ++i) {
-    encoder.add(pixels + i * frame_bytes);
+  for (std::int32_t i = 0; i < frames.frames; ++i) {
+    encoder.add(frames.at(i).rgb.data());
   }
   encoder.finish();
 }

@@ -1,10 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What the writers of clips and pictures share.
+// The formats of video files, and their encoder.
 #pragma once
-
-#include <ATen/core/Tensor.h>
 
 #include <array>
 #include <cstdint>
@@ -12,7 +10,8 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "twill/media/rgb_clip.h"
 
 namespace twill::media {
 
@@ -32,13 +31,9 @@ inline constexpr std::array<VideoFormat, 4> kVideoFormats{{
 
 // Why this build cannot write the format; empty when it can.
 std::string cannot_encode(const VideoFormat& format);
-// frames, picture: contiguous uint8. Errors name `file`, not `temporary`.
+// Errors name `file`, not `temporary`.
 void encode_video(const VideoFormat& format, const std::filesystem::path& temporary,
-                  const std::filesystem::path& file, const at::Tensor& frames, double fps,
+                  const std::filesystem::path& file, const RgbFrames& frames, double fps,
                   const std::map<std::string, std::string>& metadata);
-std::vector<std::uint8_t> encode_png(const at::Tensor& picture);
-
-// Without compression, and without libav.
-std::vector<std::uint8_t> encode_plain_png(const at::Tensor& picture);
 
 }  // namespace twill::media

@@ -3,8 +3,6 @@
 
 #include "video_io_palette.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 
 #include "twill/plan/error.h"
@@ -33,10 +31,10 @@ struct Cell {
 
 using Cells = std::vector<Cell>;
 
-Cells count_cells(const at::Tensor& frames) {
+Cells count_cells(std::span<const std::uint8_t> rgb) {
   Cells cells(kCells);
-  const std::uint8_t* pixel = frames.const_data_ptr<std::uint8_t>();
-  for (std::int64_t i = 0; i < frames.numel() / 3; ++i, pixel += 3) {
+  for (std::size_t i = 0; i < rgb.size(); i += 3) {
+    const auto pixel = rgb.subspan(i, 3);
     Cell& cell = cells[cell_of(pixel[0], pixel[1], pixel[2])];
     ++cell.count;
     for (std::size_t axis = 0; axis < 3; ++axis) {
@@ -137,9 +135,9 @@ constexpr std::array<std::array<int, 8>, 8> kBayer = make_bayer();
 
 }  // namespace
 
-Palette::Palette(const at::Tensor& frames) : nearest_(kCells) {
-  TWILL_ASSERT(frames.is_contiguous() && frames.scalar_type() == at::kByte && frames.numel() > 0);
-  Cells cells = count_cells(frames);
+Palette::Palette(std::span<const std::uint8_t> rgb) : nearest_(kCells) {
+  TWILL_ASSERT(!rgb.empty() && rgb.size() % 3 == 0);
+  Cells cells = count_cells(rgb);
   std::vector<std::array<int, 3>> means;
   for (const Box& box : cut_boxes(cells)) {
     std::int64_t count = 0;

@@ -5,18 +5,17 @@
 // would flicker with one per frame.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace twill::media {
 
 class Palette {
  public:
-  // frames: contiguous uint8 [frames, height, width, 3].
-  explicit Palette(const at::Tensor& frames);
+  // rgb: [pixels, 3], of all frames.
+  explicit Palette(std::span<const std::uint8_t> rgb);
 
   // 0xAARRGGBB, opaque; unused entries are black.
   const std::array<std::uint32_t, 256>& colours() const { return colours_; }

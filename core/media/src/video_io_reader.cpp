@@ -1,8 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cctype>
 
@@ -40,11 +38,11 @@ class Decoder {
   ~Decoder() { avformat_close_input(&container_); }
 
   Video read() {
-    Video video;
+    Video& video = video_;
     const AVStream& stream = *container_->streams[stream_];
     const AVRational rate =
         stream.avg_frame_rate.num > 0 ? stream.avg_frame_rate : stream.r_frame_rate;
-    video.fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0.0;
+    video.clip.fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0.0;
     const AVDictionaryEntry* entry = nullptr;
     while ((entry = av_dict_get(container_->metadata, "", entry, AV_DICT_IGNORE_SUFFIX)) !=
            nullptr) {
@@ -54,9 +52,8 @@ class Decoder {
       video.metadata[key] = valid_utf8(entry->value);
     }
     decode_all();
-    require(!frames_.empty(), ErrorCode::kFile, file_, ": holds no frame");
-    video.frames = at::stack(frames_);
-    return video;
+    require(video.clip.frames > 0, ErrorCode::kFile, file_, ": holds no frame");
+    return std::move(video_);
   }
 
  private:
@@ -104,21 +101,26 @@ class Decoder {
 
   void append(const AVFrame& frame) {
     require((frame.decode_error_flags | (frame.flags & AV_FRAME_FLAG_CORRUPT)) == 0,
-            ErrorCode::kFile, file_, ": frame ", frames_.size(), " is damaged");
+            ErrorCode::kFile, file_, ": frame ", video_.clip.frames, " is damaged");
     if (!scaler_) {
       make_scaler(frame);
     }
     require(frame.width == picture_->width && frame.height == picture_->height &&
                 frame.format == format_,
-            ErrorCode::kFile, file_, ": frame ", frames_.size(), " has another size or format");
-    const std::int64_t frame_bytes = std::int64_t{3} * frame.width * frame.height;
-    require(frame_bytes * (static_cast<std::int64_t>(frames_.size()) + 1) <= kMaxBytes,
-            ErrorCode::kFile, file_, ": holds over 16 GiB of frames");
+            ErrorCode::kFile, file_, ": frame ", video_.clip.frames, " has another size or format");
+    RgbClip& clip = video_.clip;
+    clip.width = frame.width;
+    clip.height = frame.height;
+    const std::size_t begin = clip.rgb.size();
+    const std::size_t end = begin + clip.frame_bytes();
+    require(end <= static_cast<std::size_t>(kMaxBytes), ErrorCode::kFile, file_,
+            ": holds over 16 GiB of frames");
     sws_scale(scaler_.get(), frame.data, frame.linesize, 0, frame.height, picture_->data,
               picture_->linesize);
-    frames_.push_back(at::empty({frame.height, frame.width, 3}, at::kByte));
-    av_image_copy_plane(frames_.back().mutable_data_ptr<std::uint8_t>(), 3 * frame.width,
-                        picture_->data[0], picture_->linesize[0], 3 * frame.width, frame.height);
+    clip.rgb.resize(end);
+    av_image_copy_plane(clip.rgb.data() + begin, 3 * frame.width, picture_->data[0],
+                        picture_->linesize[0], 3 * frame.width, frame.height);
+    ++clip.frames;
   }
 
   void make_scaler(const AVFrame& frame) {
@@ -146,7 +148,7 @@ class Decoder {
   libav::Scaler scaler_;
   libav::Frame picture_;  // RGB24
   int format_ = 0;        // of the decoded frames
-  std::vector<at::Tensor> frames_;
+  Video video_;
 };
 
 }  // namespace

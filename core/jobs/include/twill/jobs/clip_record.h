@@ -11,7 +11,7 @@
 #include <string>
 
 #include "twill/jobs/clip_settings.h"
-#include "twill/jobs/rgb_clip.h"
+#include "twill/media/rgb_clip.h"
 
 namespace twill::jobs {
 
@@ -42,16 +42,10 @@ std::optional<ClipRecord> clip_record_from(const std::map<std::string, std::stri
 std::string file_fingerprint(const std::filesystem::path& file);
 
 struct StoredClip {
-  RgbClip clip;
+  media::RgbClip clip;
   std::optional<ClipRecord> record;
 };
 // Reads .mp4, .webm, .gif and .png. Throws Error(kFile, kUnsupported).
 StoredClip read_clip(const std::filesystem::path& file);
-
-// A video by the ending of `file`, or a folder of PNG frames when it has none. Nothing half-written
-// is left, and nothing replaced that Twill did not write. Throws Error(kUsage, kUnsupported,
-// kSystem).
-void write_clip(const std::filesystem::path& file, const RgbClip& clip,
-                const std::map<std::string, std::string>& metadata);
 
 }  // namespace twill::jobs

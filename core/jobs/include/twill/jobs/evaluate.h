@@ -39,7 +39,7 @@ struct EvaluateOptions {
 struct EvaluateRow {
   std::string prompt;
   std::uint64_t seed = 0;
-  ClipQuality quality;
+  media::ClipQuality quality;
   std::vector<double> psnr_db_frames;  // of each frame alone, +inf where equal
   bool timed = false;
   ClipTimes dense;

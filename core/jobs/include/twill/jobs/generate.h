@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,10 +16,23 @@
 #include "twill/jobs/clip_record.h"
 #include "twill/jobs/clip_settings.h"
 #include "twill/jobs/job.h"
-#include "twill/jobs/rgb_clip.h"
+#include "twill/media/rgb_clip.h"
+#include "twill/media/video_metrics.h"
 #include "twill/plan/plan.h"
 
 namespace twill::jobs {
+
+// After a step of the sampler: what the clip would be if the model were right from here on, a
+// pixel for each latent cell (8x8 pixels, 4 frames).
+struct Preview {
+  std::string stage;  // "denoise sparse"
+  std::int64_t step = 0;
+  std::int64_t steps = 0;
+  media::RgbClip frames;
+};
+
+// Comes from the thread that runs the job.
+using PreviewHook = std::function<void(const Preview&)>;
 
 struct GenerateOptions {
   ClipSettings clip;
@@ -48,17 +62,6 @@ struct ClipTimes {
   double vae = 0.0;
 };
 
-struct ClipQuality {
-  double psnr_db = 0.0;
-  double ssim = 0.0;
-};
-
-// The quality of each frame of a comparison; PSNR comes from the frame's own MSE.
-struct FrameQuality {
-  std::vector<double> psnr_db;  // +inf where the frames are equal
-  std::vector<double> ssim;
-};
-
 // What became of the attention calls of a clip.
 struct AttentionUse {
   std::int64_t sparse_calls = 0;
@@ -83,14 +86,14 @@ struct GeneratedClip {
   // Dense over sparse, of the denoising loop; empty without a comparison, and where the plan took
   // no part.
   std::optional<double> speedup() const;
-  ClipRecord record;                      // of `file`, to be kept with the frames
-  std::shared_ptr<const RgbClip> frames;  // with keep_frames
+  ClipRecord record;                             // of `file`, to be kept with the frames
+  std::shared_ptr<const media::RgbClip> frames;  // with keep_frames
   // The dense clip and how near the sparse one is; filled in only by a comparison.
   std::filesystem::path dense_file;
   std::optional<ClipTimes> dense_times;
-  std::optional<ClipQuality> quality;
-  FrameQuality frame_quality;
-  std::shared_ptr<const RgbClip> dense_frames;
+  std::optional<media::ClipQuality> quality;
+  media::FrameQuality frame_quality;
+  std::shared_ptr<const media::RgbClip> dense_frames;
 };
 
 struct GenerateResult {

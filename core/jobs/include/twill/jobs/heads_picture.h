@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "twill/media/rgb_clip.h"
 #include "twill/plan/plan.h"
 #include "twill/plan/profile.h"
 
@@ -40,17 +40,11 @@ Colour pattern_colour(PatternKind kind);
 // it also reads in grey.
 Colour heat(double value);
 
-struct Picture {
-  std::int32_t width = 0;
-  std::int32_t height = 0;
-  std::vector<std::uint8_t> rgb;  // [height, width, 3]
-};
-
 // Rows are layers (stacks one below another), columns heads; brightness is the square root of the
 // map. Without a plan frames are white. `segment` is the plan's segment that is shown; `cell` the
 // width of one map in pixels, at least. Throws Error(kModel) when the profile has no maps or the
 // plan is for another model.
-Picture draw_heads(const Profile& profile, const Plan* plan, std::int32_t segment,
-                   std::int32_t expert = 0, std::int32_t cell = 96);
+media::Picture draw_heads(const Profile& profile, const Plan* plan, std::int32_t segment,
+                          std::int32_t expert = 0, std::int32_t cell = 96);
 
 }  // namespace twill::jobs

@@ -50,7 +50,7 @@ struct DenseParts {
 
 struct TunedParts {
   DenseParts parts;
-  ClipQuality quality;  // mean over the tuning prompts
+  media::ClipQuality quality;  // mean over the tuning prompts
 };
 
 inline constexpr std::string_view kOracleName = "dynamic_oracle";
@@ -60,9 +60,10 @@ struct PolicyResult {
   DenseParts parts;  // the best on the tuning prompts
   double density = 1.0;
   std::vector<TunedParts> tuning;
-  std::vector<double> variants;      // mean PSNR of each variant on the tuning prompts
-  std::string choice;                // name of the plan
-  std::vector<ClipQuality> quality;  // for each prompt; empty: no plan of the rule at this density
+  std::vector<double> variants;  // mean PSNR of each variant on the tuning prompts
+  std::string choice;            // name of the plan
+  std::vector<media::ClipQuality>
+      quality;  // for each prompt; empty: no plan of the rule at this density
   double psnr_db = 0.0;
   double psnr_db_worst = 0.0;
   double ssim = 0.0;

@@ -90,7 +90,7 @@ struct SearchOptions {
   std::filesystem::path work;  // what an interrupted search keeps; beside `out` if not given
   // The heads' attention maps so far (see heads_picture.h), after every profiled step; from the
   // job's thread; may be empty.
-  std::function<void(const Picture&)> live;
+  std::function<void(const media::Picture&)> live;
 };
 
 struct SearchResult {

@@ -1,11 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Clips and pictures on disk. Tensors are uint8 RGB on the CPU. Files appear whole or not at all.
-// A build without libav (TWILL_VIDEO=OFF) writes PNG only; the rest throws Error(kUnsupported).
+// Clips as video files. They appear whole or not at all. In a build without libav (TWILL_VIDEO=OFF)
+// all of it throws Error(kUnsupported).
 #pragma once
-
-#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -14,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "twill/media/rgb_clip.h"
 #include "twill/plan/unfinished.h"
 
 namespace twill::media {
@@ -28,26 +27,21 @@ void check_video_file(const std::filesystem::path& file);
 void check_video_clip(const std::filesystem::path& file, std::int64_t width, std::int64_t height,
                       double fps);
 
-// frames: [frames, height, width, 3]. By the ending of `file`:
+// By the ending of `file`:
 //   .mp4 H.264, .webm VP9 (both 4:2:0 in BT.709, even sizes only), .gif (one palette of 256
 //   colours), .webp (animated, lossy).
 // `metadata` is kept by .mp4 as it is and by .webm with keys in capitals; .gif and .webp keep
 // "software" only, as a comment. Errors: as check_video_clip; kSystem when the file cannot be
 // written.
-void write_video(const std::filesystem::path& file, const at::Tensor& frames, double fps,
+void write_video(const std::filesystem::path& file, const RgbFrames& frames, double fps,
                  const std::map<std::string, std::string>& metadata = {});
 // The same, encoded but not yet in its place.
-std::unique_ptr<Unfinished> encode_video(const std::filesystem::path& file,
-                                         const at::Tensor& frames, double fps,
+std::unique_ptr<Unfinished> encode_video(const std::filesystem::path& file, const RgbFrames& frames,
+                                         double fps,
                                          const std::map<std::string, std::string>& metadata);
 
-// picture: [height, width, 3]. Compressed where the build has libav; names Twill as its software.
-std::vector<std::uint8_t> png_bytes(const at::Tensor& picture);
-void write_png(const std::filesystem::path& file, const at::Tensor& picture);
-
 struct Video {
-  at::Tensor frames;  // [frames, height, width, 3] uint8
-  double fps = 0.0;
+  RgbClip clip;
   std::map<std::string, std::string> metadata;  // keys in small letters; the muxer's own ones too
 };
 // Reads .mp4, .webm, .gif, .png (one frame). Throws Error(kFile) naming the file when it is not
