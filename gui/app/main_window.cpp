@@ -31,7 +31,7 @@
 #include "base/theme.h"
 #include "plan/plan_document.h"
 #include "plan/recovery.h"
-#include "twill/jobs/clip_settings.h"
+#include "twill/jobs/model_folders.h"
 #include "twill/plan/error.h"
 
 namespace twill::gui {

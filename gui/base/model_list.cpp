@@ -6,8 +6,8 @@
 #include <QSettings>
 
 #include "base/text.h"
-#include "twill/jobs/clip_settings.h"
 #include "twill/plan/error.h"
+#include "twill/report/clip_settings.h"
 
 namespace twill::gui {
 namespace {
@@ -19,7 +19,7 @@ const QString kLists = QStringLiteral("models/extra_model_paths");
 
 QString example_prompt(const jobs::ModelFacts& model) {
   try {
-    return to_qt(jobs::read_prompts(model.folder / "prompts_test.txt").front());
+    return to_qt(report::read_prompts(model.folder / "prompts_test.txt").front());
   } catch (const Error&) {
     return {};
   }

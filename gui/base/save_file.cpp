@@ -17,7 +17,7 @@
 #include <system_error>
 
 #include "base/text.h"
-#include "twill/jobs/clip_settings.h"
+#include "twill/jobs/model_folders.h"
 #include "twill/plan/error.h"
 
 namespace twill::gui {

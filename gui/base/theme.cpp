@@ -12,8 +12,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "twill/jobs/heads_picture.h"
 #include "twill/plan/error.h"
+#include "twill/report/heads_picture.h"
 
 // A static library's resources must be asked for, from outside any namespace.
 static void register_icons() { Q_INIT_RESOURCE(icons); }
@@ -96,7 +96,7 @@ QColor ramp_colour(double value) {
 }
 
 QColor pattern_colour(PatternKind kind) {
-  const jobs::Colour colour = jobs::pattern_colour(kind);
+  const report::Colour colour = report::pattern_colour(kind);
   return {colour.red, colour.green, colour.blue};
 }
 

@@ -25,9 +25,9 @@
 #include "plan/plan_document.h"
 #include "player/picture_view.h"
 #include "player/player.h"
-#include "twill/jobs/clip_record.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
+#include "twill/report/clip_record.h"
 
 namespace twill::gui {
 namespace {
@@ -395,7 +395,7 @@ void ComfyPage::fetch_next() {
     // "dense" stands on the left.
     const bool first = file.name.contains(QLatin1String("dense"));
     reader_.start([clips = clips_, first, path = path_from_qt(local)](const jobs::JobControl&) {
-      auto clip = std::make_shared<const media::RgbClip>(jobs::read_clip(path).clip);
+      auto clip = std::make_shared<const media::RgbClip>(report::read_clip(path).clip);
       clips->insert(first ? clips->begin() : clips->end(), std::move(clip));
     });
   });

@@ -90,7 +90,7 @@ void ClipForm::add_numbers(QFormLayout& form) {
   steps_ = spin(this, "steps", 1, 1000, 1);
   sampler_ = new QComboBox(this);
   sampler_->setObjectName(QStringLiteral("sampler"));
-  for (const std::string_view name : jobs::sampler_names()) {
+  for (const std::string_view name : report::sampler_names()) {
     sampler_->addItem(to_qt(name));
   }
   form.addRow(tr("S&teps, sampler"), row_of(this, {steps_, sampler_}));
@@ -111,7 +111,7 @@ void ClipForm::add_numbers(QFormLayout& form) {
   dtype_ = new QComboBox(this);
   dtype_->setObjectName(QStringLiteral("dtype"));
   dtype_->addItem(tr("as the machine does best"), QString());
-  for (const std::string_view name : jobs::dtype_names()) {
+  for (const std::string_view name : report::dtype_names()) {
     dtype_->addItem(to_qt(name), to_qt(name));
   }
   form.addRow(tr("Frames a second"), fps_);
@@ -196,10 +196,10 @@ void ClipForm::take_model() {
   Q_EMIT changed();
 }
 
-void ClipForm::take_defaults(const jobs::ClipSettings& defaults) {
+void ClipForm::take_defaults(const report::ClipSettings& defaults) {
   const QScopedValueRollback filling(filling_, true);
   size_->clear();
-  for (const jobs::ClipSettings& size : facts_->sizes) {
+  for (const report::ClipSettings& size : facts_->sizes) {
     size_->addItem(QStringLiteral("%1 x %2, %3")
                        .arg(*size.width)
                        .arg(*size.height)
@@ -221,7 +221,7 @@ void ClipForm::take_size(int index) {
   if (!facts_ || index < 0 || index >= static_cast<int>(facts_->sizes.size())) {
     return;
   }
-  const jobs::ClipSettings& size = facts_->sizes[static_cast<std::size_t>(index)];
+  const report::ClipSettings& size = facts_->sizes[static_cast<std::size_t>(index)];
   {
     const QScopedValueRollback filling(filling_, true);
     width_->setValue(*size.width);
@@ -234,7 +234,7 @@ void ClipForm::take_size(int index) {
 void ClipForm::show_size_choice() {
   int index = size_->count() - 1;
   for (std::size_t i = 0; facts_ && i < facts_->sizes.size(); ++i) {
-    const jobs::ClipSettings& size = facts_->sizes[i];
+    const report::ClipSettings& size = facts_->sizes[i];
     if (*size.width == width_->value() && *size.height == height_->value() &&
         *size.frames == frames_->value()) {
       index = static_cast<int>(i);
@@ -243,16 +243,16 @@ void ClipForm::show_size_choice() {
   size_->setCurrentIndex(index);
 }
 
-jobs::ClipSettings ClipForm::settings() const {
-  jobs::ClipSettings settings{.width = width_->value(),
-                              .height = height_->value(),
-                              .frames = frames_->value(),
-                              .fps = fps_->value(),
-                              .steps = steps_->value(),
-                              .shift = shift_->value(),
-                              .cfg = cfg_->value(),
-                              .negative_prompt = from_qt(negative_->text()),
-                              .sampler = from_qt(sampler_->currentText())};
+report::ClipSettings ClipForm::settings() const {
+  report::ClipSettings settings{.width = width_->value(),
+                                .height = height_->value(),
+                                .frames = frames_->value(),
+                                .fps = fps_->value(),
+                                .steps = steps_->value(),
+                                .shift = shift_->value(),
+                                .cfg = cfg_->value(),
+                                .negative_prompt = from_qt(negative_->text()),
+                                .sampler = from_qt(sampler_->currentText())};
   if (facts_) {
     settings.model = facts_->folder;
   }
@@ -278,8 +278,8 @@ std::uint64_t ClipForm::seed() const { return seed_->seed(); }
 void ClipForm::set_prompt(const QString& prompt) { prompt_->setPlainText(prompt); }
 void ClipForm::set_seed(std::uint64_t seed) { seed_->set_seed(seed); }
 
-void ClipForm::set_record(const jobs::ClipRecord& record) {
-  const jobs::ClipSettings& clip = record.clip;
+void ClipForm::set_record(const report::ClipRecord& record) {
+  const report::ClipSettings& clip = record.clip;
   {
     const QScopedValueRollback filling(filling_, true);
     width_->setValue(*clip.width);

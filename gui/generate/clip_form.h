@@ -9,9 +9,9 @@
 #include <optional>
 #include <vector>
 
-#include "twill/jobs/clip_record.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/jobs/model_folders.h"
+#include "twill/report/clip_record.h"
 
 class QComboBox;
 class QDoubleSpinBox;
@@ -41,13 +41,13 @@ class ClipForm : public QWidget {
   QSize minimumSizeHint() const override;
 
   // As the fields stand; every optional but dtype is filled in.
-  jobs::ClipSettings settings() const;
+  report::ClipSettings settings() const;
   QString prompt() const;
   std::uint64_t seed() const;
   void set_prompt(const QString& prompt);
   void set_seed(std::uint64_t seed);
   // Fills the fields; the model stays.
-  void set_record(const jobs::ClipRecord& record);
+  void set_record(const report::ClipRecord& record);
 
  Q_SIGNALS:
   void changed();
@@ -55,7 +55,7 @@ class ClipForm : public QWidget {
  private:
   void add_numbers(QFormLayout& form);
   void take_model();
-  void take_defaults(const jobs::ClipSettings& defaults);
+  void take_defaults(const report::ClipSettings& defaults);
   void take_size(int index);
   void show_size_choice();
 

@@ -118,7 +118,7 @@ void ClipQueue::remove(int row) {
   endRemoveRows();
 }
 
-void ClipQueue::mark_saved(const std::shared_ptr<const jobs::GeneratedClip>& clip) {
+void ClipQueue::mark_saved(const std::shared_ptr<const report::GeneratedClip>& clip) {
   for (Entry& one : entries_) {
     one.saved = one.saved || one.clip == clip;
   }
@@ -163,7 +163,7 @@ void ClipQueue::start_next() {
   next->state = RequestState::kRunning;
   running_ = next->id;
   const int row = static_cast<int>(next - entries_.begin());
-  result_ = std::make_shared<jobs::GenerateResult>();
+  result_ = std::make_shared<report::GenerateResult>();
   job_.start([request = next->request, result = result_, hook = preview_hook(),
               folder = &plans_](const jobs::JobControl& control) {
     jobs::GenerateOptions options = request.options;
@@ -198,7 +198,7 @@ void ClipQueue::finish(const jobs::Outcome& outcome) {
   switch (outcome.kind) {
     case jobs::OutcomeKind::kFinished:
       done.state = RequestState::kFinished;
-      done.clip = std::make_shared<const jobs::GeneratedClip>(std::move(result_->clips.front()));
+      done.clip = std::make_shared<const report::GeneratedClip>(std::move(result_->clips.front()));
       break;
     case jobs::OutcomeKind::kCancelled:
       done.state = RequestState::kCancelled;

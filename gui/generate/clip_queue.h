@@ -49,9 +49,9 @@ class ClipQueue : public QAbstractListModel {
   RequestState state(int row) const { return entry(row).state; }
   const ClipRequest& request(int row) const { return entry(row).request; }
   // Null unless the row is finished.
-  std::shared_ptr<const jobs::GeneratedClip> clip(int row) const { return entry(row).clip; }
+  std::shared_ptr<const report::GeneratedClip> clip(int row) const { return entry(row).clip; }
   // Finished clips are only in memory until they were saved.
-  void mark_saved(const std::shared_ptr<const jobs::GeneratedClip>& clip);
+  void mark_saved(const std::shared_ptr<const report::GeneratedClip>& clip);
   bool unsaved(int row) const { return entry(row).clip && !entry(row).saved; }
   int unsaved_clips() const;
   // One sentence, of a row that failed.
@@ -72,7 +72,7 @@ class ClipQueue : public QAbstractListModel {
     std::uint64_t id = 0;
     ClipRequest request;
     RequestState state = RequestState::kQueued;
-    std::shared_ptr<const jobs::GeneratedClip> clip;
+    std::shared_ptr<const report::GeneratedClip> clip;
     bool saved = false;
     QString failure;
     QString stage;
@@ -91,7 +91,7 @@ class ClipQueue : public QAbstractListModel {
   std::vector<Entry> entries_;
   std::uint64_t next_id_ = 1;
   std::uint64_t running_ = 0;  // id; 0: none
-  std::shared_ptr<jobs::GenerateResult> result_;
+  std::shared_ptr<report::GenerateResult> result_;
   ScratchFolder plans_;  // used by the job
   JobThread job_;        // goes first: its work uses what stands above
 };

@@ -50,7 +50,7 @@ CostTeller::CostTeller(QObject* parent) : QObject(parent) {
 
 CostTeller::~CostTeller() { job_.stop(); }
 
-std::string CostTeller::speed_key(const jobs::ClipSettings& clip) {
+std::string CostTeller::speed_key(const report::ClipSettings& clip) {
   return concat(clip.model.string(), " ", clip.dtype.value_or(""), " ", clip.threads);
 }
 
@@ -91,7 +91,7 @@ void CostTeller::start() {
   }
   job_.start(
       [answer = answer_, facts = *facts_, request = request_](const jobs::JobControl& control) {
-        const jobs::ClipSettings& clip = request.options.clip;
+        const report::ClipSettings& clip = request.options.clip;
         if (request.plan) {
           answer->density = jobs::plan_density(facts, clip, *request.plan);
         } else if (!request.options.plan.empty()) {

@@ -41,7 +41,7 @@ class CostTeller : public QObject {
     double density = 1.0;
     jobs::AdaptingSpeed adapting;
   };
-  static std::string speed_key(const jobs::ClipSettings& clip);
+  static std::string speed_key(const report::ClipSettings& clip);
   void start();
 
   std::optional<jobs::ModelFacts> facts_;

@@ -217,16 +217,17 @@ void GeneratePage::connect_files() {
     tell(sentence);
     update_buttons();
   });
-  connect(files_.get(), &ClipFiles::saved, this,
-          [this](const std::shared_ptr<const jobs::GeneratedClip>& clip, const QStringList& files) {
-            queue_->mark_saved(clip);
-            wanted_name_.clear();
-            tell(tr("Saved %1").arg(files.join(QStringLiteral(", "))));
-            update_buttons();
-          });
+  connect(
+      files_.get(), &ClipFiles::saved, this,
+      [this](const std::shared_ptr<const report::GeneratedClip>& clip, const QStringList& files) {
+        queue_->mark_saved(clip);
+        wanted_name_.clear();
+        tell(tr("Saved %1").arg(files.join(QStringLiteral(", "))));
+        update_buttons();
+      });
   connect(files_.get(), &ClipFiles::pair_read, this,
-          [this](const std::shared_ptr<const jobs::StoredClip>& dense,
-                 const std::shared_ptr<const jobs::StoredClip>& sparse) {
+          [this](const std::shared_ptr<const report::StoredClip>& dense,
+                 const std::shared_ptr<const report::StoredClip>& sparse) {
             if (queue_->rowCount() > 0) {
               return;
             }
@@ -258,7 +259,7 @@ QString GeneratePage::request_problem() const {
     return form_->model_problem();
   }
   try {
-    jobs::check_clip_settings(form_->settings());
+    report::check_clip_settings(form_->settings());
   } catch (const Error& error) {
     return to_qt(error.what());
   }
@@ -324,7 +325,7 @@ void GeneratePage::end_row(int row) {
 }
 
 void GeneratePage::remember_quality(int row) {
-  const std::shared_ptr<const jobs::GeneratedClip> clip = queue_->clip(row);
+  const std::shared_ptr<const report::GeneratedClip> clip = queue_->clip(row);
   const std::shared_ptr<const Plan>& plan = queue_->request(row).plan;
   const std::shared_ptr<const Plan> open = session_.document.plan();
   if (clip && clip->quality && std::isfinite(clip->quality->psnr_db) && plan && open &&
@@ -387,7 +388,7 @@ void GeneratePage::open_video(const QString& file) {
   files_->read(file, models_->models());
 }
 
-void GeneratePage::take_video(const std::shared_ptr<const jobs::StoredClip>& clip,
+void GeneratePage::take_video(const std::shared_ptr<const report::StoredClip>& clip,
                               const QString& file, const QString& model) {
   // No clip of the list is on show now, so none is chosen: a click on any of them shows it again.
   list_->selectionModel()->clear();
@@ -396,7 +397,7 @@ void GeneratePage::take_video(const std::shared_ptr<const jobs::StoredClip>& cli
     tell(tr("%1 holds no settings of a Twill clip.").arg(file));
     return;
   }
-  const jobs::ClipRecord& record = *clip->record;
+  const report::ClipRecord& record = *clip->record;
   QStringList missing;
   const bool found = !model.isEmpty() && form_->choose_model(path_from_qt(model));
   if (!found) {
@@ -434,7 +435,7 @@ void GeneratePage::ask_where_to_save() {
   if (row < 0 || row >= queue_->rowCount() || !queue_->clip(row) || files_->busy()) {
     return;
   }
-  const std::shared_ptr<const jobs::GeneratedClip> clip = queue_->clip(row);
+  const std::shared_ptr<const report::GeneratedClip> clip = queue_->clip(row);
   const auto writes = [clip](const QString& file) { return ClipFiles::files_of(*clip, file); };
   const QString folder =
       session_.settings

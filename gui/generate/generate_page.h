@@ -9,7 +9,7 @@
 #include "base/page.h"
 #include "generate/clip_queue.h"
 #include "plan/session.h"
-#include "twill/jobs/clip_record.h"
+#include "twill/report/clip_record.h"
 
 class QCheckBox;
 class QLabel;
@@ -73,7 +73,7 @@ class GeneratePage : public Page {
   // Asks first when the clip was not saved.
   void remove_chosen();
   int chosen_row() const;
-  void take_video(const std::shared_ptr<const jobs::StoredClip>& clip, const QString& file,
+  void take_video(const std::shared_ptr<const report::StoredClip>& clip, const QString& file,
                   const QString& model);
   // The finished pair that comes with the model, until there is one of one's own.
   void show_example();

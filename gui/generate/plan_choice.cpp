@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "plan/plan_document.h"
+#include "twill/jobs/file_hash.h"
 #include "twill/plan/error.h"
 
 namespace twill::gui {
@@ -101,7 +102,7 @@ void PlanChoice::fill(ClipRequest& request) const {
   }
 }
 
-bool PlanChoice::choose_recorded(const jobs::ClipRecord& record) {
+bool PlanChoice::choose_recorded(const report::ClipRecord& record) {
   QStringList candidates = files_;
   if (!document_.file().isEmpty()) {
     candidates.prepend(document_.file());

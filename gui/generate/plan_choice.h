@@ -27,7 +27,7 @@ class PlanChoice : public QComboBox {
   void choose_dense();
   // Chooses the plan whose name and fingerprint a clip's record has; false when neither the open
   // plan's file nor a file that was chosen before is that plan.
-  bool choose_recorded(const jobs::ClipRecord& record);
+  bool choose_recorded(const report::ClipRecord& record);
   // Adds the file and chooses it.
   void choose_file(const QString& file);
 

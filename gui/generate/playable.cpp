@@ -8,7 +8,7 @@
 
 namespace twill::gui {
 
-Playable playable(const jobs::GeneratedClip& clip) {
+Playable playable(const report::GeneratedClip& clip) {
   const QString seconds = describe_seconds(clip.times.denoise);
   const bool sparse = !clip.record.plan.empty() && clip.record.why_no_part.empty();
   const QString caption =

@@ -9,6 +9,6 @@
 
 namespace twill::gui {
 
-Playable playable(const jobs::GeneratedClip& clip);
+Playable playable(const report::GeneratedClip& clip);
 
 }  // namespace twill::gui

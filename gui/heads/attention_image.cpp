@@ -8,9 +8,9 @@
 #include <cstring>
 #include <map>
 
-#include "twill/jobs/heads_picture.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
+#include "twill/report/heads_picture.h"
 
 namespace twill::gui {
 namespace {
@@ -40,7 +40,7 @@ Share blocks_of(const std::vector<std::int32_t>* position_to_token, std::int32_t
 }  // namespace
 
 QRgb attention_colour(double value) {
-  const jobs::Colour colour = jobs::heat(std::sqrt(std::clamp(value, 0.0, 1.0)));
+  const report::Colour colour = report::heat(std::sqrt(std::clamp(value, 0.0, 1.0)));
   return qRgb(colour.red, colour.green, colour.blue);
 }
 

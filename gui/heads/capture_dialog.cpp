@@ -26,7 +26,7 @@ QString in_bytes(std::int64_t bytes) {
   return QLocale().formattedDataSize(bytes, 1, QLocale::DataSizeSIFormat);
 }
 
-QString size_text(const jobs::ClipSettings& clip) {
+QString size_text(const report::ClipSettings& clip) {
   return QStringLiteral("%1 x %2 x %3").arg(*clip.width).arg(*clip.height).arg(*clip.frames);
 }
 
@@ -142,10 +142,10 @@ const jobs::ModelFacts* CaptureDialog::facts() const {
   return index >= 0 ? &fitting_[static_cast<std::size_t>(index)] : nullptr;
 }
 
-jobs::ClipSettings CaptureDialog::clip() const {
+report::ClipSettings CaptureDialog::clip() const {
   const int index = size_->currentIndex();
-  jobs::ClipSettings clip =
-      index > 0 ? facts()->sizes[static_cast<std::size_t>(index - 1)] : jobs::ClipSettings{};
+  report::ClipSettings clip =
+      index > 0 ? facts()->sizes[static_cast<std::size_t>(index - 1)] : report::ClipSettings{};
   clip.model = facts()->folder;
   return jobs::with_defaults(clip, *facts());
 }
@@ -155,7 +155,7 @@ void CaptureDialog::model_chosen() {
   size_->clear();
   if (const jobs::ModelFacts* of = facts()) {
     size_->addItem(size_text(of->defaults));
-    for (const jobs::ClipSettings& size : of->sizes) {
+    for (const report::ClipSettings& size : of->sizes) {
       size_->addItem(size_text(jobs::with_defaults(size, *of)));
     }
     if (prompt_->text().isEmpty()) {

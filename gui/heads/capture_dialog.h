@@ -51,7 +51,7 @@ class CaptureDialog : public QDialog {
   void start();
   void take_maps(const jobs::Outcome& outcome);
   const jobs::ModelFacts* facts() const;
-  jobs::ClipSettings clip() const;
+  report::ClipSettings clip() const;
   void tell(const QString& sentence);
 
   Session session_;

@@ -20,8 +20,8 @@
 #include "base/text.h"
 #include "base/theme.h"
 #include "heads/heads_map.h"
-#include "twill/jobs/plan_tools.h"
 #include "twill/plan/error.h"
+#include "twill/report/plan_comparison.h"
 
 namespace twill::gui {
 namespace {
@@ -232,13 +232,14 @@ void ComparePage::fill_table() {
   if (!left_.plan() || !right_.plan()) {
     return;
   }
-  const std::vector<jobs::HeadDifference> found = jobs::differences(*left_.plan(), *right_.plan());
+  const std::vector<report::HeadDifference> found =
+      report::differences(*left_.plan(), *right_.plan());
   note_->setText(found.empty() ? tr("The plans treat every head alike.")
                                : tr("%n head(s) and stretches of t differ.", nullptr,
                                     static_cast<int>(found.size())));
   table_->setRowCount(static_cast<int>(std::min(found.size(), kMostRows)));
   for (int row = 0; row < table_->rowCount(); ++row) {
-    const jobs::HeadDifference& of = found[static_cast<std::size_t>(row)];
+    const report::HeadDifference& of = found[static_cast<std::size_t>(row)];
     table_->setItem(
         row, 0,
         new QTableWidgetItem(tr("%1 to %2").arg(of.t_end, 0, 'g', 3).arg(of.t_begin, 0, 'g', 3)));

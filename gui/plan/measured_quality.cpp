@@ -7,8 +7,8 @@
 
 #include "base/text.h"
 #include "plan/predictor.h"
-#include "twill/jobs/plan_figures.h"
 #include "twill/plan/error.h"
+#include "twill/report/search_record.h"
 
 namespace twill::gui {
 namespace {
@@ -35,7 +35,7 @@ std::vector<MeasuredClip> measured_beside(const QString& file) {
     return clips;
   }
   try {
-    for (const jobs::PredictedMeasured& probe : jobs::read_probes(path_from_qt(file))) {
+    for (const report::PredictedMeasured& probe : report::read_probes(path_from_qt(file))) {
       if (probe.measured_mse > 0.0) {
         clips.push_back({.predicted = probe.predicted,
                          .psnr_db = 10.0 * std::log10(kPeak * kPeak / probe.measured_mse)});

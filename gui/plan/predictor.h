@@ -7,9 +7,9 @@
 #include <memory>
 #include <optional>
 
-#include "twill/jobs/profiled_run.h"
 #include "twill/plan/plan.h"
 #include "twill/plan/profile.h"
+#include "twill/report/profiled_run.h"
 #include "twill/search/ledger.h"
 
 namespace twill::gui {
@@ -23,11 +23,11 @@ class Predictor {
   // seconds for large models, so call it from a thread. Throws Error.
   explicit Predictor(std::shared_ptr<const Profile> profile);
   // For the run that a plan was solved for (jobs::profiled_run).
-  Predictor(std::shared_ptr<const Profile> profile, jobs::ProfiledRun run);
+  Predictor(std::shared_ptr<const Profile> profile, report::ProfiledRun run);
 
   const Profile& profile() const { return *profile_; }
   const std::shared_ptr<const Profile>& profile_pointer() const { return profile_; }
-  const jobs::ProfiledRun& run() const { return run_; }
+  const report::ProfiledRun& run() const { return run_; }
   // Of that run. Head errors there are those that are expected at its layout.
   const search::Ledger& ledger() const { return ledger_; }
 
@@ -42,7 +42,7 @@ class Predictor {
 
  private:
   std::shared_ptr<const Profile> profile_;
-  jobs::ProfiledRun run_;
+  report::ProfiledRun run_;
   search::Ledger ledger_;
 };
 

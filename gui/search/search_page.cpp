@@ -220,7 +220,7 @@ void SearchPage::take_model() {
     if (prompts_->toPlainText().isEmpty()) {
       QStringList lines;
       for (const std::string& prompt :
-           jobs::read_prompts(folder / "prompts_search.txt", kExamplePrompts)) {
+           report::read_prompts(folder / "prompts_search.txt", kExamplePrompts)) {
         lines.append(to_qt(prompt));
       }
       prompts_->setPlainText(lines.join(QLatin1Char('\n')));
@@ -314,7 +314,7 @@ void SearchPage::start() {
     return;
   }
   last_end_.reset();
-  result_ = std::make_shared<jobs::SearchResult>();
+  result_ = std::make_shared<report::SearchResult>();
   jobs::SearchOptions asked = options();
   const Measured measured = measured_by(asked);
   // What was measured is worth the same under another name of the plan.
@@ -341,7 +341,7 @@ void SearchPage::end(const jobs::Outcome& outcome) {
   progress_->reset();
   switch (outcome.kind) {
     case jobs::OutcomeKind::kFinished:
-      tell(to_qt(jobs::describe(*result_)));
+      tell(to_qt(report::describe(*result_)));
       if (!session_.document.modified()) {
         try {
           session_.document.open(path_to_qt(result_->plan));
@@ -349,7 +349,7 @@ void SearchPage::end(const jobs::Outcome& outcome) {
           tell(to_qt(error.what()));
         }
       } else {
-        tell(to_qt(jobs::describe(*result_)) +
+        tell(to_qt(report::describe(*result_)) +
              tr("The open plan has unsaved edits; open the new one from the menu."));
       }
       break;

@@ -112,7 +112,7 @@ class SearchPage : public Page {
   QLabel* problem_ = nullptr;  // why no search can begin
   QLabel* message_ = nullptr;
   PictureView* heads_ = nullptr;
-  std::shared_ptr<jobs::SearchResult> result_;
+  std::shared_ptr<report::SearchResult> result_;
   std::optional<jobs::OutcomeKind> last_end_;
   QString agreed_file_;  // that the running or stopped search may replace
   JobThread job_;

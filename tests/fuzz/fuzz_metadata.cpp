@@ -7,7 +7,7 @@
 #include <string>
 
 #include "fuzz.h"
-#include "twill/jobs/clip_record.h"
+#include "twill/report/clip_record.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::map<std::string, std::string> metadata;
@@ -22,14 +22,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   twill::fuzz::read_or_refuse([&] {
-    const auto record = twill::jobs::clip_record_from(metadata, "fuzz.mp4");
+    const auto record = twill::report::clip_record_from(metadata, "fuzz.mp4");
     if (!record || !record->clip.fps) {
       return;
     }
-    twill::jobs::check_clip_settings(record->clip);
-    const auto written = twill::jobs::to_metadata(*record);
-    const auto again = twill::jobs::clip_record_from(written, "again.mp4");
-    twill::fuzz::demand(again && twill::jobs::to_metadata(*again) == written,
+    twill::report::check_clip_settings(record->clip);
+    const auto written = twill::report::to_metadata(*record);
+    const auto again = twill::report::clip_record_from(written, "again.mp4");
+    twill::fuzz::demand(again && twill::report::to_metadata(*again) == written,
                         "settings that are read do not write and read back the same");
   });
   return 0;

@@ -5,14 +5,14 @@
 #include <string>
 
 #include "fuzz.h"
-#include "twill/jobs/clip_settings.h"
 #include "twill/plan/text.h"
+#include "twill/report/clip_settings.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = twill::fuzz::text_of(data, size);
   const auto file = twill::fuzz::scratch_file("prompts.txt", text);
   twill::fuzz::read_or_refuse([&] {
-    for (const std::string& prompt : twill::jobs::read_prompts(file)) {
+    for (const std::string& prompt : twill::report::read_prompts(file)) {
       twill::fuzz::demand(!prompt.empty() && prompt[0] != '#' && twill::is_utf8(prompt) &&
                               prompt.find_first_of("\r\n") == std::string::npos,
                           "a line that is no prompt");
@@ -20,15 +20,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   });
   const std::string_view line = text.substr(0, text.find('\n'));
   twill::fuzz::read_or_refuse([&] {
-    twill::jobs::ClipSettings settings;
-    twill::jobs::parse_size(line, settings);
-    twill::jobs::check_clip_settings(settings);
+    twill::report::ClipSettings settings;
+    twill::report::parse_size(line, settings);
+    twill::report::check_clip_settings(settings);
     twill::fuzz::demand(*settings.width % 16 == 0 && *settings.height % 16 == 0,
                         "a size that no clip has");
   });
   twill::fuzz::read_or_refuse([&] {
-    const std::uint64_t seed = twill::jobs::parse_seed(line);
-    twill::fuzz::demand(twill::jobs::parse_seed(std::to_string(seed)) == seed,
+    const std::uint64_t seed = twill::report::parse_seed(line);
+    twill::fuzz::demand(twill::report::parse_seed(std::to_string(seed)) == seed,
                         "a seed that does not read back the same");
   });
   return 0;

@@ -20,8 +20,8 @@
 #include "gui/studio_model.h"
 #include "plan/plan_document.h"
 #include "player/picture_view.h"
-#include "twill/jobs/clip_record.h"
 #include "twill/media/clip_files.h"
+#include "twill/report/clip_record.h"
 
 namespace twill::gui {
 

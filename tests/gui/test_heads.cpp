@@ -32,12 +32,12 @@
 #include "plan/plan_document.h"
 #include "plan/plan_edits.h"
 #include "plan/predictor.h"
-#include "twill/jobs/plan_figures.h"
-#include "twill/jobs/profiled_run.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/whole_files.h"
+#include "twill/report/plan_figures.h"
+#include "twill/report/profiled_run.h"
 
 namespace twill::gui {
 namespace {
@@ -147,9 +147,9 @@ class TestHeads : public QObject {
     made.provenance["grid"] = concat(frames, "x8x8");
     const auto plan = std::make_shared<const Plan>(std::move(made));
     const auto predictor =
-        std::make_shared<const Predictor>(plan->profile, jobs::profiled_run(*plan));
-    const jobs::PlanFigures figures =
-        jobs::figures_of(plan, plan->profile, jobs::run_of(*plan, {}, "plan.json"));
+        std::make_shared<const Predictor>(plan->profile, report::profiled_run(*plan));
+    const report::PlanFigures figures =
+        report::figures_of(plan, plan->profile, report::run_of(*plan, {}, "plan.json"));
     const auto same = [](double a, double b) {
       return std::abs(a - b) <= 1e-12 * std::max(std::abs(a), std::abs(b));
     };
@@ -164,14 +164,14 @@ class TestHeads : public QObject {
     const std::size_t heads = plan->profile->heads();
     for (std::size_t segment = 0; segment < plan->segments.size(); ++segment) {
       model.set_segment(segment);
-      const jobs::SegmentFigures& shown = figures.segments[figures.segments.size() - 1 - segment];
+      const report::SegmentFigures& shown = figures.segments[figures.segments.size() - 1 - segment];
       for (std::size_t expert = 0; expert < 2; ++expert) {
         for (std::size_t stack = 0; stack < 2; ++stack) {
           model.set_view(expert, stack);
           for (int row = 0; row < model.rowCount(); ++row) {
             for (int column = 0; column < model.columnCount(); ++column) {
               const QModelIndex index = model.index(row, column);
-              const jobs::HeadFigures& head =
+              const report::HeadFigures& head =
                   shown.heads[expert * heads + model.head_at(index).head];
               QVERIFY(same(index.data(HeadsModel::kDensityRole).toDouble(), head.density));
               QVERIFY(same(index.data(HeadsModel::kErrorRole).toDouble(), head.head_error));

@@ -19,7 +19,7 @@
 #include "generate/clip_queue.h"
 #include "generate/generate_page.h"
 #include "plan/plan_document.h"
-#include "twill/jobs/clip_settings.h"
+#include "twill/report/clip_settings.h"
 
 namespace twill::gui {
 

@@ -74,7 +74,7 @@ TEST(Estimate, density_of_an_all_mean_plan_with_a_dense_segment_counts_the_dense
   plan.segments = {sparse, whole};
   write_plan(folder / "plan.json", plan);
   // Euler with shift 1 and 4 steps: t = 1, 0.75, 0.5, 0.25; the first two are dense.
-  ClipSettings clip{.width = 128, .height = 128, .frames = 17, .steps = 4, .shift = 1.0};
+  report::ClipSettings clip{.width = 128, .height = 128, .frames = 17, .steps = 4, .shift = 1.0};
   EXPECT_DOUBLE_EQ(plan_density(facts, clip, folder / "plan.json"), 0.5);
 
   plan.model.stacks[0].heads = 5;
@@ -86,13 +86,14 @@ TEST(Estimate, density_of_an_all_mean_plan_with_a_dense_segment_counts_the_dense
 TEST(Estimate, adapting_is_measured_with_the_plans_own_profile) {
   const ModelFacts facts = read_model_facts(kDemo);
   const Plan plan = read_plan(kDemo / "plan.json");
-  const ClipSettings clip{.model = kDemo, .width = 128, .height = 128, .frames = 17, .steps = 4};
+  const report::ClipSettings clip{
+      .model = kDemo, .width = 128, .height = 128, .frames = 17, .steps = 4};
   const AdaptingSpeed small = measure_adapting(facts, clip, plan, {});
   EXPECT_GT(small.begin_seconds, 0.0);
   EXPECT_GT(small.seconds_per_forward, 0.0);
   EXPECT_GT(small.seconds_per_solve, 0.0);
 
-  ClipSettings one_step = clip;
+  report::ClipSettings one_step = clip;
   one_step.steps = 1;
   EXPECT_EQ(measure_adapting(facts, one_step, plan, {}).seconds_per_forward, 0.0);
 
@@ -129,7 +130,7 @@ TEST(Estimate, a_real_clip_is_near_it) {
   const ModelSpeed speed = measure_speed(options.clip, {});
   const ClipEstimate estimate = estimate_clip(facts, speed, options, 1.0);
   std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts again
-  const GenerateResult result = generate(options, {});
+  const report::GenerateResult result = generate(options, {});
   const double seconds = result.clips.at(0).times.denoise + result.clips.at(0).times.vae;
   // Other programs share the machine while tests run.
   EXPECT_LT(estimate.seconds, 3.0 * seconds);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Names of files by what they hold: no byte may change unseen, and a model is read once.
-#include "file_hash.h"
+#include "twill/jobs/file_hash.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -13,16 +13,16 @@
 #include "jobs/scratch_folder.h"
 #include "jobs/tiny_model.h"
 #include "session.h"
-#include "statistics.h"
 #include "twill/jobs/evaluate.h"
 #include "twill/jobs/generate.h"
-#include "twill/jobs/plan_figures.h"
 #include "twill/jobs/policies.h"
 #include "twill/jobs/prediction.h"
 #include "twill/jobs/search.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/sampler_times.h"
+#include "twill/report/plan_figures.h"
+#include "twill/report/statistics.h"
 
 namespace twill::jobs {
 namespace {
@@ -53,7 +53,7 @@ class Jobs : public ::testing::Test {
   }
   static void TearDownTestSuite() { shared_.reset(); }
 
-  static ClipSettings clip() { return {.model = *shared_ / "model"}; }
+  static report::ClipSettings clip() { return {.model = *shared_ / "model"}; }
   SearchOptions search_options(const fs::path& out) const {
     SearchOptions options{.clip = clip(),
                           .prompts = {"a red ball", "a blue ball rolls"},
@@ -91,7 +91,7 @@ TEST_F(Jobs, an_all_dense_plan_gives_the_dense_clip) {
   options.clip.dtype = "float32";
   options.plan = folder_ / "plan.json";
   options.compare_dense = true;
-  const GenerateResult sparse = generate(options, {});
+  const report::GenerateResult sparse = generate(options, {});
   ASSERT_EQ(sparse.clips.size(), 1u);
   EXPECT_EQ(sparse.clips[0].density, 1.0);
   EXPECT_EQ(sparse.clips[0].attention.sparse_calls, 0);
@@ -108,8 +108,8 @@ TEST_F(Jobs, an_all_dense_plan_gives_the_dense_clip) {
 }
 
 TEST_F(Jobs, times_of_a_clip_add_up) {
-  const GenerateResult result = generate(frames(folder_ / "dense"), {});
-  const ClipTimes& times = result.clips.at(0).times;
+  const report::GenerateResult result = generate(frames(folder_ / "dense"), {});
+  const report::ClipTimes& times = result.clips.at(0).times;
   EXPECT_GT(times.text, 0.0);
   EXPECT_GT(times.vae, 0.0);
   EXPECT_GT(times.attention, 0.0);
@@ -117,7 +117,7 @@ TEST_F(Jobs, times_of_a_clip_add_up) {
 }
 
 TEST_F(Jobs, search_then_evaluate) {
-  const SearchResult found = search(search_options(folder_ / "plan.json"), {});
+  const report::SearchResult found = search(search_options(folder_ / "plan.json"), {});
   EXPECT_LE(found.density, 0.6 + 1e-9);
   EXPECT_GT(found.search_seconds, found.clips_seconds);
   const Plan plan = read_plan(folder_ / "plan.json");
@@ -129,7 +129,7 @@ TEST_F(Jobs, search_then_evaluate) {
   options.plan = folder_ / "plan.json";
   options.out = folder_ / "out/report.json";
   options.clips = folder_ / "out";
-  const EvaluateReport report = evaluate(options, {});
+  const report::EvaluateReport report = evaluate(options, {});
   EXPECT_NEAR(report.density, found.density, 1e-12);
   ASSERT_EQ(report.rows.size(), 2u);
   EXPECT_TRUE(report.rows[0].timed);
@@ -155,15 +155,15 @@ TEST_F(Jobs, a_plan_is_adapted_to_another_size_at_its_density_there) {
   GenerateOptions options = frames(folder_ / "as-it-is");
   options.clip.frames = 17;
   options.plan = folder_ / "plan.json";
-  const GeneratedClip as_it_is = generate(options, {}).clips.at(0);
+  const report::GeneratedClip as_it_is = generate(options, {}).clips.at(0);
   EXPECT_FALSE(as_it_is.record.adapted);
 
   options.adapt = true;
   options.prompts = {"a red ball", "a red ball"};  // with two seeds
   options.out = folder_ / "adapted";
-  const GenerateResult adapted = generate(options, {});
+  const report::GenerateResult adapted = generate(options, {});
   ASSERT_EQ(adapted.clips.size(), 2u);
-  for (const GeneratedClip& clip : adapted.clips) {
+  for (const report::GeneratedClip& clip : adapted.clips) {
     EXPECT_TRUE(clip.record.adapted);
     EXPECT_LE(clip.density, as_it_is.density + 1e-9);
     EXPECT_GT(clip.density, as_it_is.density - 0.1);  // 4 heads, whose patterns come in steps
@@ -184,13 +184,13 @@ TEST_F(Jobs, an_evaluation_says_that_plans_were_adapted) {
   options.plan = folder_ / "plan.json";
   options.adapt = true;
   options.out = folder_ / "report.json";
-  const EvaluateReport report = evaluate(options, {});
+  const report::EvaluateReport report = evaluate(options, {});
   EXPECT_TRUE(report.adapted);
   ASSERT_EQ(report.rows.size(), 2u);
   EXPECT_DOUBLE_EQ(report.density, (report.rows[0].density + report.rows[1].density) / 2);
   EXPECT_GT(report.rows[0].density, 0.0);
   EXPECT_LT(report.rows[0].density, 1.0);
-  const EvaluateReport read = read_evaluate_report(folder_ / "report.json");
+  const report::EvaluateReport read = report::read_evaluate_report(folder_ / "report.json");
   EXPECT_TRUE(read.adapted);
   EXPECT_EQ(read.rows[1].density, report.rows[1].density);
 }
@@ -236,7 +236,7 @@ TEST_F(Jobs, a_budget_of_time_is_kept) {
   options.prompts = {"a red ball"};
   options.solve.budget_kind = search::BudgetKind::kAttentionShare;
   options.solve.budget = 0.7;
-  const SearchResult found = search(options, {});
+  const report::SearchResult found = search(options, {});
   EXPECT_LE(found.attention_share, 0.7);
   const Plan plan = read_plan(folder_ / "plan.json");
   EXPECT_EQ(plan.profile->cost.milliseconds.size(), plan.profile->candidates.size());
@@ -263,7 +263,7 @@ TEST_F(Jobs, what_candidates_cost_here_is_measured_once) {
 
 TEST_F(Jobs, solving_again_needs_the_profile_only) {
   search(search_options(folder_ / "plan.json"), {});
-  const SearchResult again =
+  const report::SearchResult again =
       solve_file(folder_ / "plan.json", search_options({}).solve, {}, folder_ / "again.json");
   EXPECT_EQ(bytes_of(folder_ / "again.json"), bytes_of(folder_ / "plan.json"));
   SolveOptions other = search_options({}).solve;
@@ -300,7 +300,7 @@ TEST_F(Jobs, policies_are_compared_at_one_density_and_measured_once) {
     // Prompt by prompt: a clip that is hard for all says nothing of a rule.
     const std::array differences{report.policies[0].quality[0].psnr_db - policy.quality[0].psnr_db,
                                  report.policies[0].quality[1].psnr_db - policy.quality[1].psnr_db};
-    const Interval interval = bootstrap_interval(differences);
+    const report::Interval interval = report::bootstrap_interval(differences);
     EXPECT_DOUBLE_EQ(policy.behind_db_low, interval.low);
     EXPECT_DOUBLE_EQ(policy.behind_db_high, interval.high);
     // The best dense parts that were tried, and then the best plan with these.
@@ -370,7 +370,7 @@ TEST_F(Jobs, prediction_is_checked_on_plans_of_all_rules_and_goes_on_where_it_wa
   const PredictionReport report = check_prediction(options, {});
   EXPECT_GE(report.plans.size(), 6u);
   EXPECT_LE(std::abs(report.rank_correlation), 1.0);
-  for (const PredictedMeasured& plan : report.plans) {
+  for (const report::PredictedMeasured& plan : report.plans) {
     EXPECT_GE(plan.predicted, 0.0) << plan.name;
     EXPECT_GT(plan.measured_mse, 0.0) << plan.name;
   }
@@ -378,7 +378,7 @@ TEST_F(Jobs, prediction_is_checked_on_plans_of_all_rules_and_goes_on_where_it_wa
   EXPECT_EQ(written["plans"].size(), report.plans.size());
   EXPECT_TRUE(written.contains("torch"));
   std::set<double> predicted;
-  for (const PredictedMeasured& plan : report.plans) {
+  for (const report::PredictedMeasured& plan : report.plans) {
     EXPECT_TRUE(predicted.insert(plan.predicted).second) << plan.name << " is there twice";
   }
   options.densities = {};
@@ -396,16 +396,16 @@ TEST_F(Jobs, a_wish_for_quality_is_met_by_the_cheapest_of_the_tries) {
   SearchOptions options = search_options(folder_ / "plan.json");
   options.target.min_psnr_db = 25.0;
   options.target.most_tries = 4;
-  const SearchResult found = search(options, {});
+  const report::SearchResult found = search(options, {});
   ASSERT_FALSE(found.tries.empty());
   double least = 1.0;
-  for (const TargetTry& tried : found.tries) {
+  for (const report::TargetTry& tried : found.tries) {
     EXPECT_EQ(tried.holds, tried.psnr_db >= 25.5);
     least = tried.holds ? std::min(least, tried.density) : least;
   }
   EXPECT_DOUBLE_EQ(found.density, least);
   // The report shows what was predicted of each try beside what came.
-  const std::vector<PredictedMeasured> probes = read_probes(options.out);
+  const std::vector<report::PredictedMeasured> probes = report::read_probes(options.out);
   ASSERT_EQ(probes.size(), found.tries.size());
   for (std::size_t i = 0; i < probes.size(); ++i) {
     EXPECT_GT(probes[i].predicted, 0.0);
@@ -508,7 +508,7 @@ TEST_F(Jobs, an_evaluation_goes_on_where_it_was_stopped) {
   const JobControl watch{.progress = [&](const Progress& progress) {
     first_again = first_again || progress.stage.ends_with("1 of 2");
   }};
-  const EvaluateReport report = evaluate(options, watch);
+  const report::EvaluateReport report = evaluate(options, watch);
   EXPECT_FALSE(first_again);
   EXPECT_EQ(report.rows.size(), 2u);
   EXPECT_TRUE(fs::exists(options.out));

@@ -55,10 +55,10 @@ class NotFinite : public ::testing::Test {
     change(file, name, [value](at::Tensor& tensor) { tensor.flatten()[0] = value; });
   }
 
-  ClipSettings clip(const char* dtype = "float32") const {
+  report::ClipSettings clip(const char* dtype = "float32") const {
     return {.model = model_, .width = 64, .height = 64, .frames = 9, .steps = 3, .dtype = dtype};
   }
-  std::string why_not_generated(const ClipSettings& settings) const {
+  std::string why_not_generated(const report::ClipSettings& settings) const {
     GenerateOptions options{.clip = settings, .prompts = {"a red ball"}};
     options.out = folder_ / "clip";
     const Outcome outcome = run_job([&] { generate(options, {}); });
@@ -121,7 +121,7 @@ TEST_F(NotFinite, what_float16_cannot_compute_names_other_dtypes) {
 
 // Finite up to a step: the one where it began is told.
 TEST_F(NotFinite, the_step_is_the_one_where_it_began) {
-  const ClipSettings settings = clip();
+  const report::ClipSettings settings = clip();
   const JobControl control;
   const Session session(settings, control);
   engine::DenseAttention dense;

@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""The include line shows the layer: kernels <- core/plan <- search, core/media, core/engine <- core/jobs <- core/cli, gui."""
+"""The include line shows the layer.
+
+kernels <- core/plan <- search, core/media <- core/report <- core/jobs <- core/cli, gui;
+core/plan <- core/engine <- core/jobs.
+"""
 
 import ast
 import functools
@@ -17,12 +21,14 @@ PYTHON = r"pybind11/|Python\.h"
 
 # Path prefix -> what its files may not include (matched at the start of the included name). Every matching row applies.
 FORBIDDEN = {
-    "kernels/": rf"{TORCH}|{JSON}|{QT}|{PYTHON}|CLI/|twill/(plan|search|media|engine|jobs|gui)/",
-    "core/plan/": rf"{TORCH}|{QT}|{PYTHON}|CLI/|twill/(search|media|engine|jobs|gui)/",
+    "kernels/": rf"{TORCH}|{JSON}|{QT}|{PYTHON}|CLI/|twill/(plan|search|media|report|engine|jobs|gui)/",
+    "core/plan/": rf"{TORCH}|{QT}|{PYTHON}|CLI/|twill/(search|media|report|engine|jobs|gui)/",
     "core/plan/include/": JSON,
-    "search/": rf"{TORCH}|{QT}|{PYTHON}|CLI/|twill/(media|engine|jobs|gui)/",
-    "core/media/": rf"{TORCH}|{JSON}|{QT}|{PYTHON}|CLI/|twill/(kernels|search|engine|jobs|gui)/",
-    "core/engine/": rf"{QT}|{PYTHON}|CLI/|twill/(search|media|jobs|gui)/|torch/torch\.h",
+    "search/": rf"{TORCH}|{QT}|{PYTHON}|CLI/|twill/(media|report|engine|jobs|gui)/",
+    "core/media/": rf"{TORCH}|{JSON}|{QT}|{PYTHON}|CLI/|twill/(kernels|search|report|engine|jobs|gui)/",
+    "core/report/": rf"{TORCH}|{QT}|{PYTHON}|CLI/|twill/(engine|jobs|gui)/",
+    "core/report/include/": JSON,
+    "core/engine/": rf"{QT}|{PYTHON}|CLI/|twill/(search|media|report|jobs|gui)/|torch/torch\.h",
     "core/jobs/": rf"{QT}|{PYTHON}|CLI/|twill/gui/|torch/torch\.h",
     "core/jobs/include/": rf"{TORCH}|{JSON}|twill/engine/",
     "core/cli/": rf"{TORCH}|{QT}|{PYTHON}|twill/gui/",
@@ -57,6 +63,12 @@ def test_includes_follow_the_layers():
         pytest.param("search/src/a.cpp", "<c10/core/Device.h>", id="torch_in_search"),
         pytest.param("core/media/src/a.cpp", "<ATen/core/Tensor.h>", id="tensor_in_media"),
         pytest.param("core/media/include/twill/media/a.h", '"twill/search/solver.h"', id="media_sees_search"),
+        pytest.param("core/media/src/a.cpp", '"twill/report/clip_record.h"', id="media_sees_report"),
+        pytest.param("core/report/src/a.cpp", "<ATen/ATen.h>", id="torch_in_report"),
+        pytest.param("core/report/src/a.cpp", '"twill/engine/model.h"', id="report_sees_engine"),
+        pytest.param("core/report/src/a.cpp", '"twill/jobs/job.h"', id="report_sees_jobs"),
+        pytest.param("core/report/include/twill/report/a.h", "<nlohmann/json.hpp>", id="json_in_a_header_of_report"),
+        pytest.param("search/src/a.cpp", '"twill/report/evaluation.h"', id="search_sees_report"),
         pytest.param("core/engine/src/a.cpp", '"twill/media/video_io.h"', id="engine_sees_media"),
         pytest.param("core/engine/src/a.cpp", "<torch/torch.h>", id="all_of_torch_in_engine"),
         pytest.param("core/engine/src/a.cpp", "<QString>", id="qt_in_engine"),

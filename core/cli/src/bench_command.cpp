@@ -65,7 +65,7 @@ void add_policies(CLI::App& bench, Context& context) {
     context.run = [settings](Context& at_run) {
       settings->options.prompts = settings->prompts.read();
       settings->options.tuning_prompts =
-          jobs::read_prompts(settings->tuning_file, settings->tuning_count);
+          report::read_prompts(settings->tuning_file, settings->tuning_count);
       complete(settings->options.clip);
       const jobs::PoliciesReport report = jobs::compare_policies(settings->options, at_run.control);
       at_run.print(jobs::describe(report), jobs::to_json(report));

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "command.h"
+#include "twill/jobs/model_folders.h"
 
 #include <cmath>
 #include <cstdio>
@@ -25,10 +26,10 @@ std::string any_of(std::span<const std::string_view> names) {
   return text;
 }
 
-void add_clip_options(CLI::App& verb, jobs::ClipSettings& clip) {
+void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
   verb.add_option("--model", clip.model, "folder of the model (default: the demo model)");
   verb.add_option_function<std::string>(
-          "--size", [&clip](const std::string& text) { jobs::parse_size(text, clip); },
+          "--size", [&clip](const std::string& text) { report::parse_size(text, clip); },
           "size in pixels, multiples of 16 (default: the model's)")
       ->type_name("WIDTHxHEIGHT");
   verb.add_option("--frames", clip.frames, "frames, 4 n + 1 (default: the model's)");
@@ -38,9 +39,9 @@ void add_clip_options(CLI::App& verb, jobs::ClipSettings& clip) {
   verb.add_option("--cfg", clip.cfg, "guidance scale; 1 is none (default: the model's)");
   verb.add_option("--negative", clip.negative_prompt, "what the guidance leads away from");
   verb.add_option("--sampler", clip.sampler,
-                  any_of(jobs::sampler_names()) + " (default: the model's)");
+                  any_of(report::sampler_names()) + " (default: the model's)");
   verb.add_option("--dtype", clip.dtype,
-                  any_of(jobs::dtype_names()) + " (default: what is fastest here)");
+                  any_of(report::dtype_names()) + " (default: what is fastest here)");
   verb.add_option("--threads", clip.threads, "threads; 0 is all that the process may use");
 }
 
@@ -49,7 +50,7 @@ CLI::Option* add_seed_option(CLI::App& verb, const std::string& name, std::uint6
   // CLI11 takes the greatest number that it can hold for a greater one.
   return verb
       .add_option_function<std::string>(
-          name, [&seed](const std::string& text) { seed = jobs::parse_seed(text); }, description)
+          name, [&seed](const std::string& text) { seed = report::parse_seed(text); }, description)
       ->type_name("SEED")
       ->default_str(std::to_string(seed));
 }
@@ -61,8 +62,8 @@ CLI::Option* add_adapt_option(CLI::App& verb, bool& adapt) {
       "that the plan has at this size");
 }
 
-void complete(jobs::ClipSettings& clip) {
-  jobs::check_clip_settings(clip);
+void complete(report::ClipSettings& clip) {
+  report::check_clip_settings(clip);
   if (clip.model.empty()) {
     clip.model = jobs::find_demo_model();
   }
@@ -83,7 +84,7 @@ void add_prompt_options(CLI::App& verb, PromptOptions& prompts) {
 std::vector<std::string> PromptOptions::read() const {
   require(!texts.empty() || !file.empty(), ErrorCode::kUsage,
           "no prompt: give --prompt TEXT or --prompts FILE");
-  return file.empty() ? texts : jobs::read_prompts(file, count);
+  return file.empty() ? texts : report::read_prompts(file, count);
 }
 
 std::string fixed(double value, int digits) {

@@ -13,10 +13,10 @@
 
 #include "exit_codes.h"
 #include "progress_display.h"
-#include "twill/jobs/clip_settings.h"
 #include "twill/jobs/job.h"
-#include "twill/jobs/plan_figures.h"
 #include "twill/jobs/search.h"
+#include "twill/report/clip_settings.h"
+#include "twill/report/sampler_run.h"
 
 namespace twill::cli {
 
@@ -43,9 +43,9 @@ void add_doctor(CLI::App& app, Context& context);
 std::string any_of(std::span<const std::string_view> names);
 
 // --model, --size, --frames, --steps, --shift, --cfg, --negative, --sampler, --dtype, --threads.
-void add_clip_options(CLI::App& verb, jobs::ClipSettings& clip);
+void add_clip_options(CLI::App& verb, report::ClipSettings& clip);
 // Fills in the demo model when none was named.
-void complete(jobs::ClipSettings& clip);
+void complete(report::ClipSettings& clip);
 
 // --seed or another name of one, with its default.
 CLI::Option* add_seed_option(CLI::App& verb, const std::string& name, std::uint64_t& seed,
@@ -65,7 +65,7 @@ struct PromptOptions {
 void add_prompt_options(CLI::App& verb, PromptOptions& prompts);
 
 // --steps, --shift, --sampler, --layout, --expert-boundary.
-void add_run_options(CLI::App& verb, jobs::RunOptions& run);
+void add_run_options(CLI::App& verb, report::RunOptions& run);
 
 // --density, --strategy, --segments, --dense-first, --dense-last.
 void add_solve_options(CLI::App& verb, jobs::SolveOptions& options);

@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "twill/jobs/evaluate.h"
+#include "twill/report/evaluation.h"
 
 namespace twill::cli {
 namespace {
@@ -12,16 +13,16 @@ struct Settings {
   PromptOptions prompts;
 };
 
-std::string describe(const jobs::EvaluateReport& report) {
-  const jobs::EvaluateSummary summary = jobs::summarise(report.rows);
-  const bool took_part = jobs::took_part(report.attention);
+std::string describe(const report::EvaluateReport& report) {
+  const report::EvaluateSummary summary = report::summarise(report.rows);
+  const bool took_part = report::took_part(report.attention);
   std::string text =
       concat("   PSNR    SSIM   dense  ", took_part ? "sparse" : "  plan", "  prompt\n");
   const auto cell = [](double value, int digits, std::size_t width) {
     const std::string number = fixed(value, digits);
     return std::string(number.size() < width ? width - number.size() : 0, ' ') + number;
   };
-  for (const jobs::EvaluateRow& row : report.rows) {
+  for (const report::EvaluateRow& row : report.rows) {
     text += cell(row.quality.psnr_db, 2, 7) + cell(row.quality.ssim, 4, 8);
     text += row.timed ? cell(row.dense.denoise, 1, 6) + " s" + cell(row.sparse.denoise, 1, 6) + " s"
                       : std::string("       -       -");
@@ -75,7 +76,7 @@ void add_evaluate(CLI::App& app, Context& context) {
     context.run = [settings](Context& at_run) {
       settings->options.prompts = settings->prompts.read();
       complete(settings->options.clip);
-      const jobs::EvaluateReport report = jobs::evaluate(settings->options, at_run.control);
+      const report::EvaluateReport report = jobs::evaluate(settings->options, at_run.control);
       at_run.print(describe(report), to_json(report));
     };
   });

@@ -12,11 +12,11 @@ struct Settings {
   PromptOptions prompts;
 };
 
-std::string describe(const jobs::GenerateResult& result) {
+std::string describe(const report::GenerateResult& result) {
   std::string text = concat(result.device, ", ", result.dtype, "\n");
-  for (const jobs::GeneratedClip& clip : result.clips) {
+  for (const report::GeneratedClip& clip : result.clips) {
     text += concat(clip.file.string(), "  (seed ", clip.seed, ")  \"", clip.prompt, "\"\n");
-    const auto times = [&](const char* name, const jobs::ClipTimes& t) {
+    const auto times = [&](const char* name, const report::ClipTimes& t) {
       text += concat("  ", name, ": denoising ", fixed(t.denoise, 2), " s (attention ",
                      fixed(t.attention, 2), " s), text ", fixed(t.text, 2), " s, VAE ",
                      fixed(t.vae, 2), " s\n");
@@ -71,7 +71,7 @@ void add_generate(CLI::App& app, Context& context) {
     context.run = [settings](Context& at_run) {
       settings->options.prompts = settings->prompts.read();
       complete(settings->options.clip);
-      const jobs::GenerateResult result = jobs::generate(settings->options, at_run.control);
+      const report::GenerateResult result = jobs::generate(settings->options, at_run.control);
       at_run.print(describe(result), to_json(result));
     };
   });

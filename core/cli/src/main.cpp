@@ -22,7 +22,7 @@ constexpr const char* kFooter =
     "to stderr.";
 
 // One line on stderr, and with --json an object on stdout.
-int report(bool as_json, const std::string& text, int code) {
+int tell(bool as_json, const std::string& text, int code) {
   std::fprintf(stderr, "twill: %s\n", text.c_str());
   if (as_json) {
     std::printf("%s\n", json_dump(nlohmann::json{{"error", text}, {"exit_code", code}}).c_str());
@@ -67,9 +67,9 @@ int run_verb(cli::Context& context, const std::stop_token& stop) {
     case jobs::OutcomeKind::kFinished:
       return context.exit_code;
     case jobs::OutcomeKind::kCancelled:
-      return report(context.json, "stopped", cli::kExitCancelled);
+      return tell(context.json, "stopped", cli::kExitCancelled);
     case jobs::OutcomeKind::kFailed:
-      return report(context.json, outcome.text, cli::exit_code(outcome.code));
+      return tell(context.json, outcome.text, cli::exit_code(outcome.code));
   }
   return cli::kExitFailed;
 }
@@ -99,11 +99,11 @@ int run(int argc, char** argv) {
     }
   });
   if (outcome.kind != jobs::OutcomeKind::kFinished) {
-    return report(as_json, outcome.text, cli::exit_code(outcome.code));
+    return tell(as_json, outcome.text, cli::exit_code(outcome.code));
   }
   const int code = run_verb(context, signals.token());
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    return report(false, "the results cannot be written to stdout", cli::kExitFailed);
+    return tell(false, "the results cannot be written to stdout", cli::kExitFailed);
   }
   return code;
 }
@@ -116,8 +116,8 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    return report(asks_for_json(argc, argv), first_line(error.what()), cli::kExitFailed);
+    return tell(asks_for_json(argc, argv), first_line(error.what()), cli::kExitFailed);
   } catch (...) {
-    return report(asks_for_json(argc, argv), "an unknown failure", cli::kExitFailed);
+    return tell(asks_for_json(argc, argv), "an unknown failure", cli::kExitFailed);
   }
 }

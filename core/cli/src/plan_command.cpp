@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "command.h"
-#include "twill/jobs/plan_report.h"
-#include "twill/jobs/plan_tools.h"
+#include "twill/jobs/plan_check.h"
 #include "twill/jobs/search.h"
 #include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
+#include "twill/report/difference_report.h"
+#include "twill/report/heads_picture.h"
+#include "twill/report/plan_summary.h"
 
 namespace twill::cli {
 namespace {
@@ -26,15 +28,15 @@ void add_show(CLI::App& plan, Context& context) {
     context.run = [=](Context& at_run) {
       std::optional<TokenLayout> tokens;
       if (!layout->empty()) {
-        tokens = jobs::parse_layout(*layout);
+        tokens = report::parse_layout(*layout);
       }
       const Outputs outputs({{*picture, OutputKind::kPicture}}, {{"plan", *file}});
       const Plan plan_read = read_plan(*file);
-      const jobs::PlanSummary summary = jobs::summarise(plan_read, tokens);
+      const report::PlanSummary summary = report::summarise(plan_read, tokens);
       if (!picture->empty()) {
-        jobs::write_heads_picture(plan_read, *picture);
+        report::write_heads_picture(plan_read, *picture);
       }
-      at_run.print(jobs::describe(summary), jobs::to_json(summary));
+      at_run.print(report::describe(summary), report::to_json(summary));
     };
   });
 }
@@ -66,14 +68,14 @@ void add_solve(CLI::App& plan, Context& context) {
   const auto file = std::make_shared<std::string>();
   const auto out = std::make_shared<std::string>();
   const auto options = std::make_shared<jobs::SolveOptions>();
-  const auto clip = std::make_shared<jobs::ClipSettings>();
+  const auto clip = std::make_shared<report::ClipSettings>();
   verb->add_option("plan", *file, "plan file with a profile, or a profile")->required();
   verb->add_option("--out", *out, "plan file to write")->required();
   add_solve_options(*verb, *options);
   verb->add_option_function<std::string>(
           "--grid",
           [options](const std::string& text) {
-            const TokenLayout layout = jobs::parse_layout(text);
+            const TokenLayout layout = report::parse_layout(text);
             options->grid = {layout.frames, layout.rows, layout.cols};
           },
           "tokens that the density is for (default: as the plan was solved for)")
@@ -83,10 +85,10 @@ void add_solve(CLI::App& plan, Context& context) {
   verb->add_option("--shift", clip->shift,
                    "shift of the timesteps (default: as the plan was solved for)");
   verb->add_option("--sampler", clip->sampler,
-                   any_of(jobs::sampler_names()) + " (default: as the plan was solved for)");
+                   any_of(report::sampler_names()) + " (default: as the plan was solved for)");
   verb->callback([=, &context] {
     context.run = [=](Context& at_run) {
-      const jobs::SearchResult result = jobs::solve_file(*file, *options, *clip, *out);
+      const report::SearchResult result = jobs::solve_file(*file, *options, *clip, *out);
       at_run.print(describe(result), to_json(result));
     };
   });
@@ -98,7 +100,7 @@ void add_diff(CLI::App& plan, Context& context) {
   const auto after = std::make_shared<std::string>();
   verb->add_option("before", *before, "plan file")->required();
   verb->add_option("after", *after, "plan file")->required();
-  const auto files = std::make_shared<jobs::DifferenceOptions>();
+  const auto files = std::make_shared<report::DifferenceOptions>();
   verb->add_option("--report", files->out,
                    "HTML file to write: both heads maps, and what changes in error, density, cost");
   verb->add_option("--picture", files->picture, "PNG to write: both heads maps");
@@ -107,17 +109,17 @@ void add_diff(CLI::App& plan, Context& context) {
     context.run = [=](Context& at_run) {
       files->before = *before;
       files->after = *after;
-      const jobs::PlanDifference difference = jobs::write_difference(*files);
-      const std::vector<jobs::HeadDifference> found =
-          jobs::differences(*difference.before, *difference.after);
+      const report::PlanDifference difference = report::write_difference(*files);
+      const std::vector<report::HeadDifference> found =
+          report::differences(*difference.before, *difference.after);
       std::string text;
-      for (const jobs::HeadDifference& head : found) {
+      for (const report::HeadDifference& head : found) {
         text += concat("t (", head.t_begin, ", ", head.t_end, "]  ", head.head, ": ", head.before,
                        " -> ", head.after, "\n");
       }
       text += concat(found.size(), found.size() == 1 ? " difference" : " differences", "\n",
-                     jobs::describe_change(difference));
-      at_run.print(text, jobs::to_json(difference));
+                     report::describe_change(difference));
+      at_run.print(text, report::to_json(difference));
     };
   });
 }

@@ -85,8 +85,8 @@ void add_search(CLI::App& app, Context& context) {
     context.run = [settings](Context& at_run) {
       settings->options.prompts = settings->prompts.read();
       complete(settings->options.clip);
-      const jobs::SearchResult result = jobs::search(settings->options, at_run.control);
-      at_run.print(jobs::describe(result), jobs::to_json(result));
+      const report::SearchResult result = jobs::search(settings->options, at_run.control);
+      at_run.print(report::describe(result), report::to_json(result));
     };
   });
 }

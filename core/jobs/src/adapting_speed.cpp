@@ -27,8 +27,8 @@ namespace {
 constexpr TokenLayout kSmall{.frames = 5, .rows = 16, .cols = 16};
 constexpr std::int32_t kMostLayers = 3;  // the quickest counts: other programs share the machine
 
-double seconds_of_layer(const Plan& plan, const std::vector<double>& t, const ClipSettings& clip,
-                        const JobControl& control) {
+double seconds_of_layer(const Plan& plan, const std::vector<double>& t,
+                        const report::ClipSettings& clip, const JobControl& control) {
   const StackShape& stack = plan.model.stacks.front();
   const std::array<std::int64_t, 4> shape{1, stack.heads, kSmall.tokens(), plan.model.head_dim};
   const CpuCall call = cpu_call(at::randn(shape), at::randn(shape), at::randn(shape));
@@ -45,10 +45,10 @@ double seconds_of_layer(const Plan& plan, const std::vector<double>& t, const Cl
 
 }  // namespace
 
-AdaptingSpeed measure_adapting(const ModelFacts& facts, const ClipSettings& settings,
+AdaptingSpeed measure_adapting(const ModelFacts& facts, const report::ClipSettings& settings,
                                const Plan& plan, const JobControl& control) {
-  const ClipSettings clip = with_defaults(settings, facts);
-  check_clip_settings(clip);
+  const report::ClipSettings clip = with_defaults(settings, facts);
+  report::check_clip_settings(clip);
   check_plan_fits(plan, facts.shape);
   check_can_adapt(plan);
   const TokenLayout layout{

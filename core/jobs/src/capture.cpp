@@ -46,13 +46,13 @@ std::int64_t nearest_step(const std::vector<double>& step_t, double t) {
 
 }  // namespace
 
-std::int64_t capture_map_bytes(const ModelFacts& facts, const ClipSettings& clip,
+std::int64_t capture_map_bytes(const ModelFacts& facts, const report::ClipSettings& clip,
                                std::size_t heads) {
   const std::int64_t tokens = estimate_clip(facts, {}, {.clip = clip}, 1.0).tokens;
   return static_cast<std::int64_t>(heads) * tokens * tokens;
 }
 
-std::int64_t capture_memory_bytes(const ModelFacts& facts, const ClipSettings& clip,
+std::int64_t capture_memory_bytes(const ModelFacts& facts, const report::ClipSettings& clip,
                                   std::size_t heads) {
   const ModelSpeed speed{.dtype = clip.dtype.value_or("float32")};
   return estimate_clip(facts, speed, {.clip = clip}, 1.0).memory_bytes +
@@ -61,7 +61,7 @@ std::int64_t capture_memory_bytes(const ModelFacts& facts, const ClipSettings& c
 
 CaptureResult capture_attention(const CaptureOptions& options, const JobControl& control) {
   check_t(options.t);
-  check_prompts({options.prompt});
+  report::check_prompts({options.prompt});
   const Session session(options.clip, control);
   check_heads(options.heads, session.model().shape());
   check_memory(session.layout().tokens(), options.heads.size());

@@ -8,15 +8,17 @@
 #include "session.h"
 #include "twill/engine/model.h"
 #include "twill/engine/weights.h"
+#include "twill/jobs/file_hash.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/media/clip_files.h"
 #include "twill/media/video_io.h"
+#include "twill/plan/error.h"
 #include "twill/plan/text_hash.h"
 
 namespace twill::jobs {
 namespace fs = std::filesystem;
 
-void check_clip_file(const fs::path& file, const ClipSettings& clip) {
+void check_clip_file(const fs::path& file, const report::ClipSettings& clip) {
   media::check_clip_name(file);
   std::error_code code;
   if (media::clip_output(file).kind != OutputKind::kVideo || !fs::is_directory(clip.model, code)) {
@@ -46,14 +48,14 @@ media::RgbClip rgb_clip(const at::Tensor& frames, double fps) {
           .rgb = {view.rgb.begin(), view.rgb.end()}};
 }
 
-ClipRecord clip_record(const Session& session, const std::string& prompt, std::uint64_t seed,
-                       const fs::path& plan, bool adapted) {
-  ClipRecord record{.prompt = prompt,
-                    .seed = seed,
-                    .clip = session.clip(),
-                    .model = model_name(session.clip().model),
-                    .model_fingerprint = session.fingerprint(),
-                    .software = "twill " TWILL_VERSION};
+report::ClipRecord clip_record(const Session& session, const std::string& prompt,
+                               std::uint64_t seed, const fs::path& plan, bool adapted) {
+  report::ClipRecord record{.prompt = prompt,
+                            .seed = seed,
+                            .clip = session.clip(),
+                            .model = model_name(session.clip().model),
+                            .model_fingerprint = session.fingerprint(),
+                            .software = "twill " TWILL_VERSION};
   record.clip.model.clear();
   record.clip.threads = 0;
   if (!plan.empty()) {

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "twill/jobs/generate.h"
 #include "twill/media/rgb_clip.h"
+#include "twill/report/clip_record.h"
 
 namespace twill::jobs {
 
@@ -24,13 +24,14 @@ class Session;
 // For asking before long work, with Outputs: throws Error(kUsage, kUnsupported) when this build
 // cannot write such a file, or not a clip of this size and fps. `clip`: as was asked for; the
 // defaults of its model are looked up.
-void check_clip_file(const std::filesystem::path& file, const ClipSettings& clip);
+void check_clip_file(const std::filesystem::path& file, const report::ClipSettings& clip);
 // frames: [frames, height, width, 3] uint8 on the CPU, contiguous; they must outlive the view.
 media::RgbFrames rgb_frames(const at::Tensor& frames);
 media::RgbClip rgb_clip(const at::Tensor& frames, double fps);
 
-ClipRecord clip_record(const Session& session, const std::string& prompt, std::uint64_t seed,
-                       const std::filesystem::path& plan, bool adapted = false);
+report::ClipRecord clip_record(const Session& session, const std::string& prompt,
+                               std::uint64_t seed, const std::filesystem::path& plan,
+                               bool adapted = false);
 
 // Dense clips by what made them (model, prompt, seed, size, steps, sampler, dtype, device).
 class DenseClips {

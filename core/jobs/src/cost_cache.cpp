@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "cost_table.h"
 #include "json.h"
 #include "kept_values.h"
-#include "solving.h"
 #include "twill/kernels/attention.h"
 #include "twill/plan/error.h"
 

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "cost_table.h"
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -8,7 +10,6 @@
 #include <cmath>
 
 #include "meter.h"
-#include "solving.h"
 #include "twill/kernels/attention.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"

@@ -16,6 +16,7 @@
 #include "session.h"
 #include "twill/engine/device.h"
 #include "twill/engine/model.h"
+#include "twill/jobs/model_folders.h"
 #include "twill/kernels/machine.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/unfinished.h"

@@ -56,14 +56,14 @@ ForwardTime time_forward(const Session& session, const EncodedPrompt& prompt,
   return {.attention = timed.seconds(), .rest = std::max(0.0, all - timed.seconds())};
 }
 
-double tokens_of(const ClipSettings& clip) {
+double tokens_of(const report::ClipSettings& clip) {
   return ((*clip.frames - 1) / 4 + 1) * (*clip.height / 16.0) * (*clip.width / 16.0);
 }
 
 }  // namespace
 
-ModelSpeed measure_speed(const ClipSettings& clip, const JobControl& control) {
-  ClipSettings small = clip;
+ModelSpeed measure_speed(const report::ClipSettings& clip, const JobControl& control) {
+  report::ClipSettings small = clip;
   small.width = kSide;
   small.height = kSide;
   small.frames = kFrames;
@@ -93,8 +93,8 @@ ModelSpeed measure_speed(const ClipSettings& clip, const JobControl& control) {
 ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
                            const GenerateOptions& options, double density,
                            const AdaptingSpeed& adapting) {
-  const ClipSettings clip = with_defaults(options.clip, facts);
-  check_clip_settings(clip);
+  const report::ClipSettings clip = with_defaults(options.clip, facts);
+  report::check_clip_settings(clip);
   const double tokens = tokens_of(clip);
   const double branches = *clip.cfg != 1.0 ? 2.0 : 1.0;
   const double forwards = *clip.steps * branches;
@@ -128,9 +128,10 @@ ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
   return estimate;
 }
 
-double plan_density(const ModelFacts& facts, const ClipSettings& settings, const Plan& plan) {
-  const ClipSettings clip = with_defaults(settings, facts);
-  check_clip_settings(clip);
+double plan_density(const ModelFacts& facts, const report::ClipSettings& settings,
+                    const Plan& plan) {
+  const report::ClipSettings clip = with_defaults(settings, facts);
+  report::check_clip_settings(clip);
   check_plan_fits(plan, facts.shape);
   const TokenLayout layout{
       .frames = (*clip.frames - 1) / 4 + 1, .rows = *clip.height / 16, .cols = *clip.width / 16};
@@ -138,7 +139,7 @@ double plan_density(const ModelFacts& facts, const ClipSettings& settings, const
                      sampler_t(*clip.sampler, *clip.steps, *clip.shift));
 }
 
-double plan_density(const ModelFacts& facts, const ClipSettings& clip,
+double plan_density(const ModelFacts& facts, const report::ClipSettings& clip,
                     const std::filesystem::path& file) {
   try {
     return plan_density(facts, clip, read_plan(file));

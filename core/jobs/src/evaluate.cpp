@@ -7,20 +7,18 @@
 
 #include "clip_files.h"
 #include "files.h"
-#include "json.h"
 #include "plan_clips.h"
 #include "profile_files.h"
-#include "search_record.h"
 #include "session.h"
 #include "twill/jobs/model_facts.h"
-#include "twill/jobs/plan_tools.h"
 #include "twill/media/clip_files.h"
 #include "twill/media/png.h"
 #include "twill/media/video_metrics.h"
-#include "twill/plan/json_tree.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/text_hash.h"
 #include "twill/plan/whole_files.h"
+#include "twill/report/heads_picture.h"
+#include "twill/report/search_record.h"
 
 namespace twill::jobs {
 namespace {
@@ -40,28 +38,15 @@ class UnfinishedRows {
   // ends.
   fs::path worst_picture() const { return fs::path(file_).replace_extension(".png"); }
 
-  std::vector<EvaluateRow> read() const {
+  std::vector<report::EvaluateRow> read() const {
     std::error_code code;
     if (!fs::exists(file_, code)) {
       return {};
     }
-    const json stored = kept_json<json>(read_file(file_, kMaxRowsBytes));
-    std::vector<EvaluateRow> rows;
-    try {
-      for (const json& row : stored) {
-        rows.push_back(evaluate_row_from(row));
-      }
-    } catch (const json::exception&) {
-      rows.clear();  // not ours, or damaged: measure again
-    }
-    return rows;
+    return report::rows_from_json(read_file(file_, kMaxRowsBytes));  // else measure again
   }
-  void write(const std::vector<EvaluateRow>& rows) const {
-    json stored = json::array();
-    for (const EvaluateRow& row : rows) {
-      stored.push_back(to_json_value(row));
-    }
-    write_file(file_, json_dump(stored, 1));
+  void write(const std::vector<report::EvaluateRow>& rows) const {
+    write_file(file_, report::rows_to_json(rows));
   }
   void remove() const {
     std::error_code code;
@@ -74,7 +59,7 @@ class UnfinishedRows {
 };
 
 struct Pair {
-  EvaluateRow row;
+  report::EvaluateRow row;
   at::Tensor dense;
   at::Tensor sparse;
 };
@@ -118,7 +103,7 @@ class Evaluation {
 
  private:
   at::Tensor make(const EncodedPrompt& prompt, std::uint64_t seed, engine::SelfAttention& attention,
-                  const std::string& name, ClipTimes& times) {
+                  const std::string& name, report::ClipTimes& times) {
     const Denoised denoised = session_.denoise(prompt, seed, attention, "denoise " + name);
     times = {.text = prompt.seconds,
              .denoise = denoised.seconds,
@@ -160,22 +145,25 @@ void save_clips(const fs::path& folder, const Session& session, const Pair& pair
   const auto record = [&](const fs::path& of_plan) {
     return clip_record(session, pair.row.prompt, pair.row.seed, of_plan, options.adapt);
   };
-  ClipRecord of_sparse = record(options.plan);
-  of_sparse.why_no_part = why_no_part(plan, session.step_t(), pair.row.attention, options.adapt);
-  media::write_clip(folder / "dense.mp4", rgb_frames(pair.dense), fps, to_metadata(record({})));
-  media::write_clip(folder / "sparse.mp4", rgb_frames(pair.sparse), fps, to_metadata(of_sparse));
+  report::ClipRecord of_sparse = record(options.plan);
+  of_sparse.why_no_part =
+      report::why_no_part(plan, session.step_t(), pair.row.attention, options.adapt);
+  media::write_clip(folder / "dense.mp4", rgb_frames(pair.dense), fps,
+                    report::to_metadata(record({})));
+  media::write_clip(folder / "sparse.mp4", rgb_frames(pair.sparse), fps,
+                    report::to_metadata(of_sparse));
   media::write_png(folder / "side_by_side.png", side_by_side(pair));
 }
 
-bool is_worst(const std::vector<EvaluateRow>& rows, const EvaluateRow& row) {
-  return std::all_of(rows.begin(), rows.end(), [&](const EvaluateRow& other) {
+bool is_worst(const std::vector<report::EvaluateRow>& rows, const report::EvaluateRow& row) {
+  return std::all_of(rows.begin(), rows.end(), [&](const report::EvaluateRow& other) {
     return row.quality.psnr_db < other.quality.psnr_db;
   });
 }
 
 void save_heads(const fs::path& folder, const Plan& plan, const JobControl& control) {
   if (plan.profile != nullptr && plan.profile->map_size > 0) {
-    write_heads_picture(plan, folder / "heads.png");
+    report::write_heads_picture(plan, folder / "heads.png");
   } else if (control.note) {
     control.note("no heads.png: the plan holds no attention maps");
   }
@@ -183,9 +171,9 @@ void save_heads(const fs::path& folder, const Plan& plan, const JobControl& cont
 
 }  // namespace
 
-EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& control) {
-  check_prompts(options.prompts);
-  check_clip_settings(options.clip);
+report::EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& control) {
+  report::check_prompts(options.prompts);
+  report::check_clip_settings(options.clip);
   if (!options.clips.empty()) {
     check_clip_file(options.clips / "dense.mp4", options.clip);
   }
@@ -214,9 +202,9 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
   std::error_code no_picture;
   const bool goes_on =
       options.clips.empty() || fs::is_regular_file(unfinished.worst_picture(), no_picture);
-  EvaluateReport report{
-      .rows = goes_on ? unfinished.read() : std::vector<EvaluateRow>(),
-      .search_seconds = read_search_seconds(options.plan),
+  report::EvaluateReport report{
+      .rows = goes_on ? unfinished.read() : std::vector<report::EvaluateRow>(),
+      .search_seconds = report::read_search_seconds(options.plan),
       .model = concat(model_name(session.model().folder), " ", session.fingerprint()),
       .plan = options.plan.string(),
       .adapted = options.adapt,
@@ -234,8 +222,8 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
     evaluation.warm_up(prompts[report.rows.size()]);
   }
   for (std::size_t i = report.rows.size(); i < prompts.size(); ++i) {
-    const Pair pair = evaluation.run(prompts[i], seed_at(options.seed, i), i < timed, i % 2 == 0,
-                                     concat(" ", i + 1, " of ", prompts.size()));
+    const Pair pair = evaluation.run(prompts[i], report::seed_at(options.seed, i), i < timed,
+                                     i % 2 == 0, concat(" ", i + 1, " of ", prompts.size()));
     if (i == 0 && !options.clips.empty()) {
       save_clips(options.clips, session, pair, *plan, options);
     }
@@ -252,11 +240,12 @@ EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& contro
     save_heads(options.clips, *plan, control);
   }
   report.density = 0.0;
-  for (const EvaluateRow& row : report.rows) {
+  for (const report::EvaluateRow& row : report.rows) {
     add(report.attention, row.attention);
     report.density += row.density / static_cast<double>(report.rows.size());
   }
-  report.why_no_part = why_no_part(*plan, session.step_t(), report.attention, options.adapt);
+  report.why_no_part =
+      report::why_no_part(*plan, session.step_t(), report.attention, options.adapt);
   if (control.note) {
     for (const auto& [reason, calls] : report.attention.fallbacks) {
       control.note(concat(calls, " attention calls ran dense against the plan: ", reason));

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "file_hash.h"
+#include "twill/jobs/file_hash.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -241,5 +241,7 @@ std::uint64_t hash_file(const fs::path& path, const std::stop_token& stop) {
   }
   return hash;
 }
+
+std::string file_fingerprint(const fs::path& file) { return hex(hash_file(file)); }
 
 }  // namespace twill::jobs

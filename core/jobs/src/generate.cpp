@@ -4,7 +4,6 @@
 #include "twill/jobs/generate.h"
 
 #include "clip_files.h"
-#include "json.h"
 #include "plan_clips.h"
 #include "profile_files.h"
 #include "session.h"
@@ -18,7 +17,7 @@ namespace fs = std::filesystem;
 
 struct Made {
   at::Tensor frames;
-  ClipTimes times;
+  report::ClipTimes times;
 };
 
 // Where the files of a request go; empty paths where nothing is written.
@@ -62,9 +61,9 @@ class Generator {
 
   const Session& session() const { return session_; }
 
-  GeneratedClip make(const EncodedPrompt& prompt, std::uint64_t seed, const fs::path& file,
-                     const std::string& number) {
-    GeneratedClip clip{.prompt = prompt.text, .seed = seed, .file = file};
+  report::GeneratedClip make(const EncodedPrompt& prompt, std::uint64_t seed, const fs::path& file,
+                             const std::string& number) {
+    report::GeneratedClip clip{.prompt = prompt.text, .seed = seed, .file = file};
     Made dense;
     Made sparse;
     if (options_.compare_dense || !sparse_) {
@@ -81,7 +80,7 @@ class Generator {
     clip.record = clip_record(session_, clip.prompt, seed, options_.plan, options_.adapt);
     if (sparse_) {
       clip.record.why_no_part =
-          why_no_part(sparse_->plan(), session_.step_t(), clip.attention, options_.adapt);
+          report::why_no_part(sparse_->plan(), session_.step_t(), clip.attention, options_.adapt);
       tell(clip.record.why_no_part);
     }
     if (options_.compare_dense) {
@@ -126,7 +125,7 @@ class Generator {
   }
 
   // Both clips of a comparison or none.
-  void write(GeneratedClip& clip, const at::Tensor& shown, const at::Tensor& dense) const {
+  void write(report::GeneratedClip& clip, const at::Tensor& shown, const at::Tensor& dense) const {
     if (clip.file.empty()) {
       return;
     }
@@ -134,12 +133,12 @@ class Generator {
     std::unique_ptr<Unfinished> second;
     if (options_.compare_dense) {
       clip.dense_file = media::with_suffix(clip.file, "-dense");
-      second =
-          media::unfinished_clip(clip.dense_file, rgb_frames(dense), fps,
-                                 to_metadata(clip_record(session_, clip.prompt, clip.seed, {})));
+      second = media::unfinished_clip(
+          clip.dense_file, rgb_frames(dense), fps,
+          report::to_metadata(clip_record(session_, clip.prompt, clip.seed, {})));
     }
     const auto first =
-        media::unfinished_clip(clip.file, rgb_frames(shown), fps, to_metadata(clip.record));
+        media::unfinished_clip(clip.file, rgb_frames(shown), fps, report::to_metadata(clip.record));
     if (second) {
       second->finish();
     }
@@ -151,7 +150,7 @@ class Generator {
       session_.control().note(text);
     }
   }
-  void tell_fallbacks(const AttentionUse& use) const {
+  void tell_fallbacks(const report::AttentionUse& use) const {
     for (const auto& [reason, calls] : use.fallbacks) {
       tell(concat(calls, " attention calls ran dense against the plan: ", reason));
     }
@@ -165,12 +164,12 @@ class Generator {
 
 }  // namespace
 
-GenerateResult generate(const GenerateOptions& options, const JobControl& control) {
-  check_prompts(options.prompts);
+report::GenerateResult generate(const GenerateOptions& options, const JobControl& control) {
+  report::check_prompts(options.prompts);
   require(!options.compare_dense || !options.plan.empty(), ErrorCode::kUsage,
           "a comparison needs a plan");
   require(!options.adapt || !options.plan.empty(), ErrorCode::kUsage, "there is no plan to adapt");
-  check_clip_settings(options.clip);
+  report::check_clip_settings(options.clip);
   const std::vector<fs::path> files = files_of(options);
   const Outputs outputs(outputs_of(files, options.compare_dense),
                         {{"plan", options.plan}, {"model", options.clip.model}});
@@ -183,42 +182,14 @@ GenerateResult generate(const GenerateOptions& options, const JobControl& contro
   for (const std::string& text : options.prompts) {
     prompts.push_back(generator.session().encode(text));
   }
-  GenerateResult result{.device = generator.session().device(),
-                        .dtype = generator.session().dtype()};
+  report::GenerateResult result{.device = generator.session().device(),
+                                .dtype = generator.session().dtype()};
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     result.clips.push_back(generator.make(
-        prompts[i], seed_at(options.seed, i), files[i],
+        prompts[i], report::seed_at(options.seed, i), files[i],
         prompts.size() > 1 ? concat(" ", i + 1, " of ", prompts.size()) : std::string()));
   }
   return result;
-}
-
-std::string to_json(const GenerateResult& result) {
-  json clips = json::array();
-  for (const GeneratedClip& clip : result.clips) {
-    json value{{"prompt", clip.prompt},
-               {"seed", clip.seed},
-               {"file", clip.file.string()},
-               {"density", clip.density},
-               {"times", to_json_value(clip.times)},
-               {"attention_calls", to_json_value(clip.attention)}};
-    if (!clip.record.plan.empty()) {
-      value["plan_took_part"] = took_part(clip.attention);
-      value["why_plan_took_no_part"] = text_or_null(clip.record.why_no_part);
-    }
-    if (clip.dense_times) {
-      value["dense_file"] = clip.dense_file.string();
-      value["dense_times"] = to_json_value(*clip.dense_times);
-      value["speedup"] = or_null(clip.speedup());
-    }
-    if (clip.quality) {
-      value["psnr_db"] = number(clip.quality->psnr_db);
-      value["ssim"] = clip.quality->ssim;
-    }
-    clips.push_back(std::move(value));
-  }
-  return json_dump(json{{"device", result.device}, {"dtype", result.dtype}, {"clips", clips}}, 2) +
-         "\n";
 }
 
 }  // namespace twill::jobs

@@ -12,6 +12,7 @@
 #include "clip_files.h"
 #include "kept_values.h"
 #include "session.h"
+#include "twill/media/video_metrics.h"
 #include "twill/plan/plan.h"
 
 namespace twill::jobs {

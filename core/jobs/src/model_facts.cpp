@@ -5,9 +5,9 @@
 
 #include <utility>
 
-#include "file_hash.h"
 #include "twill/engine/model.h"
 #include "twill/engine/weights.h"
+#include "twill/jobs/file_hash.h"
 #include "twill/plan/error.h"
 #include "twill/plan/text.h"
 #include "twill/plan/text_hash.h"
@@ -24,7 +24,7 @@ std::int64_t bytes_of(const fs::path& file) {
   return static_cast<std::int64_t>(bytes);
 }
 
-ClipSettings size_settings(const engine::ClipSize& size) {
+report::ClipSettings size_settings(const engine::ClipSize& size) {
   return {.width = size.width, .height = size.height, .frames = size.frames};
 }
 
@@ -77,9 +77,9 @@ std::string model_name(const fs::path& folder) {
   return valid_utf8((whole.has_filename() ? whole : whole.parent_path()).filename().string());
 }
 
-ClipSettings with_defaults(const ClipSettings& settings, const ModelFacts& facts) {
-  ClipSettings filled = settings;
-  const ClipSettings& defaults = facts.defaults;
+report::ClipSettings with_defaults(const report::ClipSettings& settings, const ModelFacts& facts) {
+  report::ClipSettings filled = settings;
+  const report::ClipSettings& defaults = facts.defaults;
   filled.model = facts.folder;
   filled.width = settings.width ? settings.width : defaults.width;
   filled.height = settings.height ? settings.height : defaults.height;

@@ -214,4 +214,27 @@ std::vector<FoundModel> find_models(const std::vector<fs::path>& folders,
   return finder.take();
 }
 
+fs::path find_demo_model() {
+  if (const char* presets = std::getenv("TWILL_PRESETS"); presets != nullptr && *presets != '\0') {
+    return fs::path(presets) / "demo";
+  }
+  std::error_code code;
+  const fs::path program = fs::read_symlink("/proc/self/exe", code);
+  for (fs::path folder = program.parent_path(); !folder.empty(); folder = folder.parent_path()) {
+    for (const char* inside : {"presets/demo", "share/twill/presets/demo"}) {
+      if (fs::is_directory(folder / inside, code)) {
+        return folder / inside;
+      }
+    }
+    if (folder == folder.parent_path()) {
+      break;
+    }
+  }
+  throw Error(
+      ErrorCode::kFile,
+      concat("no demo model: neither presets/demo nor share/twill/presets/demo stands beside "
+             "or above ",
+             program.string(), "; name a model or set TWILL_PRESETS"));
+}
+
 }  // namespace twill::jobs

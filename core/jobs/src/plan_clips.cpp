@@ -25,7 +25,7 @@ engine::SelfAttention& PlanClips::begin() {
   return plain_;
 }
 
-AttentionUse PlanClips::use() const {
+report::AttentionUse PlanClips::use() const {
   return attention_use(adapting_ ? adapting_->counts() : plain_.counts());
 }
 

@@ -26,7 +26,7 @@ class PlanClips {
   engine::SelfAttention& begin();
   // Both are about the clip that begin() was called for.
   double density() const { return adapting_ ? adapting_->density() : density_; }
-  AttentionUse use() const;
+  report::AttentionUse use() const;
 
  private:
   const Session& session_;

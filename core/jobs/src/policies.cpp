@@ -13,11 +13,11 @@
 #include "profile_files.h"
 #include "session.h"
 #include "solving.h"
-#include "statistics.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/whole_files.h"
+#include "twill/report/statistics.h"
 
 namespace twill::jobs {
 namespace {
@@ -114,8 +114,8 @@ class Comparison {
     for (const media::ClipQuality& quality : result.quality) {
       psnr.push_back(quality.psnr_db);
     }
-    result.psnr_db = mean_of(psnr);
-    result.psnr_db_worst = worst_of(psnr);
+    result.psnr_db = report::mean_of(psnr);
+    result.psnr_db_worst = report::worst_of(psnr);
     result.ssim = mean_quality(result.quality).ssim;
     return result;
   }
@@ -189,7 +189,7 @@ class Comparison {
                                           std::uint64_t first_seed, const std::string& name) {
     std::vector<media::ClipQuality> all;
     for (std::size_t i = 0; i < prompts.size(); ++i) {
-      const std::uint64_t seed = seed_at(first_seed, i);
+      const std::uint64_t seed = report::seed_at(first_seed, i);
       const std::string stage = concat(name, " ", i + 1, " of ", prompts.size());
       if (contestant.plan) {
         all.push_back(quality_.measure(*contestant.plan, prompts[i], seed, stage));
@@ -223,8 +223,8 @@ void add_differences(std::vector<PolicyResult>& policies) {
     for (std::size_t i = 0; i < policy.quality.size(); ++i) {
       differences.push_back(solver.quality[i].psnr_db - policy.quality[i].psnr_db);
     }
-    const Interval interval = bootstrap_interval(differences);
-    policy.behind_db = mean_of(differences);
+    const report::Interval interval = report::bootstrap_interval(differences);
+    policy.behind_db = report::mean_of(differences);
     policy.behind_db_low = interval.low;
     policy.behind_db_high = interval.high;
   }
@@ -235,8 +235,8 @@ void add_differences(std::vector<PolicyResult>& policies) {
 PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl& control) {
   require(!options.prompts.empty() && !options.tuning_prompts.empty(), ErrorCode::kUsage,
           "prompts to measure on and prompts to tune on are both needed");
-  check_prompts(options.prompts);
-  check_prompts(options.tuning_prompts);
+  report::check_prompts(options.prompts);
+  report::check_prompts(options.tuning_prompts);
   require(!options.dense_first_steps.empty(), ErrorCode::kUsage,
           "no number of dense first steps to try");
   require(options.variants >= 1 && options.variants <= 64, ErrorCode::kUsage, "variants ",
@@ -248,7 +248,7 @@ PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl
       require(value >= 0, ErrorCode::kUsage, name, " ", value, " is negative");
     }
   }
-  check_clip_settings(options.clip);
+  report::check_clip_settings(options.clip);
   const fs::path work = work_folder(options.out, options.work);
   const Outputs outputs({{options.out, OutputKind::kReport}, {work, OutputKind::kFolder}},
                         {{"profile", options.profile}, {"model", options.clip.model}});
@@ -328,7 +328,7 @@ std::string describe(const PoliciesReport& report) {
     }
     text += "\n";
   }
-  const ClipSettings& clip = report.options.clip;
+  const report::ClipSettings& clip = report.options.clip;
   return text + concat(report.options.prompts.size(), " prompts, ", *clip.width, "x", *clip.height,
                        "x", *clip.frames, ", ", *clip.sampler, ", shift ", *clip.shift, ", ",
                        *clip.steps, " steps, ", report.dtype, ", ", report.device, "\n");

@@ -13,10 +13,10 @@
 #include "profile_files.h"
 #include "session.h"
 #include "solving.h"
-#include "statistics.h"
 #include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/whole_files.h"
+#include "twill/report/statistics.h"
 #include "twill/search/calibration.h"
 #include "twill/search/ledger.h"
 
@@ -31,12 +31,12 @@ struct HeldOut {
 };
 
 void check_options(const PredictionOptions& options) {
-  check_prompts(options.prompts);
+  report::check_prompts(options.prompts);
   require(!options.densities.empty(), ErrorCode::kUsage, "no density");
   for (const double density : options.densities) {
     check_solve_options({.budget = density, .segments = options.segments});
   }
-  check_clip_settings(options.clip);
+  report::check_clip_settings(options.clip);
 }
 
 std::string name_of(const SolveOptions& options) {
@@ -46,7 +46,7 @@ std::string name_of(const SolveOptions& options) {
 }
 
 std::vector<HeldOut> held_out_plans(const std::shared_ptr<const Profile>& profile,
-                                    const SamplerRun& run, const TokenLayout& layout,
+                                    const report::SamplerRun& run, const TokenLayout& layout,
                                     const PredictionOptions& options) {
   const std::array grid{layout.frames, layout.rows, layout.cols};
   const auto fifth = std::max<std::int32_t>(1, run.steps / 5);
@@ -118,11 +118,11 @@ PredictionReport check_prediction(const PredictionOptions& options, const JobCon
   for (std::size_t i = 0; i < plans.size(); ++i) {
     double mse = 0.0;
     for (std::size_t prompt = 0; prompt < prompts.size(); ++prompt) {
-      const media::ClipQuality found =
-          quality.measure(plans[i].solved.plan, prompts[prompt], seed_at(options.seed, prompt),
-                          concat("plan ", i + 1, " of ", plans.size(), ", ", plans[i].name,
-                                 ", prompt ", prompt + 1, " of ", prompts.size()));
-      mse += mse_of(found.psnr_db) / static_cast<double>(prompts.size());
+      const media::ClipQuality found = quality.measure(
+          plans[i].solved.plan, prompts[prompt], report::seed_at(options.seed, prompt),
+          concat("plan ", i + 1, " of ", plans.size(), ", ", plans[i].name, ", prompt ", prompt + 1,
+                 " of ", prompts.size()));
+      mse += report::mse_of(found.psnr_db) / static_cast<double>(prompts.size());
     }
     predicted.push_back(ledger.error(plans[i].solved.plan));
     measured.push_back(mse);
@@ -130,8 +130,8 @@ PredictionReport check_prediction(const PredictionOptions& options, const JobCon
     report.densities.push_back(plans[i].solved.density);
   }
   report.rank_correlation = search::rank_correlation(predicted, measured);
-  report.rank_correlation_at_equal_density =
-      correlation_at_equal_density(options.densities, report.densities, predicted, measured);
+  report.rank_correlation_at_equal_density = report::correlation_at_equal_density(
+      options.densities, report.densities, predicted, measured);
   write_file(options.out, to_json(report));
   return report;
 }

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "statistics.h"
 #include "twill/plan/error.h"
+#include "twill/report/statistics.h"
 #include "twill/search/ledger.h"
 #include "twill/search/solver.h"
 
@@ -81,7 +81,7 @@ TimeCalibration calibrate_time_weight(const Session& session,
     const media::ClipQuality found = quality.measure(
         plans.back(), prompt, seed, concat("probe ", bin + 1, " of ", edges.size() - 1));
     measured.push_back({.error_by_time = ledger.error_by_time(plans.back(), edges),
-                        .clip_mse = std::max(kLeastMse, mse_of(found.psnr_db))});
+                        .clip_mse = std::max(kLeastMse, report::mse_of(found.psnr_db))});
   }
   result.weight = search::calibrate(measured, edges).weight;
   const search::Ledger calibrated = ledger_with(result.weight);

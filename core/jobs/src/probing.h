@@ -12,6 +12,7 @@
 #include "session.h"
 #include "twill/jobs/search.h"
 #include "twill/plan/profile.h"
+#include "twill/report/search_record.h"
 #include "twill/search/calibration.h"
 
 namespace twill::jobs {
@@ -20,7 +21,7 @@ namespace twill::jobs {
 // elsewhere.
 struct TimeCalibration {
   search::TimeWeight weight;
-  std::vector<PredictedMeasured> probes;  // with the new weight
+  std::vector<report::PredictedMeasured> probes;  // with the new weight
 };
 TimeCalibration calibrate_time_weight(const Session& session,
                                       std::shared_ptr<const Profile> profile,

@@ -16,6 +16,7 @@
 #include "twill/plan/plan_view.h"
 #include "twill/plan/sampler_times.h"
 #include "twill/plan/text_hash.h"
+#include "twill/report/heads_picture.h"
 #include "twill/search/candidates.h"
 #include "twill/search/profiler.h"
 
@@ -54,7 +55,7 @@ void show_maps(const Session& session, const search::Profiler& profiler,
       profile.maps[i] = most > 0.0f ? static_cast<std::uint8_t>(255.0f * maps[i] / most + 0.5f) : 0;
     }
   }
-  options.live(draw_heads(profile, nullptr, 0, 0, kCell));
+  options.live(report::draw_heads(profile, nullptr, 0, 0, kCell));
 }
 
 // What one clip is to be profiled for.
@@ -193,7 +194,7 @@ ProfileRun::ProfileRun(const Session& session, const SearchOptions& options, fs:
       seconds_(KeptValues(kept_folder(work_))) {}
 
 RunFacts ProfileRun::run_of_steps(const std::vector<double>& t) const {
-  const ClipSettings& clip = session_.clip();
+  const report::ClipSettings& clip = session_.clip();
   return {.t = t,
           .expert = {},
           .weight = {},
@@ -261,7 +262,7 @@ Profile ProfileRun::profile(const std::vector<EncodedPrompt>& prompts,
       times_at(session_.step_t(), profiled_steps(session_.step_t(), options_.points));
   std::vector<std::uint64_t> seeds;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    seeds.push_back(seed_at(options_.seed, i));
+    seeds.push_back(report::seed_at(options_.seed, i));
   }
   const std::string folder = concat("profile-", key);
   search::Profiler profiler({.model = session_.model().shape(),

@@ -14,7 +14,6 @@
 #include "probing.h"
 #include "profile_files.h"
 #include "profile_run.h"
-#include "search_record.h"
 #include "session.h"
 #include "solving.h"
 #include "target_loop.h"
@@ -22,6 +21,7 @@
 #include "twill/plan/plan_io.h"
 #include "twill/plan/plan_view.h"
 #include "twill/plan/whole_files.h"
+#include "twill/report/search_record.h"
 #include "twill/search/calibration.h"
 #include "twill/search/profiler.h"
 
@@ -30,15 +30,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-SearchResult finish(search::SolveResult solved, const fs::path& out) {
+report::SearchResult finish(search::SolveResult solved, const fs::path& out) {
   write_plan(out, solved.plan);
-  SearchResult result{.plan = out,
-                      .density = solved.density,
-                      .attention_share = solved.attention_share,
-                      .predicted_error = solved.predicted_error,
-                      .dense_first_steps = solved.dense_first_steps,
-                      .dense_last_steps = solved.dense_last_steps,
-                      .segments = static_cast<std::int32_t>(solved.plan.segments.size())};
+  report::SearchResult result{.plan = out,
+                              .density = solved.density,
+                              .attention_share = solved.attention_share,
+                              .predicted_error = solved.predicted_error,
+                              .dense_first_steps = solved.dense_first_steps,
+                              .dense_last_steps = solved.dense_last_steps,
+                              .segments = static_cast<std::int32_t>(solved.plan.segments.size())};
   const Segment& shown = solved.plan.segments[widest_segment(solved.plan)];
   for (const std::vector<HeadPlan>& expert : shown.heads) {
     for (const HeadPlan& head : expert) {
@@ -94,7 +94,7 @@ namespace {
 void check_search_options(const SearchOptions& options) {
   check_solve_options(options.solve);
   check_target(options.target);
-  check_prompts(options.prompts);
+  report::check_prompts(options.prompts);
   require(options.points >= 1 && options.points <= 64, ErrorCode::kUsage, "points ", options.points,
           " is not in 1..64");
   const std::int32_t map_size = options.map_size.value_or(0);
@@ -130,13 +130,13 @@ void check_fits_run(const SearchOptions& options, const Session& session) {
 
 fs::path search_work_folder(const fs::path& out) { return work_folder(out, {}); }
 
-SearchResult search(const SearchOptions& asked, const JobControl& control) {
+report::SearchResult search(const SearchOptions& asked, const JobControl& control) {
   SearchOptions options = asked;
   check_search_options(options);
-  check_clip_settings(options.clip);
+  report::check_clip_settings(options.clip);
   const fs::path work = work_folder(options.out, options.work);
   const Outputs outputs({{options.out, OutputKind::kPlan},
-                         {search_record_file(options.out), OutputKind::kRecord},
+                         {report::search_record_file(options.out), OutputKind::kRecord},
                          {work, OutputKind::kFolder}},
                         {{"model", options.clip.model}});
 
@@ -152,7 +152,7 @@ SearchResult search(const SearchOptions& asked, const JobControl& control) {
   ProfileRun run(session, options, work);
   auto profile = std::make_shared<Profile>(run.run(prompts));
 
-  std::vector<PredictedMeasured> probes;
+  std::vector<report::PredictedMeasured> probes;
   if (options.probes > 0) {
     KeptQuality quality(session, work);
     TimeCalibration calibration = calibrate_time_weight(session, profile, prompts.front(),
@@ -180,7 +180,7 @@ SearchResult search(const SearchOptions& asked, const JobControl& control) {
     again->provenance.insert(profile->provenance.begin(), profile->provenance.end());
     profile = std::move(again);
   }
-  SearchResult result;
+  report::SearchResult result;
   if (options.target.min_psnr_db || options.target.min_speedup) {
     const Clock::time_point before_loop = Clock::now();
     LoopResult loop = close_the_loop(session, profile, options, prompts, work);
@@ -200,85 +200,24 @@ SearchResult search(const SearchOptions& asked, const JobControl& control) {
   result.clips_seconds = run.seconds();
   result.profiling_share = run.profiling_share();
   result.search_seconds = run.seconds_elsewhere() + seconds_since(begin);
-  write_file(search_record_file(options.out), to_json(result));
+  write_file(report::search_record_file(options.out), to_json(result));
   return result;
 }
 
-SearchResult solve_file(const fs::path& file, const SolveOptions& options, const ClipSettings& clip,
-                        const fs::path& out) {
+report::SearchResult solve_file(const fs::path& file, const SolveOptions& options,
+                                const report::ClipSettings& clip, const fs::path& out) {
   check_solve_options(options);
-  check_clip_settings(clip);
+  report::check_clip_settings(clip);
   const Outputs outputs({{out, OutputKind::kPlan}}, {{"plan", file}});
   const KeptProfile kept = read_kept_profile(file);
   SolveOptions filled = options;
   filled.grid = options.grid ? options.grid : kept.solved_for.grid;
-  const SamplerRun run = sampler_run(
+  const report::SamplerRun run = report::sampler_run(
       {.sampler = clip.sampler, .steps = clip.steps, .shift = clip.shift}, kept.solved_for, file);
   const Clock::time_point begin = Clock::now();
-  SearchResult result = finish(solve_plan(kept.profile, run, filled), out);
+  report::SearchResult result = finish(solve_plan(kept.profile, run, filled), out);
   result.search_seconds = seconds_since(begin);
   return result;
-}
-
-std::string describe(const SearchResult& result) {
-  std::string kinds;
-  for (const auto& [name, count] : result.heads) {
-    kinds += concat(kinds.empty() ? "" : ", ", count, " ", name);
-  }
-  char density[16];
-  std::snprintf(density, sizeof density, "%.3f", result.density);
-  std::string tries;
-  for (const TargetTry& tried : result.tries) {
-    char line[96];
-    std::snprintf(line, sizeof line, "tried density %.3f: %.2f %s%s\n", tried.density,
-                  tried.speedup > 0.0 ? tried.speedup : tried.psnr_db,
-                  tried.speedup > 0.0 ? "x" : "dB", tried.holds ? "" : ", too low");
-    tries += line;
-  }
-  char seconds[32];
-  std::snprintf(seconds, sizeof seconds, "%.1f", result.search_seconds);
-  return concat(result.plan.string(), ": density ", density, ", ", result.segments, " segments, ",
-                result.dense_first_steps, " dense first and ", result.dense_last_steps,
-                " dense last steps\nheads of the widest sparse segment: ",
-                kinds.empty() ? "all dense" : kinds, "\n", tries, seconds, " s\n");
-}
-
-std::string to_json(const SearchResult& result) {
-  json heads = json::object();
-  for (const auto& [name, count] : result.heads) {
-    heads[name] = count;
-  }
-  json tries = json::array();
-  for (const TargetTry& tried : result.tries) {
-    tries.push_back({{"budget", tried.budget},
-                     {"density", tried.density},
-                     {"psnr_db", tried.speedup > 0.0 ? json() : number(tried.psnr_db)},
-                     {"speedup", tried.speedup > 0.0 ? json(tried.speedup) : json()},
-                     {"holds", tried.holds}});
-  }
-  json probes = json::array();
-  for (const PredictedMeasured& probe : result.probes) {
-    probes.push_back({{"name", probe.name},
-                      {"predicted_error", probe.predicted},
-                      {"clip_mse", probe.measured_mse}});
-  }
-  return json_dump(json{{"plan", result.plan.string()},
-                        {"density", result.density},
-                        {"attention_share", result.attention_share},
-                        {"predicted_error", result.predicted_error},
-                        {"heads", heads},
-                        {"segments", result.segments},
-                        {"dense_first_steps", result.dense_first_steps},
-                        {"dense_last_steps", result.dense_last_steps},
-                        {"search_seconds", result.search_seconds},
-                        {"clips_seconds", result.clips_seconds},
-                        {"target_seconds", result.target_seconds},
-                        {"tries", tries},
-                        {"probes", probes},
-                        {"profiling_share",
-                         result.profiling_share ? json(*result.profiling_share) : json()}},
-                   2) +
-         "\n";
 }
 
 }  // namespace twill::jobs

@@ -24,15 +24,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-engine::LoadOptions load_options(const ClipSettings& settings, const JobControl& control) {
+engine::LoadOptions load_options(const report::ClipSettings& settings, const JobControl& control) {
   return {.dtype = settings.dtype ? engine::dtype_of(*settings.dtype) : std::nullopt,
           .stop = control.stop};
 }
 
 // What the model says where the user left it open; a fault of it is the file's.
-ClipSettings with_defaults_of(const engine::VideoModel& model, const ClipSettings& settings) {
+report::ClipSettings with_defaults_of(const engine::VideoModel& model,
+                                      const report::ClipSettings& settings) {
   const engine::ModelDefaults& defaults = model.defaults;
-  ClipSettings left_open;
+  report::ClipSettings left_open;
   const auto take = [](auto& open, const auto& given, const auto& value) {
     if (!given) {
       open = value;
@@ -47,12 +48,12 @@ ClipSettings with_defaults_of(const engine::VideoModel& model, const ClipSetting
   take(left_open.cfg, settings.cfg, defaults.cfg);
   take(left_open.sampler, settings.sampler, defaults.sampler);
   try {
-    check_clip_settings(left_open);
+    report::check_clip_settings(left_open);
   } catch (const Error& error) {
     throw Error(ErrorCode::kFile,
                 concat((model.folder / "model.json").string(), ": default: ", error.what()));
   }
-  ClipSettings filled = settings;
+  report::ClipSettings filled = settings;
   const auto fill = [](auto& value, const auto& from) { value = value ? value : from; };
   fill(filled.width, left_open.width);
   fill(filled.height, left_open.height);
@@ -68,9 +69,9 @@ ClipSettings with_defaults_of(const engine::VideoModel& model, const ClipSetting
 
 }  // namespace
 
-Session::Session(const ClipSettings& settings, const JobControl& control)
+Session::Session(const report::ClipSettings& settings, const JobControl& control)
     : control_(control), clip_(settings) {
-  check_clip_settings(settings);
+  report::check_clip_settings(settings);
   if (clip_.threads > 0) {
     at::set_num_threads(clip_.threads);
   }
@@ -229,18 +230,10 @@ std::unique_ptr<engine::SelfAttention> Session::dense_by_kernel() const {
   return std::make_unique<engine::PlanAttention>(std::move(plan), layout_, clip_.threads);
 }
 
-AttentionUse attention_use(const engine::AttentionCounts& counts) {
+report::AttentionUse attention_use(const engine::AttentionCounts& counts) {
   return {.sparse_calls = counts.sparse,
           .planned_dense_calls = counts.planned_dense,
           .fallbacks = counts.fallback};
-}
-
-void add(AttentionUse& sum, const AttentionUse& use) {
-  sum.sparse_calls += use.sparse_calls;
-  sum.planned_dense_calls += use.planned_dense_calls;
-  for (const auto& [reason, calls] : use.fallbacks) {
-    sum.fallbacks[reason] += calls;
-  }
 }
 
 std::string torch_version() { return TORCH_VERSION; }

@@ -15,9 +15,9 @@
 
 #include "twill/engine/attention.h"
 #include "twill/engine/model.h"
-#include "twill/jobs/clip_settings.h"
-#include "twill/jobs/generate.h"
 #include "twill/jobs/job.h"
+#include "twill/report/attention_use.h"
+#include "twill/report/clip_settings.h"
 
 namespace twill::jobs {
 
@@ -49,10 +49,10 @@ struct LoopOptions {
 class Session {
  public:
   // Loads the model. Throws Error(kFile, kUsage).
-  Session(const ClipSettings& settings, const JobControl& control);
+  Session(const report::ClipSettings& settings, const JobControl& control);
 
   const engine::VideoModel& model() const { return model_; }
-  const ClipSettings& clip() const { return clip_; }  // every optional is filled in
+  const report::ClipSettings& clip() const { return clip_; }  // every optional is filled in
   engine::ClipSize size() const { return {*clip_.width, *clip_.height, *clip_.frames}; }
   const TokenLayout& layout() const { return layout_; }
   // t of every step in the order of the loop.
@@ -90,7 +90,7 @@ class Session {
   [[noreturn]] void fail_not_finite(const std::string& sentence) const;
 
   const JobControl& control_;
-  ClipSettings clip_;
+  report::ClipSettings clip_;
   engine::VideoModel model_;
   TokenLayout layout_;
   std::vector<double> step_t_;
@@ -98,8 +98,7 @@ class Session {
   mutable std::string fingerprint_;  // read when first asked for
 };
 
-AttentionUse attention_use(const engine::AttentionCounts& counts);
-void add(AttentionUse& sum, const AttentionUse& use);
+report::AttentionUse attention_use(const engine::AttentionCounts& counts);
 std::string torch_version();
 
 }  // namespace twill::jobs

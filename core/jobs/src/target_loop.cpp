@@ -8,10 +8,10 @@
 #include "files.h"
 #include "kept_values.h"
 #include "solving.h"
-#include "statistics.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_view.h"
 #include "twill/plan/text_hash.h"
+#include "twill/report/statistics.h"
 #include "twill/search/budget_finder.h"
 
 namespace twill::jobs {
@@ -41,7 +41,7 @@ class TargetLoop {
     std::vector<search::SolveResult> solved;
     while (const std::optional<double> budget = finder_.next()) {
       solved.push_back(solve(*budget));
-      TargetTry tried = attempt(solved.back(), *budget);
+      report::TargetTry tried = attempt(solved.back(), *budget);
       // Equal clips have no bound; the finder wants a figure.
       tried.holds = finder_.tell(options_.target.min_psnr_db ? std::min(tried.psnr_db, kMostDb)
                                                              : tried.speedup);
@@ -61,19 +61,19 @@ class TargetLoop {
     return solve_plan(profile_, run_of(session_), asked);
   }
 
-  TargetTry attempt(const search::SolveResult& solved, double budget) {
+  report::TargetTry attempt(const search::SolveResult& solved, double budget) {
     const std::size_t number = result_.tries.size() + 1;
-    TargetTry tried{.budget = budget, .density = solved.density};
+    report::TargetTry tried{.budget = budget, .density = solved.density};
     const std::string stage = concat("try ", number, " of at most ", options_.target.most_tries);
     if (options_.target.min_psnr_db) {
       const auto count = static_cast<double>(prompts_.size());
       double mse = 0.0;
       for (std::size_t i = 0; i < prompts_.size(); ++i) {
         const media::ClipQuality found =
-            quality_.measure(solved.plan, prompts_[i], seed_at(options_.seed, i),
+            quality_.measure(solved.plan, prompts_[i], report::seed_at(options_.seed, i),
                              concat(stage, ", prompt ", i + 1, " of ", prompts_.size()));
         tried.psnr_db += found.psnr_db / count;
-        mse += mse_of(found.psnr_db) / count;
+        mse += report::mse_of(found.psnr_db) / count;
       }
       result_.probes.push_back({.name = concat("try ", number, ", ", solved.plan.name),
                                 .predicted = solved.predicted_error,

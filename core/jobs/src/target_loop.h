@@ -20,8 +20,8 @@ namespace twill::jobs {
 
 struct LoopResult {
   search::SolveResult solved;
-  std::vector<TargetTry> tries;  // in the order of the work
-  std::vector<PredictedMeasured> probes;
+  std::vector<report::TargetTry> tries;  // in the order of the work
+  std::vector<report::PredictedMeasured> probes;
 };
 
 // Finds the cheapest plan whose clips reach target.min_psnr_db, or the best one that reaches

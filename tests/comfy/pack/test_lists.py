@@ -14,7 +14,7 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 def colours() -> dict:
-    """tests/jobs/test_heads_picture.cpp compares the programs with the same file."""
+    """tests/report/test_heads_picture.cpp compares the programs with the same file."""
     return json.loads((DATA / "colours.json").read_text())
 
 

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "twill/jobs/clip_settings.h"
 #include "twill/jobs/job.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/plan/token_layout.h"
+#include "twill/report/clip_settings.h"
 
 namespace twill::jobs {
 
@@ -25,7 +25,7 @@ struct CapturedHead {
 };
 
 struct CaptureOptions {
-  ClipSettings clip;
+  report::ClipSettings clip;
   std::string prompt;
   std::uint64_t seed = 0;
   double t = 0.5;  // 1 noise, 0 clean; the step nearest to it is looked at
@@ -41,10 +41,10 @@ struct CaptureResult {
 };
 
 // Bytes of the result's maps.
-std::int64_t capture_map_bytes(const ModelFacts& facts, const ClipSettings& clip,
+std::int64_t capture_map_bytes(const ModelFacts& facts, const report::ClipSettings& clip,
                                std::size_t heads);
 // Bytes of the whole process at its highest while it captures them.
-std::int64_t capture_memory_bytes(const ModelFacts& facts, const ClipSettings& clip,
+std::int64_t capture_memory_bytes(const ModelFacts& facts, const report::ClipSettings& clip,
                                   std::size_t heads);
 
 // Runs no step after the one it looks at. Throws Error: kModel for a head that the model does not

@@ -28,7 +28,7 @@ struct ModelSpeed {
 
 // Throws Error or Cancelled. Takes about as long as one forward of the model at 1280 tokens, three
 // times, and a second on the demo model.
-ModelSpeed measure_speed(const ClipSettings& clip, const JobControl& control);
+ModelSpeed measure_speed(const report::ClipSettings& clip, const JobControl& control);
 
 // What it costs to fit a plan to a clip while the clip is made (GenerateOptions::adapt), besides
 // the clip's own forwards.
@@ -40,8 +40,8 @@ struct AdaptingSpeed {
 
 // On this machine, by one layer of random numbers and one solve of the plan's profile. Throws
 // Error(kUsage) naming the plan when it holds no profile, Error or Cancelled.
-AdaptingSpeed measure_adapting(const ModelFacts& facts, const ClipSettings& clip, const Plan& plan,
-                               const JobControl& control);
+AdaptingSpeed measure_adapting(const ModelFacts& facts, const report::ClipSettings& clip,
+                               const Plan& plan, const JobControl& control);
 
 struct ClipEstimate {
   std::int64_t tokens = 0;
@@ -62,9 +62,9 @@ ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
 
 // Share of dense's cells over all forwards of such a run. Throws Error(kModel) when the plan is for
 // another model.
-double plan_density(const ModelFacts& facts, const ClipSettings& clip, const Plan& plan);
+double plan_density(const ModelFacts& facts, const report::ClipSettings& clip, const Plan& plan);
 // The same of a file: Error(kFile) too.
-double plan_density(const ModelFacts& facts, const ClipSettings& clip,
+double plan_density(const ModelFacts& facts, const report::ClipSettings& clip,
                     const std::filesystem::path& plan);
 
 // Bytes that this machine could still give to a process; empty where it does not say.

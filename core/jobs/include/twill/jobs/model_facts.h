@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "twill/jobs/clip_settings.h"
 #include "twill/plan/plan.h"
+#include "twill/report/clip_settings.h"
 
 namespace twill::jobs {
 
@@ -19,11 +19,12 @@ struct ModelFacts {
   std::filesystem::path folder;
   std::string name;  // of the folder
   ModelShape shape;
-  ClipSettings defaults;            // every optional but dtype is filled in
-  std::vector<ClipSettings> sizes;  // width, height, frames that it was trained on; may be empty
-  std::vector<std::string> words;   // that a prompt may have
-  std::int64_t weight_bytes = 0;    // of its files
-  std::int64_t dim = 0;             // of the transformer
+  report::ClipSettings defaults;  // every optional but dtype is filled in
+  std::vector<report::ClipSettings>
+      sizes;                       // width, height, frames that it was trained on; may be empty
+  std::vector<std::string> words;  // that a prompt may have
+  std::int64_t weight_bytes = 0;   // of its files
+  std::int64_t dim = 0;            // of the transformer
   std::int64_t ffn_dim = 0;
 };
 
@@ -31,7 +32,7 @@ struct ModelFacts {
 ModelFacts read_model_facts(const std::filesystem::path& folder);
 
 // Fills what `settings` leaves empty with the model's defaults, but dtype.
-ClipSettings with_defaults(const ClipSettings& settings, const ModelFacts& facts);
+report::ClipSettings with_defaults(const report::ClipSettings& settings, const ModelFacts& facts);
 
 // What a model folder is called, however its path is written ("presets/demo/", "."), as UTF-8.
 std::string model_name(const std::filesystem::path& folder);

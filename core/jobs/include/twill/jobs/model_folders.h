@@ -33,4 +33,8 @@ std::vector<FoundModel> find_models(const std::vector<std::filesystem::path>& fo
                                     const std::vector<std::filesystem::path>& lists,
                                     std::vector<std::string>* problems = nullptr);
 
+// The folder of the demo model: $TWILL_PRESETS/demo, else presets/demo or share/twill/presets/demo
+// beside or above the running program. Throws Error(kFile) saying where it looked.
+std::filesystem::path find_demo_model();
+
 }  // namespace twill::jobs

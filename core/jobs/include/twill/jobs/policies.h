@@ -11,15 +11,15 @@
 #include <string_view>
 #include <vector>
 
-#include "twill/jobs/clip_settings.h"
-#include "twill/jobs/generate.h"
 #include "twill/jobs/job.h"
 #include "twill/jobs/search.h"
+#include "twill/media/video_metrics.h"
+#include "twill/report/clip_settings.h"
 
 namespace twill::jobs {
 
 struct PoliciesOptions {
-  ClipSettings clip;
+  report::ClipSettings clip;
   std::filesystem::path
       profile;  // a plan with a profile, or a profile: the same candidates for all
   std::vector<std::string> tuning_prompts;  // what each policy leaves dense is chosen on these

@@ -9,14 +9,15 @@
 #include <string>
 #include <vector>
 
-#include "twill/jobs/clip_settings.h"
 #include "twill/jobs/job.h"
 #include "twill/jobs/search.h"
+#include "twill/report/clip_settings.h"
+#include "twill/report/search_record.h"
 
 namespace twill::jobs {
 
 struct PredictionOptions {
-  ClipSettings clip;
+  report::ClipSettings clip;
   std::filesystem::path profile;     // a plan with a profile, or a profile
   std::vector<std::string> prompts;  // not those of the profile
   std::uint64_t seed = 1000;         // of the first prompt; each next prompt takes the next seed
@@ -29,9 +30,9 @@ struct PredictionOptions {
 };
 
 struct PredictionReport {
-  std::vector<PredictedMeasured> plans;  // clip MSE: mean over the prompts
-  std::vector<double> densities;         // of each plan
-  double rank_correlation = 0.0;         // Spearman's
+  std::vector<report::PredictedMeasured> plans;  // clip MSE: mean over the prompts
+  std::vector<double> densities;                 // of each plan
+  double rank_correlation = 0.0;                 // Spearman's
   // The same among plans whose densities differ by less than 0.02 of what was asked for; mean over
   // `densities`.
   double rank_correlation_at_equal_density = 0.0;

@@ -8,15 +8,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "twill/jobs/clip_settings.h"
-#include "twill/jobs/heads_picture.h"
 #include "twill/jobs/job.h"
+#include "twill/media/rgb_clip.h"
+#include "twill/report/clip_settings.h"
+#include "twill/report/search_record.h"
 #include "twill/search/policies.h"
 #include "twill/search/solver.h"
 
@@ -51,26 +51,10 @@ struct Target {
   std::int32_t most_tries = 5;        // plans
 };
 
-// One plan of the loop.
-struct TargetTry {
-  double budget = 0.0;
-  double density = 0.0;
-  double psnr_db = 0.0;  // 0 when the wish is for speed
-  double speedup = 0.0;  // 0 when it is for quality
-  bool holds = false;
-};
-
 void check_target(const Target& target);
 
-// A clip or a plan whose error was predicted and then measured.
-struct PredictedMeasured {
-  std::string name;
-  double predicted = 0.0;     // predicted error
-  double measured_mse = 0.0;  // against the dense clip, of 8-bit RGB
-};
-
 struct SearchOptions {
-  ClipSettings clip;
+  report::ClipSettings clip;
   std::vector<std::string> prompts;
   std::uint64_t seed = 0;    // of the first prompt; each next prompt takes the next seed
   std::int32_t points = 10;  // values of t that are profiled, spread over the run
@@ -88,34 +72,14 @@ struct SearchOptions {
   bool sparse_trajectory = false;
   std::filesystem::path out;   // plan to write; the profile is inside
   std::filesystem::path work;  // what an interrupted search keeps; beside `out` if not given
-  // The heads' attention maps so far (see heads_picture.h), after every profiled step; from the
-  // job's thread; may be empty.
+  // The heads' attention maps so far (see twill/report/heads_picture.h), after every profiled step;
+  // from the job's thread; may be empty.
   std::function<void(const media::Picture&)> live;
-};
-
-struct SearchResult {
-  std::filesystem::path plan;
-  double density = 1.0;  // of the whole run at the searched layout
-  double attention_share =
-      1.0;  // of dense attention's time; equal to density when nothing was timed
-  double predicted_error = 0.0;  // the solver's objective; comparable between plans of one profile
-  std::map<std::string, std::int64_t> heads;  // by pattern name, in the widest sparse segment
-  std::int32_t dense_first_steps = 0;
-  std::int32_t dense_last_steps = 0;
-  std::int32_t segments = 0;
-  double search_seconds = 0.0;  // with those of interrupted runs
-  double clips_seconds = 0.0;   // of it, making clips with the profiling in them
-  double target_seconds = 0.0;  // of it, clips to reach the target, in this process
-  std::vector<TargetTry> tries;
-  // The clips that the weight of t was fitted to, and the tries for a quality.
-  std::vector<PredictedMeasured> probes;
-  // The profile's time over that of the dense forwards it rode on, as far as this process did it.
-  std::optional<double> profiling_share;
 };
 
 // Throws Error or Cancelled. The same options give the same plan, byte for byte, however often the
 // search was stopped on the way. Times are left in "<plan>.search.json" beside the plan.
-SearchResult search(const SearchOptions& options, const JobControl& control);
+report::SearchResult search(const SearchOptions& options, const JobControl& control);
 
 // Where a search that writes `out` keeps what it measured, unless `work` says otherwise. Another
 // search may use the folder too: what it holds is kept by what it was measured with.
@@ -124,10 +88,7 @@ std::filesystem::path search_work_folder(const std::filesystem::path& out);
 // Another plan from the profile in `file` (a plan with one, or a profile), for the sampler, steps
 // and shift of `clip` and the grid of `options`: where they are empty, those that the plan was
 // solved for, else those of the profile.
-SearchResult solve_file(const std::filesystem::path& file, const SolveOptions& options,
-                        const ClipSettings& clip, const std::filesystem::path& out);
-
-std::string describe(const SearchResult& result);
-std::string to_json(const SearchResult& result);
+report::SearchResult solve_file(const std::filesystem::path& file, const SolveOptions& options,
+                                const report::ClipSettings& clip, const std::filesystem::path& out);
 
 }  // namespace twill::jobs

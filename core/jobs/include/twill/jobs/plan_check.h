@@ -1,0 +1,14 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Whether a plan fits a model.
+#pragma once
+
+#include <filesystem>
+
+namespace twill::jobs {
+
+// Throws Error(kModel) saying what differs; loads the model.
+void check_plan_for_model(const std::filesystem::path& plan, const std::filesystem::path& model);
+
+}  // namespace twill::jobs

@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What a clip is made with, and the checks of it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace twill::report {
+
+// What is left empty is the model's default.
+struct ClipSettings {
+  std::filesystem::path model;        // folder of the model
+  std::optional<std::int32_t> width;  // pixels, multiples of 16
+  std::optional<std::int32_t> height;
+  std::optional<std::int32_t> frames;  // 4 n + 1
+  std::optional<double> fps;
+  std::optional<std::int32_t> steps;
+  std::optional<double> shift;
+  std::optional<double> cfg;           // 1: one forward a step
+  std::string negative_prompt;         // used when cfg is not 1
+  std::optional<std::string> sampler;  // of sampler_names()
+  std::optional<std::string> dtype;    // of dtype_names()
+  std::int32_t threads = 0;            // 0: as many as the process may use
+};
+
+// What `sampler` and `dtype` may be.
+std::span<const std::string_view> sampler_names();
+std::span<const std::string_view> dtype_names();
+
+// Throws Error(kUsage) naming the setting and its value.
+void check_clip_settings(const ClipSettings& settings);
+
+// "256x192" -> width, height. Throws Error(kUsage).
+void parse_size(std::string_view text, ClipSettings& settings);
+
+// A seed of noise, 0..2^64-1 as in ComfyUI: "18446744073709551615". Throws Error(kUsage).
+std::uint64_t parse_seed(std::string_view text);
+// The seed of the prompt at `index`: each takes the next seed, and 0 comes after the last.
+inline std::uint64_t seed_at(std::uint64_t first, std::size_t index) { return first + index; }
+
+// Throws Error(kUsage) when there is no prompt, or naming one that is not UTF-8.
+void check_prompts(const std::vector<std::string>& prompts);
+
+// One prompt a line; empty lines and lines that begin with '#' are left out. A pipe is read until
+// its end. Throws Error(kFile) when the file cannot be read, is over 1 MB, is not UTF-8 (a byte
+// order mark may stand in front) or holds no prompt. `count` > 0 keeps the first `count`, and asks
+// for that many.
+std::vector<std::string> read_prompts(const std::filesystem::path& file, std::int64_t count = 0);
+
+}  // namespace twill::report

@@ -1,0 +1,138 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/report/clip_settings.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "twill/kernels/dtype_names.h"
+#include "twill/plan/error.h"
+#include "twill/plan/sampler_times.h"
+#include "twill/plan/text.h"
+
+namespace twill::report {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int32_t kMaxSide = 4096;
+constexpr std::int32_t kMaxFrames = 1025;
+constexpr std::int32_t kMaxSteps = 1000;
+constexpr std::uint64_t kMaxPromptFileBytes = 1 << 20;
+constexpr std::size_t kMostShown = 80;  // bytes of a prompt in a message
+
+template <typename Value, std::size_t Count>
+constexpr std::array<std::string_view, Count> names_of(
+    const std::array<std::pair<Value, std::string_view>, Count>& rows) {
+  std::array<std::string_view, Count> names;
+  std::ranges::transform(rows, names.begin(), [](const auto& row) { return row.second; });
+  return names;
+}
+
+constexpr auto kSamplers = names_of(kSamplerNames);
+constexpr auto kDtypes = names_of(kernels::kDtypeNames);
+
+void check_side(std::string_view name, const std::optional<std::int32_t>& value) {
+  require(!value || (*value > 0 && *value <= kMaxSide && *value % 16 == 0), ErrorCode::kUsage, name,
+          " ", value.value_or(0), " is not a multiple of 16 in 16..", kMaxSide);
+}
+
+template <std::size_t Count>
+void check_name(std::string_view setting, const std::optional<std::string>& value,
+                const std::array<std::string_view, Count>& names) {
+  if (!value || std::find(names.begin(), names.end(), *value) != names.end()) {
+    return;
+  }
+  std::string list;
+  for (const std::string_view name : names) {
+    list += concat(list.empty() ? "" : ", ", name);
+  }
+  throw Error(ErrorCode::kUsage,
+              concat(setting, " \"", shortened(*value, kMostShown), "\" is not one of ", list));
+}
+
+}  // namespace
+
+std::span<const std::string_view> sampler_names() { return kSamplers; }
+std::span<const std::string_view> dtype_names() { return kDtypes; }
+
+void check_clip_settings(const ClipSettings& settings) {
+  check_side("width", settings.width);
+  check_side("height", settings.height);
+  const std::int32_t frames = settings.frames.value_or(1);
+  require(frames > 0 && frames <= kMaxFrames && frames % 4 == 1, ErrorCode::kUsage, "frames ",
+          frames, " is not 4 n + 1 in 1..", kMaxFrames);
+  const std::int32_t steps = settings.steps.value_or(1);
+  require(steps > 0 && steps <= kMaxSteps, ErrorCode::kUsage, "steps ", steps, " is not in 1..",
+          kMaxSteps);
+  const double fps = settings.fps.value_or(16);
+  require(fps > 0 && fps <= 240, ErrorCode::kUsage, "fps ", fps, " is not in (0, 240]");
+  const double shift = settings.shift.value_or(1);
+  require(shift > 0 && shift <= 100, ErrorCode::kUsage, "shift ", shift, " is not in (0, 100]");
+  const double cfg = settings.cfg.value_or(1);
+  require(cfg >= 1 && cfg <= 100, ErrorCode::kUsage, "cfg ", cfg, " is not in 1..100");
+  require(settings.threads >= 0 && settings.threads <= 1024, ErrorCode::kUsage, "threads ",
+          settings.threads, " is not in 0..1024");
+  require(is_utf8(settings.negative_prompt), ErrorCode::kUsage, "negative prompt \"",
+          shortened(valid_utf8(settings.negative_prompt), kMostShown), "\" is not UTF-8");
+  check_name("sampler", settings.sampler, kSamplers);
+  check_name("dtype", settings.dtype, kDtypes);
+}
+
+void parse_size(std::string_view text, ClipSettings& settings) {
+  const std::size_t cross = text.find('x');
+  const auto number = [&](std::string_view part, std::int32_t& value) {
+    const auto [end, code] = std::from_chars(part.data(), part.data() + part.size(), value);
+    return code == std::errc() && end == part.data() + part.size() && !part.empty();
+  };
+  std::int32_t width = 0;
+  std::int32_t height = 0;
+  require(cross != std::string_view::npos && number(text.substr(0, cross), width) &&
+              number(text.substr(cross + 1), height),
+          ErrorCode::kUsage, "size \"", shortened(text, kMostShown),
+          "\" is not WIDTHxHEIGHT in pixels, such as 256x256");
+  settings.width = width;
+  settings.height = height;
+}
+
+std::uint64_t parse_seed(std::string_view text) {
+  std::uint64_t seed = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  require(code == std::errc() && end == text.data() + text.size(), ErrorCode::kUsage, "seed \"",
+          shortened(text, kMostShown), "\" is not a whole number in 0..",
+          std::numeric_limits<std::uint64_t>::max());
+  return seed;
+}
+
+void check_prompts(const std::vector<std::string>& prompts) {
+  require(!prompts.empty(), ErrorCode::kUsage, "no prompt");
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    require(is_utf8(prompts[i]), ErrorCode::kUsage, "prompt ", i + 1, " \"",
+            shortened(valid_utf8(prompts[i]), kMostShown), "\" is not UTF-8");
+  }
+}
+
+std::vector<std::string> read_prompts(const fs::path& file, std::int64_t count) {
+  std::vector<std::string> prompts;
+  for (const std::string& line : read_lines(file, kMaxPromptFileBytes)) {
+    const std::size_t begin = line.find_first_not_of(" \t");
+    if (begin == std::string::npos || line[begin] == '#') {
+      continue;
+    }
+    prompts.push_back(line.substr(begin, line.find_last_not_of(" \t") - begin + 1));
+  }
+  require(!prompts.empty(), ErrorCode::kFile, file.string(), ": holds no prompt");
+  if (count > 0) {
+    require(prompts.size() >= static_cast<std::size_t>(count), ErrorCode::kUsage, file.string(),
+            ": holds ", prompts.size(), " prompts, but ", count, " were asked for");
+    prompts.resize(static_cast<std::size_t>(count));
+  }
+  return prompts;
+}
+
+}  // namespace twill::report

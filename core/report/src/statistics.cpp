@@ -1,0 +1,71 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/report/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <vector>
+
+#include "twill/plan/error.h"
+#include "twill/search/calibration.h"
+
+namespace twill::report {
+
+double mean_of(std::span<const double> values) {
+  TWILL_ASSERT(!values.empty());
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double worst_of(std::span<const double> values) {
+  TWILL_ASSERT(!values.empty());
+  return *std::min_element(values.begin(), values.end());
+}
+
+double mse_of(double psnr_db) {
+  constexpr double kPeak = 255.0;
+  return kPeak * kPeak * std::pow(10.0, -psnr_db / 10.0);
+}
+
+Interval bootstrap_interval(std::span<const double> differences, std::uint64_t seed) {
+  TWILL_ASSERT(!differences.empty());
+  constexpr std::size_t kDraws = 10000;
+  std::mt19937_64 random(seed);
+  std::vector<double> means(kDraws);
+  for (double& mean : means) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < differences.size(); ++i) {
+      // The remainder's bias is below 1e-16 for so few prompts, and unlike std's distributions it
+      // is the same everywhere.
+      sum += differences[random() % differences.size()];
+    }
+    mean = sum / static_cast<double>(differences.size());
+  }
+  std::sort(means.begin(), means.end());
+  return {means[kDraws * 25 / 1000], means[kDraws * 975 / 1000 - 1]};
+}
+
+double correlation_at_equal_density(std::span<const double> groups,
+                                    std::span<const double> densities,
+                                    std::span<const double> predicted,
+                                    std::span<const double> measured) {
+  constexpr double kEqual = 0.02;
+  std::vector<double> correlations;
+  for (const double group : groups) {
+    std::vector<double> of_predicted, of_measured;
+    for (std::size_t i = 0; i < densities.size(); ++i) {
+      if (std::abs(densities[i] - group) < kEqual) {
+        of_predicted.push_back(predicted[i]);
+        of_measured.push_back(measured[i]);
+      }
+    }
+    if (of_predicted.size() > 2) {
+      correlations.push_back(search::rank_correlation(of_predicted, of_measured));
+    }
+  }
+  return correlations.empty() ? 0.0 : mean_of(correlations);
+}
+
+}  // namespace twill::report
