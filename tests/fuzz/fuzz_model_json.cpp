@@ -5,8 +5,7 @@
 #include <algorithm>
 
 #include "fuzz.h"
-#include "twill/engine/model.h"
-#include "twill/jobs/model_facts.h"
+#include "twill/engine/model_description.h"
 
 namespace {
 
@@ -30,7 +29,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     twill::fuzz::demand(model.defaults.steps > 0 && model.defaults.size.frames > 0,
                         "a default that makes no clip");
   });
-  // Goes on to the weight files, which are not there.
-  twill::fuzz::read_or_refuse([&] { twill::jobs::read_model_facts(folder); });
   return 0;
 }

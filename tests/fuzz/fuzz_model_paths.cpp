@@ -3,7 +3,7 @@
 
 // ComfyUI's extra_model_paths.yaml: every folder that is read is absolute.
 #include "fuzz.h"
-#include "twill/jobs/model_folders.h"
+#include "twill/jobs/model_paths.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto file =

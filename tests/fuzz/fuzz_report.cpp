@@ -3,7 +3,7 @@
 
 // report.json of an evaluation, and what a search leaves beside its plan: numbers stay in range.
 #include "fuzz.h"
-#include "twill/report/plan_figures.h"
+#include "twill/report/evaluation.h"
 #include "twill/report/search_record.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "twill/jobs/model_folders.h"
+#include "twill/jobs/model_paths.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

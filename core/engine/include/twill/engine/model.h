@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A model folder: model.json beside the weight files that it names.
+// A model: the networks of a model folder.
 #pragma once
 
 #include <array>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "twill/engine/device.h"
+#include "twill/engine/model_description.h"
 #include "twill/engine/text_table.h"
 #include "twill/engine/wan_dit.h"
 #include "twill/engine/wan_vae.h"
@@ -21,32 +22,6 @@
 #include "twill/plan/token_layout.h"
 
 namespace twill::engine {
-
-struct ClipSize {
-  std::int32_t width = 0;
-  std::int32_t height = 0;
-  std::int32_t frames = 0;
-};
-
-// What the model runs with unless told otherwise.
-struct ModelDefaults {
-  ClipSize size;
-  double fps = 0.0;
-  std::int32_t steps = 0;
-  double shift = 0.0;
-  double cfg = 1.0;  // 1: none
-  std::string sampler;
-};
-
-// What a model folder says of itself; no weights are read.
-struct ModelDescription {
-  std::string family;
-  ModelDefaults defaults;
-  std::vector<ClipSize> sizes;  // that it was trained on; may be empty
-  std::filesystem::path dit;    // files inside the folder; not looked for yet
-  std::filesystem::path vae;
-  std::filesystem::path text;
-};
 
 struct LoadOptions {
   std::optional<c10::Device> device;     // empty: choose_device()
@@ -76,9 +51,6 @@ struct VideoModel {
   // [1, channels, frames, height, width] of a clip's latents; the same checks.
   std::array<std::int64_t, 5> latent_shape(const ClipSize& size) const;
 };
-
-// Throws Error(kFile) naming file, field and value when model.json is not what it should be.
-ModelDescription describe_model(const std::filesystem::path& folder);
 
 // Throws Error(kFile, kUnsupported) naming file, field or tensor, and value when model.json or a
 // weight file is not what it should be; Error(kModel) naming both files and their numbers when
