@@ -8,11 +8,9 @@
 
 #include "drawing/heads_map.h"
 #include "drawing/page.h"
-#include "json.h"
 #include "report_pictures.h"
 #include "report_settings.h"
 #include "twill/plan/error.h"
-#include "twill/plan/json_tree.h"
 #include "twill/plan/outputs.h"
 #include "twill/plan/plan_facts.h"
 #include "twill/plan/plan_io.h"
@@ -206,23 +204,6 @@ std::string describe_change(const PlanDifference& difference) {
                 fixed(after.density, 3), ", cost of a forward ", short_number(before.cost), " -> ",
                 short_number(after.cost), before.cost_is_time ? " ms" : " million cells", " (",
                 run_text(before.run), ")");
-}
-
-std::string to_json(const PlanDifference& difference) {
-  json value =
-      json_tree<json>(to_json(differences(*difference.before, *difference.after)), "differences");
-  if (difference.before_figures) {
-    const PlanFigures& before = *difference.before_figures;
-    const PlanFigures& after = *difference.after_figures;
-    value["change"] = {{"predicted_error", {before.predicted_error, after.predicted_error}},
-                       {"density", {before.density, after.density}},
-                       {"cost", {before.cost, after.cost}},
-                       {"cost_unit", before.cost_is_time ? "ms" : "1e6 cells"}};
-  } else {
-    value["change"] = nullptr;
-    value["why_no_change"] = difference.why_no_figures;
-  }
-  return json_dump(value, 2) + "\n";
 }
 
 }  // namespace twill::report

@@ -87,22 +87,6 @@ TokenLayout layout_from(const Value& value) {
           .suffix = axis("suffix", 0)};
 }
 
-ClipTimes clip_times_from(const json& value) {
-  return {.text = value.at("text_seconds").get<double>(),
-          .denoise = value.at("denoise_seconds").get<double>(),
-          .attention = value.at("attention_seconds").get<double>(),
-          .vae = value.at("vae_seconds").get<double>()};
-}
-
-AttentionUse attention_use_from(const json& value) {
-  AttentionUse use{.sparse_calls = value.at("sparse").get<std::int64_t>(),
-                   .planned_dense_calls = value.at("planned_dense").get<std::int64_t>()};
-  for (const auto& [reason, calls] : value.at("fallbacks").items()) {
-    use.fallbacks[reason] = calls.get<std::int64_t>();
-  }
-  return use;
-}
-
 }  // namespace
 
 json to_json_value(const EvaluateRow& row) {
@@ -126,23 +110,7 @@ json to_json_value(const EvaluateRow& row) {
   return value;
 }
 
-EvaluateRow evaluate_row_from(const json& value) {
-  EvaluateRow row{.prompt = value.at("prompt").get<std::string>(),
-                  .seed = seed_from(value.at("seed")),
-                  .quality = {.psnr_db = number_from(value.at("psnr_db")),
-                              .ssim = value.at("ssim").get<double>()},
-                  .timed = value.at("timed").get<bool>(),
-                  .density = value.at("density").get<double>(),
-                  .attention = attention_use_from(value.at("attention_calls"))};
-  for (const json& frame : value.at("psnr_db_frames")) {
-    row.psnr_db_frames.push_back(number_from(frame));
-  }
-  if (row.timed) {
-    row.dense = clip_times_from(value.at("dense"));
-    row.sparse = clip_times_from(value.at("sparse"));
-  }
-  return row;
-}
+EvaluateRow evaluate_row_from(const json& value) { return row_from(Value(value, "row")); }
 
 EvaluateSummary summarise(const std::vector<EvaluateRow>& rows) {
   TWILL_ASSERT(!rows.empty());
@@ -298,12 +266,13 @@ std::string rows_to_json(const std::vector<EvaluateRow>& rows) {
 }
 
 std::vector<EvaluateRow> rows_from_json(std::string_view text) {
+  const json stored = kept_json<json>(text);
   std::vector<EvaluateRow> rows;
   try {
-    for (const json& row : kept_json<json>(text)) {
-      rows.push_back(evaluate_row_from(row));
+    for (const Value& row : Value(stored, "rows").list(kMaxRows)) {
+      rows.push_back(row_from(row));
     }
-  } catch (const json::exception&) {
+  } catch (const Error&) {
     rows.clear();
   }
   return rows;

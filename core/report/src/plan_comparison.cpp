@@ -58,6 +58,18 @@ void add_figures(PlanDifference& difference, const RunOptions& options) {
   }
 }
 
+json to_json_value(const std::vector<HeadDifference>& differences) {
+  json list = json::array();
+  for (const HeadDifference& difference : differences) {
+    list.push_back({{"t_begin", difference.t_begin},
+                    {"t_end", difference.t_end},
+                    {"head", difference.head},
+                    {"before", difference.before},
+                    {"after", difference.after}});
+  }
+  return json{{"differences", list}};
+}
+
 }  // namespace
 
 std::vector<HeadDifference> differences(const Plan& before, const Plan& after) {
@@ -89,18 +101,6 @@ std::vector<HeadDifference> differences(const Plan& before, const Plan& after) {
   return found;
 }
 
-std::string to_json(const std::vector<HeadDifference>& differences) {
-  json list = json::array();
-  for (const HeadDifference& difference : differences) {
-    list.push_back({{"t_begin", difference.t_begin},
-                    {"t_end", difference.t_end},
-                    {"head", difference.head},
-                    {"before", difference.before},
-                    {"after", difference.after}});
-  }
-  return json_dump(json{{"differences", list}}, 2) + "\n";
-}
-
 PlanDifference compare_plans(std::shared_ptr<const Plan> before, std::shared_ptr<const Plan> after,
                              const RunOptions& options) {
   check_plan_fits(*after, before->model);
@@ -125,6 +125,22 @@ PlanDifference compare_plans(std::shared_ptr<const Plan> before, std::shared_ptr
   }
   add_figures(difference, options);
   return difference;
+}
+
+std::string to_json(const PlanDifference& difference) {
+  json value = to_json_value(differences(*difference.before, *difference.after));
+  if (difference.before_figures) {
+    const PlanFigures& before = *difference.before_figures;
+    const PlanFigures& after = *difference.after_figures;
+    value["change"] = {{"predicted_error", {before.predicted_error, after.predicted_error}},
+                       {"density", {before.density, after.density}},
+                       {"cost", {before.cost, after.cost}},
+                       {"cost_unit", before.cost_is_time ? "ms" : "1e6 cells"}};
+  } else {
+    value["change"] = nullptr;
+    value["why_no_change"] = difference.why_no_figures;
+  }
+  return json_dump(value, 2) + "\n";
 }
 
 }  // namespace twill::report

@@ -23,7 +23,4 @@ struct DifferenceOptions {
 PlanDifference write_difference(const DifferenceOptions& options);
 // "predicted error 1.27 -> 2.53, density ..., cost ..."; why not, where there are no figures.
 std::string describe_change(const PlanDifference& difference);
-// The heads that differ, and under "change" [before, after] of each figure, or null and the reason.
-std::string to_json(const PlanDifference& difference);
-
 }  // namespace twill::report

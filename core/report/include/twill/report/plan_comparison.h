@@ -26,7 +26,6 @@ struct HeadDifference {
 };
 // Throws Error(kModel) when the plans are for different models.
 std::vector<HeadDifference> differences(const Plan& before, const Plan& after);
-std::string to_json(const std::vector<HeadDifference>& differences);
 
 // Two plans of one model, where they differ.
 struct StretchDifference {
@@ -49,5 +48,8 @@ struct PlanDifference {
 // Throws Error(kModel) when the plans are for different models.
 PlanDifference compare_plans(std::shared_ptr<const Plan> before, std::shared_ptr<const Plan> after,
                              const RunOptions& options);
+
+// The heads that differ, and under "change" [before, after] of each figure, or null and the reason.
+std::string to_json(const PlanDifference& difference);
 
 }  // namespace twill::report
