@@ -125,7 +125,7 @@ QString number(const QVariant& value) {
 std::vector<QStringList> table_of(const std::shared_ptr<const Plan>& plan) {
   std::vector<QStringList> rows;
   const auto predictor =
-      plan->profile ? std::make_shared<const Predictor>(plan->profile, report::profiled_run(*plan))
+      plan->profile ? std::make_shared<const Predictor>(plan->profile, report::solved_run(*plan))
                     : nullptr;
   HeadsModel model;
   model.set_plan(plan, predictor);

@@ -8,9 +8,9 @@
 namespace twill::gui {
 
 Predictor::Predictor(std::shared_ptr<const Profile> profile)
-    : Predictor(profile, report::profiled_run(*profile)) {}
+    : Predictor(profile, report::solved_run(*profile)) {}
 
-Predictor::Predictor(std::shared_ptr<const Profile> profile, report::ProfiledRun run)
+Predictor::Predictor(std::shared_ptr<const Profile> profile, report::SolvedRun run)
     : profile_(std::move(profile)),
       run_(std::move(run)),
       ledger_(profile_, run_.forwards, run_.weight, run_.layout) {}

@@ -9,7 +9,7 @@
 
 #include "twill/plan/plan.h"
 #include "twill/plan/profile.h"
-#include "twill/report/profiled_run.h"
+#include "twill/report/solved_run.h"
 #include "twill/search/ledger.h"
 
 namespace twill::gui {
@@ -22,12 +22,12 @@ class Predictor {
   // For the run that the profile was measured in. Compiles all candidates at the run's layout:
   // seconds for large models, so call it from a thread. Throws Error.
   explicit Predictor(std::shared_ptr<const Profile> profile);
-  // For the run that a plan was solved for (jobs::profiled_run).
-  Predictor(std::shared_ptr<const Profile> profile, report::ProfiledRun run);
+  // For the run that a plan was solved for (report::solved_run).
+  Predictor(std::shared_ptr<const Profile> profile, report::SolvedRun run);
 
   const Profile& profile() const { return *profile_; }
   const std::shared_ptr<const Profile>& profile_pointer() const { return profile_; }
-  const report::ProfiledRun& run() const { return run_; }
+  const report::SolvedRun& run() const { return run_; }
   // Of that run. Head errors there are those that are expected at its layout.
   const search::Ledger& ledger() const { return ledger_; }
 
@@ -42,7 +42,7 @@ class Predictor {
 
  private:
   std::shared_ptr<const Profile> profile_;
-  report::ProfiledRun run_;
+  report::SolvedRun run_;
   search::Ledger ledger_;
 };
 

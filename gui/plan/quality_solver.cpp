@@ -39,7 +39,7 @@ std::int32_t sparse_segments(const Plan& plan) {
 }
 
 // Dense steps at the start are an early decision of the search; the slider keeps them.
-std::int32_t dense_first_steps(const Plan& plan, const report::ProfiledRun& run) {
+std::int32_t dense_first_steps(const Plan& plan, const report::SolvedRun& run) {
   std::int32_t steps = 0;
   for (const search::Forward& forward : run.forwards) {
     if (!plan.segments[static_cast<std::size_t>(segment_at(plan, forward.t))].dense) {
@@ -65,9 +65,9 @@ struct QualitySolver::Made {
 
 void QualitySolver::Made::make() {
   if (!predictor) {
-    predictor = std::make_shared<const Predictor>(plan->profile, report::profiled_run(*plan));
+    predictor = std::make_shared<const Predictor>(plan->profile, report::solved_run(*plan));
   }
-  const report::ProfiledRun& run = predictor->run();
+  const report::SolvedRun& run = predictor->run();
   const search::SolvedFor solved_for = search::solved_for(*plan);
   search::SolveRequest request{.forwards = run.forwards,
                                .layout = run.layout,

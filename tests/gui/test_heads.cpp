@@ -37,7 +37,7 @@
 #include "twill/plan/plan_io.h"
 #include "twill/plan/whole_files.h"
 #include "twill/report/plan_figures.h"
-#include "twill/report/profiled_run.h"
+#include "twill/report/solved_run.h"
 
 namespace twill::gui {
 namespace {
@@ -147,7 +147,7 @@ class TestHeads : public QObject {
     made.provenance["grid"] = concat(frames, "x8x8");
     const auto plan = std::make_shared<const Plan>(std::move(made));
     const auto predictor =
-        std::make_shared<const Predictor>(plan->profile, report::profiled_run(*plan));
+        std::make_shared<const Predictor>(plan->profile, report::solved_run(*plan));
     const report::PlanFigures figures =
         report::figures_of(plan, plan->profile, report::run_of(*plan, {}, "plan.json"));
     const auto same = [](double a, double b) {

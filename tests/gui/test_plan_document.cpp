@@ -198,7 +198,7 @@ class TestPlanDocument : public QObject {
     profile->expert_boundary = 0.9;
     plan.profile = profile;
     plan.provenance.clear();
-    const Predictor predictor(plan.profile, report::profiled_run(plan));
+    const Predictor predictor(plan.profile, report::solved_run(plan));
     std::vector<double> t;
     for (const search::Forward& forward : predictor.run().forwards) {
       t.push_back(forward.t);

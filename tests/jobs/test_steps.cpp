@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <functional>
 
+#include "clip_profiler.h"
 #include "jobs/scratch_folder.h"
 #include "probing.h"
-#include "profile_run.h"
 #include "session.h"
 #include "twill/plan/sampler_times.h"
 

@@ -8,7 +8,7 @@
 #include "clip_files.h"
 #include "files.h"
 #include "plan_clips.h"
-#include "profile_files.h"
+#include "plan_inputs.h"
 #include "session.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/media/clip_files.h"

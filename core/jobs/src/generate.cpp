@@ -5,7 +5,7 @@
 
 #include "clip_files.h"
 #include "plan_clips.h"
-#include "profile_files.h"
+#include "plan_inputs.h"
 #include "session.h"
 #include "twill/engine/latent_preview.h"
 #include "twill/media/clip_files.h"

@@ -10,7 +10,7 @@
 #include "json.h"
 #include "kept_quality.h"
 #include "oracle_attention.h"
-#include "profile_files.h"
+#include "plan_inputs.h"
 #include "session.h"
 #include "solving.h"
 #include "twill/jobs/model_facts.h"

@@ -10,7 +10,7 @@
 #include "files.h"
 #include "json.h"
 #include "kept_quality.h"
-#include "profile_files.h"
+#include "plan_inputs.h"
 #include "session.h"
 #include "solving.h"
 #include "twill/plan/outputs.h"

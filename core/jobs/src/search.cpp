@@ -6,14 +6,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "clip_profiler.h"
 #include "cost_cache.h"
 #include "files.h"
 #include "json.h"
 #include "kept_quality.h"
 #include "meter.h"
+#include "plan_inputs.h"
 #include "probing.h"
-#include "profile_files.h"
-#include "profile_run.h"
 #include "session.h"
 #include "solving.h"
 #include "target_loop.h"
@@ -149,7 +149,7 @@ report::SearchResult search(const SearchOptions& asked, const JobControl& contro
   for (const std::string& text : options.prompts) {
     prompts.push_back(session.encode(text));
   }
-  ProfileRun run(session, options, work);
+  ClipProfiler run(session, options, work);
   auto profile = std::make_shared<Profile>(run.run(prompts));
 
   std::vector<report::PredictedMeasured> probes;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Profiles, by themselves or inside plans.
+// Plans and profiles that a job is given: read, and held against its model.
 #pragma once
 
 #include <filesystem>

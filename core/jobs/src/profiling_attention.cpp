@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "profiling.h"
+#include "profiling_attention.h"
 
 #include <ATen/ATen.h>
 

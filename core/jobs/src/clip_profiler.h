@@ -46,10 +46,10 @@ struct ProfilingTimes {
   double forwards = 0.0;  // the dense forwards that it rode on
 };
 
-class ProfileRun {
+class ClipProfiler {
  public:
   // What is measured is kept below `work`, by what decides it. The options have a map size.
-  ProfileRun(const Session& session, const SearchOptions& options, std::filesystem::path work);
+  ClipProfiler(const Session& session, const SearchOptions& options, std::filesystem::path work);
 
   // First attention maps, from a dense clip of the first prompt with few steps: they say which
   // stripes are candidates. Then all prompts. A unit that is kept is not measured again.

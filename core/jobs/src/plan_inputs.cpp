@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "profile_files.h"
+#include "plan_inputs.h"
 
 #include "twill/jobs/model_facts.h"
 #include "twill/plan/error.h"

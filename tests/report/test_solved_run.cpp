@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "twill/plan/error.h"
-#include "twill/report/profiled_run.h"
+#include "twill/report/solved_run.h"
 
 namespace twill::report {
 namespace {
@@ -18,17 +18,17 @@ Profile example() {
 
 std::string refusal(const Profile& profile) {
   try {
-    profiled_run(profile);
+    solved_run(profile);
   } catch (const Error& error) {
     return error.what();
   }
   return "";
 }
 
-TEST(ProfiledRun, has_the_steps_that_the_provenance_tells) {
+TEST(SolvedRun, has_the_steps_that_the_provenance_tells) {
   Profile profile = example();
   profile.provenance = {{"steps", "4"}, {"shift", "3.0"}, {"sampler", "euler"}};
-  const ProfiledRun run = profiled_run(profile);
+  const SolvedRun run = solved_run(profile);
   // t = s u / (1 + (s - 1) u) at u = 1, 3/4, 1/2, 1/4.
   const double wanted[] = {1.0, 0.9, 0.75, 0.5};
   ASSERT_EQ(run.forwards.size(), 4u);
@@ -38,19 +38,19 @@ TEST(ProfiledRun, has_the_steps_that_the_provenance_tells) {
   EXPECT_EQ(run.description, "4 steps of euler, shift 3, 13x16x16 tokens");
 }
 
-TEST(ProfiledRun, falls_back_to_the_profiled_times) {
-  const ProfiledRun run = profiled_run(example());
+TEST(SolvedRun, falls_back_to_the_profiled_times) {
+  const SolvedRun run = solved_run(example());
   ASSERT_EQ(run.forwards.size(), 2u);
   EXPECT_EQ(run.forwards[1].t, 0.5);
   EXPECT_EQ(run.weight, search::default_time_weight());
   EXPECT_EQ(run.description, "one forward at each of 2 profiled t, 13x16x16 tokens");
 }
 
-TEST(ProfiledRun, knows_which_expert_runs) {
+TEST(SolvedRun, knows_which_expert_runs) {
   Profile profile = example();
   profile.model.experts = {"high_noise", "low_noise"};
   profile.provenance = {{"steps", "4"}, {"shift", "3"}, {"expert_boundary", "0.8"}};
-  const ProfiledRun run = profiled_run(profile);
+  const SolvedRun run = solved_run(profile);
   ASSERT_EQ(run.forwards.size(), 4u);
   for (const search::Forward& forward : run.forwards) {
     EXPECT_EQ(forward.expert, forward.t < 0.8 ? 1 : 0) << forward.t;
@@ -60,37 +60,37 @@ TEST(ProfiledRun, knows_which_expert_runs) {
             std::string::npos);
 }
 
-TEST(ProfiledRun, is_the_one_that_a_plan_was_solved_for) {
+TEST(SolvedRun, is_the_one_that_a_plan_was_solved_for) {
   auto profile = std::make_shared<Profile>(example());
   profile->provenance = {{"steps", "20"}, {"shift", "3.0"}, {"sampler", "euler"}};
   Plan plan;
   plan.model = profile->model;
   plan.profile = profile;
-  EXPECT_EQ(profiled_run(plan).description, "20 steps of euler, shift 3, 13x16x16 tokens");
+  EXPECT_EQ(solved_run(plan).description, "20 steps of euler, shift 3, 13x16x16 tokens");
   plan.provenance = {{"steps", "4"}, {"shift", "8.0"}, {"sampler", "unipc"}, {"grid", "13x20x24"}};
-  const ProfiledRun run = profiled_run(plan);
+  const SolvedRun run = solved_run(plan);
   EXPECT_EQ(run.description, "4 steps of unipc, shift 8, 13x20x24 tokens");
   EXPECT_EQ(run.forwards.size(), 4u);
   EXPECT_EQ(run.layout.rows, 20);
   EXPECT_EQ(run.layout.cols, 24);
 }
 
-TEST(ProfiledRun, times_that_are_kept_come_before_what_a_sampler_would_give) {
+TEST(SolvedRun, times_that_are_kept_come_before_what_a_sampler_would_give) {
   auto profile = std::make_shared<Profile>(example());
   profile->provenance = {{"steps", "2"}, {"shift", ""}, {"sampler", "res_multistep"}};
-  EXPECT_EQ(profiled_run(*profile).description,
+  EXPECT_EQ(solved_run(*profile).description,
             "one forward at each of 2 profiled t, 13x16x16 tokens");
   Plan plan;
   plan.model = profile->model;
   plan.profile = profile;
   plan.provenance = {{"t", "1 0.9 0.3"}, {"sampler", "res_multistep"}};
-  const ProfiledRun run = profiled_run(plan);
+  const SolvedRun run = solved_run(plan);
   ASSERT_EQ(run.forwards.size(), 3u);
   EXPECT_EQ(run.forwards[2].t, 0.3);
   EXPECT_EQ(run.description, "3 steps of res_multistep, 13x16x16 tokens");
 }
 
-TEST(ProfiledRun, has_the_times_experts_and_weights_that_are_typed) {
+TEST(SolvedRun, has_the_times_experts_and_weights_that_are_typed) {
   auto profile = std::make_shared<Profile>(example());
   profile->model.experts = {"high_noise", "low_noise"};
   profile->run = RunFacts{.t = {1.0, 0.9, 0.3},
@@ -102,7 +102,7 @@ TEST(ProfiledRun, has_the_times_experts_and_weights_that_are_typed) {
                           .steps = 3};
   profile->time_weight = TimeWeightTable{.t = {0.5}, .weight = {2.0}};
   profile->provenance = {{"steps", "many"}, {"time_weight", "?"}, {"expert_boundary", "?"}};
-  const ProfiledRun run = profiled_run(*profile);
+  const SolvedRun run = solved_run(*profile);
   EXPECT_EQ(run.description, "3 steps of uni_pc, 13x16x16 tokens");
   const std::vector<search::Forward> wanted{{.t = 1.0, .expert = 0, .weight = 0.5},
                                             {.t = 0.9, .expert = 0, .weight = 1.0},
@@ -113,11 +113,11 @@ TEST(ProfiledRun, has_the_times_experts_and_weights_that_are_typed) {
   plan.model = profile->model;
   plan.profile = profile;
   plan.solved_for = RunFacts{.t = {0.75}, .expert = {1}, .grid = {13, 20, 24}, .steps = 1};
-  EXPECT_EQ(profiled_run(plan).description, "1 steps of another sampler, 13x20x24 tokens");
-  EXPECT_EQ(profiled_run(plan).forwards.front().expert, 1);
+  EXPECT_EQ(solved_run(plan).description, "1 steps of another sampler, 13x20x24 tokens");
+  EXPECT_EQ(solved_run(plan).forwards.front().expert, 1);
 }
 
-TEST(ProfiledRun, names_what_cannot_be_read) {
+TEST(SolvedRun, names_what_cannot_be_read) {
   Profile profile = example();
   profile.provenance = {{"steps", "many"}, {"shift", "3"}};
   EXPECT_EQ(refusal(profile), "the profile's steps \"many\" is not a positive number");

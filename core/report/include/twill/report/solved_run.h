@@ -13,7 +13,7 @@
 
 namespace twill::report {
 
-struct ProfiledRun {
+struct SolvedRun {
   std::vector<search::Forward> forwards;  // t descending
   TokenLayout layout;
   search::TimeWeight weight;
@@ -23,8 +23,8 @@ struct ProfiledRun {
 // The t that the profile tells; else of its steps, shift and sampler; where those are missing or of
 // a sampler that is not ours, one forward at each t of the profile. Throws Error(kFile) when what
 // is there cannot be read.
-ProfiledRun profiled_run(const Profile& profile);
+SolvedRun solved_run(const Profile& profile);
 // What the plan itself says comes first. The plan must hold its profile.
-ProfiledRun profiled_run(const Plan& plan);
+SolvedRun solved_run(const Plan& plan);
 
 }  // namespace twill::report

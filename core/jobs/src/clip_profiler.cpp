@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "profile_run.h"
+#include "clip_profiler.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +10,7 @@
 #include "files.h"
 #include "json.h"
 #include "meter.h"
-#include "profiling.h"
+#include "profiling_attention.h"
 #include "solving.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/plan/plan_view.h"
@@ -172,7 +172,7 @@ double KeptSeconds::total() const {
 
 std::string KeptSeconds::key_of(const std::string& unit) { return concat("seconds of ", unit); }
 
-ProfileRun::ProfileRun(const Session& session, const SearchOptions& options, fs::path work)
+ClipProfiler::ClipProfiler(const Session& session, const SearchOptions& options, fs::path work)
     : session_(session),
       options_(options),
       work_(std::move(work)),
@@ -193,7 +193,7 @@ ProfileRun::ProfileRun(const Session& session, const SearchOptions& options, fs:
       }()),
       seconds_(KeptValues(kept_folder(work_))) {}
 
-RunFacts ProfileRun::run_of_steps(const std::vector<double>& t) const {
+RunFacts ClipProfiler::run_of_steps(const std::vector<double>& t) const {
   const report::ClipSettings& clip = session_.clip();
   return {.t = t,
           .expert = {},
@@ -204,15 +204,15 @@ RunFacts ProfileRun::run_of_steps(const std::vector<double>& t) const {
           .steps = static_cast<std::int32_t>(t.size())};
 }
 
-double ProfileRun::seconds() const { return seconds_.total(); }
+double ClipProfiler::seconds() const { return seconds_.total(); }
 
-double ProfileRun::seconds_elsewhere() const { return seconds_.elsewhere(); }
+double ClipProfiler::seconds_elsewhere() const { return seconds_.elsewhere(); }
 
-std::optional<double> ProfileRun::profiling_share() const {
+std::optional<double> ClipProfiler::profiling_share() const {
   return times_.forwards > 0.0 ? std::optional(times_.profile / times_.forwards) : std::nullopt;
 }
 
-std::vector<Pattern> ProfileRun::candidates(const EncodedPrompt& prompt) {
+std::vector<Pattern> ClipProfiler::candidates(const EncodedPrompt& prompt) {
   search::CandidateOptions offered;
   if (*options_.map_size > 0) {
     const std::int64_t steps = std::min(kMapSteps, session_.steps());
@@ -242,11 +242,11 @@ std::vector<Pattern> ProfileRun::candidates(const EncodedPrompt& prompt) {
   return search::candidate_patterns(session_.layout(), offered);
 }
 
-Profile ProfileRun::run(const std::vector<EncodedPrompt>& prompts) {
+Profile ClipProfiler::run(const std::vector<EncodedPrompt>& prompts) {
   return profile(prompts, *session_.dense_by_kernel(), key_, provenance_);
 }
 
-Profile ProfileRun::run_along(const std::vector<EncodedPrompt>& prompts, const Plan& plan) {
+Profile ClipProfiler::run_along(const std::vector<EncodedPrompt>& prompts, const Plan& plan) {
   const std::string hash = fingerprint(plan);
   std::map<std::string, std::string> provenance = provenance_;
   provenance["trajectory"] = concat("of the plan ", hash);
@@ -255,9 +255,9 @@ Profile ProfileRun::run_along(const std::vector<EncodedPrompt>& prompts, const P
   return profile(prompts, sparse, concat(key_, "-", hash), provenance);
 }
 
-Profile ProfileRun::profile(const std::vector<EncodedPrompt>& prompts,
-                            engine::SelfAttention& attention, const std::string& key,
-                            const std::map<std::string, std::string>& provenance) {
+Profile ClipProfiler::profile(const std::vector<EncodedPrompt>& prompts,
+                              engine::SelfAttention& attention, const std::string& key,
+                              const std::map<std::string, std::string>& provenance) {
   const std::vector<double> t =
       times_at(session_.step_t(), profiled_steps(session_.step_t(), options_.points));
   std::vector<std::uint64_t> seeds;

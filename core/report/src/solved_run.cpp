@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "twill/report/profiled_run.h"
+#include "twill/report/solved_run.h"
 
 #include <algorithm>
 
@@ -19,9 +19,8 @@ std::string grid_text(const TokenLayout& layout) {
   return concat(layout.frames, "x", layout.rows, "x", layout.cols, " tokens");
 }
 
-ProfiledRun run_from(const Profile& profile, const search::SolvedFor& kept) {
-  ProfiledRun run{.layout = solved_layout(profile, kept),
-                  .weight = search::time_weight_of(profile)};
+SolvedRun run_from(const Profile& profile, const search::SolvedFor& kept) {
+  SolvedRun run{.layout = solved_layout(profile, kept), .weight = search::time_weight_of(profile)};
   const std::string sampler = kept.sampler.value_or(kept.t.empty() ? "euler" : "another sampler");
   const bool ours = std::ranges::count(sampler_names(), sampler) > 0;
   const auto describe = [&](std::size_t steps) {
@@ -44,11 +43,11 @@ ProfiledRun run_from(const Profile& profile, const search::SolvedFor& kept) {
 
 }  // namespace
 
-ProfiledRun profiled_run(const Profile& profile) {
+SolvedRun solved_run(const Profile& profile) {
   return run_from(profile, search::solved_for(profile));
 }
 
-ProfiledRun profiled_run(const Plan& plan) {
+SolvedRun solved_run(const Plan& plan) {
   TWILL_ASSERT(plan.profile != nullptr);
   return run_from(*plan.profile, search::solved_for(plan));
 }
