@@ -20,6 +20,8 @@ esac
 preset=${TWILL_PRESET:-ci}
 build_dir=$TWILL_ROOT/build/$preset
 results=$build_dir/test-results
+# Tests run beside each other: threads that wait must not spin on the cores that others need.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
 run_ctest() {
   (cd "$TWILL_ROOT" && ctest --preset "$preset" ${fast:+--label-exclude slow} --parallel "$TWILL_JOBS" --output-junit "$results/ctest.xml")
@@ -30,8 +32,10 @@ run_fuzzers() {
   (cd "$TWILL_ROOT" && ctest --preset fuzz --parallel "$TWILL_JOBS" --output-junit "$results/fuzz.xml")
 }
 
+# Files side by side; the tests of one file one after the other, for some stand on those before them.
 run_pytest() {
-  (cd "$TWILL_ROOT" && TWILL_BUILD_DIR=$build_dir "$TWILL_VENV_PYTHON" -m pytest ${fast:+-m "not slow"} --junitxml "$results/pytest.xml")
+  (cd "$TWILL_ROOT" && TWILL_BUILD_DIR=$build_dir "$TWILL_VENV_PYTHON" -m pytest --numprocesses "$TWILL_JOBS" --dist loadfile \
+    ${fast:+-m "not slow"} --junitxml "$results/pytest.xml")
 }
 
 # Clang with its runtime for the fuzzers; ffmpeg for its ffprobe, which reads the clips that tests write; Qt for the app; a
