@@ -253,6 +253,23 @@ Calibration calibrate(const std::vector<Probe>& probes, const std::vector<double
   return result;
 }
 
+std::vector<double> stretch_edges(const std::vector<double>& step_t, std::int32_t bins) {
+  const std::size_t steps = step_t.size();
+  const std::size_t count = std::min(static_cast<std::size_t>(bins), steps);
+  std::vector<double> edges{0.0};
+  for (std::size_t bin = count - 1; bin > 0; --bin) {
+    const std::size_t first = bin * steps / count;  // of the stretch below
+    edges.push_back((step_t[first - 1] + step_t[first]) / 2);
+  }
+  edges.push_back(1.0);
+  return edges;
+}
+
+double mse_of(double psnr_db) {
+  constexpr double kPeak = 255.0;
+  return kPeak * kPeak * std::pow(10.0, -psnr_db / 10.0);
+}
+
 TimeWeight time_weight_of(const Profile& profile) {
   if (has_facts(profile)) {
     return profile.time_weight

@@ -455,6 +455,8 @@ bool Profiler::done(std::int32_t t_index, std::int32_t prompt) const {
   return impl_->finished.contains({t_index, prompt});
 }
 
+const ProfilerOptions& Profiler::options() const { return impl_->options; }
+
 Progress Profiler::progress() const {
   const std::chrono::duration<double> seconds = Clock::now() - impl_->begin;
   return progress_at(

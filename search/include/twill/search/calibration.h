@@ -4,6 +4,7 @@
 // Fits w(t) to whole clips.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,13 @@ struct CalibrationOptions {
 // Error(kUsage) naming the probe and the value.
 Calibration calibrate(const std::vector<Probe>& probes, const std::vector<double>& edges,
                       const CalibrationOptions& options = {});
+
+// Edges of the stretches that probes are sparse in: inner ones halfway between neighbouring steps,
+// `bins` stretches, or as many as there are steps, of as equally many steps as can be, ascending
+// from 0 to 1. step_t: descending.
+std::vector<double> stretch_edges(const std::vector<double>& step_t, std::int32_t bins);
+// Of 8-bit values.
+double mse_of(double psnr_db);
 
 // Key of the provenance of a profile without typed facts, as files of version 1.0 are.
 inline constexpr const char* kTimeWeightKey = "time_weight";

@@ -103,6 +103,8 @@ class Profiler {
   Profiler(Profiler&&) noexcept;
   Profiler& operator=(Profiler&&) noexcept;
 
+  const ProfilerOptions& options() const;
+
   // gain: [heads], mean squared norm of the head's gated share of the output projection over that
   // of the residual stream it is added to. Throws Error(kModel) for a call that does not fit the
   // model or layout, a site seen before, or a value that is not finite, naming stack, layer and
