@@ -97,17 +97,14 @@ class Clips:
         latent = self.make(prompt, steps, times, patched, check)
         return latent, sum(clock.seconds for clock in clocks)
 
-    def mean_psnr(
-        self, plan, times: list[float], dense: list[dict], frames: dict, after_step: Callable[[int], None]
+    def psnr_db(
+        self, prompt: int, plan, times: list[float], dense: dict, frames: dict, after_step: Callable[[int], None]
     ) -> float:
-        """dense: latents of the dense clips. frames: decoded ones, kept from try to try."""
-        total = 0.0
-        for prompt, latent in enumerate(dense):
-            if prompt not in frames:
-                frames[prompt] = self._decoded(latent)
-            sparse, _ = self.with_plan(prompt, plan, times, after_step)
-            total += min(metrics.psnr_db(frames[prompt], self._decoded(sparse)), 100.0)
-        return total / len(dense)
+        """Infinite for equal clips. dense: the dense clip's latent. frames: decoded ones, kept from try to try."""
+        if prompt not in frames:
+            frames[prompt] = self._decoded(dense)
+        sparse, _ = self.with_plan(prompt, plan, times, after_step)
+        return metrics.psnr_db(frames[prompt], self._decoded(sparse))
 
     def seconds(self, plan, times: list[float], after_step: Callable[[int], None]) -> float:
         """Of the first prompt's clip, after one that warms up what is made once; of short clips the best of three."""

@@ -3,7 +3,6 @@
 """Search Plan's work: profile while a sampler makes clips, solve, and try plans by clips where that was wished for."""
 
 import hashlib
-import io
 import json
 import time
 from collections.abc import Callable
@@ -15,8 +14,6 @@ import torch
 import twill_vdit
 from twill_vdit import search
 from twill_vdit.families import NetworkShape, TextTokens
-from twill_vdit.json_reading import parse_json
-from twill_vdit.written_files import write_file
 
 from .. import plan_store
 from ..layouts import Family, family_of
@@ -25,31 +22,20 @@ from ..patch.apply import network_of, shift_of
 from ..patch.timestep import t_of_schedule
 from ..plan_store import file_name_of
 from .clips import Clips, Part
-from .kept import KeptFigures
-from .request import Progress, SearchRequest, SearchResult, SearchStoppedError, Wish
-from .target import reach
+from .request import Progress, SearchRequest, SearchResult, SearchStoppedError, Try, Wish
 from .watcher import StepWatcher, not_followed
 from .weights_hash import weights_hash
 
-MAP_SIZE = 52  # at most as many as a clip has tokens
-MAP_STEPS = 6  # of the short clip that only attention maps are wanted of
 EXPERTS = ("high_noise", "low_noise")
-GOALS = {
-    Wish.DENSITY: "density",
-    Wish.ATTENTION_SHARE: "attention_share",
-    Wish.PSNR: "min_psnr_db",
-    Wish.SPEEDUP: "min_speedup",
-}  # words of plan files
-
-
-def profiled_steps(steps: int, points: int) -> list[int]:
-    """Evenly spread, first and last step included."""
-    count = min(points, steps)
-    return [0] if count == 1 else [(2 * i * (steps - 1) + count - 1) // (2 * (count - 1)) for i in range(count)]
+TARGETS = {Wish.PSNR: "psnr", Wish.SPEEDUP: "speedup"}  # that clips are made for, in the package's words
+MOST_DB = 100.0  # that is shown of equal clips
 
 
 class PlanSearch:
-    """One search. What it measured is kept in `work` between runs of the same request."""
+    """One search of twill_vdit.search.SearchRun, with ComfyUI's sampler as its host.
+
+    What was measured is kept in `work` between runs of the same request.
+    """
 
     def __init__(self, request: SearchRequest, tell: Callable[[Progress], None]) -> None:
         self.request = request
@@ -69,17 +55,18 @@ class PlanSearch:
                 raise ValueError("the two models are not experts of one model: their layers or heads differ")
         self.sampling = request.model.get_model_object("model_sampling")
         self.times = self._times_of(request.steps)
-        self.points = profiled_steps(len(self.times), request.points)
         self.shift = shift_of(self.sampling)
         self.provenance = self._provenance()
         self.work = self._work()
-        self.kept = KeptFigures(self.work / "kept")
         self.clips = Clips(request, self.models)
+        self.search = self._search_run()
         self.profiler = None
-        self.stripe_maps = None
+        self._layout: twill_vdit.TokenLayout | None = None  # of the profiler
         self.resumed = 0
         self.estimated = False
         self.attention: tuple | None = None  # (device, dtype)
+        self.dense: dict[int, dict] = {}  # latents of the dense clips, by prompt
+        self.frames: dict[int, torch.Tensor] = {}  # of them, where they were decoded
         self._stage_begin = self.begin
 
     def run(self) -> SearchResult:
@@ -95,89 +82,102 @@ class PlanSearch:
             raise
 
     def _search(self) -> SearchResult:
-        if self.request.stripes:
-            self.stripe_maps = self._measure_maps()
-        dense = self._profile()
-        profile = self.profiler.finish()
-        target = self.request.target
-        budget = "density" if target.wish in (Wish.DENSITY, Wish.PSNR) else "attention_share"
-        if budget == "attention_share":
-            self._measure_costs(profile)
-        solver = search.Solver(
-            profile,
-            self.times,
-            budget=budget,
-            name=self.request.name,
-            attach_profile=True,
-            sampler=self.request.sampler_name,
-            scheduler=self.request.scheduler,
-            shift=self.shift,
-        )
-        tries, note = [], ""
-        if target.wish in (Wish.DENSITY, Wish.ATTENTION_SHARE):
-            solution = solver.solve(target.value)
-        else:
-            solution, tries, note = reach(target, solver, self._measure_by(dense))
-        file, loaded = self._write(solution)
+        note = ""
+        while (work := self._next()) is not None:
+            try:
+                self._do(work)
+            except SearchStoppedError:
+                if not self.search.take_best():
+                    raise
+                note = f"The time limit ended the search after {len(self._tries())} tries; the best of them is saved."
+        gain = "of the attention output alone" if self.estimated else "through output projection and gate"
+        solution = self.search.result({"gain": gain})
+        file, loaded = self._write(solution.plan)
         seconds = time.monotonic() - self.begin
-        return SearchResult(loaded, dense[0], file, seconds, solution.density, tries, note)
+        return SearchResult(loaded, self.dense[0], file, seconds, solution.density, self._tries(), note)
 
-    def _write(self, solution) -> tuple[Path, plan_store.LoadedPlan]:
-        target = self.request.target
-        budget = search.Budget(GOALS[target.wish], target.value, solution.density)
-        plan = with_provenance(solution.plan, self.provenance | self._how(solution.density), budget)
+    def _next(self):
+        try:
+            return self.search.next()
+        except twill_vdit.Error as error:
+            tries = self._tries()
+            if error.code != "unsupported" or not tries or any(each.holds for each in tries):
+                raise
+            target = self.request.target
+            unit = " dB" if target.wish is Wish.PSNR else "x"
+            nearest = max(each.measured for each in tries)
+            raise ValueError(
+                f"{target} was not reached in {len(tries)} tries (measured, it takes {self.search.wanted:.2f}{unit}); "
+                f"the nearest had {nearest:.2f}{unit}. Ask for less."
+            ) from error
+
+    def _do(self, work) -> None:
+        match work:
+            case search.ClipWork():
+                latent = self._run_profiled(work)
+                self.search.clip_made()
+                if work.purpose == "profile":
+                    self.dense[work.prompt] = latent
+            case search.CostWork():
+                self.search.costs_measured(self._costs_of(work.profile))
+            case search.QualityWork():
+                step, dense = self._stepper(f"try {work.number}"), self.dense[work.prompt]
+                self.search.quality_measured(
+                    self.clips.psnr_db(work.prompt, work.plan, self.times, dense, self.frames, step)
+                )
+            case search.SecondsWork():
+                step = self._stepper("dense clip for its time" if work.plan is None else f"try {work.number}")
+                self.search.seconds_measured(self.clips.seconds(work.plan, self.times, step))
+
+    def _tries(self) -> list[Try]:
+        return [Try(each.density, min(each.measured, MOST_DB), each.holds) for each in self.search.tries]
+
+    def _write(self, plan) -> tuple[Path, plan_store.LoadedPlan]:
         folder = plan_store.own_folder()
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{self.request.name}.json"
         twill_vdit.write_plan(file, plan)
         return file, plan_store.LoadedPlan(file.name, str(file), plan_store.stamp_of(file), plan)
 
-    def _measure_maps(self):
-        """Attention maps of a short clip of the first prompt, kept between runs."""
-        import numpy
-
-        file = self.work / "maps.npy"
-        if file.is_file():
-            return numpy.load(file, allow_pickle=False)
-        steps = min(MAP_STEPS, self.request.steps)
-        times = self._times_of(steps)
-        self._run_profiled(0, steps, times, list(range(len(times))), "attention maps", candidates=0)
-        maps, self.profiler = self.profiler.mean_maps(), None
-        content = io.BytesIO()
-        numpy.save(content, maps)
-        write_file(file, content.getvalue())
-        return maps
-
-    def _profile(self) -> list[dict]:
-        """The dense clips' latents, one per prompt."""
-        count = len(self.request.positives)
-        stages = ["profile" if count == 1 else f"profile prompt {i + 1} of {count}" for i in range(count)]
-        return [
-            self._run_profiled(i, self.request.steps, self.times, self.points, stage) for i, stage in enumerate(stages)
-        ]
-
-    def _run_profiled(
-        self, prompt: int, steps: int, times: list[float], points: list[int], stage: str, candidates: int = 120
-    ) -> dict:
-        """candidates 0: only maps are measured."""
-        self._stage_begin = time.monotonic()
+    def _run_profiled(self, work) -> dict:
+        """The latent of a dense clip, whose steps are shown to the search."""
+        self._stage_begin = unit_begin = time.monotonic()
+        self.profiler = None
+        shown = dict(work.shown)
+        times = list(work.t)
 
         def profiler_at(grid: tuple[int, int, int], beside: TextTokens):
-            if self.profiler is None:
-                run = self._run_facts(times, steps)
-                self.profiler = self._make_profiler(grid, beside, [times[step] for step in points], run, candidates)
+            frames, rows, cols = grid
+            layout = twill_vdit.TokenLayout(
+                frames=frames, rows=rows, cols=cols, prefix=beside.prefix, suffix=beside.suffix
+            )
+            if self.profiler is None or layout != self._layout:
+                self._layout, self.profiler = layout, self.search.profiler(layout)
+                if work.purpose == "profile" and work.prompt == 0:
+                    count = range(len(self.profiler.t))
+                    self.resumed = sum(self.profiler.done(i, p) for i in count for p in range(self._prompts))
             return self.profiler
 
+        def finish_unit(t_index: int) -> None:
+            nonlocal unit_begin
+            now = time.monotonic()
+            self.search.finish_unit(t_index, now - unit_begin)
+            unit_begin = now
+
         def patched(part: Part):
-            watcher = StepWatcher(self.family, self.shape, part, times, points, prompt, profiler_at)
+            watcher = StepWatcher(self.family, self.shape, part, times, shown, work.prompt, profiler_at, finish_unit)
             watcher.after_step = lambda done: self.after_step(stage, done, len(times))
             watchers.append(watcher)
             return watcher.patched
 
+        maps = work.purpose == "maps"
+        alone = f"profile prompt {work.prompt + 1} of {self._prompts}" if self._prompts > 1 else "profile"
+        stage = "attention maps" if maps else alone
+        steps = search.map_steps(self.request.steps) if maps else self.request.steps
         watchers: list[StepWatcher] = []
-        latent = self.clips.make(prompt, steps, times, patched, lambda: watchers[-1].finish_unit())
-        for t_index, step in enumerate(points):
-            if self.profiler is not None and not self.profiler.done(t_index, prompt):
+        latent = self.clips.make(work.prompt, steps, times, patched, lambda: watchers[-1].finish_unit())
+        for step, t_index in shown.items():
+            if self.profiler is not None and not self.profiler.done(t_index, work.prompt):
                 raise not_followed(times, step)
         self.estimated |= any(watcher.override.estimated for watcher in watchers)
         self.attention = watchers[0].override.attention
@@ -198,15 +198,34 @@ class PlanSearch:
             tuple(times), steps, sampler=self.request.sampler_name, scheduler=self.request.scheduler, shift=self.shift
         )
 
-    def _make_profiler(
-        self,
-        grid: tuple[int, int, int],
-        beside: TextTokens,
-        t: list[float],
-        run: search.RunFacts,
-        candidates: int,
-    ):
-        frames, rows, cols = grid
+    @property
+    def _prompts(self) -> int:
+        return len(self.request.positives)
+
+    def _search_run(self) -> search.SearchRun:
+        request, target = self.request, self.request.target
+        of_clips = target.wish in TARGETS
+        maps_steps = search.map_steps(request.steps)
+        return search.SearchRun(
+            self._model_shape(),
+            self._run_facts(self.times, request.steps),
+            prompts=[f"conditioning {conditioning_hash(positive)}" for positive in request.positives],
+            seeds=[self.clips.seed_of(prompt) for prompt in range(self._prompts)],
+            clip_key=self.work.name,
+            work=self.work,
+            maps_run=self._run_facts(self._times_of(maps_steps), maps_steps) if request.stripes else None,
+            expert_boundary=request.boundary if len(self.models) > 1 else None,
+            points=request.points,
+            budget="density" if target.wish in (Wish.DENSITY, Wish.PSNR) else "attention_share",
+            name=request.name,
+            provenance=self.provenance,
+            device=self._device_name(),
+            **{"target": search.SearchTarget(TARGETS[target.wish], target.value)}
+            if of_clips
+            else {"share": target.value},
+        )
+
+    def _model_shape(self) -> twill_vdit.ModelShape:
         stacks = tuple(
             twill_vdit.StackShape(name, layers, heads)
             for name, (layers, heads) in zip(self.family.facts.stack_names, self.shape.stacks, strict=False)
@@ -215,43 +234,18 @@ class PlanSearch:
         kinds = self.family.kinds_of(network_of(self.request.model), file_name_of(self.request.model))
         # Two experts are Wan 2.2's.
         kind = next((each for each in kinds if "2.2" in each), kinds[0]) if len(experts) > 1 else kinds[0]
-        model = twill_vdit.ModelShape(kind, experts, stacks, self.shape.head_dim)
-        count = len(self.request.positives) if candidates else 1
-        folder = self.work / ("profile" if candidates else "maps")
-        folder.mkdir(exist_ok=True)
-        layout = twill_vdit.TokenLayout(frames=frames, rows=rows, cols=cols, prefix=beside.prefix, suffix=beside.suffix)
-        profiler = search.Profiler(
-            model,
-            layout,
-            t=t,
-            prompts=[f"conditioning {conditioning_hash(positive)}" for positive in self.request.positives[:count]],
-            seeds=[self.clips.seed_of(prompt) for prompt in range(count)],
-            candidates=candidates,
-            map_size=min(MAP_SIZE, layout.tokens),
-            folder=folder,
-            provenance=self.provenance,
-            stripe_maps=self.stripe_maps,
-            run=run,
-            expert_boundary=self.request.boundary if len(self.models) > 1 else None,
-        )
-        if candidates:
-            self.resumed = sum(profiler.done(i, prompt) for i in range(len(t)) for prompt in range(count))
-        return profiler
+        return twill_vdit.ModelShape(kind, experts, stacks, self.shape.head_dim)
 
     def _device_name(self) -> str:
+        """Of the times that are kept, which hold on such a device and in this dtype only."""
         import comfy.model_management
 
-        return comfy.model_management.get_torch_device_name(self.attention[0])
+        device = comfy.model_management.get_torch_device_name(self.request.model.load_device)
+        return f"{device}, {self.provenance['dtype']}"
 
-    def _measure_costs(self, profile) -> None:
-        """Times every candidate, unless this device's times are kept."""
-        key = f"costs on {self._device_name()}"
+    def _costs_of(self, profile: search.Profile) -> search.CostTable:
+        """Of every candidate, timed."""
         total, done = search.COST_ROUNDS * profile.candidate_count, 0
-        try:
-            profile.costs = search.CostTable(**self.kept.get(key))
-            return
-        except (TypeError, twill_vdit.Error):  # nothing there, or of other candidates
-            pass
         begin = time.monotonic()
 
         def check() -> None:
@@ -261,30 +255,7 @@ class PlanSearch:
             done += 1
 
         profile.measure_costs(*self.attention, check)
-        self.kept.put(key, asdict(profile.costs))
-
-    def _measure_by(self, dense: list[dict]) -> Callable[[object, int], float]:
-        """(solution, number of the try) -> PSNR in dB or speed-up, kept between runs."""
-        frames = {}
-
-        def psnr_db(solution, number: int) -> float:
-            step = self._stepper(f"try {number}")
-            return self.kept.or_measure(
-                f"psnr {plan_hash(solution.plan)}",
-                lambda: self.clips.mean_psnr(solution.plan, self.times, dense, frames, step),
-            )
-
-        def seconds(key: str, plan, stage: str) -> float:
-            step = self._stepper(stage)
-            return self.kept.or_measure(
-                f"seconds on {self._device_name()} {key}", lambda: self.clips.seconds(plan, self.times, step)
-            )
-
-        def speedup(solution, number: int) -> float:
-            dense_seconds = seconds("dense", None, "dense clip for its time")
-            return dense_seconds / seconds(plan_hash(solution.plan), solution.plan, f"try {number}")
-
-        return psnr_db if self.request.target.wish is Wish.PSNR else speedup
+        return profile.costs
 
     def _stepper(self, stage: str) -> Callable[[int], None]:
         self._stage_begin = time.monotonic()
@@ -312,16 +283,8 @@ class PlanSearch:
             "cfg": str(request.cfg),
             "seed": str(request.seed),
             "latent": "x".join(str(size) for size in request.latent["samples"].shape),
-        }
-
-    def _how(self, density: float) -> dict[str, str]:
-        return {
+            "prompts": str(len(request.positives)),
             "source": "a search of our own (Search Plan in ComfyUI)",
-            "found_density": f"{density:.4f}",
-            "gain": "of the attention output alone" if self.estimated else "through output projection and gate",
-            "stripes": "measured" if self.stripe_maps is not None else "none",
-            "prompts": str(len(self.request.positives)),
-            "policy": "solver",
             "twill": twill_vdit.__version__,
         }
 
@@ -356,17 +319,3 @@ def conditioning_hash(conditioning) -> str:
     for tensor, _ in conditioning:
         found.update(tensor.detach().cpu().float().numpy().tobytes())
     return found.hexdigest()[:16]
-
-
-def plan_hash(plan) -> str:
-    """Of what runs, without the profile."""
-    text = parse_json(plan.text, plan.name)
-    text.pop("profile", None)
-    return hashlib.sha256(json.dumps(text, sort_keys=True).encode()).hexdigest()[:24]
-
-
-def with_provenance(plan, provenance: dict[str, str], budget: search.Budget):
-    text = parse_json(plan.text, plan.name)
-    text["budget"] = asdict(budget)
-    text["provenance"] = {**text.get("provenance", {}), **provenance}
-    return twill_vdit.parse_plan(json.dumps(text), plan.name)

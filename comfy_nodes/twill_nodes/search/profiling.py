@@ -53,6 +53,8 @@ class ProfilingOverride:
         out = func(*args, **kwargs) if self.previous is None else self.previous(func, *args, **kwargs)
         options = kwargs.get("transformer_options") or {}
         forward = options.get(forwards.KEY)
+        if self.attention is None and forward is not None and args:
+            self.attention = args[0].device, args[0].dtype
         if forward is not None and self.t_index is not None and self.trouble is None:
             try:
                 self._observe(forward, read_call(args, kwargs), out, options)
@@ -69,7 +71,6 @@ class ProfilingOverride:
         beside = tokens_beside(forward.side, call.tokens, forward.grid_tokens)
         if isinstance(beside, str):
             raise ValueError(f"this clip cannot be searched on: {beside}")
-        self.attention = call.q.device, call.q.dtype
         profiler = self.profiler = self.profiler_at(forward.grid, beside)
         if profiler.done(self.t_index, self.prompt):
             return

@@ -43,18 +43,23 @@ class StepWatcher:
         shape: NetworkShape,
         part: Part,
         times: list[float],
-        points: list[int],
+        shown: dict[int, int],
         prompt: int,
         profiler_at: Callable,
+        unit_done: Callable[[int], None],
     ) -> None:
-        """times: t of each step of the run. points: steps that are profiled. profiler_at: (grid, TextTokens) -> it."""
+        """times: t of each step of the run. shown: the profiler's t_index of each step that is profiled.
+
+        profiler_at: (grid, TextTokens) -> the profiler. unit_done: is given the t_index of a step that was measured.
+        """
         from comfy.patcher_extension import WrappersMP
 
         self.family = family
         self.times = times
-        self.points = points
+        self.shown = shown
         self.prompt = prompt
         self.first = part.first
+        self.unit_done = unit_done
         self.after_step: Callable[[int], None] = lambda done: None
         self.patched = without_plan(part.model)
         options = self.patched.model_options["transformer_options"]
@@ -68,7 +73,7 @@ class StepWatcher:
     def _sampler_sample(self, executor, guider, sigmas, extra_args, callback, noise, *rest):
         def after(step, *arguments):
             check_finite(self.first + step + 1, *arguments[:1])
-            if self.step in self.points and not self.branches:
+            if self.step in self.shown and not self.branches:
                 raise not_followed(self.times, self.step)
             self.finish_unit()
             self.step = self.first + step + 1
@@ -99,8 +104,8 @@ class StepWatcher:
             return executor(x, t, c_concat, c_crossattn, control, options, **kw)
 
     def _point_of(self, t: float, branches: set[int]) -> int | None:
-        """Which of the points a forward at t measures; None: it is not one of a profiled step, or not the first."""
-        if self.step not in self.points or self.branches & branches:
+        """Which of the profiled t a forward at t measures; None: it is not one of a profiled step, or not the first."""
+        if self.step not in self.shown or self.branches & branches:
             return None
         at = self.times[self.step]
         around = [self.times[step] for step in (self.step - 1, self.step + 1) if 0 <= step < len(self.times)]
@@ -108,7 +113,7 @@ class StepWatcher:
         if abs(t - at) > max(ROUNDING, SHARE_OF_A_STEP * nearest):
             return None
         self.branches |= branches
-        return self.points.index(self.step)
+        return self.shown[self.step]
 
     def finish_unit(self) -> None:
         """A step is over: what was measured in it is kept. A step of the other expert was not measured here."""
@@ -118,6 +123,6 @@ class StepWatcher:
         measured, self.branches = bool(self.branches), set()
         profiler = self.override.profiler
         if measured and profiler is not None:
-            t_index = self.points.index(self.step)
+            t_index = self.shown[self.step]
             if not profiler.done(t_index, self.prompt):
-                profiler.finish_unit(t_index, self.prompt)
+                self.unit_done(t_index)

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "bindings.h"
+#include "search_arguments.h"
 #include "tensor_argument.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
@@ -33,36 +34,6 @@ namespace py = pybind11;
 
 namespace twill::python {
 namespace {
-
-using StackTuple = std::tuple<std::string, std::int32_t, std::int32_t>;  // name, layers, heads
-
-ModelShape read_model(const std::string& family, const std::vector<std::string>& experts,
-                      const std::vector<StackTuple>& stacks, std::int32_t head_dim) {
-  ModelShape model{.family = family, .experts = experts, .stacks = {}, .head_dim = head_dim};
-  for (const auto& [name, layers, heads] : stacks) {
-    model.stacks.push_back({.name = name, .layers = layers, .heads = heads});
-  }
-  return model;
-}
-
-// (t, expert, weight, sampler, scheduler, shift, grid, steps)
-using RunTuple =
-    std::tuple<std::vector<double>, std::vector<std::int32_t>, std::vector<double>,
-               std::optional<std::string>, std::optional<std::string>, std::optional<double>,
-               std::tuple<std::int32_t, std::int32_t, std::int32_t>, std::int32_t>;
-
-RunFacts read_run(const RunTuple& tuple) {
-  const auto& [t, expert, weight, sampler, scheduler, shift, grid, steps] = tuple;
-  const auto& [frames, rows, cols] = grid;
-  return {.t = t,
-          .expert = expert,
-          .weight = weight,
-          .sampler = sampler,
-          .scheduler = scheduler,
-          .shift = shift,
-          .grid = {frames, rows, cols},
-          .steps = steps};
-}
 
 std::optional<RunTuple> run_of(const Profile& profile) {
   if (!profile.run) {
@@ -93,7 +64,7 @@ std::vector<VerticalStripe> stripes_of(const std::optional<Maps>& maps, const To
                                    static_cast<std::int32_t>(maps->shape(1)), layout);
 }
 
-std::unique_ptr<search::Profiler> make_profiler(
+std::shared_ptr<search::Profiler> make_profiler(
     const std::string& family, const std::vector<std::string>& experts,
     const std::vector<StackTuple>& stacks, std::int32_t head_dim, const LayoutTuple& layout,
     std::int32_t candidates, const std::vector<double>& t, const std::vector<std::string>& prompts,
@@ -121,7 +92,7 @@ std::unique_ptr<search::Profiler> make_profiler(
     options.run = read_run(*run);
   }
   options.expert_boundary = expert_boundary;
-  return std::make_unique<search::Profiler>(std::move(options));
+  return std::make_shared<search::Profiler>(std::move(options));
 }
 
 void observe(search::Profiler& profiler, std::int32_t t_index, std::int32_t prompt,
@@ -172,20 +143,6 @@ py::tuple candidates_of(const Measuring& measuring) {
     lists.append(arrays_of(list));
   }
   return py::make_tuple(task_tuples(measuring.tasks()), lists);
-}
-
-// The value of a table (value, name) that has the name.
-template <typename Value, std::size_t count>
-Value named(const std::array<std::pair<Value, std::string_view>, count>& names,
-            std::string_view what, const std::string& name) {
-  std::string known;
-  for (const auto& [value, each] : names) {
-    if (each == name) {
-      return value;
-    }
-    known += concat(known.empty() ? "" : " or ", each);
-  }
-  throw Error(ErrorCode::kUsage, concat(what, " \"", name, "\" is not ", known));
 }
 
 search::SolveRequest request_for(const Profile& profile, const std::vector<double>& t,
@@ -250,7 +207,8 @@ void set_costs(Profile& profile, const std::string& device, const std::string& k
   }
 }
 
-py::array_t<float> mean_maps(const search::Profiler& profiler, std::int32_t map_size) {
+py::array_t<float> mean_maps(const search::Profiler& profiler) {
+  const std::int32_t map_size = profiler.options().map_size;
   const std::vector<float> maps = profiler.mean_maps();
   const py::ssize_t heads = static_cast<py::ssize_t>(maps.size()) / map_size / map_size;
   py::array_t<float> array({heads, py::ssize_t{map_size}, py::ssize_t{map_size}});
@@ -385,8 +343,8 @@ void bind_search(py::module_& module) {
                             parse_profile(std::string_view(json), "profile"));
                       }));
 
-  py::class_<search::Profiler>(module, "Profiler",
-                               "Measures head errors while somebody else runs the model.")
+  py::class_<search::Profiler, std::shared_ptr<search::Profiler>>(
+      module, "Profiler", "Measures head errors while somebody else runs the model.")
       .def(py::init(&make_profiler), py::arg("family"), py::arg("experts"), py::arg("stacks"),
            py::arg("head_dim"), py::arg("layout"), py::arg("candidates"), py::arg("t"),
            py::arg("prompts"), py::arg("seeds"), py::arg("rows"), py::arg("map_size"),
@@ -404,7 +362,14 @@ void bind_search(py::module_& module) {
       .def_property_readonly("query_stride", &search::Profiler::query_stride)
       .def("finish_unit", &search::Profiler::finish_unit, py::arg("t_index"), py::arg("prompt"))
       .def("done", &search::Profiler::done, py::arg("t_index"), py::arg("prompt"))
-      .def("mean_maps", &mean_maps, py::arg("map_size"))
+      .def_property_readonly("t", [](const search::Profiler& it) { return it.options().t; })
+      .def_property_readonly("map_size",
+                             [](const search::Profiler& it) { return it.options().map_size; })
+      .def_property_readonly(
+          "tokens", [](const search::Profiler& it) { return it.options().layout.tokens(); })
+      .def_property_readonly("head_dim",
+                             [](const search::Profiler& it) { return it.options().model.head_dim; })
+      .def("mean_maps", &mean_maps)
       .def("finish", [](const search::Profiler& profiler) {
         return std::make_shared<Profile>(profiler.finish());
       });
@@ -451,6 +416,7 @@ void bind_search(py::module_& module) {
 
   bind_adaptive_run(module);
   bind_budget_finder(module);
+  bind_search_run(module);
 }
 
 }  // namespace twill::python

@@ -219,7 +219,15 @@ class Profiler:
     def query_stride(self) -> int: ...
     def finish_unit(self, t_index: int, prompt: int) -> None: ...
     def done(self, t_index: int, prompt: int) -> bool: ...
-    def mean_maps(self, map_size: int) -> npt.NDArray[np.float32]: ...
+    @property
+    def t(self) -> list[float]: ...
+    @property
+    def map_size(self) -> int: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def head_dim(self) -> int: ...
+    def mean_maps(self) -> npt.NDArray[np.float32]: ...
     def finish(self) -> Profile: ...
 
 class Solver:
@@ -290,3 +298,60 @@ class BudgetFinder:
     @property
     def tries(self) -> list[tuple[float, float, bool]]:
         """(budget, measured, holds) of each."""
+
+class SearchRun:
+    def __init__(
+        self,
+        family: str,
+        experts: Sequence[str],
+        stacks: Sequence[tuple[str, int, int]],
+        head_dim: int,
+        layout: _Layout | None,
+        run: RunTuple,
+        maps_run: RunTuple | None,
+        expert_boundary: float | None,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        points: int,
+        map_size: int | None,
+        whole_clips: bool,
+        policy: str,
+        budget: str,
+        share: float,
+        max_segments: int,
+        dense_first_steps: int | None,
+        dense_last_steps: int | None,
+        dense_first_layers: int,
+        grid: tuple[int, int, int] | None,
+        name: str,
+        target: tuple[str, float, int] | None,
+        probes: int,
+        sparse_trajectory: bool,
+        provenance: dict[str, str],
+        clip_key: str,
+        device: str,
+        work: _Path,
+        threads: int,
+    ) -> None: ...
+    def next(self) -> tuple[Any, ...] | None:
+        """(kind, and the fields of that work in their order)."""
+    def profiler(self, layout: _Layout) -> Profiler: ...
+    def finish_unit(self, t_index: int, seconds: float) -> None: ...
+    def clip_made(self) -> None: ...
+    def costs_measured(self, device: str, kernel: str, milliseconds: Sequence[float]) -> None: ...
+    def quality_measured(self, psnr_db: float) -> None: ...
+    def seconds_measured(self, seconds: float) -> None: ...
+    @property
+    def tries(self) -> list[tuple[float, float, float, bool]]:
+        """(budget, density, measured, holds) of each."""
+    @property
+    def wanted(self) -> float: ...
+    def take_best(self) -> bool: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def seconds_elsewhere(self) -> float: ...
+    def result(self, told: dict[str, str]) -> tuple[Plan, float, float, float]:
+        """(plan, density, share of dense attention's time, predicted error)."""
+
+def map_steps(steps: int) -> int: ...

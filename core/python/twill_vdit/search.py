@@ -7,29 +7,35 @@ for each forward at profiler.t[i] and each layer of it:
     profiler.observe(q, k, v, gain, t_index=i, layer=layer)
 profiler.finish_unit(i)
 plan = solve(profiler.finish(), t=times_of_all_forwards, density=0.4)
+
+SearchRun is a whole search, for hosts that make clips when it asks for them.
 """
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from twill_vdit import native
-from twill_vdit.call_measures import Measures, ObservedCall, measured, measures_there, why_no_kernels
+from twill_vdit.call_measures import Measures, ObservedCall, measured, measures_there
 from twill_vdit.cost_table import COST_ROUNDS, CostTable
-from twill_vdit.errors import Error, require
+from twill_vdit.errors import require
 from twill_vdit.layout import TokenLayout
-from twill_vdit.plan import ModelShape, Plan
+from twill_vdit.plan import Plan
 from twill_vdit.plan_io import parse_plan
+from twill_vdit.profiler import Profile, Profiler, Solution, UnderWay, need_binary
 from twill_vdit.run_facts import Budget, RunFacts
+from twill_vdit.search_run import (
+    ClipWork,
+    CostWork,
+    QualityWork,
+    SearchRun,
+    SearchTarget,
+    SearchTry,
+    SecondsWork,
+    map_steps,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import torch
-
-    from twill_vdit import _twill
-    from twill_vdit.call_measures import Errors
 
 __all__ = [
     "COST_ROUNDS",
@@ -37,12 +43,20 @@ __all__ = [
     "AdaptiveRun",
     "Budget",
     "BudgetFinder",
+    "ClipWork",
     "CostTable",
+    "CostWork",
     "Profile",
     "Profiler",
+    "QualityWork",
     "RunFacts",
+    "SearchRun",
+    "SearchTarget",
+    "SearchTry",
+    "SecondsWork",
     "Solution",
     "Solver",
+    "map_steps",
     "measures_there",
     "profile_of",
     "solve",
@@ -55,255 +69,14 @@ Wish = tuple[str, float, float, int]
 MAX_SEGMENTS = 8
 
 
-def _need_binary() -> None:
-    if native.binary is None:
-        raise Error(f"searching needs the binary module of twill_vdit: {native.why_not}", "unsupported")
-
-
 def _experts(expert_at: Sequence[int] | None) -> list[int] | None:
     return None if expert_at is None else list(expert_at)
-
-
-class _UnderWay:
-    """What others show their tensors to, call by call."""
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} cannot be copied or pickled: it is a run under way")
-
-
-class Profiler(_UnderWay):
-    """Head errors of all candidates against dense attention, from sampled queries.
-
-    A unit of work is one forward of one prompt at one t. With a folder finished units are kept there, and a profiler
-    with the same arguments goes on with them.
-    """
-
-    def __init__(
-        self,
-        model: ModelShape,
-        layout: TokenLayout,
-        *,
-        t: Sequence[float],
-        prompts: Sequence[str],
-        seeds: Sequence[int] | None = None,
-        candidates: int = 120,
-        rows: int = 0,
-        map_size: int = 0,
-        folder: str | os.PathLike[str] = "",
-        threads: int = 0,
-        provenance: Mapping[str, str] | None = None,
-        stripe_maps: "npt.NDArray[np.float32] | None" = None,
-        run: RunFacts | None = None,
-        expert_boundary: float | None = None,
-    ) -> None:
-        """A profiler of one model at one layout.
-
-        Args:
-            model: its shape.
-            layout: of every call.
-            t: descending, in 0..1.
-            prompts: names of what the clips are of.
-            seeds: 0 to 2^64 - 1, of each prompt.
-            candidates: patterns in all, at most; 0: dense alone, for a run's maps.
-            rows: sampled query tokens of a unit; 0: 64, more where t are few.
-            map_size: blocks a side of the attention maps, as many as tokens at most.
-            folder: where finished units are kept.
-            threads: 0 for as many as the process may use.
-            provenance: whatever else decides the numbers, for people; kept with the units and compared on going on.
-            stripe_maps: float32 [heads, size, size] of a run of maps, for vertical stripes where its heads look.
-            run: all forwards of the clips, of which `t` are profiled; as provenance, kept with the units. The profile
-                and its plans say it, and are predicted over it.
-            expert_boundary: the t below which the second of two experts runs.
-
-        Raises:
-            Error: there is no binary module, or an argument is not what it should be.
-        """
-        self.t = list(t)
-        self._map_size = map_size
-        _need_binary()
-        self._native = native.binary.Profiler(
-            family=model.family,
-            experts=list(model.experts),
-            stacks=[(stack.name, stack.layers, stack.heads) for stack in model.stacks],
-            head_dim=model.head_dim,
-            layout=layout.as_tuple(),
-            candidates=candidates,
-            t=self.t,
-            prompts=list(prompts),
-            seeds=list(range(len(prompts)) if seeds is None else seeds),
-            rows=rows,
-            map_size=map_size,
-            folder=os.fspath(folder),
-            threads=threads,
-            provenance=dict(provenance or {}),
-            stripe_maps=stripe_maps,
-            run=None if run is None else run.as_tuple(),
-            expert_boundary=expert_boundary,
-        )
-        self._measures = Measures(self._native, layout.tokens, model.head_dim)
-
-    def observe(
-        self,
-        q: "torch.Tensor",
-        k: "torch.Tensor",
-        v: "torch.Tensor",
-        gain: Sequence[float],
-        *,
-        t_index: int,
-        layer: int,
-        prompt: int = 0,
-        expert: int = 0,
-        stack: int = 0,
-        branch: int = 0,
-        scale: float | None = None,
-    ) -> None:
-        """Measure one call, on the device where it is.
-
-        Args:
-            q: [batch, heads, tokens, head_dim].
-            k: as q.
-            v: as q.
-            gain: [heads], the mean squared norm of the head's gated share of the output projection over that of the
-                residual stream.
-            t_index: of the profiler's t.
-            layer: of the stack.
-            prompt: of the profiler's prompts.
-            expert: of the model.
-            stack: of the model.
-            branch: of the guidance, 0 conditional, 1 unconditional.
-            scale: of q k^T, 1/sqrt(head_dim) if not given.
-        """
-        call, gain = ObservedCall(q, k, v, scale), [float(x) for x in gain]
-        place = t_index, prompt, expert, stack, layer, branch
-        found = measured(call, lambda: (self._errors(call, t_index, prompt), self._map(call)))
-        if found is not None:
-            errors, drawn = found
-            self._native.observe_measures(*place, *errors, drawn, gain)
-            return
-        on_cpu = call.on_cpu()
-        self._native.observe(*place, *on_cpu.arguments(), on_cpu.scale, gain)
-
-    def _errors(self, call: ObservedCall, t_index: int, prompt: int) -> "Errors":
-        return self._measures.errors(call, self._native.rows(t_index, prompt))
-
-    def _map(self, call: ObservedCall) -> "npt.NDArray[np.float32]":
-        import numpy as np
-
-        if self._map_size == 0:
-            return np.empty(0, dtype=np.float32)
-        shape = call.scale, self._map_size, self._native.query_stride
-        if why_no_kernels(call) or self._map_size > call.q.shape[2]:
-            from twill_vdit.measuring import attention_map
-
-            return attention_map(call.q, call.k, *shape).cpu().numpy()
-        from twill_vdit import cuda
-
-        q, k, _ = call.in_whole_rows()
-        return cuda.attention_map(q, k, *shape).mean(0).cpu().numpy()
-
-    def finish_unit(self, t_index: int, prompt: int = 0) -> None:
-        """All layers of a unit were shown: it is kept."""
-        self._native.finish_unit(t_index, prompt)
-
-    def done(self, t_index: int, prompt: int = 0) -> bool:
-        """Whether a unit is finished."""
-        return self._native.done(t_index, prompt)
-
-    def mean_maps(self) -> "npt.NDArray[np.float32]":
-        """Attention maps so far, float32 [experts * heads, map_size, map_size], rows sum to 1; finished units only."""
-        require(self._map_size > 0, "mean_maps: the profiler was made with map_size 0")
-        return self._native.mean_maps(self._map_size)
-
-    def finish(self) -> "Profile":
-        """What was measured.
-
-        Raises:
-            Error: a unit is missing.
-        """
-        return Profile(self._native.finish())
-
-
-class Profile:
-    """What a search measured: enough to solve for any density again without the model."""
-
-    def __init__(self, native_profile: "_twill.Profile") -> None:
-        self.native = native_profile
-
-    @classmethod
-    def read(cls, file: str | os.PathLike[str]) -> "Profile":
-        """A profile from its file."""
-        _need_binary()
-        return cls(native.binary.Profile(os.fspath(file)))
-
-    def write(self, file: str | os.PathLike[str]) -> None:
-        """Write it; a file of another kind is not replaced."""
-        self.native.write(os.fspath(file))
-
-    @property
-    def candidate_count(self) -> int:
-        """Patterns that every head was measured with, dense among them."""
-        return self.native.candidate_count
-
-    @property
-    def run(self) -> RunFacts | None:
-        """The run that it was measured in; None where it does not say."""
-        found = self.native.run
-        if found is None:
-            return None
-        t, expert, weight, sampler, scheduler, shift, grid, steps = found
-        return RunFacts(tuple(t), steps, sampler, scheduler, shift, grid, tuple(expert), tuple(weight))
-
-    @property
-    def maps(self) -> "npt.NDArray[np.uint8] | None":
-        """uint8 [experts * heads, map_size, map_size], each row scaled to its maximum; None without maps."""
-        return self.native.maps
-
-    @property
-    def costs(self) -> CostTable | None:
-        """What each candidate costs; None when nothing was timed."""
-        device, kernel, milliseconds = self.native.costs
-        return CostTable(device, kernel, milliseconds) if milliseconds else None
-
-    @costs.setter
-    def costs(self, table: CostTable) -> None:
-        self.native.set_costs(table.device, table.kernel, table.milliseconds)
-
-    def measure_costs(
-        self, device: "torch.device | str", dtype: "torch.dtype", check_stop: Callable[[], None] = lambda: None
-    ) -> None:
-        """Time every candidate on random q, k and v, all heads of a layer at once; a share of time needs it.
-
-        Args:
-            device: where.
-            dtype: of the tensors.
-            check_stop: is called between candidates and may raise.
-        """
-        from twill_vdit.candidate_costs import measure
-
-        self.costs = measure(self.native, device, dtype, check_stop)
 
 
 def profile_of(plan: Plan) -> Profile | None:
     """The profile in the plan's file; None when it has none or there is no binary module."""
     native_profile = None if plan.native is None else plan.native.profile
     return None if native_profile is None else Profile(native_profile)
-
-
-@dataclass(frozen=True)
-class Solution:
-    """What a solver gives.
-
-    Attributes:
-        plan: with the least predicted error at its budget.
-        density: over the forwards that it was solved for.
-        attention_share: of dense attention's time; equal to density without costs.
-        predicted_error: comparable between plans of one profile.
-    """
-
-    plan: Plan
-    density: float  # over the forwards that it was solved for
-    attention_share: float  # of dense attention's time; equal to density without costs
-    predicted_error: float  # comparable between plans of one profile
 
 
 class Solver:
@@ -359,7 +132,7 @@ class Solver:
             "shift": shift,
             "scheduler": scheduler,
         }
-        _need_binary()
+        need_binary()
         self._native = native.binary.Solver(profile.native, list(t), budget_kind=budget, **self._options)
         self._options["budget"] = budget
 
@@ -384,7 +157,7 @@ def _solver_again(profile: Profile, t: list[float], options: dict[str, Any]) -> 
     return Solver(profile, t, **options)
 
 
-class AdaptiveRun(_UnderWay):
+class AdaptiveRun(UnderWay):
     """A plan that is fitted to one clip while the clip is made, at a size and for a prompt that no search has seen.
 
     A few of the run's own steps are measured, and after each the rest of the run is solved for again::
@@ -422,7 +195,7 @@ class AdaptiveRun(_UnderWay):
         """
         require(len(t) > 0, "AdaptiveRun: t holds no forward")
         self._name = name
-        _need_binary()
+        need_binary()
         self._native = native.binary.AdaptiveRun(
             profile.native, list(t), _experts(expert_at), density, max_segments, name, layout.as_tuple(), threads
         )
@@ -493,7 +266,7 @@ class BudgetFinder:
             most_tries: plans that are tried.
         """
         self._request = wish, value, least_budget, most_tries
-        _need_binary()
+        need_binary()
         self._native = native.binary.BudgetFinder(*self._request)
 
     def __reduce__(self) -> "tuple[Callable[..., BudgetFinder], tuple[Wish, list[float]]]":

@@ -2,12 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Search Plan's work on small random models: gains by their definition, plans that fit, stopping and going on."""
 
-import json
-import os
-import subprocess
-import sys
-from types import SimpleNamespace
-
 import comfy.samplers
 import folder_paths
 import pytest
@@ -16,11 +10,9 @@ from made_plans import relative
 from small_models import CASES, TEXT, build, normal, sample
 from twill_pack.twill_nodes import plan_store
 from twill_pack.twill_nodes.patch.apply import apply_plan, patch_of
-from twill_pack.twill_nodes.search import kept as kept_module
 from twill_pack.twill_nodes.search import plan_search
-from twill_pack.twill_nodes.search.kept import KeptFigures
+from twill_pack.twill_nodes.search.clips import Clips
 from twill_pack.twill_nodes.search.request import SearchRequest, SearchStoppedError, Target, Try, Wish
-from twill_pack.twill_nodes.search.target import reach
 from twill_pack.twill_nodes.settings import Settings
 
 import twill_vdit
@@ -243,69 +235,6 @@ def test_several_prompts_are_measured_each_with_its_seed():
     assert result.loaded.plan.provenance["prompts"] == "2"
 
 
-def test_a_figure_is_measured_once_and_known_to_others(tmp_path):
-    one, other = KeptFigures(tmp_path / "work" / "kept"), KeptFigures(tmp_path / "work" / "kept")
-    assert one.get("a") is None and not (tmp_path / "work").exists()
-    assert one.or_measure("a", lambda: 1.5) == 1.5
-    assert other.or_measure("b", lambda: float("inf")) == float("inf")
-    assert (one.get("b"), other.get("a")) == (float("inf"), 1.5)
-    other.put("a", 2.5)
-    assert one.or_measure("a", lambda: 0.0) == 2.5
-    # As the program keeps its values; the names are published vectors of FNV-1a.
-    assert one.file_of("a").name == "af63dc4c8601ec8c.json" and one.file_of("").name == "cbf29ce484222325.json"
-    assert json.loads(one.file_of("a").read_text()) == {"key": "a", "value": 2.5}
-    assert len(list((tmp_path / "work" / "kept").iterdir())) == 2
-
-
-DAMAGED = {
-    "empty": b"",
-    "no_text": b"\xff",
-    "deep": b"[" * 100_000,
-    "deep_in_the_value": b'{"key": "a", "value": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "half_written": b'{"key": "a", "val',
-    "a_field_twice": b'{"key": "a", "value": 1, "value": 2}',
-    "a_list": b"[1]",
-    "of_another_key": b'{"key": "b", "value": 9}',
-    "without_a_key": b'{"value": 9}',
-    "without_a_value": b'{"key": "a"}',
-    "a_value_that_is_no_number": b'{"key": "a", "value": "9"}',
-    "a_value_that_is_true": b'{"key": "a", "value": true}',
-    "too_large": b'{"key": "a", "value": 9}' + b" " * (1 << 24),
-}
-
-
-@pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED.keys())
-def test_damaged_figures_are_measured_again(tmp_path, damaged):
-    kept = KeptFigures(tmp_path)
-    kept.put("a", 1.5)
-    kept.put("b", 2.5)
-    kept.file_of("a").write_bytes(damaged)
-    assert kept.or_measure("a", lambda: float("inf")) == float("inf")
-    assert kept.or_measure("a", lambda: 0.0) == float("inf"), "equal clips have this PSNR"
-    assert kept.get("b") == 2.5, "the others are as they were"
-
-
-PUTS = """
-import runpy, sys
-from pathlib import Path
-kept = runpy.run_path(sys.argv[1])["KeptFigures"](Path(sys.argv[2]))
-for i in range(40):
-    kept.put(f"{sys.argv[3]} {i}", i)
-"""
-
-
-def test_figures_of_two_processes_at_once_are_all_there(tmp_path):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    running = [
-        subprocess.Popen([sys.executable, "-c", PUTS, kept_module.__file__, tmp_path / "kept", name], env=environment)
-        for name in ("one", "other")
-    ]
-    assert [process.wait(timeout=120) for process in running] == [0, 0]
-    kept = KeptFigures(tmp_path / "kept")
-    assert [kept.get(f"{name} {i}") for name in ("one", "other") for i in range(40)] == [*range(40)] * 2
-    assert len(list((tmp_path / "kept").iterdir())) == 80
-
-
 def test_stripes_are_measured_once(tmp_path):
     case = CASES["wan_t2v"]
     model = build(case)
@@ -370,24 +299,19 @@ def test_a_speed_up_that_cannot_be_is_refused_by_text():
         search(case, build(case), target=Target(Wish.SPEEDUP, 50.0))
 
 
-class MadeSolver:
-    """Solutions whose density is their budget."""
+def test_what_holds_is_kept_when_time_is_over(monkeypatch):
+    case = CASES["wan_t2v"]
+    measured = []
 
-    def least_budget(self):
-        return 0.1
-
-    def solve(self, budget):
-        return SimpleNamespace(density=budget)
-
-
-def test_what_holds_is_kept_when_time_is_over():
-    def measure(solution, number):
-        if number > 1:
+    def one_try(*arguments):
+        if measured:
             raise SearchStoppedError("over")
+        measured.append(40.0)
         return 40.0
 
-    solution, tries, note = reach(Target(Wish.PSNR, 30.0), MadeSolver(), measure)
-    assert solution.density == 0.4 and "time limit" in note
-    assert tries == [Try(0.4, 40.0, True)]
+    monkeypatch.setattr(Clips, "psnr_db", one_try)
+    result = search(case, build(case), target=Target(Wish.PSNR, 30.0), vae=MadeVae())
+    assert result.tries == [Try(result.density, 40.0, True)] and result.loaded.plan.budget.density == result.density
+    assert result.note == "The time limit ended the search after 1 tries; the best of them is saved."
     with pytest.raises(SearchStoppedError):
-        reach(Target(Wish.PSNR, 30.0), MadeSolver(), lambda solution, number: measure(solution, 2))
+        search(case, build(case), target=Target(Wish.PSNR, 30.0), vae=MadeVae(), seed=6)
