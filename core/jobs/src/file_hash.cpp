@@ -23,7 +23,7 @@
 #include <thread>
 #include <vector>
 
-#include "cost_cache.h"
+#include "files.h"
 #include "twill/plan/error.h"
 #include "twill/plan/text_hash.h"
 #include "twill/plan/whole_files.h"

@@ -14,4 +14,8 @@ std::filesystem::path work_folder(const std::filesystem::path& out,
 // Where KeptValues of a work folder lie.
 std::filesystem::path kept_folder(const std::filesystem::path& work);
 
+// What is kept of this machine and user: $XDG_CACHE_HOME/twill, else ~/.cache/twill; empty where
+// neither is told.
+std::filesystem::path cache_folder();
+
 }  // namespace twill::jobs

@@ -19,7 +19,6 @@ void ProfilingAttention::watch(std::int32_t t_index, std::int32_t prompt) {
 
 void ProfilingAttention::finish() {
   TWILL_ASSERT(unit_.has_value());
-  profiler_.finish_unit(unit_->t_index, unit_->prompt);
   unit_.reset();
 }
 

@@ -22,7 +22,8 @@ class ProfilingAttention final : public engine::SelfAttention {
   ProfilingAttention(search::Profiler& profiler, engine::SelfAttention& inner)
       : profiler_(profiler), inner_(inner) {}
 
-  // The forwards until finish() are those of this unit: one a branch of the guidance.
+  // The forwards until finish() are those of this unit, one a branch of the guidance; the search
+  // then finishes it.
   void watch(std::int32_t t_index, std::int32_t prompt);
   void finish();
 

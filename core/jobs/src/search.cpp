@@ -6,23 +6,18 @@
 #include <algorithm>
 #include <cmath>
 
-#include "clip_profiler.h"
-#include "cost_cache.h"
 #include "files.h"
 #include "json.h"
-#include "kept_quality.h"
 #include "meter.h"
 #include "plan_inputs.h"
-#include "probing.h"
+#include "search_driver.h"
 #include "session.h"
 #include "solving.h"
-#include "target_loop.h"
 #include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/plan_view.h"
 #include "twill/plan/whole_files.h"
 #include "twill/report/search_record.h"
-#include "twill/search/calibration.h"
 #include "twill/search/profiler.h"
 
 namespace twill::jobs {
@@ -62,31 +57,11 @@ search::Policy policy_from(std::string_view name) {
   throw Error(ErrorCode::kUsage, concat("strategy \"", name, "\" is not one of ", names));
 }
 
-void check_solve_options(const SolveOptions& options) {
-  const bool cells = options.budget_kind == search::BudgetKind::kDensity;
-  require(options.budget > 0.0 && options.budget <= 1.0, ErrorCode::kUsage,
-          cells ? "density " : "attention share ", options.budget, " is not in (0, 1]");
-  require(options.segments >= 1 && options.segments <= 64, ErrorCode::kUsage, "segments ",
-          options.segments, " is not in 1..64");
-  for (const auto& [name, steps] : {std::pair("dense first steps", options.dense_first_steps),
-                                    std::pair("dense last steps", options.dense_last_steps)}) {
-    require(!steps || *steps >= 0, ErrorCode::kUsage, name, " ", steps.value_or(0), " is negative");
-  }
-  require(options.dense_first_layers >= 0, ErrorCode::kUsage, "dense first layers ",
-          options.dense_first_layers, " is negative");
-}
-
 void check_target(const Target& target) {
   require(!target.min_psnr_db || !target.min_speedup, ErrorCode::kUsage,
           "a least PSNR and a least speed-up at once; give one of them");
-  require(!target.min_psnr_db || (*target.min_psnr_db > 0.0 && *target.min_psnr_db <= 80.0),
-          ErrorCode::kUsage, "least PSNR ", target.min_psnr_db.value_or(0.0),
-          " is not in (0, 80] dB");
-  require(!target.min_speedup || (*target.min_speedup > 0.0 && *target.min_speedup <= 1000.0),
-          ErrorCode::kUsage, "least speed-up ", target.min_speedup.value_or(0.0),
-          " is not in (0, 1000]");
-  require(target.most_tries >= 1 && target.most_tries <= 32, ErrorCode::kUsage, "tries ",
-          target.most_tries, " is not in 1..32");
+  search::check_target(target_of(target).value_or(
+      search::SearchTarget{.value = 1.0, .most_tries = target.most_tries}));
 }
 
 namespace {
@@ -149,56 +124,35 @@ report::SearchResult search(const SearchOptions& asked, const JobControl& contro
   for (const std::string& text : options.prompts) {
     prompts.push_back(session.encode(text));
   }
-  ClipProfiler run(session, options, work);
-  auto profile = std::make_shared<Profile>(run.run(prompts));
-
-  std::vector<report::PredictedMeasured> probes;
-  if (options.probes > 0) {
-    KeptQuality quality(session, work);
-    TimeCalibration calibration = calibrate_time_weight(session, profile, prompts.front(),
-                                                        options.seed, options.probes, quality);
-    probes = std::move(calibration.probes);
-    profile->time_weight = TimeWeightTable{.t = std::move(calibration.weight.t),
-                                           .weight = std::move(calibration.weight.weight)};
-  }
-  if (options.solve.budget_kind == search::BudgetKind::kAttentionShare) {
-    profile->cost =
-        costs_here(*profile, session.device(), session.dtype(), session.clip().threads, control);
-  }
-  const auto solve_once = [&] {
+  search::SearchRun run(request_for(session, options, work), control.stop);
+  SearchDriver driver(session, options, prompts, work, run);
+  driver.work_until_done();
+  const auto solved = [&] {
+    if (target_of(options.target)) {
+      return run.result();
+    }
     Meter meter(control, "solve", 1);
     meter.check_stop();
-    search::SolveResult solved = solve_plan(profile, run_of(session), options.solve);
+    search::SolveResult found = run.result();
     meter.advance();
-    return solved;
+    return found;
   };
-  if (options.sparse_trajectory) {
-    const search::SolveResult first = solve_once();
-    auto again = std::make_shared<Profile>(run.run_along(prompts, first.plan));
-    again->cost = profile->cost;
-    again->time_weight = profile->time_weight;
-    again->provenance.insert(profile->provenance.begin(), profile->provenance.end());
-    profile = std::move(again);
-  }
-  report::SearchResult result;
-  if (options.target.min_psnr_db || options.target.min_speedup) {
-    const Clock::time_point before_loop = Clock::now();
-    LoopResult loop = close_the_loop(session, profile, options, prompts, work);
+  report::SearchResult result = finish(solved(), options.out);
+  for (const search::SearchTry& each : run.tries()) {
     const bool quality = options.target.min_psnr_db.has_value();
-    loop.solved.plan.budget =
-        Budget{.goal = quality ? Goal::kPsnr : Goal::kSpeedup,
-               .value = quality ? *options.target.min_psnr_db : options.target.min_speedup.value(),
-               .density = loop.solved.density};
-    result = finish(std::move(loop.solved), options.out);
-    result.tries = std::move(loop.tries);
-    std::move(loop.probes.begin(), loop.probes.end(), std::back_inserter(probes));
-    result.target_seconds = seconds_since(before_loop);
-  } else {
-    result = finish(solve_once(), options.out);
+    result.tries.push_back({.budget = each.budget,
+                            .density = each.density,
+                            .psnr_db = quality ? each.measured : 0.0,
+                            .speedup = quality ? 0.0 : each.measured,
+                            .holds = each.holds});
   }
-  result.probes = std::move(probes);
+  for (const search::MeasuredPlan& each : run.measured()) {
+    result.probes.push_back(
+        {.name = each.name, .predicted = each.predicted, .measured_mse = each.clip_mse});
+  }
+  result.target_seconds = driver.target_seconds();
   result.clips_seconds = run.seconds();
-  result.profiling_share = run.profiling_share();
+  result.profiling_share = driver.profiling_share();
   result.search_seconds = run.seconds_elsewhere() + seconds_since(begin);
   write_file(report::search_record_file(options.out), to_json(result));
   return result;

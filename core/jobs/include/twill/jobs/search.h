@@ -4,7 +4,6 @@
 // Job: profile a model's heads while it makes dense clips, then solve for a plan.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -17,31 +16,16 @@
 #include "twill/media/rgb_clip.h"
 #include "twill/report/clip_settings.h"
 #include "twill/report/search_record.h"
-#include "twill/search/policies.h"
-#include "twill/search/solver.h"
+#include "twill/search/plan_solving.h"
 
 namespace twill::jobs {
 
 // Throws Error(kUsage) listing the names.
 search::Policy policy_from(std::string_view name);
 
-// What a plan is solved for.
-struct SolveOptions {
-  search::Policy policy = search::Policy::kSolver;
-  // Share of dense's cells over the whole run, dense first and last steps counted; or share of
-  // dense attention's time, for which the candidates are timed on this machine.
-  search::BudgetKind budget_kind = search::BudgetKind::kDensity;
-  double budget = 0.40;       // (0, 1]
-  std::int32_t segments = 8;  // at most; those of dense steps not counted
-  std::optional<std::int32_t>
-      dense_first_steps;  // empty: the solver's choice, 0 for other policies
-  std::optional<std::int32_t> dense_last_steps;
-  std::int32_t dense_first_layers = 0;  // dense at all t, counted over all stacks
-  // Frames, rows and columns of tokens that the budget is for; empty: as profiled, and for
-  // solve_file() as the plan was solved for.
-  std::optional<std::array<std::int32_t, 3>> grid;
-};
-void check_solve_options(const SolveOptions& options);
+// What a plan is solved for. An empty grid is, for solve_file(), what the plan was solved for.
+using SolveOptions = search::SolveOptions;
+using search::check_solve_options;
 
 // A wish that clips of the search prompts are made for until it holds; solve.budget then says
 // nothing. At most one of the two.
