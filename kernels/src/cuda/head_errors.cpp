@@ -7,7 +7,6 @@
 
 #include "../base2_factor.h"
 #include "../checks.h"
-#include "../elements.h"
 #include "device.h"
 #include "head_errors_kernels.h"
 #include "twill/kernels/cuda_profiling.h"
@@ -16,29 +15,41 @@ namespace twill::kernels {
 namespace {
 
 constexpr std::size_t kAlignment = 256;
+// Of what is held at a time, which says how many heads a launch measures: enough to fill a device
+// with heads of few tokens, little beside a model whose heads have many.
+constexpr std::size_t kMostBytes = std::size_t{1} << 28;
+constexpr std::size_t kMostItems = 65535;  // of a launch
 
 struct Workspace {
   std::size_t maximum = 0, sum = 0, values = 0, row_tile = 0, dense = 0, mean = 0, distance = 0;
   std::size_t bytes = 0;
+  std::int32_t items = 0;  // heads at a time
 };
 
 Workspace workspace_of(const HeadErrorParams& p) {
-  Workspace parts;
+  const std::size_t rows = p.rows.size();
+  const auto head_dim = static_cast<std::size_t>(p.head_dim);
+  const std::size_t parts = rows * static_cast<std::size_t>(tile_count(p.tokens, kKeyTile));
+  const std::size_t distances = p.candidates.size() * rows;
+  const std::size_t of_head =
+      sizeof(float) * (parts * (2 + head_dim) + (rows + 1) * head_dim + distances);
+  const std::size_t heads = static_cast<std::size_t>(p.batch) * static_cast<std::size_t>(p.heads);
+  const std::size_t fit = of_head > 0 ? kMostBytes / of_head : 1;
+  const std::size_t items = std::max<std::size_t>(1, std::min({fit, heads, kMostItems}));
+  Workspace workspace{.items = static_cast<std::int32_t>(items)};
   const auto take = [&](std::size_t words) {
-    const std::size_t at = parts.bytes;
-    parts.bytes += (words * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
+    const std::size_t at = workspace.bytes;
+    workspace.bytes += (words * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
     return at;
   };
-  const std::size_t rows = p.rows.size();
-  const std::size_t tiles = tile_count(p.tokens, kKeyTile);
-  parts.maximum = take(tiles * rows);
-  parts.sum = take(tiles * rows);
-  parts.values = take(tiles * rows * p.head_dim);
-  parts.row_tile = take(rows);
-  parts.dense = take(rows * p.head_dim);
-  parts.mean = take(p.head_dim);
-  parts.distance = take(p.candidates.size() * rows);
-  return parts;
+  workspace.maximum = take(items * parts);
+  workspace.sum = take(items * parts);
+  workspace.values = take(items * parts * head_dim);
+  workspace.row_tile = take(rows);
+  workspace.dense = take(items * rows * head_dim);
+  workspace.mean = take(items * head_dim);
+  workspace.distance = take(items * distances);
+  return workspace;
 }
 
 Status check(const CudaHeadErrorParams& p) {
@@ -101,9 +112,13 @@ HeadErrorArgs arguments(const CudaHeadErrorParams& p, const Workspace& parts) {
   auto* base = static_cast<char*>(p.workspace);
   const auto floats = [&](std::size_t at) { return reinterpret_cast<float*>(base + at); };
   HeadErrorArgs args;
-  args.q_stride = e.q_strides.token;
-  args.k_stride = e.k_strides.token;
-  args.v_stride = e.v_strides.token;
+  args.q = e.q;
+  args.k = e.k;
+  args.v = e.v;
+  args.q_strides = e.q_strides;
+  args.k_strides = e.k_strides;
+  args.v_strides = e.v_strides;
+  args.heads = e.heads;
   args.dtype = e.dtype;
   args.tokens = e.tokens;
   args.head_dim = e.head_dim;
@@ -122,11 +137,13 @@ HeadErrorArgs arguments(const CudaHeadErrorParams& p, const Workspace& parts) {
   args.candidates =
       reinterpret_cast<const CudaHead*>(p.device_image + p.plan->offsets.layers + kCudaLayerWords);
   args.candidate_count = static_cast<std::int32_t>(e.candidates.size());
+  args.error = e.error;
+  args.norm = e.norm;
   return args;
 }
 
-cudaError_t measure_head(HeadErrorArgs args, const std::vector<std::int32_t>& orders, bool has_mean,
-                         cudaStream_t stream) {
+cudaError_t measure_heads(HeadErrorArgs args, const std::vector<std::int32_t>& orders,
+                          bool has_mean, cudaStream_t stream) {
   cudaError_t error = cudaSuccess;
   const auto then = [&](cudaError_t (*launch)(const HeadErrorArgs&, cudaStream_t)) {
     error = error == cudaSuccess ? launch(args, stream) : error;
@@ -158,22 +175,14 @@ Status sampled_head_errors_cuda(const CudaHeadErrorParams& p) {
     return status;
   }
   const HeadErrorParams& e = p.errors;
-  HeadErrorArgs args = arguments(p, workspace_of(e));
+  const Workspace workspace = workspace_of(e);
+  HeadErrorArgs args = arguments(p, workspace);
   const std::vector<std::int32_t> orders = orders_of(p);
   const bool has_mean = p.plan->layers[0].means > 0;
-  for (std::int32_t item = 0; item < e.batch * e.heads; ++item) {
-    const std::int32_t batch = item / e.heads;
-    const std::int32_t head = item % e.heads;
-    const auto of_head = [&](const void* base, const Strides& s) {
-      return element_at(base, batch * s.batch + head * s.head, e.dtype);
-    };
-    args.q = of_head(e.q, e.q_strides);
-    args.k = of_head(e.k, e.k_strides);
-    args.v = of_head(e.v, e.v_strides);
-    args.error = e.error + static_cast<std::int64_t>(item) * args.candidate_count;
-    args.norm = e.norm + item;
+  for (; args.first_item < e.batch * e.heads; args.first_item += args.items) {
+    args.items = std::min(workspace.items, e.batch * e.heads - args.first_item);
     const cudaError_t error =
-        measure_head(args, orders, has_mean, static_cast<cudaStream_t>(p.stream));
+        measure_heads(args, orders, has_mean, static_cast<cudaStream_t>(p.stream));
     if (error != cudaSuccess) {
       return refuse("launching the head errors: ", cudaGetErrorString(error));
     }

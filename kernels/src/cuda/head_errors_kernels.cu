@@ -28,6 +28,30 @@ __device__ void split(float low, float high, std::uint32_t& coarse, std::uint32_
   fine = *reinterpret_cast<const std::uint32_t*>(rest);
 }
 
+// `args` with everything that a head has of its own at the head of this block.
+__device__ HeadErrorArgs of_head(HeadErrorArgs args) {
+  const std::int64_t place = blockIdx.z;
+  const std::int32_t item = args.first_item + static_cast<std::int32_t>(blockIdx.z);
+  const auto at = [&](const void* base, const Strides& strides) {
+    return static_cast<const std::uint16_t*>(base) + item / args.heads * strides.batch +
+           item % args.heads * strides.head;
+  };
+  args.q = at(args.q, args.q_strides);
+  args.k = at(args.k, args.k_strides);
+  args.v = at(args.v, args.v_strides);
+  const std::int64_t parts =
+      static_cast<std::int64_t>((args.tokens + kKeyTile - 1) / kKeyTile) * args.row_count;
+  args.maximum += place * parts;
+  args.sum += place * parts;
+  args.values += place * parts * args.head_dim;
+  args.dense += place * args.row_count * args.head_dim;
+  args.mean += place * args.head_dim;
+  args.distance += place * args.candidate_count * args.row_count;
+  args.error += static_cast<std::int64_t>(item) * args.candidate_count;
+  args.norm += item;
+  return args;
+}
+
 // blockIdx.x: a sampled row.
 __global__ void locate_rows_kernel(const __grid_constant__ HeadErrorArgs args) {
   const std::int32_t token = args.rows[blockIdx.x];
@@ -48,10 +72,11 @@ struct PartTiles {
   mma::Tile<Element, kHeadDim> queries, keys, values;
 };
 
-// blockIdx: (key tile, 64 of the rows).
+// blockIdx: (key tile, 64 of the rows, head).
 template <typename Element, int kHeadDim>
 __global__ void __launch_bounds__(mma::kThreads)
-    tile_parts_kernel(const __grid_constant__ HeadErrorArgs args) {
+    tile_parts_kernel(const __grid_constant__ HeadErrorArgs launch) {
+  const HeadErrorArgs args = of_head(launch);
   extern __shared__ __align__(16) unsigned char memory[];
   auto& tiles = *reinterpret_cast<PartTiles<Element, kHeadDim>*>(memory);
   const auto tile = static_cast<std::int32_t>(blockIdx.x);
@@ -62,11 +87,12 @@ __global__ void __launch_bounds__(mma::kThreads)
     const std::int32_t position = tile * kKeyTile + row;
     return row >= keys ? -1 : positions != nullptr ? positions[position] : position;
   };
-  mma::load_tile(tiles.queries, static_cast<const Element*>(args.q), args.q_stride, [&](int row) {
-    return first_row + row < args.row_count ? args.rows[first_row + row] : -1;
-  });
-  mma::load_tile(tiles.keys, static_cast<const Element*>(args.k), args.k_stride, key_token);
-  mma::load_tile(tiles.values, static_cast<const Element*>(args.v), args.v_stride, key_token);
+  mma::load_tile(
+      tiles.queries, static_cast<const Element*>(args.q), args.q_strides.token,
+      [&](int row) { return first_row + row < args.row_count ? args.rows[first_row + row] : -1; });
+  mma::load_tile(tiles.keys, static_cast<const Element*>(args.k), args.k_strides.token, key_token);
+  mma::load_tile(tiles.values, static_cast<const Element*>(args.v), args.v_strides.token,
+                 key_token);
   __syncthreads();
   float scores[8][4];
   mma::score_tile(tiles.queries, tiles.keys, scores);
@@ -185,9 +211,11 @@ class RowJoin {
 
 constexpr int kJoinWarps = 4;  // of a block, a row each
 
+// blockIdx: (rows, 0, head).
 template <int kHeadDim>
 __global__ void __launch_bounds__(32 * kJoinWarps)
-    dense_rows_kernel(const __grid_constant__ HeadErrorArgs args) {
+    dense_rows_kernel(const __grid_constant__ HeadErrorArgs launch) {
+  const HeadErrorArgs args = of_head(launch);
   const std::int32_t row = blockIdx.x * kJoinWarps + threadIdx.x / 32;
   if (row >= args.row_count) {
     return;
@@ -201,10 +229,11 @@ __global__ void __launch_bounds__(32 * kJoinWarps)
   }
 }
 
-// blockIdx: (rows, candidate).
+// blockIdx: (rows, candidate, head).
 template <int kHeadDim>
 __global__ void __launch_bounds__(32 * kJoinWarps)
-    distances_kernel(const __grid_constant__ HeadErrorArgs args) {
+    distances_kernel(const __grid_constant__ HeadErrorArgs launch) {
+  const HeadErrorArgs args = of_head(launch);
   const CudaHead candidate = args.candidates[blockIdx.y];
   const std::int32_t row = blockIdx.x * kJoinWarps + threadIdx.x / 32;
   if (candidate.mode != static_cast<std::int32_t>(HeadMode::kSparse) || row >= args.row_count) {
@@ -235,14 +264,15 @@ __global__ void __launch_bounds__(32 * kJoinWarps)
   }
 }
 
-// blockIdx.x: a channel.
+// blockIdx: (channel, 0, head).
 template <typename Element>
-__global__ void mean_value_kernel(const __grid_constant__ HeadErrorArgs args) {
+__global__ void mean_value_kernel(const __grid_constant__ HeadErrorArgs launch) {
+  const HeadErrorArgs args = of_head(launch);
   __shared__ float sums[256];
   const auto* v = static_cast<const Element*>(args.v) + blockIdx.x;
   float sum = 0.0f;
   for (std::int32_t token = threadIdx.x; token < args.tokens; token += 256) {
-    sum += to_float(v[token * args.v_stride]);
+    sum += to_float(v[token * args.v_strides.token]);
   }
   sums[threadIdx.x] = sum;
   __syncthreads();
@@ -257,8 +287,10 @@ __global__ void mean_value_kernel(const __grid_constant__ HeadErrorArgs args) {
   }
 }
 
-// A block per candidate, and one more for the norm; one warp each, in a fixed order.
-__global__ void sum_errors_kernel(const __grid_constant__ HeadErrorArgs args) {
+// blockIdx: (candidate, 0, head), and one more candidate for the norm; one warp each, in a fixed
+// order.
+__global__ void sum_errors_kernel(const __grid_constant__ HeadErrorArgs launch) {
+  const HeadErrorArgs args = of_head(launch);
   const bool is_norm = static_cast<std::int32_t>(blockIdx.x) == args.candidate_count;
   const CudaHead candidate = args.candidates[is_norm ? 0 : blockIdx.x];
   const auto mode = static_cast<HeadMode>(candidate.mode);
@@ -291,7 +323,8 @@ cudaError_t launch_parts(const HeadErrorArgs& args, cudaStream_t stream) {
   if (error != cudaSuccess) {
     return error;
   }
-  const dim3 grid(tile_count(args.tokens, kKeyTile), tile_count(args.row_count, mma::kRows));
+  const dim3 grid(tile_count(args.tokens, kKeyTile), tile_count(args.row_count, mma::kRows),
+                  args.items);
   tile_parts_kernel<Element, kHeadDim><<<grid, mma::kThreads, kBytes, stream>>>(args);
   return cudaGetLastError();
 }
@@ -313,30 +346,32 @@ cudaError_t launch_tile_parts(const HeadErrorArgs& args, cudaStream_t stream) {
 }
 
 cudaError_t launch_dense_rows(const HeadErrorArgs& args, cudaStream_t stream) {
-  const std::int32_t blocks = tile_count(args.row_count, kJoinWarps);
+  const dim3 grid(tile_count(args.row_count, kJoinWarps), 1, args.items);
   (args.head_dim == 64 ? dense_rows_kernel<64>
-                       : dense_rows_kernel<128>)<<<blocks, 32 * kJoinWarps, 0, stream>>>(args);
+                       : dense_rows_kernel<128>)<<<grid, 32 * kJoinWarps, 0, stream>>>(args);
   return cudaGetLastError();
 }
 
 cudaError_t launch_distances(const HeadErrorArgs& args, cudaStream_t stream) {
-  const dim3 grid(tile_count(args.row_count, kJoinWarps), args.candidate_count);
+  const dim3 grid(tile_count(args.row_count, kJoinWarps), args.candidate_count, args.items);
   (args.head_dim == 64 ? distances_kernel<64>
                        : distances_kernel<128>)<<<grid, 32 * kJoinWarps, 0, stream>>>(args);
   return cudaGetLastError();
 }
 
 cudaError_t launch_mean_value(const HeadErrorArgs& args, cudaStream_t stream) {
+  const dim3 grid(args.head_dim, 1, args.items);
   if (args.dtype == Dtype::kBf16) {
-    mean_value_kernel<__nv_bfloat16><<<args.head_dim, 256, 0, stream>>>(args);
+    mean_value_kernel<__nv_bfloat16><<<grid, 256, 0, stream>>>(args);
   } else {
-    mean_value_kernel<__half><<<args.head_dim, 256, 0, stream>>>(args);
+    mean_value_kernel<__half><<<grid, 256, 0, stream>>>(args);
   }
   return cudaGetLastError();
 }
 
 cudaError_t launch_sum_errors(const HeadErrorArgs& args, cudaStream_t stream) {
-  sum_errors_kernel<<<args.candidate_count + 1, 32, 0, stream>>>(args);
+  const dim3 grid(args.candidate_count + 1, 1, args.items);
+  sum_errors_kernel<<<grid, 32, 0, stream>>>(args);
   return cudaGetLastError();
 }
 

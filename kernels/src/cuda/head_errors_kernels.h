@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The launches of sampled_head_errors_cuda, for one head of one batch row.
+// The launches of sampled_head_errors_cuda, each for several heads at once.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -13,11 +13,15 @@
 
 namespace twill::kernels {
 
+// Memory of one head follows that of the one before it; sizes are those of one head.
 struct HeadErrorArgs {
-  const void* q = nullptr;  // of this head: [tokens, head_dim]
+  const void* q = nullptr;  // [batch, heads, tokens, head_dim]
   const void* k = nullptr;
   const void* v = nullptr;
-  std::int64_t q_stride = 0, k_stride = 0, v_stride = 0;  // of a token
+  Strides q_strides, k_strides, v_strides;
+  std::int32_t heads = 0;       // of a batch row
+  std::int32_t first_item = 0;  // batch row * heads + head
+  std::int32_t items = 0;       // of a launch
   Dtype dtype = Dtype::kBf16;
   std::int32_t tokens = 0;
   std::int32_t head_dim = 0;
@@ -32,14 +36,14 @@ struct HeadErrorArgs {
   float* maximum = nullptr;
   float* sum = nullptr;
   float* values = nullptr;
-  std::int32_t* row_tile = nullptr;      // [rows] query tile in the order
+  std::int32_t* row_tile = nullptr;      // [rows] query tile in the order, the same for all heads
   float* dense = nullptr;                // [rows, head_dim]
   float* mean = nullptr;                 // [head_dim]
   float* distance = nullptr;             // [candidates, rows]
   const CudaHead* candidates = nullptr;  // [candidates], in the order of the layer's record
   std::int32_t candidate_count = 0;
-  double* error = nullptr;  // [candidates]
-  double* norm = nullptr;   // [1]
+  double* error = nullptr;  // [batch, heads, candidates]
+  double* norm = nullptr;   // [batch, heads]
 };
 
 cudaError_t launch_locate_rows(const HeadErrorArgs& args, cudaStream_t stream);
