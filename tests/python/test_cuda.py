@@ -10,7 +10,7 @@ import plan_texts
 import twill_vdit
 from attention_cases import LAYOUTS, ORDERS, PATTERNS
 from tolerance import assert_as_exact_as_torch, masked_attention
-from twill_vdit import Error, native, search, sparse_attention
+from twill_vdit import Error, call_measures, native, search, sparse_attention
 from twill_vdit.plan import ModelShape, StackShape
 
 
@@ -176,7 +176,8 @@ def found_by_a_profile(device, dtype, change=lambda x: x):
 @pytest.fixture(params=["kernels", "torch"])
 def form(request, monkeypatch):
     if request.param == "torch":
-        monkeypatch.setattr(search, "_why_no_kernels", lambda call: "the test asks for torch")
+        for module in (search, call_measures):
+            monkeypatch.setattr(module, "why_no_kernels", lambda call: "the test asks for torch")
     else:
         monkeypatch.setattr("twill_vdit.measuring.Measuring.errors", lambda *_: pytest.fail("torch measured"))
     return request.param
