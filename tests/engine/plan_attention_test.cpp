@@ -1,7 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "engine_support.h"
 #include "twill/engine/attention.h"
@@ -115,6 +118,58 @@ TEST(PlanAttention, DenseSegmentsAndLayersAreDenseAttention) {
   EXPECT_EQ(attention.counts().planned_dense, 3);
   EXPECT_EQ(attention.counts().sparse, 0);
   EXPECT_TRUE(attention.counts().fallback.empty());
+}
+
+// Of two experts with two stacks each, two segments.
+struct Place {
+  std::size_t segment = 0;
+  AttentionSite site;
+  std::size_t first_head = 0;  // head_index() of the layer's head 0
+};
+std::vector<Place> all_places() {
+  std::vector<Place> places;
+  for (const std::size_t segment : {0, 1}) {
+    for (const std::int32_t expert : {0, 1}) {
+      std::size_t head = 0;
+      for (const auto& [stack, layer] : {std::pair(0, 0), std::pair(0, 1), std::pair(1, 0)}) {
+        const double t = segment == 0 ? 0.3 : 0.7;
+        places.push_back(
+            {segment, {.expert = expert, .stack = stack, .layer = layer, .t = t}, head});
+        head += 4;
+      }
+    }
+  }
+  return places;
+}
+
+TEST(PlanAttention, EachSegmentExpertStackAndLayerHasItsOwnHeads) {
+  const Call call;
+  for (const Place& skipped : all_places()) {
+    Plan plan = mixed_plan();
+    plan.model.experts = {"high", "low"};
+    plan.model.stacks = {{.name = "double", .layers = 2, .heads = 4},
+                         {.name = "single", .layers = 1, .heads = 4}};
+    for (Segment& segment : plan.segments) {
+      segment.dense = false;
+      segment.heads.assign(2, std::vector<HeadPlan>(12));
+    }
+    std::vector<HeadPlan>& heads =
+        plan.segments[skipped.segment].heads[static_cast<std::size_t>(skipped.site.expert)];
+    std::fill_n(heads.begin() + static_cast<std::ptrdiff_t>(skipped.first_head), 4,
+                HeadPlan{.pattern = 1});
+    PlanAttention attention(std::make_shared<Plan>(std::move(plan)), kLayout);
+    for (const Place& place : all_places()) {
+      const bool is_skipped = place.segment == skipped.segment &&
+                              place.site.expert == skipped.site.expert &&
+                              place.first_head == skipped.first_head;
+      const at::Tensor out = attention.run(call.q, call.k, call.v, place.site);
+      EXPECT_EQ(out.abs().max().item<double>() == 0.0, is_skipped)
+          << "segment " << place.segment << ", expert " << place.site.expert << ", stack "
+          << place.site.stack << ", layer " << place.site.layer;
+    }
+    EXPECT_EQ(attention.counts().sparse, 1);
+    EXPECT_EQ(attention.counts().planned_dense, 11);
+  }
 }
 
 TEST(PlanAttention, PlannedDenseThatTheKernelCannotServeIsNoFallback) {

@@ -38,9 +38,40 @@ const StackShape& stack_at(const ModelShape& model, const AttentionSite& site) {
 
 PlanAttention::PlanAttention(std::shared_ptr<const Plan> plan, const TokenLayout& layout,
                              int threads)
-    : plan_(std::move(plan)), compiled_(*plan_, layout, threads), threads_(threads) {}
+    : plan_(std::move(plan)), compiled_(*plan_, layout, threads), threads_(threads) {
+  const ModelShape& model = plan_->model;
+  const auto count = [](const auto& values) { return static_cast<std::int32_t>(values.size()); };
+  for (std::int32_t segment = 0; segment < count(plan_->segments); ++segment) {
+    for (std::int32_t expert = 0; expert < count(model.experts); ++expert) {
+      for (std::int32_t stack = 0; stack < count(model.stacks); ++stack) {
+        for (std::int32_t layer = 0; layer < model.stacks[stack].layers; ++layer) {
+          const auto tasks = compiled_.tasks(segment, expert, stack, layer);
+          const bool dense = std::ranges::all_of(tasks, [](const kernels::HeadTask& task) {
+            return task.mode == kernels::HeadMode::kDense;
+          });
+          layers_.push_back({.tasks = tasks, .dense = dense});
+        }
+      }
+    }
+  }
+}
 
 PlanAttention::~PlanAttention() = default;
+
+const PlanAttention::PlannedLayer& PlanAttention::layer_at(std::int32_t segment,
+                                                           const AttentionSite& site) const {
+  const ModelShape& model = plan_->model;
+  std::size_t layers = 0;
+  std::size_t before = 0;  // layers of the stacks before the site's
+  for (std::size_t stack = 0; stack < model.stacks.size(); ++stack) {
+    const auto of_stack = static_cast<std::size_t>(model.stacks[stack].layers);
+    layers += of_stack;
+    before += stack < static_cast<std::size_t>(site.stack) ? of_stack : 0;
+  }
+  const std::size_t table = static_cast<std::size_t>(segment) * model.experts.size() +
+                            static_cast<std::size_t>(site.expert);
+  return layers_[table * layers + before + static_cast<std::size_t>(site.layer)];
+}
 
 at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                               const AttentionSite& site) {
@@ -50,16 +81,11 @@ at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at
   require(q.size(3) == plan_->model.head_dim, ErrorCode::kModel, "the plan is for head_dim ",
           plan_->model.head_dim, "; ", q.size(3), " was run");
   const std::int32_t segment = segment_at(*plan_, site.t);
-  const std::vector<kernels::HeadTask> all_dense(static_cast<std::size_t>(stack.heads));
-  const std::span<const kernels::HeadTask> tasks =
-      compiled_.segment_is_dense(segment)
-          ? std::span(all_dense)
-          : compiled_.tasks(segment, site.expert, site.stack, site.layer);
-  const bool dense = std::ranges::equal(tasks, all_dense);
+  const PlannedLayer& layer = layer_at(segment, site);
 
   at::Tensor out;
-  const kernels::Status status = run_segment(q, k, v, site, segment, tasks, out);
-  if (dense) {
+  const kernels::Status status = run_segment(q, k, v, site, segment, layer.tasks, out);
+  if (layer.dense) {
     ++counts_.planned_dense;
     return status.ok ? out : dense_.run(q, k, v, site);
   }

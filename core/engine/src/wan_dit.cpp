@@ -376,7 +376,9 @@ at::Tensor WanDit::forward(const at::Tensor& x, const at::Tensor& timestep, cons
   const RopeTable table = impl.rope_for(frames, x.size(3) / kPatch, x.size(4) / kPatch);
   const std::int64_t dim = impl.config.dim;
 
-  const at::Tensor waves = time_waves(timestep, impl.config.frequencies).to(impl.device);
+  // Without waiting for the device, which may still compute the forward before.
+  const at::Tensor waves =
+      time_waves(timestep, impl.config.frequencies).to(impl.device, at::kFloat, true);
   const at::Tensor time = impl.time_out(at::silu(impl.time_in(waves)));
   const at::Tensor time_six = impl.time_projection(at::silu(time)).view({-1, 6, dim});
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "twill/engine/attention_hook.h"
 #include "twill/kernels/attention.h"
@@ -45,6 +46,12 @@ class PlanAttention final : public SelfAttention {
   void reset_counts() { counts_ = {}; }
 
  private:
+  // A layer's heads, [segment][expert][layer of all stacks].
+  struct PlannedLayer {
+    std::span<const kernels::HeadTask> tasks;
+    bool dense = true;  // all of them
+  };
+  const PlannedLayer& layer_at(std::int32_t segment, const AttentionSite& site) const;
   // out is set when the answer is ok; otherwise it says why the kernel cannot serve the call.
   kernels::Status run_segment(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                               const AttentionSite& site, std::int32_t segment,
@@ -52,6 +59,7 @@ class PlanAttention final : public SelfAttention {
 
   std::shared_ptr<const Plan> plan_;
   CompiledPlan compiled_;
+  std::vector<PlannedLayer> layers_;
   int threads_ = 0;
   std::unique_ptr<PlanOnCuda> on_cuda_;
   DenseAttention dense_;
