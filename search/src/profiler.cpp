@@ -416,6 +416,7 @@ void Profiler::observe(const CallSite& site, const CallMeasures& measures,
 
 std::span<const kernels::HeadTask> Profiler::tasks() const { return impl_->tasks; }
 std::span<const kernels::TileListView> Profiler::lists() const { return impl_->views; }
+std::int32_t Profiler::map_size() const { return impl_->options.map_size; }
 std::int32_t Profiler::query_stride() const { return impl_->query_stride(); }
 std::vector<std::int32_t> Profiler::rows(std::int32_t t_index, std::int32_t prompt) const {
   impl_->check_unit(t_index, prompt);

@@ -120,6 +120,7 @@ TEST_F(Jobs, search_then_evaluate) {
   const report::SearchResult found = search(search_options(folder_ / "plan.json"), {});
   EXPECT_LE(found.density, 0.6 + 1e-9);
   EXPECT_GT(found.search_seconds, found.clips_seconds);
+  EXPECT_FALSE(found.measured_on.empty());
   const Plan plan = read_plan(folder_ / "plan.json");
   ASSERT_NE(plan.profile, nullptr);
   EXPECT_EQ(plan.profile->prompts, (std::vector<std::string>{"a red ball", "a blue ball rolls"}));

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <fstream>
 
@@ -61,6 +62,14 @@ std::optional<c10::ScalarType> dtype_of(std::string_view name) {
     }
   }
   return std::nullopt;
+}
+
+std::string why_not_stream(c10::Device device) {
+  if (!device.is_cuda()) {
+    return concat("the tensors stand on ", device.str());
+  }
+  const c10::Stream stream = c10::impl::VirtualGuardImpl(device.type()).getStream(device);
+  return stream.id() == 0 ? "" : "a CUDA stream other than the default one is current";
 }
 
 std::string device_name(c10::Device device) {

@@ -4,8 +4,8 @@
 #include "plan_on_cuda.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 
+#include "twill/engine/device.h"
 #include "twill/engine/kernel_arguments.h"
 #include "twill/kernels/cuda_attention.h"
 
@@ -20,11 +20,8 @@ PlanOnCuda::PlanOnCuda(const CompiledPlan& compiled, c10::Device device)
 kernels::Status PlanOnCuda::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                 const at::Tensor& out, kernels::Dtype dtype,
                                 const AttentionSite& site, std::int32_t segment) {
-  // Stream 0 is the default stream, the one that the engine runs on; others would need CUDA's
-  // headers.
-  const c10::Stream stream = c10::impl::VirtualGuardImpl(device().type()).getStream(device());
-  if (stream.id() != 0) {
-    return kernels::Status::failure("a CUDA stream other than the default one is current");
+  if (std::string why_not = why_not_stream(device()); !why_not.empty()) {
+    return kernels::Status::failure(std::move(why_not));
   }
   kernels::CudaAttentionParams params;
   params.attention = kernel_arguments(q, k, v, out, dtype);

@@ -3,7 +3,6 @@
 
 #include "adapting_attention.h"
 
-#include "cpu_call.h"
 #include "twill/jobs/search.h"
 #include "twill/plan/error.h"
 #include "twill/search/calibration.h"
@@ -55,6 +54,7 @@ at::Tensor AdaptingAttention::run(const at::Tensor& q, const at::Tensor& k, cons
     run_.emplace(plan_.profile,
                  adapting_request(plan_, session_.forward_t(), session_.layout(), request_density_),
                  session_.clip().threads, session_.control().stop);
+    measurer_ = session_.measurer(measuring_task(*run_, session_.layout().tokens()));
     compile();
   }
   if (t_ && site.t != *t_ && run_->finish_step()) {
@@ -65,11 +65,12 @@ at::Tensor AdaptingAttention::run(const at::Tensor& q, const at::Tensor& k, cons
     visits_.clear();
   }
   if (run_->measuring()) {
-    run_->observe({.expert = site.expert,
-                   .stack = site.stack,
-                   .layer = site.layer,
-                   .branch = visits_[{site.stack, site.layer}]++},
-                  cpu_call(q, k, v).call);
+    const search::CallSite where{.expert = site.expert,
+                                 .stack = site.stack,
+                                 .layer = site.layer,
+                                 .branch = visits_[{site.stack, site.layer}]++};
+    std::visit([&](const auto& call) { run_->observe(where, call.view()); },
+               measurer_->show(q, k, v, run_->rows()));
   }
   return sparse_->run(q, k, v, site);
 }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "call_measurer.h"
 #include "session.h"
 #include "twill/engine/attention.h"
 #include "twill/search/adaptive_run.h"
@@ -47,6 +48,7 @@ class AdaptingAttention final : public engine::SelfAttention {
   const Plan& plan_;
   // Made at the first call, so that the clock of the denoising loop counts what it costs.
   std::optional<search::AdaptiveRun> run_;
+  std::unique_ptr<CallMeasurer> measurer_;
   std::optional<engine::PlanAttention> sparse_;
   engine::AttentionCounts before_;  // of the plans that are no longer in use
   std::optional<double> t_;         // of the step that runs

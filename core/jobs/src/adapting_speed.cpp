@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "adapting_attention.h"
-#include "cpu_call.h"
+#include "call_measurer.h"
 #include "meter.h"
+#include "twill/engine/device.h"
 #include "twill/jobs/estimate.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
@@ -31,13 +32,22 @@ double seconds_of_layer(const Plan& plan, const std::vector<double>& t,
                         const report::ClipSettings& clip, const JobControl& control) {
   const StackShape& stack = plan.model.stacks.front();
   const std::array<std::int64_t, 4> shape{1, stack.heads, kSmall.tokens(), plan.model.head_dim};
-  const CpuCall call = cpu_call(at::randn(shape), at::randn(shape), at::randn(shape));
+  const c10::Device device = engine::choose_device();
+  const auto random = [&] {
+    return at::randn(shape).to(device, device.is_cpu() ? at::kFloat : engine::choose_dtype(device));
+  };
+  const at::Tensor q = random();
+  const at::Tensor k = random();
+  const at::Tensor v = random();
   search::AdaptiveRun run(plan.profile, adapting_request(plan, t, kSmall, 1.0), clip.threads,
                           control.stop);
+  const std::unique_ptr<CallMeasurer> measurer =
+      measurer_on(device, measuring_task(run, kSmall.tokens()), {});
   double best = std::numeric_limits<double>::infinity();
   for (std::int32_t layer = 0; layer < std::min(stack.layers, kMostLayers); ++layer) {
     const Clock::time_point begin = Clock::now();
-    run.observe({.layer = layer}, call.call);
+    std::visit([&](const auto& call) { run.observe({.layer = layer}, call.view()); },
+               measurer->show(q, k, v, run.rows()));
     best = std::min(best, seconds_since(begin));
   }
   return best;

@@ -25,19 +25,17 @@ GainSums head_gains(const at::Tensor& out, const engine::AttentionSite& site,
   const at::Tensor rows = out[0].index_select(1, index).to(at::kFloat);
   const at::Tensor weight = site.output_weight->to(at::kFloat);
   const at::Tensor gate = site.gate->to(at::kFloat).reshape({1, -1});
-  GainSums sums;
+  std::vector<at::Tensor> squares;  // of each head, then of the residual
   for (std::int64_t head = 0; head < heads; ++head) {
     const at::Tensor added =
         at::mm(rows[head], weight.narrow(1, head * head_dim, head_dim).t()) * gate;
-    sums.head.push_back(added.square().sum(at::kDouble).item<double>());
+    squares.push_back(added.square().sum(at::kDouble));
   }
-  sums.residual = (*site.residual)[0]
-                      .index_select(0, index)
-                      .to(at::kFloat)
-                      .square()
-                      .sum(at::kDouble)
-                      .item<double>();
-  return sums;
+  squares.push_back(
+      (*site.residual)[0].index_select(0, index).to(at::kFloat).square().sum(at::kDouble));
+  const at::Tensor all = at::stack(squares).to(at::kCPU);  // waits for a device once
+  const double* values = all.const_data_ptr<double>();
+  return {.head = {values, values + heads}, .residual = values[heads]};
 }
 
 }  // namespace twill::jobs

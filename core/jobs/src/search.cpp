@@ -153,6 +153,7 @@ report::SearchResult search(const SearchOptions& asked, const JobControl& contro
   result.target_seconds = driver.target_seconds();
   result.clips_seconds = run.seconds();
   result.profiling_share = driver.profiling_share();
+  result.measured_on = driver.measured_on();
   result.search_seconds = run.seconds_elsewhere() + seconds_since(begin);
   write_file(report::search_record_file(options.out), to_json(result));
   return result;

@@ -102,13 +102,23 @@ std::optional<double> SearchDriver::profiling_share() const {
   return forward_seconds_ > 0.0 ? std::optional(profile_seconds_ / forward_seconds_) : std::nullopt;
 }
 
+std::string SearchDriver::measured_on() const {
+  std::string all;
+  for (const std::string& device : measured_on_) {
+    all += concat(all.empty() ? "" : ", ", device);
+  }
+  return all;
+}
+
 void SearchDriver::work_on(const search::ClipWork& work) {
   const std::shared_ptr<search::Profiler> profiler = run_.profiler(session_.layout());
   const std::unique_ptr<engine::SelfAttention> inner =
       work.plan ? std::make_unique<engine::PlanAttention>(work.plan, session_.layout(),
                                                           session_.clip().threads)
                 : session_.dense_by_kernel();
-  ProfilingAttention attention(*profiler, *inner);
+  const std::unique_ptr<CallMeasurer> measurer =
+      session_.measurer(measuring_task(*profiler, session_.layout().tokens()));
+  ProfilingAttention attention(*profiler, *measurer, *inner);
   std::map<std::int64_t, std::int32_t> shown;  // t_index of each step
   for (const search::ShownStep& each : work.shown) {
     shown[each.step] = each.t_index;
@@ -143,6 +153,9 @@ void SearchDriver::work_on(const search::ClipWork& work) {
   session_.denoise(
       prompts_[static_cast<std::size_t>(work.prompt)], work.seed, attention, stage,
       {.t = work.t, .stop_after = work.shown.back().step + 1, .before = before, .after = after});
+  if (!maps) {
+    measured_on_.insert(attention.measured_on().begin(), attention.measured_on().end());
+  }
   run_.clip_made();
 }
 

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ class SearchDriver {
   // The profile's time over that of the dense forwards it rode on; nothing when all units were
   // kept.
   std::optional<double> profiling_share() const;
+  // "cuda:0", "cpu", or both: where heads were measured; empty when all units were kept.
+  std::string measured_on() const;
   // Of clips to reach a target.
   double target_seconds() const { return target_seconds_; }
 
@@ -52,6 +55,7 @@ class SearchDriver {
   KeptQuality quality_;
   // What this process spent on profiled forwards of clips of the prompts.
   double profile_seconds_ = 0.0, forward_seconds_ = 0.0;
+  std::set<std::string> measured_on_;
   double target_seconds_ = 0.0;
 };
 

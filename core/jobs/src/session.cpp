@@ -230,6 +230,16 @@ std::unique_ptr<engine::SelfAttention> Session::dense_by_kernel() const {
   return std::make_unique<engine::PlanAttention>(std::move(plan), layout_, clip_.threads);
 }
 
+std::unique_ptr<CallMeasurer> Session::measurer(const MeasuringTask& task) const {
+  return measurer_on(model_.device, task, [this](const std::string& text) { note_once(text); });
+}
+
+void Session::note_once(const std::string& sentence) const {
+  if (noted_.insert(sentence).second && control_.note) {
+    control_.note(sentence);
+  }
+}
+
 report::AttentionUse attention_use(const engine::AttentionCounts& counts) {
   return {.sparse_calls = counts.sparse,
           .planned_dense_calls = counts.planned_dense,

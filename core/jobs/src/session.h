@@ -10,9 +10,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "call_measurer.h"
 #include "twill/engine/attention.h"
 #include "twill/engine/model.h"
 #include "twill/jobs/job.h"
@@ -84,9 +86,13 @@ class Session {
   // Dense attention by the kernels, faster than ATen's on the CPU; its bits differ from those.
   std::unique_ptr<engine::SelfAttention> dense_by_kernel() const;
 
+  // For calls of this model. What keeps its heads from being measured where it runs is told once.
+  std::unique_ptr<CallMeasurer> measurer(const MeasuringTask& task) const;
+
   const JobControl& control() const { return control_; }
 
  private:
+  void note_once(const std::string& sentence) const;
   [[noreturn]] void fail_not_finite(const std::string& sentence) const;
 
   const JobControl& control_;
@@ -96,6 +102,7 @@ class Session {
   std::vector<double> step_t_;
   std::vector<double> forward_t_;
   mutable std::string fingerprint_;  // read when first asked for
+  mutable std::set<std::string> noted_;
 };
 
 report::AttentionUse attention_use(const engine::AttentionCounts& counts);

@@ -77,7 +77,8 @@ std::string to_json(const SearchResult& result) {
                         {"tries", tries},
                         {"probes", probes},
                         {"profiling_share",
-                         result.profiling_share ? json(*result.profiling_share) : json()}},
+                         result.profiling_share ? json(*result.profiling_share) : json()},
+                        {"measured_on", text_or_null(result.measured_on)}},
                    2) +
          "\n";
 }

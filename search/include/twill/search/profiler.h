@@ -111,10 +111,12 @@ class Profiler {
   // head; Error(kUnsupported) with the kernel's reason; Cancelled when a stop was asked for.
   void observe(const CallSite& site, const AttentionCall& call, std::span<const double> gain);
 
-  // What a driver must know to measure a call itself: the candidates as the kernels know them, how
-  // far apart the queries of a map's block stand, and (unit_rows) which rows.
+  // What a driver must know to measure a call itself: the candidates as the kernels know them,
+  // blocks a side of a map and how far apart the queries of a block stand, and (unit_rows) which
+  // rows.
   std::span<const kernels::HeadTask> tasks() const;
   std::span<const kernels::TileListView> lists() const;
+  std::int32_t map_size() const;
   std::int32_t query_stride() const;
   std::vector<std::int32_t> rows(std::int32_t t_index, std::int32_t prompt) const;
   // The same as measuring, where it was measured already. Throws as above, and Error(kUsage) for

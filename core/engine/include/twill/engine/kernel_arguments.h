@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cmath>
+#include <cstdint>
 #include <optional>
 
 #include "twill/kernels/attention.h"
@@ -29,6 +30,15 @@ inline std::optional<kernels::Dtype> kernel_dtype(at::ScalarType dtype) {
 
 inline at::Tensor with_contiguous_rows(const at::Tensor& x) {
   return x.stride(3) == 1 ? x : x.contiguous();
+}
+
+// x as the CUDA kernels read it: rows contiguous, address and strides of whole 16 bytes.
+inline at::Tensor in_whole_rows(const at::Tensor& x) {
+  const auto whole = [&](std::int64_t elements) { return elements * x.element_size() % 16 == 0; };
+  return x.stride(3) == 1 && reinterpret_cast<std::uintptr_t>(x.const_data_ptr()) % 16 == 0 &&
+                 whole(x.stride(0)) && whole(x.stride(1)) && whole(x.stride(2))
+             ? x
+             : x.clone(at::MemoryFormat::Contiguous);
 }
 
 inline kernels::Strides strides_of(const at::Tensor& x) {

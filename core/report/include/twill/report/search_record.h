@@ -48,6 +48,8 @@ struct SearchResult {
   std::vector<PredictedMeasured> probes;
   // The profile's time over that of the dense forwards it rode on, as far as this process did it.
   std::optional<double> profiling_share;
+  // "cuda:0", "cpu", or both: where it measured the heads; empty when all was kept.
+  std::string measured_on;
 };
 
 std::string describe(const SearchResult& result);
