@@ -11,6 +11,7 @@ import twill_vdit
 from attention_cases import LAYOUTS, ORDERS, PATTERNS
 from tolerance import assert_as_exact_as_torch, masked_attention
 from twill_vdit import Error, call_measures, native, search, sparse_attention
+from twill_vdit import profiler as profiler_module
 from twill_vdit.plan import ModelShape, StackShape
 
 
@@ -176,7 +177,7 @@ def found_by_a_profile(device, dtype, change=lambda x: x):
 @pytest.fixture(params=["kernels", "torch"])
 def form(request, monkeypatch):
     if request.param == "torch":
-        for module in (search, call_measures):
+        for module in (profiler_module, call_measures):
             monkeypatch.setattr(module, "why_no_kernels", lambda call: "the test asks for torch")
     else:
         monkeypatch.setattr("twill_vdit.measuring.Measuring.errors", lambda *_: pytest.fail("torch measured"))
