@@ -22,16 +22,21 @@ DEMO = ROOT / "presets" / "demo"
 MODEL = json.loads((DEMO / "model.json").read_text())
 TWILL = Path(os.environ["TWILL_BUILD_DIR"]) / "core" / "cli" / "twill"
 PROMPTS = (DEMO / "prompts_test.txt").read_text().splitlines()[:2]
-FRAMES, SIDE, STEPS, SEED, DENSITY = 17, 128, 8, 5, 0.4
+FRAMES, SIDE, SEED, DENSITY = 17, 128, 5, 0.4
+
+
+@pytest.fixture(scope="module", params=[8, 20], ids="{}_steps".format)
+def steps(request) -> int:
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def by_the_program(tmp_path_factory) -> dict:
+def by_the_program(tmp_path_factory, steps) -> dict:
     if not TWILL.is_file():
         pytest.skip(f"{TWILL} is not built")
     out = tmp_path_factory.mktemp("program") / "plan.json"
     prompts = [word for prompt in PROMPTS for word in ("--prompt", prompt)]
-    size = ["--size", f"{SIDE}x{SIDE}", "--frames", FRAMES, "--steps", STEPS, "--points", STEPS, "--seed", SEED]
+    size = ["--size", f"{SIDE}x{SIDE}", "--frames", FRAMES, "--steps", steps, "--points", steps, "--seed", SEED]
     run = ["--sampler", "euler", "--shift", MODEL["default"]["shift"], "--dtype", "float32", "--density", DENSITY]
     command = [TWILL, "search", "--quiet", "--model", DEMO, *prompts, *size, *run, "--out", out]
     subprocess.run([str(each) for each in command], check=True, timeout=600)
@@ -39,7 +44,7 @@ def by_the_program(tmp_path_factory) -> dict:
 
 
 @pytest.fixture(scope="module")
-def by_the_node(tmp_path_factory) -> dict:
+def by_the_node(tmp_path_factory, steps) -> dict:
     """One dense clip with all of its steps for each prompt, as the program makes them for as many points as steps."""
     model = comfy.sd.load_diffusion_model(str(DEMO / MODEL["files"]["dit"]))
     (model,) = ModelSamplingSD3().patch(model, MODEL["default"]["shift"])
@@ -56,12 +61,12 @@ def by_the_node(tmp_path_factory) -> dict:
             negative=[[demo_model.encode("", text), {}]],
             latent={"samples": torch.zeros(1, 16, (FRAMES - 1) // 4 + 1, SIDE // 8, SIDE // 8)},
             seed=SEED,
-            steps=STEPS,
+            steps=steps,
             cfg=1.0,
             sampler_name="euler",
             scheduler="simple",
             target=Target(Wish.DENSITY, DENSITY),
-            points=STEPS,
+            points=steps,
             minutes=0.0,
             name="solver, density 0.4",
         )
