@@ -61,7 +61,7 @@ Status check_positions(const TileListView& list, std::int32_t index, std::int32_
 
 }  // namespace
 
-Status check_shape(const CallShape& shape) {
+Status check_shape(const AttentionTensors& shape) {
   if (shape.batch < 1 || shape.heads < 1 || shape.tokens < 1) {
     return refuse("batch ", shape.batch, ", heads ", shape.heads, ", tokens ", shape.tokens,
                   ": each must be at least 1");

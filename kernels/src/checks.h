@@ -38,16 +38,8 @@ Status run_guarded(const Call& call) {
   return {};
 }
 
-struct CallShape {
-  std::int32_t batch = 0;
-  std::int32_t heads = 0;
-  std::int32_t tokens = 0;
-  std::int32_t head_dim = 0;
-  float scale = 0.0f;
-};
-
 // Sizes that the CPU kernels run: head_dim a multiple of 16 up to 256.
-Status check_shape(const CallShape& shape);
+Status check_shape(const AttentionTensors& shape);
 // Every task names a list that exists and whose tables are whole: sorted runs inside the token
 // range, positions that are tokens.
 Status check_tasks(std::span<const HeadTask> tasks, std::span<const TileListView> lists,

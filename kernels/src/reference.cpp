@@ -39,19 +39,19 @@ std::vector<std::vector<std::int32_t>> kept_tokens(const TileListView& list, std
 
 class Reference {
  public:
-  explicit Reference(const AttentionParams& params) : p_(params) {}
+  explicit Reference(const AttentionParams& params) : p_(params), in_(params.tensors) {}
 
   void run(std::int32_t batch, std::int32_t head) const {
     const HeadTask& task = p_.tasks[head];
     std::vector<std::vector<std::int32_t>> kept;
     if (task.mode == HeadMode::kSparse) {
-      kept = kept_tokens(p_.lists[task.list], p_.tokens);
+      kept = kept_tokens(p_.lists[task.list], in_.tokens);
     }
-    std::vector<std::int32_t> all(p_.tokens);
-    for (std::int32_t token = 0; token < p_.tokens; ++token) {
+    std::vector<std::int32_t> all(in_.tokens);
+    for (std::int32_t token = 0; token < in_.tokens; ++token) {
       all[token] = token;
     }
-    for (std::int32_t position = 0; position < p_.tokens; ++position) {
+    for (std::int32_t position = 0; position < in_.tokens; ++position) {
       if (task.mode == HeadMode::kSparse) {
         const TileListView& list = p_.lists[task.list];
         const std::int32_t query =
@@ -66,21 +66,21 @@ class Reference {
   }
 
  private:
-  std::vector<double> zeros() const { return std::vector<double>(p_.head_dim, 0.0); }
+  std::vector<double> zeros() const { return std::vector<double>(in_.head_dim, 0.0); }
 
   double score(std::int32_t batch, std::int32_t head, std::int32_t query, std::int32_t key) const {
     double sum = 0.0;
-    for (std::int32_t d = 0; d < p_.head_dim; ++d) {
-      sum += value_at(p_.q, p_.q_strides, batch, head, query, d, p_.dtype) *
-             value_at(p_.k, p_.k_strides, batch, head, key, d, p_.dtype);
+    for (std::int32_t d = 0; d < in_.head_dim; ++d) {
+      sum += value_at(in_.q, in_.q_strides, batch, head, query, d, in_.dtype) *
+             value_at(in_.k, in_.k_strides, batch, head, key, d, in_.dtype);
     }
-    return sum * static_cast<double>(p_.scale);
+    return sum * static_cast<double>(in_.scale);
   }
 
   void add_value(std::int32_t batch, std::int32_t head, std::int32_t key, double weight,
                  std::vector<double>& out) const {
-    for (std::int32_t d = 0; d < p_.head_dim; ++d) {
-      out[d] += weight * value_at(p_.v, p_.v_strides, batch, head, key, d, p_.dtype);
+    for (std::int32_t d = 0; d < in_.head_dim; ++d) {
+      out[d] += weight * value_at(in_.v, in_.v_strides, batch, head, key, d, in_.dtype);
     }
   }
 
@@ -108,8 +108,8 @@ class Reference {
 
   std::vector<double> mean(std::int32_t batch, std::int32_t head) const {
     std::vector<double> out = zeros();
-    for (std::int32_t token = 0; token < p_.tokens; ++token) {
-      add_value(batch, head, token, 1.0 / p_.tokens, out);
+    for (std::int32_t token = 0; token < in_.tokens; ++token) {
+      add_value(batch, head, token, 1.0 / in_.tokens, out);
     }
     return out;
   }
@@ -118,15 +118,16 @@ class Reference {
              const std::vector<double>& values) const {
     const std::int64_t index =
         batch * p_.out_strides.batch + head * p_.out_strides.head + token * p_.out_strides.token;
-    with_element(p_.dtype, [&](auto element) {
+    with_element(in_.dtype, [&](auto element) {
       auto* to = static_cast<decltype(element)*>(p_.out) + index;
-      for (std::int32_t d = 0; d < p_.head_dim; ++d) {
+      for (std::int32_t d = 0; d < in_.head_dim; ++d) {
         from_float(static_cast<float>(values[d]), to[d]);
       }
     });
   }
 
   const AttentionParams& p_;
+  const AttentionTensors& in_;
 };
 
 }  // namespace
@@ -136,8 +137,8 @@ Status run_attention_reference(const AttentionParams& params) {
     return status;
   }
   const Reference reference(params);
-  for (std::int32_t batch = 0; batch < params.batch; ++batch) {
-    for (std::int32_t head = 0; head < params.heads; ++head) {
+  for (std::int32_t batch = 0; batch < params.tensors.batch; ++batch) {
+    for (std::int32_t head = 0; head < params.tensors.heads; ++head) {
       reference.run(batch, head);
     }
   }

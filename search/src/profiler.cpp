@@ -220,18 +220,7 @@ struct Profiler::Impl {
     const auto batch = static_cast<std::size_t>(call.batch);
     const std::size_t candidates = tasks.size();
     std::vector<double> error(batch * heads * candidates), norm(batch * heads);
-    const kernels::HeadErrorParams params{.q = call.q,
-                                          .k = call.k,
-                                          .v = call.v,
-                                          .q_strides = call.q_strides,
-                                          .k_strides = call.k_strides,
-                                          .v_strides = call.v_strides,
-                                          .batch = call.batch,
-                                          .heads = call.heads,
-                                          .tokens = call.tokens,
-                                          .head_dim = call.head_dim,
-                                          .dtype = call.dtype,
-                                          .scale = scale_of(call),
+    const kernels::HeadErrorParams params{.tensors = tensors_of(call),
                                           .rows = unit.rows,
                                           .candidates = tasks,
                                           .lists = views,
@@ -264,21 +253,11 @@ struct Profiler::Impl {
     const auto heads = static_cast<std::size_t>(call.heads);
     const auto batch = static_cast<std::size_t>(call.batch);
     std::vector<float> map(batch * heads * map_cells());
-    const kernels::AttentionMapParams params{.q = call.q,
-                                             .k = call.k,
-                                             .q_strides = call.q_strides,
-                                             .k_strides = call.k_strides,
-                                             .batch = call.batch,
-                                             .heads = call.heads,
-                                             .tokens = call.tokens,
-                                             .head_dim = call.head_dim,
-                                             .dtype = call.dtype,
-                                             .scale = scale_of(call),
-                                             .size = options.map_size,
-                                             .query_stride = query_stride(),
-                                             .map = map.data(),
-                                             .threads = options.threads};
-    const kernels::Status status = kernels::attention_map_cpu(params);
+    const kernels::Status status = kernels::attention_map_cpu({.tensors = tensors_of(call),
+                                                               .size = options.map_size,
+                                                               .query_stride = query_stride(),
+                                                               .map = map.data()},
+                                                              options.threads);
     require(status.ok, ErrorCode::kUnsupported, describe(site), ": ", status.reason);
     const float share = 1.0f / static_cast<float>(call.batch);
     for (std::size_t row = 0; row < batch; ++row) {
@@ -288,8 +267,10 @@ struct Profiler::Impl {
     }
   }
 
-  static float scale_of(const AttentionCall& call) {
-    return call.scale != 0.0f ? call.scale : 1.0f / std::sqrt(static_cast<float>(call.head_dim));
+  static kernels::AttentionTensors tensors_of(AttentionCall call) {
+    call.scale =
+        call.scale != 0.0f ? call.scale : 1.0f / std::sqrt(static_cast<float>(call.head_dim));
+    return call;
   }
 
   bool prompts_done(std::int32_t t_index) const {

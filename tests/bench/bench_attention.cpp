@@ -26,6 +26,7 @@
 
 #include "cpu/tile_ops.h"
 #include "twill/engine/aten_executor.h"
+#include "twill/engine/kernel_arguments.h"
 #include "twill/kernels/attention.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/plan_io.h"
@@ -85,32 +86,13 @@ Tensors random_tensors(const Shape& shape, at::ScalarType dtype) {
   return {make(), make(), make()};
 }
 
-kernels::Dtype kernel_dtype(at::ScalarType dtype) {
-  return dtype == at::kFloat      ? kernels::Dtype::kF32
-         : dtype == at::kBFloat16 ? kernels::Dtype::kBf16
-                                  : kernels::Dtype::kF16;
-}
-
 kernels::AttentionParams params_of(const Tensors& in, const at::Tensor& out,
                                    std::span<const kernels::HeadTask> tasks,
                                    std::span<const kernels::TileListView> lists, int threads) {
-  const auto strides = [](const at::Tensor& x) {
-    return kernels::Strides{x.stride(0), x.stride(1), x.stride(2)};
-  };
-  return {.q = in.q.const_data_ptr(),
-          .k = in.k.const_data_ptr(),
-          .v = in.v.const_data_ptr(),
+  return {.tensors =
+              engine::kernel_tensors(in.q, in.k, in.v, *engine::kernel_dtype(in.q.scalar_type())),
           .out = out.mutable_data_ptr(),
-          .q_strides = strides(in.q),
-          .k_strides = strides(in.k),
-          .v_strides = strides(in.v),
-          .out_strides = strides(out),
-          .batch = 1,
-          .heads = static_cast<std::int32_t>(in.q.size(1)),
-          .tokens = static_cast<std::int32_t>(in.q.size(2)),
-          .head_dim = static_cast<std::int32_t>(in.q.size(3)),
-          .dtype = kernel_dtype(in.q.scalar_type()),
-          .scale = 1.0f / std::sqrt(static_cast<float>(in.q.size(3))),
+          .out_strides = engine::strides_of(out),
           .tasks = tasks,
           .lists = lists,
           .threads = threads,
@@ -130,7 +112,7 @@ struct Error {
 
 std::vector<bool> kept_keys(const kernels::AttentionParams& p, const kernels::HeadTask& task,
                             std::int64_t query) {
-  std::vector<bool> kept(p.tokens, task.mode != kernels::HeadMode::kSparse);
+  std::vector<bool> kept(p.tensors.tokens, task.mode != kernels::HeadMode::kSparse);
   if (task.mode == kernels::HeadMode::kSparse) {
     const kernels::TileListView& list = p.lists[task.list];
     const auto token = [&](std::int64_t position) {
@@ -143,8 +125,8 @@ std::vector<bool> kept_keys(const kernels::AttentionParams& p, const kernels::He
     const std::int64_t tile = position / kernels::kQueryTile;
     for (std::int32_t i = list.run_begin[tile]; i < list.run_begin[tile + 1]; ++i) {
       const kernels::KeyRun& run = list.runs[i];
-      const std::int64_t end =
-          std::min<std::int64_t>(p.tokens, std::int64_t{run.first + run.count} * kernels::kKeyTile);
+      const std::int64_t end = std::min<std::int64_t>(
+          p.tensors.tokens, std::int64_t{run.first + run.count} * kernels::kKeyTile);
       for (std::int64_t j = std::int64_t{run.first} * kernels::kKeyTile; j < end; ++j) {
         kept[token(j)] = true;
       }
@@ -155,20 +137,20 @@ std::vector<bool> kept_keys(const kernels::AttentionParams& p, const kernels::He
 
 Error error_of(const kernels::AttentionParams& p, const Tensors& in, const at::Tensor& out) {
   double squares = 0.0, exact_squares = 0.0, worst = 0.0, largest = 0.0;
-  for (std::int32_t head = 0; head < p.heads; ++head) {
+  for (std::int32_t head = 0; head < p.tensors.heads; ++head) {
     const kernels::HeadTask& task = p.tasks[head];
     const at::Tensor k = in.k[0][head].to(at::kDouble);
     const at::Tensor v = in.v[0][head].to(at::kDouble);
     for (std::int64_t i = 0; i < kCheckedRows; ++i) {
-      const std::int64_t row = i * (p.tokens - 1) / (kCheckedRows - 1);
+      const std::int64_t row = i * (p.tensors.tokens - 1) / (kCheckedRows - 1);
       at::Tensor exact;
       if (task.mode == kernels::HeadMode::kMean || task.mode == kernels::HeadMode::kSkip) {
         exact = task.mode == kernels::HeadMode::kMean ? v.mean(0) : at::zeros_like(v[0]);
       } else {
         const std::vector<bool> kept = kept_keys(p, task, row);
-        at::Tensor scores = at::mv(k, in.q[0][head][row].to(at::kDouble)) * double{p.scale};
+        at::Tensor scores = at::mv(k, in.q[0][head][row].to(at::kDouble)) * double{p.tensors.scale};
         double* s = scores.mutable_data_ptr<double>();
-        for (std::int32_t key = 0; key < p.tokens; ++key) {
+        for (std::int32_t key = 0; key < p.tensors.tokens; ++key) {
           s[key] = kept[key] ? s[key] : -std::numeric_limits<double>::infinity();
         }
         exact = at::mv(v.t(), at::softmax(scores, 0));
@@ -370,8 +352,9 @@ Json run_cases(const Options& options, at::ScalarType dtype, bool& correct) {
 }
 
 double density_of(const kernels::AttentionParams& p) {
-  const double dense = static_cast<double>(kernels::tile_count(p.tokens, kernels::kQueryTile)) *
-                       kernels::tile_count(p.tokens, kernels::kKeyTile);
+  const double dense =
+      static_cast<double>(kernels::tile_count(p.tensors.tokens, kernels::kQueryTile)) *
+      kernels::tile_count(p.tensors.tokens, kernels::kKeyTile);
   double tiles = 0;
   for (const kernels::HeadTask& task : p.tasks) {
     tiles += task.mode == kernels::HeadMode::kDense ? dense : 0.0;
@@ -381,7 +364,7 @@ double density_of(const kernels::AttentionParams& p) {
       }
     }
   }
-  return tiles / dense / p.heads;
+  return tiles / dense / p.tensors.heads;
 }
 
 // Layers of the first sparse segment of a searched plan.

@@ -55,7 +55,7 @@ def test_doctor_finds_kernels_models_and_plans(twill, presets, plan):
     assert (result.returncode, report["problems"]) == (0, [])
     kernels = {entry["name"]: entry["why_not"] for entry in report["kernels"]}
     assert kernels["cpu portable"] == ""
-    assert kernels["cuda sm_90"] == "" or any("CUDA kernels" in sentence for sentence in report["missing"])
+    assert kernels["cuda compact"] == "" or any("CUDA kernels" in sentence for sentence in report["missing"])
     assert report["models"] == [{"folder": str(presets / "demo"), "why_not": ""}]
     assert report["presets"] == [{"file": str(presets / "some-model/quality.json"), "why_not": ""}]
     assert all(entry["why_not"] == "" for entry in report["write_access"])

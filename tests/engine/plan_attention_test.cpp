@@ -8,6 +8,7 @@
 
 #include "engine_support.h"
 #include "twill/engine/attention.h"
+#include "twill/engine/kernel_arguments.h"
 #include "twill/kernels/attention.h"
 
 namespace twill::engine {
@@ -65,21 +66,10 @@ at::Tensor by_definition(const PlanAttention& attention, const Call& call) {
   const at::Tensor k = call.k.to(at::kFloat).contiguous();
   const at::Tensor v = call.v.to(at::kFloat).contiguous();
   at::Tensor out = at::empty_like(q);
-  const kernels::Strides strides{q.stride(0), q.stride(1), q.stride(2)};
   const kernels::Status status = kernels::run_attention_reference({
-      .q = q.const_data_ptr(),
-      .k = k.const_data_ptr(),
-      .v = v.const_data_ptr(),
+      .tensors = kernel_tensors(q, k, v, kernels::Dtype::kF32),
       .out = out.mutable_data_ptr(),
-      .q_strides = strides,
-      .k_strides = strides,
-      .v_strides = strides,
-      .out_strides = strides,
-      .batch = static_cast<std::int32_t>(q.size(0)),
-      .heads = 4,
-      .tokens = kLayout.tokens(),
-      .head_dim = kHeadDim,
-      .scale = 1.0f / std::sqrt(static_cast<float>(kHeadDim)),
+      .out_strides = strides_of(out),
       .tasks = attention.compiled().tasks(0, 0, 0, 0),
       .lists = attention.compiled().lists(),
   });

@@ -96,32 +96,15 @@ HeadMeasures by_cpu(const search::AttentionCall& call, const MeasuringTask& task
   const std::size_t cells = static_cast<std::size_t>(task.map_size) * task.map_size;
   std::vector<double> error(batch * heads * task.candidates.size()), norm(batch * heads);
   std::vector<float> map(batch * heads * cells);
-  kernels::HeadErrorParams errors{.q = call.q, .k = call.k, .v = call.v};
-  errors.q_strides = call.q_strides;
-  errors.k_strides = call.k_strides;
-  errors.v_strides = call.v_strides;
-  errors.batch = call.batch;
-  errors.heads = call.heads;
-  errors.tokens = call.tokens;
-  errors.head_dim = call.head_dim;
-  errors.scale = call.scale;
-  errors.rows = rows;
-  errors.candidates = task.candidates;
-  errors.lists = task.lists;
-  errors.error = error.data();
-  errors.norm = norm.data();
+  const kernels::HeadErrorParams errors{.tensors = call,
+                                        .rows = rows,
+                                        .candidates = task.candidates,
+                                        .lists = task.lists,
+                                        .error = error.data(),
+                                        .norm = norm.data()};
   EXPECT_TRUE(kernels::sampled_head_errors_cpu(errors).ok);
-  kernels::AttentionMapParams maps{.q = call.q, .k = call.k};
-  maps.q_strides = call.q_strides;
-  maps.k_strides = call.k_strides;
-  maps.batch = call.batch;
-  maps.heads = call.heads;
-  maps.tokens = call.tokens;
-  maps.head_dim = call.head_dim;
-  maps.scale = call.scale;
-  maps.size = task.map_size;
-  maps.query_stride = task.query_stride;
-  maps.map = map.data();
+  const kernels::AttentionMapParams maps{
+      .tensors = call, .size = task.map_size, .query_stride = task.query_stride, .map = map.data()};
   EXPECT_TRUE(kernels::attention_map_cpu(maps).ok);
   HeadMeasures sums{.error = std::vector<double>(error.size() / batch),
                     .norm = std::vector<double>(heads),

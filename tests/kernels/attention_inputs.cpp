@@ -157,20 +157,20 @@ void Inputs::make_lists(std::mt19937_64& random) {
 
 AttentionParams Inputs::params() {
   const std::int64_t bytes = element_bytes(case_.dtype) * tensor_offset_;
-  return {.q = memory_.data(),
-          .k = memory_.data() + bytes,
-          .v = memory_.data() + 2 * bytes,
+  return {.tensors = {.q = memory_.data(),
+                      .k = memory_.data() + bytes,
+                      .v = memory_.data() + 2 * bytes,
+                      .q_strides = in_strides_,
+                      .k_strides = in_strides_,
+                      .v_strides = in_strides_,
+                      .batch = case_.batch,
+                      .heads = kHeads,
+                      .tokens = case_.tokens,
+                      .head_dim = case_.head_dim,
+                      .dtype = case_.dtype,
+                      .scale = case_.scale / std::sqrt(static_cast<float>(case_.head_dim))},
           .out = out_.data(),
-          .q_strides = in_strides_,
-          .k_strides = in_strides_,
-          .v_strides = in_strides_,
           .out_strides = out_strides_,
-          .batch = case_.batch,
-          .heads = kHeads,
-          .tokens = case_.tokens,
-          .head_dim = case_.head_dim,
-          .dtype = case_.dtype,
-          .scale = case_.scale / std::sqrt(static_cast<float>(case_.head_dim)),
           .tasks = tasks_,
           .lists = views_};
 }
@@ -264,7 +264,7 @@ std::vector<float> Inputs::run(Status (*kernel)(const AttentionParams&), std::in
 
 template <typename Sum>
 std::vector<Sum> Inputs::by_definition() {
-  const AttentionParams p = params();
+  const AttentionTensors p = params().tensors;
   const std::int32_t n = p.tokens;
   const std::int32_t dim = p.head_dim;
   std::vector<Sum> values;
@@ -273,7 +273,7 @@ std::vector<Sum> Inputs::by_definition() {
     const std::vector<float> q = rows(p.q, p.q_strides, item / p.heads, head);
     const std::vector<float> k = rows(p.k, p.k_strides, item / p.heads, head);
     const std::vector<float> v = rows(p.v, p.v_strides, item / p.heads, head);
-    const bool mean = p.tasks[head].mode == HeadMode::kMean;
+    const bool mean = tasks_[head].mode == HeadMode::kMean;
     const std::vector<bool> kept = kept_keys(head);
     for (std::int32_t query = 0; query < n; ++query) {
       std::vector<std::int32_t> keys;
@@ -316,13 +316,13 @@ template std::vector<float> Inputs::by_definition<float>();
 template std::vector<double> Inputs::by_definition<double>();
 
 std::vector<double> Inputs::log_sums() {
-  const AttentionParams p = params();
+  const AttentionTensors p = params().tensors;
   std::vector<double> sums;
   for (std::int32_t item = 0; item < p.batch * p.heads; ++item) {
     const std::int32_t head = item % p.heads;
     const std::vector<float> q = rows(p.q, p.q_strides, item / p.heads, head);
     const std::vector<float> k = rows(p.k, p.k_strides, item / p.heads, head);
-    const bool mean = p.tasks[head].mode == HeadMode::kMean;
+    const bool mean = tasks_[head].mode == HeadMode::kMean;
     const std::vector<bool> kept = kept_keys(head);
     for (std::int32_t query = 0; query < p.tokens; ++query) {
       double sum = 0.0;
@@ -343,7 +343,7 @@ std::vector<double> Inputs::log_sums() {
 
 std::vector<double> Inputs::row_by_definition(std::int32_t head, std::int32_t query,
                                               const std::function<bool(std::int32_t)>& keeps) {
-  const AttentionParams p = params();
+  const AttentionTensors p = params().tensors;
   const std::vector<float> q = rows(p.q, p.q_strides, 0, head);
   const std::vector<float> k = rows(p.k, p.k_strides, 0, head);
   const std::vector<float> v = rows(p.v, p.v_strides, 0, head);
@@ -370,7 +370,7 @@ std::vector<double> Inputs::row_by_definition(std::int32_t head, std::int32_t qu
 }
 
 std::vector<double> Inputs::dense_weights(std::int32_t batch, std::int32_t head) {
-  const AttentionParams p = params();
+  const AttentionTensors p = params().tensors;
   const std::vector<float> q = rows(p.q, p.q_strides, batch, head);
   const std::vector<float> k = rows(p.k, p.k_strides, batch, head);
   std::vector<double> weights;

@@ -55,24 +55,24 @@ TEST(CpuAttentionMemory, NothingIsWrittenBetweenTheRows) {
 TEST(CpuAttentionTables, AllTilesInAnyOrderAreDense) {
   Inputs inputs({.why = "all", .tokens = 300});
   AttentionParams p = inputs.params();
-  const KeyRun all{.first = 0, .count = tile_count(p.tokens, kKeyTile)};
+  const KeyRun all{.first = 0, .count = tile_count(p.tensors.tokens, kKeyTile)};
   const std::vector<KeyRun> runs(3, all);
   const std::vector<std::int32_t> run_begin{0, 1, 2, 3};
-  std::vector<std::int32_t> reversed(p.tokens);
-  for (std::int32_t i = 0; i < p.tokens; ++i) {
-    reversed[i] = p.tokens - 1 - i;
+  std::vector<std::int32_t> reversed(p.tensors.tokens);
+  for (std::int32_t i = 0; i < p.tensors.tokens; ++i) {
+    reversed[i] = p.tensors.tokens - 1 - i;
   }
   const std::vector<TileListView> lists{{runs, run_begin, {}}, {runs, run_begin, reversed}};
-  const std::vector<HeadTask> dense(p.heads);
+  const std::vector<HeadTask> dense(p.tensors.heads);
   p.tasks = dense;
   ASSERT_TRUE(run_attention_cpu(p));
   const std::vector<float> by_dense = inputs.output();
-  const std::vector<HeadTask> raster(p.heads, {HeadMode::kSparse, 0});
+  const std::vector<HeadTask> raster(p.tensors.heads, {HeadMode::kSparse, 0});
   p.tasks = raster;
   p.lists = lists;
   ASSERT_TRUE(run_attention_cpu(p));
   EXPECT_EQ(inputs.output(), by_dense) << "the same tiles in the same order: the same bits";
-  const std::vector<HeadTask> permuted(p.heads, {HeadMode::kSparse, 1});
+  const std::vector<HeadTask> permuted(p.tensors.heads, {HeadMode::kSparse, 1});
   p.tasks = permuted;
   ASSERT_TRUE(run_attention_cpu(p));
   const std::vector<float> by_permuted = inputs.output();

@@ -13,6 +13,7 @@
 #include "attention_inputs.h"
 #include "device_memory.h"
 #include "elements.h"
+#include "twill/kernels/machine.h"
 
 namespace twill::kernels {
 namespace {
@@ -28,33 +29,59 @@ bool has_device() {
 #define SKIP_WITHOUT_DEVICE() \
   if (!has_device()) GTEST_SKIP() << "no CUDA device"
 
+// Which kernel the calls of a test name; empty: the best.
+std::string kernel_in_test;
+class OfKernel {
+ public:
+  explicit OfKernel(std::string name) { kernel_in_test = std::move(name); }
+  OfKernel(const OfKernel&) = delete;
+  ~OfKernel() { kernel_in_test.clear(); }
+};
+
+// Why a kernel of the table does not take such calls on this device.
+std::string why_not_here(const std::string& kernel, std::int32_t head_dim) {
+  const CudaMachine machine = cuda_machine();
+  if (machine.devices.empty()) {
+    return machine.why_not;
+  }
+  for (const CudaKernelFact& fact :
+       cuda_kernels(machine.devices.front().capability, {.head_dim = head_dim})) {
+    if (fact.name == kernel) {
+      return fact.why_not;
+    }
+  }
+  return "there is no kernel " + kernel;
+}
+
 // A call on the host, moved to the device: its tensors, its tables as a plan of one layer (or of
 // several variants of it), its workspace.
 class DeviceCall {
  public:
   explicit DeviceCall(const AttentionParams& host,
                       std::vector<std::span<const HeadTask>> variants = {})
-      : host_(host), call_{.attention = host} {
+      : host_(host), call_{.tensors = host.tensors, .out_strides = host.out_strides} {
     if (variants.empty()) {
       variants.push_back(host.tasks);
     }
-    const Status made = make_cuda_plan({.tokens = host.tokens,
+    const Status made = make_cuda_plan({.tokens = host.tensors.tokens,
                                         .lists = host.lists,
                                         .variants = static_cast<std::int32_t>(variants.size()),
                                         .layers = 1,
                                         .tasks = variants},
                                        &plan_);
     EXPECT_TRUE(made.ok) << made.reason;
-    q_ = tensor(host.q, host.q_strides);
-    k_ = tensor(host.k, host.k_strides);
-    v_ = tensor(host.v, host.v_strides);
+    q_ = tensor(host.tensors.q, host.tensors.q_strides);
+    k_ = tensor(host.tensors.k, host.tensors.k_strides);
+    v_ = tensor(host.tensors.v, host.tensors.v_strides);
     out_ = tensor(host.out, host.out_strides);
     image_ = std::make_unique<DeviceMemory>(plan_.image.data(), plan_.bytes());
-    lse_ = std::make_unique<DeviceMemory>(sizeof(float) * host.batch * host.heads * host.tokens);
-    call_.attention.q = q_->as<void>();
-    call_.attention.k = k_->as<void>();
-    call_.attention.v = v_->as<void>();
-    call_.attention.out = out_->as<void>();
+    lse_ = std::make_unique<DeviceMemory>(sizeof(float) * host.tensors.batch * host.tensors.heads *
+                                          host.tensors.tokens);
+    call_.tensors.q = q_->as<void>();
+    call_.tensors.k = k_->as<void>();
+    call_.tensors.v = v_->as<void>();
+    call_.out = out_->as<void>();
+    call_.kernel = kernel_in_test;
     call_.plan = &plan_;
     call_.device_image = image_->as<std::int32_t>();
     call_.lse = lse_->as<float>();
@@ -74,9 +101,10 @@ class DeviceCall {
 
  private:
   std::unique_ptr<DeviceMemory> tensor(const void* base, const Strides& s) const {
-    const std::int64_t elements = (host_.batch - 1) * s.batch + (host_.heads - 1) * s.head +
-                                  (host_.tokens - 1) * s.token + host_.head_dim;
-    return std::make_unique<DeviceMemory>(base, elements * element_bytes(host_.dtype));
+    const std::int64_t elements = (host_.tensors.batch - 1) * s.batch +
+                                  (host_.tensors.heads - 1) * s.head +
+                                  (host_.tensors.tokens - 1) * s.token + host_.tensors.head_dim;
+    return std::make_unique<DeviceMemory>(base, elements * element_bytes(host_.tensors.dtype));
   }
 
   AttentionParams host_;
@@ -92,16 +120,27 @@ Status run_on_device(const AttentionParams& params) {
   return status;
 }
 
-// The CPU kernel's cases in the dtypes and head_dims of this kernel, and some of its own.
-std::vector<Case> cuda_cases() {
-  std::vector<Case> cases;
+struct KernelCase {
+  std::string kernel;
+  Case of;
+};
+void PrintTo(const KernelCase& c, std::ostream* out) { *out << c.kernel << ", " << c.of.why; }
+
+// The CPU kernel's cases in the dtypes and head_dims of every kernel of the table, and some of its
+// own.
+std::vector<KernelCase> cuda_cases() {
+  std::vector<KernelCase> cases;
   const auto add = [&](Case c, const std::string& why) {
     for (const auto& [dtype, name] : {std::pair{Dtype::kBf16, "bf16"}, {Dtype::kF16, "f16"}}) {
-      for (const std::int32_t head_dim : {64, 128}) {
+      for (const std::int32_t head_dim : {64, 96, 128, 256}) {
         c.dtype = dtype;
         c.head_dim = head_dim;
         c.why = why + "_" + name + "_" + std::to_string(head_dim);
-        cases.push_back(c);
+        for (const char* kernel : {"hopper", "portable", "compact"}) {
+          if (kernel != std::string("hopper") || head_dim == 64 || head_dim == 128) {
+            cases.push_back({kernel, c});
+          }
+        }
       }
     }
   };
@@ -114,27 +153,34 @@ std::vector<Case> cuda_cases() {
   return cases;
 }
 
-class CudaAttention : public ::testing::TestWithParam<Case> {
+class CudaAttention : public ::testing::TestWithParam<KernelCase> {
  protected:
-  void SetUp() override { SKIP_WITHOUT_DEVICE(); }
+  void SetUp() override {
+    SKIP_WITHOUT_DEVICE();
+    const std::string why_not = why_not_here(GetParam().kernel, GetParam().of.head_dim);
+    if (!why_not.empty()) {
+      GTEST_SKIP() << why_not;
+    }
+  }
+  OfKernel kernel_{GetParam().kernel};
 };
 
 TEST_P(CudaAttention, IsAsExactAsPlainLoops) {
-  Inputs inputs(GetParam());
+  Inputs inputs(GetParam().of);
   const std::vector<double> exact = inputs.by_definition<double>();
   EXPECT_LE(testing::worst_error(inputs.run(run_on_device), exact),
             testing::allowed_error(inputs, exact));
 }
 
 TEST_P(CudaAttention, GivesTheSameBitsAgain) {
-  Inputs inputs(GetParam());
+  Inputs inputs(GetParam().of);
   const std::vector<float> once = inputs.run(run_on_device);
   ASSERT_FALSE(once.empty());
   EXPECT_EQ(inputs.run(run_on_device), once);
 }
 
 TEST_P(CudaAttention, LogSumExpIsThatOfTheKeptKeys) {
-  Inputs inputs(GetParam());
+  Inputs inputs(GetParam().of);
   const AttentionParams p = inputs.params();
   DeviceCall call(p);
   ASSERT_TRUE(call.run());
@@ -151,10 +197,26 @@ TEST_P(CudaAttention, LogSumExpIsThatOfTheKeptKeys) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, CudaAttention, ::testing::ValuesIn(cuda_cases()),
-                         [](const auto& test) { return test.param.why; });
+                         [](const auto& test) {
+                           return test.param.kernel + "_" + test.param.of.why;
+                         });
 
-TEST(CudaAttentionMemory, NothingIsWrittenBetweenTheRows) {
-  SKIP_WITHOUT_DEVICE();
+// What does not depend on head_dim or dtype.
+class CudaKernel : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    SKIP_WITHOUT_DEVICE();
+    const std::string why_not = why_not_here(GetParam(), 128);
+    if (!why_not.empty()) {
+      GTEST_SKIP() << why_not;
+    }
+  }
+  OfKernel kernel_{GetParam()};
+};
+INSTANTIATE_TEST_SUITE_P(Each, CudaKernel, ::testing::Values("hopper", "portable", "compact"),
+                         [](const auto& test) { return std::string(test.param); });
+
+TEST_P(CudaKernel, WritesNothingBetweenTheRows) {
   Inputs inputs({.why = "gaps",
                  .tokens = 200,
                  .dtype = Dtype::kBf16,
@@ -163,40 +225,38 @@ TEST(CudaAttentionMemory, NothingIsWrittenBetweenTheRows) {
   EXPECT_TRUE(inputs.gaps_are_untouched());
 }
 
-TEST(CudaAttentionTables, AllTilesOfAListAreDense) {
-  SKIP_WITHOUT_DEVICE();
+TEST_P(CudaKernel, GivesTheDenseResultForAListOfAllTiles) {
   Inputs inputs({.why = "all", .tokens = 700, .head_dim = 128, .dtype = Dtype::kF16});
   AttentionParams p = inputs.params();
-  const std::vector<KeyRun> runs(6, {.first = 0, .count = tile_count(p.tokens, kKeyTile)});
+  const std::vector<KeyRun> runs(6, {.first = 0, .count = tile_count(p.tensors.tokens, kKeyTile)});
   const std::vector<std::int32_t> run_begin{0, 1, 2, 3, 4, 5, 6};
   const std::vector<TileListView> lists{{runs, run_begin, {}}};
-  const std::vector<HeadTask> dense(p.heads);
+  const std::vector<HeadTask> dense(p.tensors.heads);
   p.tasks = dense;
   ASSERT_TRUE(run_on_device(p));
   const std::vector<float> by_dense = inputs.output();
-  const std::vector<HeadTask> sparse(p.heads, {HeadMode::kSparse, 0});
+  const std::vector<HeadTask> sparse(p.tensors.heads, {HeadMode::kSparse, 0});
   p.tasks = sparse;
   p.lists = lists;
   ASSERT_TRUE(run_on_device(p));
   EXPECT_EQ(inputs.output(), by_dense);
 }
 
-// More runs than the loading warp holds at a time, checked on some rows.
-TEST(CudaAttentionTables, LongListsOfShortRuns) {
-  SKIP_WITHOUT_DEVICE();
+// More runs than a loading warp holds at a time, checked on some rows.
+TEST_P(CudaKernel, ReadsLongListsOfShortRuns) {
   Inputs inputs({.why = "long", .tokens = 9001, .dtype = Dtype::kF16});
   AttentionParams p = inputs.params();
-  const std::int32_t query_tiles = tile_count(p.tokens, kQueryTile);
+  const std::int32_t query_tiles = tile_count(p.tensors.tokens, kQueryTile);
   std::vector<KeyRun> runs;
   std::vector<std::int32_t> run_begin{0};
   for (std::int32_t tile = 0; tile < query_tiles; ++tile) {
-    for (std::int32_t key = tile % 3; key < tile_count(p.tokens, kKeyTile); key += 2) {
+    for (std::int32_t key = tile % 3; key < tile_count(p.tensors.tokens, kKeyTile); key += 2) {
       runs.push_back({.first = key, .count = 1});
     }
     run_begin.push_back(static_cast<std::int32_t>(runs.size()));
   }
   const std::vector<TileListView> lists{{runs, run_begin, {}}};
-  const std::vector<HeadTask> tasks(p.heads, {HeadMode::kSparse, 0});
+  const std::vector<HeadTask> tasks(p.tensors.heads, {HeadMode::kSparse, 0});
   p.tasks = tasks;
   p.lists = lists;
   ASSERT_TRUE(run_on_device(p));
@@ -206,15 +266,14 @@ TEST(CudaAttentionTables, LongListsOfShortRuns) {
       const std::int32_t tile = key / kKeyTile - query / kQueryTile % 3;
       return tile >= 0 && tile % 2 == 0;
     });
-    for (std::int32_t d = 0; d < p.head_dim; ++d) {
-      ASSERT_NEAR(out[static_cast<std::size_t>(query) * p.head_dim + d], exact[d], 2e-4)
+    for (std::int32_t d = 0; d < p.tensors.head_dim; ++d) {
+      ASSERT_NEAR(out[static_cast<std::size_t>(query) * p.tensors.head_dim + d], exact[d], 2e-4)
           << "query " << query;  // weights and result in fp16: 2^-11 of values of some 0.1
     }
   }
 }
 
-TEST(CudaAttentionPlan, ACapturedGraphFollowsTheVariant) {
-  SKIP_WITHOUT_DEVICE();
+TEST_P(CudaKernel, FollowsTheVariantInACapturedGraph) {
   Inputs inputs({.why = "variants", .tokens = 431, .head_dim = 128, .dtype = Dtype::kBf16});
   const AttentionParams p = inputs.params();
   const std::vector<HeadTask> first(p.tasks.begin(), p.tasks.end());
@@ -259,6 +318,23 @@ TEST(CudaAttentionPlan, ACapturedGraphFollowsTheVariant) {
   cudaStreamDestroy(stream);
 }
 
+// The first call of all on a device, and the choice among the kernels.
+TEST(CudaAttentionChoice, IsTheFirstKernelThatTakesTheCall) {
+  SKIP_WITHOUT_DEVICE();
+  const std::int32_t capability = cuda_machine().devices.front().capability;
+  for (const std::int32_t head_dim : {64, 96, 128, 256}) {
+    std::string wanted;
+    for (const CudaKernelFact& fact : cuda_kernels(capability, {.head_dim = head_dim})) {
+      if (wanted.empty() && fact.why_not.empty()) {
+        wanted = fact.name + " " + std::to_string(fact.version);
+      }
+    }
+    EXPECT_EQ(cuda_kernel_of(head_dim, Dtype::kBf16, 0.1f), wanted);
+    EXPECT_EQ(why_no_cuda_kernel(head_dim, Dtype::kBf16, 0.1f).ok, !wanted.empty());
+  }
+  EXPECT_EQ(cuda_kernel_of(64, Dtype::kF32, 0.1f), "");
+}
+
 TEST(CudaAttentionRefusals, NameTheThingAndTheValue) {
   SKIP_WITHOUT_DEVICE();
   Inputs inputs({.why = "refusals", .tokens = 200, .dtype = Dtype::kBf16});
@@ -269,22 +345,27 @@ TEST(CudaAttentionRefusals, NameTheThingAndTheValue) {
     change(call.call());
     return can_run_attention_cuda(call.call()).reason;
   };
-  EXPECT_EQ(reason([](auto& c) { c.attention.dtype = Dtype::kF32; }),
+  EXPECT_EQ(reason([](auto& c) { c.tensors.dtype = Dtype::kF32; }),
             "dtype float32: the CUDA kernels take bfloat16 and float16");
-  EXPECT_EQ(reason([](auto& c) { c.attention.head_dim = 80; }),
-            "head_dim 80: the CUDA kernels take 64 and 128");
-  EXPECT_EQ(reason([](auto& c) { c.attention.tokens = 199; }),
+  EXPECT_EQ(reason([](auto& c) { c.tensors.head_dim = 80; }),
+            "head_dim 80: the compact CUDA kernel takes 64, 96, 128 and 256");
+  EXPECT_EQ(reason([](auto& c) { c.tensors.tokens = 199; }),
             "199 tokens, but the plan was made for 200");
-  EXPECT_EQ(reason([](auto& c) { c.attention.heads = 5; }),
-            "5 heads, but layer 0 of the plan has 6");
+  EXPECT_EQ(reason([](auto& c) { c.tensors.heads = 5; }), "5 heads, but layer 0 of the plan has 6");
   EXPECT_EQ(reason([](auto& c) { c.layer = 1; }), "layer 1 is not one of the plan's 1");
   EXPECT_EQ(
-      reason([](auto& c) { c.attention.q_strides.token = 68; }),
+      reason([](auto& c) { c.tensors.q_strides.token = 68; }),
       "q: strides 76800, 12800, 68 are not all multiples of 8 elements (16 bytes) below 2^39");
   EXPECT_NE(reason([](auto& c) { c.workspace_bytes = 16; }).find("the workspace has 16 bytes"),
             std::string::npos);
-  EXPECT_NE(reason([](auto& c) { c.attention.scale = -1.0f; }).find("scale -1.0"),
-            std::string::npos);
+  EXPECT_NE(reason([](auto& c) { c.tensors.scale = -1.0f; }).find("scale -1.0"), std::string::npos);
+  EXPECT_EQ(reason([](auto& c) { c.kernel = "loom"; }),
+            "kernel loom is not one of the CUDA kernels");
+  EXPECT_EQ(reason([](auto& c) {
+              c.kernel = "hopper";
+              c.tensors.head_dim = 96;
+            }),
+            "head_dim 96: the hopper CUDA kernel takes 64 and 128");
 }
 
 }  // namespace

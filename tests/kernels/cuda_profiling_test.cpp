@@ -44,52 +44,45 @@ class CudaProfiling : public ::testing::TestWithParam<Case> {
 };
 
 std::int64_t elements_of(const AttentionParams& p, const Strides& s) {
-  return (p.batch - 1) * s.batch + (p.heads - 1) * s.head + (p.tokens - 1) * s.token + p.head_dim;
+  return (p.tensors.batch - 1) * s.batch + (p.tensors.heads - 1) * s.head +
+         (p.tensors.tokens - 1) * s.token + p.tensors.head_dim;
 }
 DeviceMemory on_device(const AttentionParams& p, const void* base, const Strides& s) {
-  return DeviceMemory(base, elements_of(p, s) * element_bytes(p.dtype));
+  return DeviceMemory(base, elements_of(p, s) * element_bytes(p.tensors.dtype));
 }
 
 TEST_P(CudaProfiling, HeadErrorsAreThoseOfTheDefinition) {
   Inputs inputs(GetParam());
   const AttentionParams p = inputs.params();
   std::vector<std::int32_t> rows;
-  for (std::int32_t row = p.tokens - 1; row >= 0; row -= 5) {
+  for (std::int32_t row = p.tensors.tokens - 1; row >= 0; row -= 5) {
     rows.push_back(row);
   }
   const std::vector<HeadTask> candidates(p.tasks.begin(), p.tasks.end());
   const std::vector<std::span<const HeadTask>> tasks{candidates};
   CudaPlan plan;
   ASSERT_TRUE(make_cuda_plan(
-      {.tokens = p.tokens, .lists = p.lists, .variants = 1, .layers = 1, .tasks = tasks}, &plan));
-  const DeviceMemory q = on_device(p, p.q, p.q_strides);
-  const DeviceMemory k = on_device(p, p.k, p.k_strides);
-  const DeviceMemory v = on_device(p, p.v, p.v_strides);
+      {.tokens = p.tensors.tokens, .lists = p.lists, .variants = 1, .layers = 1, .tasks = tasks},
+      &plan));
+  const DeviceMemory q = on_device(p, p.tensors.q, p.tensors.q_strides);
+  const DeviceMemory k = on_device(p, p.tensors.k, p.tensors.k_strides);
+  const DeviceMemory v = on_device(p, p.tensors.v, p.tensors.v_strides);
   const DeviceMemory image(plan.image.data(), plan.bytes());
   const DeviceMemory device_rows(rows.data(), rows.size() * sizeof(rows[0]));
-  const std::size_t heads = static_cast<std::size_t>(p.batch) * p.heads;
+  const std::size_t heads = static_cast<std::size_t>(p.tensors.batch) * p.tensors.heads;
   const DeviceMemory error(heads * candidates.size() * sizeof(double));
   const DeviceMemory norm(heads * sizeof(double));
-  CudaHeadErrorParams call{.errors = {.q = q.as<void>(),
-                                      .k = k.as<void>(),
-                                      .v = v.as<void>(),
-                                      .q_strides = p.q_strides,
-                                      .k_strides = p.k_strides,
-                                      .v_strides = p.v_strides,
-                                      .batch = p.batch,
-                                      .heads = p.heads,
-                                      .tokens = p.tokens,
-                                      .head_dim = p.head_dim,
-                                      .dtype = p.dtype,
-                                      .scale = p.scale,
-                                      .rows = rows,
-                                      .candidates = candidates,
-                                      .lists = p.lists,
-                                      .error = error.as<double>(),
-                                      .norm = norm.as<double>()},
+  CudaHeadErrorParams call{.tensors = p.tensors,
+                           .rows = rows,
+                           .candidates = candidates,
+                           .error = error.as<double>(),
+                           .norm = norm.as<double>(),
                            .plan = &plan,
                            .device_image = image.as<std::int32_t>(),
                            .device_rows = device_rows.as<std::int32_t>()};
+  call.tensors.q = q.as<void>();
+  call.tensors.k = k.as<void>();
+  call.tensors.v = v.as<void>();
   call.workspace_bytes = cuda_head_error_bytes(call);
   const DeviceMemory workspace(call.workspace_bytes);
   call.workspace = workspace.as<void>();
@@ -99,17 +92,18 @@ TEST_P(CudaProfiling, HeadErrorsAreThoseOfTheDefinition) {
   const std::vector<double> errors = error.read<double>();
   const std::vector<double> norms = norm.read<double>();
 
-  inputs.set_tasks(std::vector<HeadTask>(p.heads));
+  inputs.set_tasks(std::vector<HeadTask>(p.tensors.heads));
   const std::vector<double> exact = inputs.by_definition<double>();
   for (std::size_t c = 0; c < candidates.size(); ++c) {
-    inputs.set_tasks(std::vector<HeadTask>(p.heads, candidates[c]));
+    inputs.set_tasks(std::vector<HeadTask>(p.tensors.heads, candidates[c]));
     const std::vector<double> sparse = inputs.by_definition<double>();
     for (std::size_t head = 0; head < heads; ++head) {
       double wanted = 0.0;
       double wanted_norm = 0.0;
       for (const std::int32_t row : rows) {
-        for (std::int32_t d = 0; d < p.head_dim; ++d) {
-          const std::size_t at = (head * static_cast<std::size_t>(p.tokens) + row) * p.head_dim + d;
+        for (std::int32_t d = 0; d < p.tensors.head_dim; ++d) {
+          const std::size_t at =
+              (head * static_cast<std::size_t>(p.tensors.tokens) + row) * p.tensors.head_dim + d;
           wanted += (sparse[at] - exact[at]) * (sparse[at] - exact[at]);
           wanted_norm += exact[at] * exact[at];
         }
@@ -130,40 +124,33 @@ TEST_P(CudaProfiling, HeadErrorsAreThoseOfTheDefinition) {
 TEST_P(CudaProfiling, MapsAreTheBlockMeansOfTheSoftmax) {
   Inputs inputs(GetParam());
   const AttentionParams p = inputs.params();
-  const DeviceMemory q = on_device(p, p.q, p.q_strides);
-  const DeviceMemory k = on_device(p, p.k, p.k_strides);
+  const DeviceMemory q = on_device(p, p.tensors.q, p.tensors.q_strides);
+  const DeviceMemory k = on_device(p, p.tensors.k, p.tensors.k_strides);
   for (const std::int32_t stride : {1, 3}) {
-    const std::int32_t size = std::min(p.tokens, 9);
-    const DeviceMemory drawn(sizeof(float) * p.batch * p.heads * size * size);
-    const Status status = attention_map_cuda({.q = q.as<void>(),
-                                              .k = k.as<void>(),
-                                              .q_strides = p.q_strides,
-                                              .k_strides = p.k_strides,
-                                              .batch = p.batch,
-                                              .heads = p.heads,
-                                              .tokens = p.tokens,
-                                              .head_dim = p.head_dim,
-                                              .dtype = p.dtype,
-                                              .scale = p.scale,
-                                              .size = size,
-                                              .query_stride = stride,
-                                              .map = drawn.as<float>()},
-                                             nullptr);
+    const std::int32_t size = std::min(p.tensors.tokens, 9);
+    const DeviceMemory drawn(sizeof(float) * p.tensors.batch * p.tensors.heads * size * size);
+    AttentionMapParams draw{
+        .tensors = p.tensors, .size = size, .query_stride = stride, .map = drawn.as<float>()};
+    draw.tensors.q = q.as<void>();
+    draw.tensors.k = k.as<void>();
+    const Status status = attention_map_cuda(draw, nullptr);
     ASSERT_TRUE(status.ok) << status.reason;
     testing::require_cuda(cudaDeviceSynchronize());
     const std::vector<float> map = drawn.read<float>();
-    const std::int32_t block = (p.tokens + size - 1) / size;
-    for (std::int32_t item = 0; item < p.batch * p.heads; ++item) {
-      const std::vector<double> weights = inputs.dense_weights(item / p.heads, item % p.heads);
+    const std::int32_t block = (p.tensors.tokens + size - 1) / size;
+    for (std::int32_t item = 0; item < p.tensors.batch * p.tensors.heads; ++item) {
+      const std::vector<double> weights =
+          inputs.dense_weights(item / p.tensors.heads, item % p.tensors.heads);
       for (std::int32_t i = 0; i < size; ++i) {
         for (std::int32_t j = 0; j < size; ++j) {
           double sum = 0.0;
           int queries = 0;
-          for (std::int32_t row = i * block; row < std::min(p.tokens, (i + 1) * block);
+          for (std::int32_t row = i * block; row < std::min(p.tensors.tokens, (i + 1) * block);
                row += stride) {
             ++queries;
-            for (std::int32_t key = j * block; key < std::min(p.tokens, (j + 1) * block); ++key) {
-              sum += weights[static_cast<std::size_t>(row) * p.tokens + key];
+            for (std::int32_t key = j * block; key < std::min(p.tensors.tokens, (j + 1) * block);
+                 ++key) {
+              sum += weights[static_cast<std::size_t>(row) * p.tensors.tokens + key];
             }
           }
           ASSERT_NEAR(map[(static_cast<std::size_t>(item) * size + i) * size + j],

@@ -25,11 +25,86 @@ TEST(Driver, IsRefusedInASentence) {
 }
 
 TEST(Capability, IsRefusedInASentence) {
-  EXPECT_EQ(why_not_capability(90), "");
-  EXPECT_EQ(why_not_capability(89),
-            "the device has compute capability 8.9; the kernels are for 9.0 (Hopper: H100, H200), "
-            "elsewhere plans run in plain PyTorch");
-  EXPECT_NE(why_not_capability(120).find("compute capability 12.0"), std::string::npos);
+  for (const std::int32_t capability : {80, 86, 89, 90, 100, 120, 130}) {
+    EXPECT_EQ(why_not_capability(capability), "");
+  }
+  EXPECT_EQ(why_not_capability(75),
+            "the device has compute capability 7.5; the kernels are for 8.0 and newer (A100, RTX "
+            "30 and later), elsewhere plans run in plain PyTorch");
+}
+
+std::string best_kernel(std::int32_t capability, const CudaCall& call) {
+  for (const CudaKernelFact& fact : cuda_kernels(capability, call)) {
+    if (fact.why_not.empty()) {
+      return fact.name;
+    }
+  }
+  return "none";
+}
+
+TEST(CudaKernels, AreChosenByDeviceAndHeadDim) {
+  const struct {
+    const char* why;
+    std::int32_t capability, head_dim;
+    const char* kernel;
+  } rows[] = {{"H100", 90, 128, "hopper"},
+              {"H100, a head_dim that Hopper's kernel lacks", 90, 96, "portable"},
+              {"A100", 80, 128, "portable"},
+              {"B200: Hopper's instructions are gone", 100, 128, "portable"},
+              {"RTX 3090: 99 KiB of shared memory", 86, 128, "compact"},
+              {"RTX 4090", 89, 64, "compact"},
+              {"RTX 5090", 120, 256, "compact"},
+              {"a card to come", 130, 128, "compact"},
+              {"RTX 2080", 75, 128, "none"},
+              {"a head_dim that none has", 89, 80, "none"}};
+  for (const auto& row : rows) {
+    EXPECT_EQ(best_kernel(row.capability, {.head_dim = row.head_dim, .scale = 0.1f}), row.kernel)
+        << row.why;
+  }
+}
+
+TEST(CudaKernels, SayWhyNot) {
+  const auto reason = [](const char* kernel, std::int32_t capability, const CudaCall& call) {
+    for (const CudaKernelFact& fact : cuda_kernels(capability, call)) {
+      if (fact.name == kernel) {
+        return fact.why_not;
+      }
+    }
+    return std::string("no such kernel");
+  };
+  const CudaCall call{.head_dim = 128, .scale = 0.1f};
+  EXPECT_EQ(reason("hopper", 89, call),
+            "the device has compute capability 8.9, the hopper kernel is for 9.0");
+  EXPECT_EQ(reason("compact", 75, call),
+            "the device has compute capability 7.5, the compact kernel is for 8.0 and newer");
+  EXPECT_EQ(reason("portable", 89, call),
+            "a block on a device of compute capability 8.9 has 99 KiB of shared memory, the "
+            "portable kernel needs 163");
+  EXPECT_EQ(reason("hopper", 90, {.head_dim = 96}),
+            "head_dim 96: the hopper CUDA kernel takes 64 and 128");
+  EXPECT_EQ(reason("compact", 90, {.head_dim = 80}),
+            "head_dim 80: the compact CUDA kernel takes 64, 96, 128 and 256");
+  EXPECT_EQ(reason("compact", 90, {.head_dim = 64, .dtype = Dtype::kF32}),
+            "dtype float32: the CUDA kernels take bfloat16 and float16");
+  EXPECT_EQ(reason("compact", 90, {.head_dim = 64, .scale = -1.0f}),
+            "scale -1.000000: the CUDA kernels take none below 0");
+}
+
+TEST(CudaKernels, RunWhereOneDeviceRunsThem) {
+  const auto reasons = [](const CudaMachine& machine) {
+    std::vector<std::string> all;
+    for (const KernelFact& fact : cuda_kernels_of(machine)) {
+      all.push_back(fact.why_not.empty() ? fact.name : "");
+    }
+    return all;
+  };
+  const CudaDevice ada{.name = "RTX 4090", .capability = 89};
+  const CudaDevice hopper{.name = "H200", .capability = 90};
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(reasons({.devices = {ada}}), (Names{"", "", "compact"}));
+  EXPECT_EQ(reasons({.devices = {ada, hopper}}), (Names{"hopper", "portable", "compact"}));
+  EXPECT_EQ(reasons({.why_not = "no driver"}), (Names{"", "", ""}));
+  EXPECT_EQ(cuda_kernels_of({.why_not = "no driver"}).front().why_not, "no driver");
 }
 
 TEST(CpuKernels, AreThoseThatRun) {

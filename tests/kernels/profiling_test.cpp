@@ -26,20 +26,9 @@ struct Errors {
 Errors measure(const AttentionParams& p, const std::vector<std::int32_t>& rows,
                std::span<const HeadTask> candidates, std::int32_t threads = 0) {
   Errors out;
-  out.norm.assign(static_cast<std::size_t>(p.batch) * p.heads, -1.0);
+  out.norm.assign(static_cast<std::size_t>(p.tensors.batch) * p.tensors.heads, -1.0);
   out.error.assign(out.norm.size() * candidates.size(), -1.0);
-  const Status status = sampled_head_errors_cpu({.q = p.q,
-                                                 .k = p.k,
-                                                 .v = p.v,
-                                                 .q_strides = p.q_strides,
-                                                 .k_strides = p.k_strides,
-                                                 .v_strides = p.v_strides,
-                                                 .batch = p.batch,
-                                                 .heads = p.heads,
-                                                 .tokens = p.tokens,
-                                                 .head_dim = p.head_dim,
-                                                 .dtype = p.dtype,
-                                                 .scale = p.scale,
+  const Status status = sampled_head_errors_cpu({.tensors = p.tensors,
                                                  .rows = rows,
                                                  .candidates = candidates,
                                                  .lists = p.lists,
@@ -61,23 +50,24 @@ std::vector<std::int32_t> some_rows(std::int32_t tokens) {
 TEST_P(Profiling, HeadErrorsAreThoseOfTheDefinition) {
   Inputs inputs(GetParam());
   AttentionParams p = inputs.params();
-  const std::vector<std::int32_t> rows = some_rows(p.tokens);
+  const std::vector<std::int32_t> rows = some_rows(p.tensors.tokens);
   const std::vector<HeadTask> candidates(p.tasks.begin(), p.tasks.end());
   const Errors measured = measure(p, rows, candidates);
   EXPECT_EQ(measure(p, rows, candidates, 1).error, measured.error) << "threads change the result";
   // Every head with every candidate, one launch of the oracle for each.
-  const std::vector<HeadTask> dense(p.heads);
+  const std::vector<HeadTask> dense(p.tensors.heads);
   inputs.set_tasks(dense);
   const std::vector<double> exact = inputs.by_definition<double>();
   for (std::size_t c = 0; c < candidates.size(); ++c) {
-    inputs.set_tasks(std::vector<HeadTask>(p.heads, candidates[c]));
+    inputs.set_tasks(std::vector<HeadTask>(p.tensors.heads, candidates[c]));
     const std::vector<double> sparse = inputs.by_definition<double>();
     for (std::size_t head = 0; head < measured.norm.size(); ++head) {
       double error = 0.0;
       double norm = 0.0;
       for (const std::int32_t row : rows) {
-        for (std::int32_t d = 0; d < p.head_dim; ++d) {
-          const std::size_t at = (head * static_cast<std::size_t>(p.tokens) + row) * p.head_dim + d;
+        for (std::int32_t d = 0; d < p.tensors.head_dim; ++d) {
+          const std::size_t at =
+              (head * static_cast<std::size_t>(p.tensors.tokens) + row) * p.tensors.head_dim + d;
           error += (sparse[at] - exact[at]) * (sparse[at] - exact[at]);
           norm += exact[at] * exact[at];
         }
@@ -99,33 +89,25 @@ TEST_P(Profiling, MapsAreTheBlockMeansOfTheSoftmax) {
   Inputs inputs(GetParam());
   const AttentionParams p = inputs.params();
   for (const std::int32_t stride : {1, 3}) {
-    const std::int32_t size = std::min(p.tokens, 9);
-    std::vector<float> map(static_cast<std::size_t>(p.batch) * p.heads * size * size, -1.0f);
-    const Status status = attention_map_cpu({.q = p.q,
-                                             .k = p.k,
-                                             .q_strides = p.q_strides,
-                                             .k_strides = p.k_strides,
-                                             .batch = p.batch,
-                                             .heads = p.heads,
-                                             .tokens = p.tokens,
-                                             .head_dim = p.head_dim,
-                                             .dtype = p.dtype,
-                                             .scale = p.scale,
-                                             .size = size,
-                                             .query_stride = stride,
-                                             .map = map.data()});
+    const std::int32_t size = std::min(p.tensors.tokens, 9);
+    std::vector<float> map(
+        static_cast<std::size_t>(p.tensors.batch) * p.tensors.heads * size * size, -1.0f);
+    const Status status = attention_map_cpu(
+        {.tensors = p.tensors, .size = size, .query_stride = stride, .map = map.data()});
     ASSERT_TRUE(status.ok) << status.reason;
-    const std::int32_t block = (p.tokens + size - 1) / size;
-    for (std::int32_t item = 0; item < p.batch * p.heads; ++item) {
-      const std::vector<double> weights = inputs.dense_weights(item / p.heads, item % p.heads);
+    const std::int32_t block = (p.tensors.tokens + size - 1) / size;
+    for (std::int32_t item = 0; item < p.tensors.batch * p.tensors.heads; ++item) {
+      const std::vector<double> weights =
+          inputs.dense_weights(item / p.tensors.heads, item % p.tensors.heads);
       for (std::int32_t i = 0; i < size; ++i) {
         for (std::int32_t j = 0; j < size; ++j) {
           double sum = 0.0;
           int queries = 0;
-          for (std::int32_t q = i * block; q < std::min(p.tokens, (i + 1) * block); q += stride) {
+          for (std::int32_t q = i * block; q < std::min(p.tensors.tokens, (i + 1) * block);
+               q += stride) {
             ++queries;
-            for (std::int32_t k = j * block; k < std::min(p.tokens, (j + 1) * block); ++k) {
-              sum += weights[static_cast<std::size_t>(q) * p.tokens + k];
+            for (std::int32_t k = j * block; k < std::min(p.tensors.tokens, (j + 1) * block); ++k) {
+              sum += weights[static_cast<std::size_t>(q) * p.tensors.tokens + k];
             }
           }
           ASSERT_NEAR(map[(static_cast<std::size_t>(item) * size + i) * size + j],
@@ -159,17 +141,16 @@ struct TwoTiles {
   }
   AttentionParams params() const {
     const Strides strides{kTokens * kDim, kTokens * kDim, kDim};
-    return {.q = q.data(),
-            .k = k.data(),
-            .v = v.data(),
-            .q_strides = strides,
-            .k_strides = strides,
-            .v_strides = strides,
-            .batch = 1,
-            .heads = 1,
-            .tokens = kTokens,
-            .head_dim = kDim,
-            .scale = 1.0f,
+    return {.tensors = {.q = q.data(),
+                        .k = k.data(),
+                        .v = v.data(),
+                        .q_strides = strides,
+                        .k_strides = strides,
+                        .v_strides = strides,
+                        .heads = 1,
+                        .tokens = kTokens,
+                        .head_dim = kDim,
+                        .scale = 1.0f},
             .lists = lists};
   }
 };

@@ -29,16 +29,16 @@ struct Refusal {
 void PrintTo(const Refusal& r, std::ostream* out) { *out << r.why; }
 
 const Refusal kRefusals[] = {
-    {"null", [](auto& p, auto&) { p.k = nullptr; }, "q, k, v or out is null"},
-    {"no_batch", [](auto& p, auto&) { p.batch = 0; },
+    {"null", [](auto& p, auto&) { p.tensors.k = nullptr; }, "q, k, v or out is null"},
+    {"no_batch", [](auto& p, auto&) { p.tensors.batch = 0; },
      "batch 0, heads 6, tokens 200: each must be at least 1"},
-    {"negative_tokens", [](auto& p, auto&) { p.tokens = -5; },
+    {"negative_tokens", [](auto& p, auto&) { p.tensors.tokens = -5; },
      "batch 1, heads 6, tokens -5: each must be at least 1"},
-    {"odd_head_dim", [](auto& p, auto&) { p.head_dim = 72; },
+    {"odd_head_dim", [](auto& p, auto&) { p.tensors.head_dim = 72; },
      "head_dim 72 is not a multiple of 16 up to 256"},
-    {"wide_head_dim", [](auto& p, auto&) { p.head_dim = 272; },
+    {"wide_head_dim", [](auto& p, auto&) { p.tensors.head_dim = 272; },
      "head_dim 272 is not a multiple of 16 up to 256"},
-    {"scale", [](auto& p, auto&) { p.scale = std::numeric_limits<float>::infinity(); },
+    {"scale", [](auto& p, auto&) { p.tensors.scale = std::numeric_limits<float>::infinity(); },
      "scale inf is not finite"},
     {"tasks", [](auto& p, auto&) { p.tasks = p.tasks.first(2); }, "2 tasks for 6 heads"},
     {"unknown_list", [](auto& p, auto&) { p.lists = p.lists.first(0); },
@@ -92,31 +92,21 @@ TEST(ProfilingRefusals, SayWhatIsWrong) {
   const AttentionParams p = inputs.params();
   double number[6] = {};
   const std::vector<std::int32_t> outside{0, 200};
-  HeadErrorParams errors{.q = p.q,
-                         .k = p.k,
-                         .v = p.v,
-                         .batch = 1,
-                         .heads = 6,
-                         .tokens = 200,
-                         .head_dim = 64,
-                         .scale = 1.0f,
-                         .error = number,
-                         .norm = number};
+  const AttentionTensors tensors{.q = p.tensors.q,
+                                 .k = p.tensors.k,
+                                 .v = p.tensors.v,
+                                 .heads = 6,
+                                 .tokens = 200,
+                                 .head_dim = 64,
+                                 .scale = 1.0f};
+  HeadErrorParams errors{.tensors = tensors, .error = number, .norm = number};
   EXPECT_EQ(sampled_head_errors_cpu(errors).reason, "no query rows");
   errors.rows = outside;
   EXPECT_EQ(sampled_head_errors_cpu(errors).reason, "row 200 is not one of the 200 tokens");
   errors.norm = nullptr;
   EXPECT_EQ(sampled_head_errors_cpu(errors).reason, "q, k, v, error or norm is null");
   float map[4];
-  AttentionMapParams draw{.q = p.q,
-                          .k = p.k,
-                          .batch = 1,
-                          .heads = 6,
-                          .tokens = 200,
-                          .head_dim = 64,
-                          .scale = 1.0f,
-                          .size = 201,
-                          .map = map};
+  AttentionMapParams draw{.tensors = tensors, .size = 201, .map = map};
   EXPECT_EQ(attention_map_cpu(draw).reason, "map size 201 is not one of 1..200");
   draw.size = 2;
   draw.query_stride = 0;

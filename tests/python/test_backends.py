@@ -114,10 +114,10 @@ def test_the_report_names_what_runs_and_why_the_others_do_not():
     report = twill_vdit.backend_report()
     cpu = [row for row in report if row["device"] == "cpu"]
     assert {(row["dtype"], row["head_dim"]) for row in cpu} == {
-        (dtype, head_dim) for dtype in ("float32", "bfloat16", "float16") for head_dim in (64, 128)
+        (dtype, head_dim) for dtype in ("float32", "bfloat16", "float16") for head_dim in (64, 96, 128, 256)
     }
     for row in report:
         assert row["runs"] in backends.BACKEND_NAMES
         assert all(reason for reason in row["passed_over"].values())
     if native.binary is not None:
-        assert {row["runs"] for row in cpu} == {"native_cpu"}
+        assert {(row["runs"], row["kernel"]) for row in cpu} == {("native_cpu", "native_cpu")}

@@ -64,12 +64,10 @@ std::optional<c10::ScalarType> dtype_of(std::string_view name) {
   return std::nullopt;
 }
 
-std::string why_not_stream(c10::Device device) {
-  if (!device.is_cuda()) {
-    return concat("the tensors stand on ", device.str());
-  }
-  const c10::Stream stream = c10::impl::VirtualGuardImpl(device.type()).getStream(device);
-  return stream.id() == 0 ? "" : "a CUDA stream other than the default one is current";
+void* current_stream(c10::Device device) {
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  const c10::Stream stream = guard.getStream(device);
+  return stream.id() == 0 ? nullptr : guard.getStreamNativeHandle(stream);
 }
 
 std::string device_name(c10::Device device) {

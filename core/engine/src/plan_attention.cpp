@@ -126,7 +126,9 @@ kernels::Status PlanAttention::run_segment(const at::Tensor& q, const at::Tensor
     }
     return on_cuda_->run(queries, keys, values, out, *dtype, site, segment);
   }
-  kernels::AttentionParams params = kernel_arguments(queries, keys, values, out, *dtype);
+  kernels::AttentionParams params{.tensors = kernel_tensors(queries, keys, values, *dtype),
+                                  .out = out.mutable_data_ptr(),
+                                  .out_strides = strides_of(out)};
   params.tasks = tasks;
   params.lists = compiled_.lists();
   params.threads = threads_;

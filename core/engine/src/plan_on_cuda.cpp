@@ -20,33 +20,21 @@ PlanOnCuda::PlanOnCuda(const CompiledPlan& compiled, c10::Device device)
 kernels::Status PlanOnCuda::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                 const at::Tensor& out, kernels::Dtype dtype,
                                 const AttentionSite& site, std::int32_t segment) {
-  if (std::string why_not = why_not_stream(device()); !why_not.empty()) {
-    return kernels::Status::failure(std::move(why_not));
-  }
   kernels::CudaAttentionParams params;
-  params.attention = kernel_arguments(q, k, v, out, dtype);
+  params.tensors = kernel_tensors(q, k, v, dtype);
+  params.out = out.mutable_data_ptr();
+  params.out_strides = strides_of(out);
+  params.stream = current_stream(device());
   params.plan = &tables_.plan;
   params.device_image = image_.mutable_data_ptr<std::int32_t>();
   params.layer = tables_.layer(site.stack, site.layer);
   params.workspace_bytes = kernels::cuda_workspace_bytes(params);
-  if (!workspace_.defined() ||
-      static_cast<std::size_t>(workspace_.numel()) < params.workspace_bytes) {
-    workspace_ = at::empty({static_cast<std::int64_t>(params.workspace_bytes)},
-                           q.options().dtype(at::kByte));
-  }
-  params.workspace = workspace_.mutable_data_ptr();
-  if (kernels::Status status = kernels::can_run_attention_cuda(params); !status.ok) {
-    return status;
-  }
-  const std::int32_t variant = tables_.variant(segment, site.expert);
-  if (variant != variant_) {
-    const kernels::Status status =
-        kernels::set_cuda_plan_variant(tables_.plan, params.device_image, variant, nullptr);
-    if (!status.ok) {
-      return status;
-    }
-    variant_ = variant;
-  }
+  // Of this call only: streams do not share it, and torch gives the same memory again.
+  const at::Tensor workspace =
+      at::empty({static_cast<std::int64_t>(params.workspace_bytes)}, q.options().dtype(at::kByte));
+  params.workspace = workspace.mutable_data_ptr();
+  // Named with the call, not in the tables: calls on other streams may want another one.
+  params.variant = tables_.variant(segment, site.expert);
   return kernels::run_attention_cuda(params);
 }
 

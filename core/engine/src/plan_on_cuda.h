@@ -30,8 +30,6 @@ class PlanOnCuda {
  private:
   CudaTables tables_;
   at::Tensor image_;
-  at::Tensor workspace_;
-  std::int32_t variant_ = -1;
 };
 
 }  // namespace twill::engine

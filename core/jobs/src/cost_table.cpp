@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "meter.h"
+#include "twill/engine/kernel_arguments.h"
 #include "twill/kernels/attention.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
@@ -42,7 +42,6 @@ CostTable measure_costs(const Profile& profile, const std::string& device, const
   const at::Tensor k = random();
   const at::Tensor v = random();
   at::Tensor out = at::empty_like(q);
-  const kernels::Strides strides{q.stride(0), q.stride(1), q.stride(2)};
 
   CostTable table{
       .device = concat(device, ", ", dtype), .kernel = cpu_kernel_name(), .layout = profile.layout};
@@ -60,20 +59,9 @@ CostTable measure_costs(const Profile& profile, const std::string& device, const
       const std::vector<kernels::HeadTask> tasks(static_cast<std::size_t>(heads),
                                                  task_of(profile.candidates[i], 0));
       const kernels::AttentionParams params{
-          .q = q.const_data_ptr(),
-          .k = k.const_data_ptr(),
-          .v = v.const_data_ptr(),
+          .tensors = engine::kernel_tensors(q, k, v, *engine::kernel_dtype(q.scalar_type())),
           .out = out.mutable_data_ptr(),
-          .q_strides = strides,
-          .k_strides = strides,
-          .v_strides = strides,
-          .out_strides = strides,
-          .batch = 1,
-          .heads = heads,
-          .tokens = tokens,
-          .head_dim = head_dim,
-          .dtype = narrow ? kernels::Dtype::kBf16 : kernels::Dtype::kF32,
-          .scale = 1.0f / std::sqrt(static_cast<float>(head_dim)),
+          .out_strides = engine::strides_of(out),
           .tasks = tasks,
           .lists = {&view, 1},
           .threads = threads};

@@ -5,8 +5,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
-
 #include "twill/engine/kernel_arguments.h"
 #include "twill/plan/error.h"
 
@@ -16,18 +14,7 @@ search::AttentionCall call_of(const at::Tensor& q, const at::Tensor& k, const at
   const std::optional<kernels::Dtype> dtype = engine::kernel_dtype(q.scalar_type());
   require(dtype.has_value(), ErrorCode::kUnsupported, "no kernel for dtype ",
           c10::toString(q.scalar_type()));
-  return {.q = q.const_data_ptr(),
-          .k = k.const_data_ptr(),
-          .v = v.const_data_ptr(),
-          .q_strides = engine::strides_of(q),
-          .k_strides = engine::strides_of(k),
-          .v_strides = engine::strides_of(v),
-          .batch = static_cast<std::int32_t>(q.size(0)),
-          .heads = static_cast<std::int32_t>(q.size(1)),
-          .tokens = static_cast<std::int32_t>(q.size(2)),
-          .head_dim = static_cast<std::int32_t>(q.size(3)),
-          .dtype = *dtype,
-          .scale = 1.0f / std::sqrt(static_cast<float>(q.size(3)))};
+  return engine::kernel_tensors(q, k, v, *dtype);
 }
 
 CpuCall cpu_call(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {

@@ -56,26 +56,15 @@ void CudaMeasures::measure_errors(const search::AttentionCall& call, HeadMeasure
   const at::Tensor error =
       at::empty({call.batch, call.heads, candidates}, there.dtype(at::kDouble));
   const at::Tensor norm = at::empty({call.batch, call.heads}, there.dtype(at::kDouble));
-  kernels::CudaHeadErrorParams params{.errors = {.q = call.q,
-                                                 .k = call.k,
-                                                 .v = call.v,
-                                                 .q_strides = call.q_strides,
-                                                 .k_strides = call.k_strides,
-                                                 .v_strides = call.v_strides,
-                                                 .batch = call.batch,
-                                                 .heads = call.heads,
-                                                 .tokens = call.tokens,
-                                                 .head_dim = call.head_dim,
-                                                 .dtype = call.dtype,
-                                                 .scale = call.scale,
-                                                 .rows = rows_,
-                                                 .candidates = task_.candidates,
-                                                 .lists = task_.lists,
-                                                 .error = error.mutable_data_ptr<double>(),
-                                                 .norm = norm.mutable_data_ptr<double>()},
+  kernels::CudaHeadErrorParams params{.tensors = call,
+                                      .rows = rows_,
+                                      .candidates = task_.candidates,
+                                      .error = error.mutable_data_ptr<double>(),
+                                      .norm = norm.mutable_data_ptr<double>(),
                                       .plan = &plan_,
                                       .device_image = image_.const_data_ptr<std::int32_t>(),
-                                      .device_rows = device_rows_.const_data_ptr<std::int32_t>()};
+                                      .device_rows = device_rows_.const_data_ptr<std::int32_t>(),
+                                      .stream = engine::current_stream(image_.device())};
   params.workspace_bytes = kernels::cuda_head_error_bytes(params);
   const at::Tensor workspace =
       at::empty({static_cast<std::int64_t>(params.workspace_bytes)}, there.dtype(at::kByte));
@@ -88,27 +77,17 @@ void CudaMeasures::measure_errors(const search::AttentionCall& call, HeadMeasure
 void CudaMeasures::draw_maps(const search::AttentionCall& call, HeadMeasures& measures) const {
   const at::Tensor map = at::empty({call.batch, call.heads, task_.map_size, task_.map_size},
                                    at::TensorOptions(image_.device()).dtype(at::kFloat));
-  require_ok(kernels::attention_map_cuda({.q = call.q,
-                                          .k = call.k,
-                                          .q_strides = call.q_strides,
-                                          .k_strides = call.k_strides,
-                                          .batch = call.batch,
-                                          .heads = call.heads,
-                                          .tokens = call.tokens,
-                                          .head_dim = call.head_dim,
-                                          .dtype = call.dtype,
-                                          .scale = call.scale,
+  require_ok(kernels::attention_map_cuda({.tensors = call,
                                           .size = task_.map_size,
                                           .query_stride = task_.query_stride,
                                           .map = map.mutable_data_ptr<float>()},
-                                         nullptr));
+                                         engine::current_stream(image_.device())));
   measures.map = on_host<float>(map.mean(0));
 }
 
 ShownCall CudaMeasures::show(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                              const std::vector<std::int32_t>& rows) {
-  const std::string why_not = engine::why_not_stream(q.device());
-  require(why_not.empty(), ErrorCode::kUnsupported, why_not);
+  require(q.is_cuda(), ErrorCode::kUnsupported, "the tensors stand on ", q.device().str());
   const at::Tensor queries = engine::in_whole_rows(q);
   const at::Tensor keys = engine::in_whole_rows(k);
   const at::Tensor values = engine::in_whole_rows(v);

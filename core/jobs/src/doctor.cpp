@@ -53,19 +53,17 @@ void add_kernels(DoctorReport* report) {
   report->facts.emplace_back("nvidia driver", driver.empty() ? "none" : driver);
   report->facts.emplace_back("cuda of the kernels", cuda_name(machine.built_with));
   report->facts.emplace_back("cuda of the driver", cuda_name(machine.driver_takes));
-  std::string why_not = machine.why_not;
   for (const kernels::CudaDevice& device : machine.devices) {
     report->facts.emplace_back(
         "gpu", concat(device.name, ", ", device.capability / 10, ".", device.capability % 10, ", ",
                       device.memory_bytes >> 30, " GiB"));
     if (!device.why_not.empty()) {
       report->missing.push_back(concat("CUDA kernels on ", device.name, ": ", device.why_not));
-      why_not = device.why_not;
     }
   }
-  const bool runs_somewhere = std::ranges::any_of(
-      machine.devices, [](const auto& device) { return device.why_not.empty(); });
-  report->kernels.push_back({"cuda sm_90", runs_somewhere ? std::string() : why_not});
+  for (const auto& [name, reason] : kernels::cuda_kernels_of(machine)) {
+    report->kernels.push_back({"cuda " + name, reason});
+  }
   if (!machine.why_not.empty()) {
     const bool old = machine.driver_takes != 0 && machine.built_with != 0 &&
                      machine.driver_takes / 1000 < machine.built_with / 1000;

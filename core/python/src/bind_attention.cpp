@@ -24,8 +24,9 @@ void run_attention(const CompiledPlan& compiled, std::int32_t segment, std::int3
   require(q.tokens == compiled.layout().tokens(), ErrorCode::kUsage, "q: ", q.tokens,
           " tokens, but the plan was compiled for ", compiled.layout().tokens());
 
-  kernels::AttentionParams params;
-  set_attention(tensors, scale, &params);
+  kernels::AttentionParams params{.tensors = tensors_of(tensors, scale),
+                                  .out = tensors.out.data,
+                                  .out_strides = tensors.out.strides};
   params.tasks = compiled.tasks(segment, expert, stack, layer);
   params.lists = compiled.lists();
   params.threads = threads;
@@ -52,16 +53,14 @@ py::array_t<float> attention_map(const TensorTuple& q_tuple, const TensorTuple& 
           q.tokens);
   require(query_stride >= 1, ErrorCode::kUsage, "query_stride: ", query_stride, " is not positive");
   py::array_t<float> map({q.batch, q.heads, size, size});
-  kernels::AttentionMapParams params;
-  set_attention(tensors, scale, &params);
-  params.size = size;
-  params.query_stride = query_stride;
-  params.map = map.mutable_data();
-  params.threads = threads;
+  const kernels::AttentionMapParams params{.tensors = tensors_of(tensors, scale),
+                                           .size = size,
+                                           .query_stride = query_stride,
+                                           .map = map.mutable_data()};
   kernels::Status status;
   {
     const py::gil_scoped_release release;
-    status = kernels::attention_map_cpu(params);
+    status = kernels::attention_map_cpu(params, threads);
   }
   require_ok(status);
   return map;

@@ -112,8 +112,9 @@ IntArray image_of(const CudaTables& tables) {
 
 kernels::CudaAttentionParams call_of(const CudaTables& tables, Address image, std::int32_t layer,
                                      const AttentionArguments& tensors, float scale) {
-  kernels::CudaAttentionParams call;
-  set_attention(tensors, scale, &call.attention);
+  kernels::CudaAttentionParams call{.tensors = tensors_of(tensors, scale),
+                                    .out = tensors.out.data,
+                                    .out_strides = tensors.out.strides};
   call.plan = &tables.plan;
   call.device_image = pointer_of<std::int32_t>(image);
   call.layer = layer;
@@ -128,7 +129,8 @@ std::size_t workspace_bytes(const CudaTables& tables, Address image, std::int32_
 
 void run(const CudaTables& tables, Address image, std::int32_t layer, const TensorTuple& q,
          const TensorTuple& k, const TensorTuple& v, const TensorTuple& out, float scale,
-         Address workspace, std::size_t bytes, Address stream, Address lse, std::int32_t variant) {
+         Address workspace, std::size_t bytes, Address stream, Address lse, std::int32_t variant,
+         const std::string& kernel) {
   kernels::CudaAttentionParams call =
       call_of(tables, image, layer, read_attention(q, k, v, out), scale);
   call.variant = variant;
@@ -136,28 +138,24 @@ void run(const CudaTables& tables, Address image, std::int32_t layer, const Tens
   call.workspace_bytes = bytes;
   call.stream = pointer_of<void>(stream);
   call.lse = pointer_of<float>(lse);
+  call.kernel = kernel;
   require_ok(kernels::run_attention_cuda(call));
 }
 
 // The whole of a head-error call: (bytes of workspace) without one, else it runs.
 std::size_t head_errors(const CudaTables& tables, Address image, const TensorTuple& q_tuple,
                         const TensorTuple& k_tuple, const TensorTuple& v_tuple, float scale,
-                        const std::vector<TaskTuple>& candidates,
-                        const std::vector<ListTuple>& lists, const IntArray& rows,
+                        const std::vector<TaskTuple>& candidates, const IntArray& rows,
                         Address device_rows, Address error, Address norm, Address workspace,
                         std::size_t bytes, Address stream) {
   std::vector<kernels::HeadTask> tasks;
   std::transform(candidates.begin(), candidates.end(), std::back_inserter(tasks), read_task);
-  std::vector<kernels::TileListView> views;
-  std::transform(lists.begin(), lists.end(), std::back_inserter(views), view_of);
-  kernels::CudaHeadErrorParams call;
-  kernels::HeadErrorParams& e = call.errors;
-  set_attention(read_attention(q_tuple, k_tuple, v_tuple), scale, &e);
-  e.rows = span_of(rows);
-  e.candidates = tasks;
-  e.lists = views;
-  e.error = pointer_of<double>(error);
-  e.norm = pointer_of<double>(norm);
+  kernels::CudaHeadErrorParams call{
+      .tensors = tensors_of(read_attention(q_tuple, k_tuple, v_tuple), scale),
+      .rows = span_of(rows),
+      .candidates = tasks,
+      .error = pointer_of<double>(error),
+      .norm = pointer_of<double>(norm)};
   call.plan = &tables.plan;
   call.device_image = pointer_of<std::int32_t>(image);
   call.device_rows = pointer_of<std::int32_t>(device_rows);
@@ -172,11 +170,11 @@ std::size_t head_errors(const CudaTables& tables, Address image, const TensorTup
 
 void draw_map(const TensorTuple& q_tuple, const TensorTuple& k_tuple, float scale,
               std::int32_t size, std::int32_t query_stride, Address map, Address stream) {
-  kernels::AttentionMapParams params;
-  set_attention(read_attention(q_tuple, k_tuple), scale, &params);
-  params.size = size;
-  params.query_stride = query_stride;
-  params.map = pointer_of<float>(map);
+  const kernels::AttentionMapParams params{
+      .tensors = tensors_of(read_attention(q_tuple, k_tuple), scale),
+      .size = size,
+      .query_stride = query_stride,
+      .map = pointer_of<float>(map)};
   require_ok(kernels::attention_map_cuda(params, pointer_of<void>(stream)));
 }
 
@@ -204,13 +202,13 @@ void bind_cuda(py::module_& module) {
       .def("run", &run, py::arg("image"), py::arg("layer"), py::arg("q"), py::arg("k"),
            py::arg("v"), py::arg("out"), py::arg("scale"), py::arg("workspace"),
            py::arg("workspace_bytes"), py::arg("stream"), py::arg("lse") = 0,
-           py::arg("variant") = -1,
-           "variant -1: the one that set_variant wrote; else this one, in captured graphs too.")
+           py::arg("variant") = -1, py::arg("kernel") = "",
+           "variant -1: the one that set_variant wrote; else this one, in captured graphs too. "
+           "kernel: by name; empty: the best that takes the call.")
       .def("head_errors", &head_errors, py::arg("image"), py::arg("q"), py::arg("k"), py::arg("v"),
-           py::arg("scale"), py::arg("candidates"), py::arg("lists"), py::arg("rows"),
-           py::arg("device_rows"), py::arg("error"), py::arg("norm"), py::arg("workspace"),
-           py::arg("workspace_bytes"), py::arg("stream"),
-           "Bytes of workspace that it needs; with a workspace it runs.");
+           py::arg("scale"), py::arg("candidates"), py::arg("rows"), py::arg("device_rows"),
+           py::arg("error"), py::arg("norm"), py::arg("workspace"), py::arg("workspace_bytes"),
+           py::arg("stream"), "Bytes of workspace that it needs; with a workspace it runs.");
   module.def("cuda_attention_map", &draw_map, py::arg("q"), py::arg("k"), py::arg("scale"),
              py::arg("size"), py::arg("query_stride"), py::arg("map"), py::arg("stream"));
   module.def(
@@ -220,6 +218,13 @@ void bind_cuda(py::module_& module) {
       },
       py::arg("head_dim"), py::arg("dtype"), py::arg("scale"),
       "Empty when this build and the current device have a kernel for such tensors.");
+  module.def(
+      "cuda_kernel_of",
+      [](std::int32_t head_dim, const std::string& dtype, float scale) {
+        return kernels::cuda_kernel_of(head_dim, read_dtype("q", dtype), scale);
+      },
+      py::arg("head_dim"), py::arg("dtype"), py::arg("scale"),
+      "Name and version of the kernel that runs such tensors on the current device.");
 }
 
 }  // namespace twill::python

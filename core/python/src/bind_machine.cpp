@@ -28,9 +28,14 @@ py::dict cuda_machine() {
         py::arg("name") = device.name, py::arg("capability") = device.capability,
         py::arg("memory_bytes") = device.memory_bytes, py::arg("why_not") = device.why_not));
   }
+  py::list kernels;
+  for (const kernels::KernelFact& fact : kernels::cuda_kernels_of(machine)) {
+    kernels.append(py::dict(py::arg("name") = fact.name, py::arg("why_not") = fact.why_not));
+  }
   return py::dict(py::arg("built_with") = machine.built_with,
                   py::arg("driver_takes") = machine.driver_takes,
-                  py::arg("why_not") = machine.why_not, py::arg("devices") = devices);
+                  py::arg("why_not") = machine.why_not, py::arg("devices") = devices,
+                  py::arg("kernels") = kernels);
 }
 
 }  // namespace
@@ -40,7 +45,8 @@ void bind_machine(py::module_& module) {
              "[{name, why_not}], the best first; why_not is empty for those that run.");
   module.def("cuda_machine", &cuda_machine,
              "{built_with, driver_takes, why_not, devices: [{name, capability, memory_bytes, "
-             "why_not}]}; CUDA versions as 13000 for 13.0, 0 for none.");
+             "why_not}], kernels: [{name, why_not}], the best first}; CUDA versions as 13000 for "
+             "13.0, 0 for none.");
   module.def("why_not_driver", &kernels::why_not_driver, py::arg("built_with"),
              py::arg("driver_takes"));
   module.def("why_not_capability", &kernels::why_not_capability, py::arg("capability"));

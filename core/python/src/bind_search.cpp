@@ -99,8 +99,7 @@ void observe(search::Profiler& profiler, std::int32_t t_index, std::int32_t prom
              std::int32_t expert, std::int32_t stack, std::int32_t layer, std::int32_t branch,
              const TensorTuple& q_tuple, const TensorTuple& k_tuple, const TensorTuple& v_tuple,
              float scale, const std::vector<double>& gain) {
-  search::AttentionCall call;
-  set_attention(read_attention(q_tuple, k_tuple, v_tuple), scale, &call);
+  const search::AttentionCall call = tensors_of(read_attention(q_tuple, k_tuple, v_tuple), scale);
   const py::gil_scoped_release release;
   profiler.observe({.t_index = t_index,
                     .prompt = prompt,
@@ -244,8 +243,7 @@ std::unique_ptr<search::AdaptiveRun> make_adaptive_run(
 void observe_step(search::AdaptiveRun& run, std::int32_t expert, std::int32_t stack,
                   std::int32_t layer, std::int32_t branch, const TensorTuple& q_tuple,
                   const TensorTuple& k_tuple, const TensorTuple& v_tuple, float scale) {
-  search::AttentionCall call;
-  set_attention(read_attention(q_tuple, k_tuple, v_tuple), scale, &call);
+  const search::AttentionCall call = tensors_of(read_attention(q_tuple, k_tuple, v_tuple), scale);
   const py::gil_scoped_release release;
   run.observe({.expert = expert, .stack = stack, .layer = layer, .branch = branch}, call);
 }

@@ -46,6 +46,22 @@ TensorArgument read_tensor(const char* name, const TensorTuple& tensor) {
   return argument;
 }
 
+kernels::AttentionTensors tensors_of(const AttentionArguments& arguments, float scale) {
+  const TensorArgument& q = arguments.q;
+  return {.q = q.data,
+          .k = arguments.k.data,
+          .v = arguments.v.data,
+          .q_strides = q.strides,
+          .k_strides = arguments.k.strides,
+          .v_strides = arguments.v.strides,
+          .batch = q.batch,
+          .heads = q.heads,
+          .tokens = q.tokens,
+          .head_dim = q.head_dim,
+          .dtype = q.dtype,
+          .scale = scale};
+}
+
 void require_same_shape(const char* first_name, const TensorArgument& first, const char* other_name,
                         const TensorArgument& other) {
   require(first.batch == other.batch && first.heads == other.heads &&

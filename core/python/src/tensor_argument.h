@@ -14,7 +14,8 @@
 #include <string>
 #include <tuple>
 
-#include "twill/kernels/attention.h"
+#include "twill/kernels/attention_tensors.h"
+#include "twill/kernels/status.h"
 
 namespace twill::python {
 
@@ -45,28 +46,8 @@ AttentionArguments read_attention(const TensorTuple& q, const TensorTuple& k);
 AttentionArguments read_attention(const TensorTuple& q, const TensorTuple& k, const TensorTuple& v);
 AttentionArguments read_attention(const TensorTuple& q, const TensorTuple& k, const TensorTuple& v,
                                   const TensorTuple& out);
-// Fills the fields that a kernel's params struct has of these.
-template <typename Params>
-void set_attention(const AttentionArguments& from, float scale, Params* params) {
-  params->q = from.q.data;
-  params->k = from.k.data;
-  params->q_strides = from.q.strides;
-  params->k_strides = from.k.strides;
-  params->batch = from.q.batch;
-  params->heads = from.q.heads;
-  params->tokens = from.q.tokens;
-  params->head_dim = from.q.head_dim;
-  params->dtype = from.q.dtype;
-  params->scale = scale;
-  if constexpr (requires { params->v; }) {
-    params->v = from.v.data;
-    params->v_strides = from.v.strides;
-  }
-  if constexpr (requires { params->out; }) {
-    params->out = from.out.data;
-    params->out_strides = from.out.strides;
-  }
-}
+// q, k and, where it was named, v.
+kernels::AttentionTensors tensors_of(const AttentionArguments& arguments, float scale);
 
 // Throws Error(kUsage) when the shape or dtype of `other` is not that of `first`.
 void require_same_shape(const char* first_name, const TensorArgument& first, const char* other_name,

@@ -21,7 +21,7 @@ _Task: TypeAlias = tuple[str, int]
 _TileList: TypeAlias = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32] | None]
 _Path: TypeAlias = str | os.PathLike[str]
 
-class _CpuKernel(TypedDict):
+class _Kernel(TypedDict):
     name: str
     why_not: str
 
@@ -36,6 +36,7 @@ class _CudaMachine(TypedDict):
     driver_takes: int
     why_not: str
     devices: list[_CudaDevice]
+    kernels: list[_Kernel]
 
 __version__: str
 PATTERN_NAMES: tuple[str, ...]
@@ -43,11 +44,12 @@ QUERY_TILE: int
 KEY_TILE: int
 
 def write_file(file: _Path, content: bytes) -> None: ...
-def cpu_kernels() -> list[_CpuKernel]: ...
+def cpu_kernels() -> list[_Kernel]: ...
 def cuda_machine() -> _CudaMachine: ...
 def why_not_driver(built_with: int, driver_takes: int) -> str: ...
 def why_not_capability(capability: int) -> str: ...
 def why_no_cuda(head_dim: int, dtype: str, scale: float) -> str: ...
+def cuda_kernel_of(head_dim: int, dtype: str, scale: float) -> str: ...
 def run_attention(
     compiled: CompiledPlan,
     segment: int,
@@ -120,6 +122,7 @@ class CudaTables:
         stream: int,
         lse: int = 0,
         variant: int = -1,
+        kernel: str = "",
     ) -> None: ...
     def head_errors(
         self,
@@ -129,7 +132,6 @@ class CudaTables:
         v: _Tensor,
         scale: float,
         candidates: Sequence[_Task],
-        lists: Sequence[_TileList],
         rows: npt.NDArray[np.int32],
         device_rows: int,
         error: int,

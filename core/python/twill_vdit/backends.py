@@ -147,6 +147,16 @@ class Choice:
     passed_over: tuple[tuple[str, str], ...]  # (name, why not) of the better ones
 
 
+def name_of(choice: Choice, call: Call) -> str:
+    """The form that runs such calls, with name and version of its kernel where it has several ("native_cuda hopper 1").
+
+    Measured times are kept by it.
+    """
+    if choice.backend.name != "native_cuda":
+        return choice.backend.name
+    return f"{choice.backend.name} {cuda.kernel_of(call.device, call.dtype, call.head_dim, call.scale)}"
+
+
 @functools.lru_cache(maxsize=4096)
 def choose(call: Call, wanted: str = AUTO) -> Choice:
     """The best form that runs such a call, or the wanted one; throws Error with the reason when that does not run."""
@@ -191,17 +201,18 @@ def say_why_not_native(choice: Choice, call: Call) -> None:
 
 
 class BackendRow(TypedDict):
-    """passed_over: why the better forms do not run, by name."""
+    """passed_over: why the better forms do not run, by name; kernel: name_of() what runs."""
 
     device: str
     dtype: str
     head_dim: int
     runs: str
+    kernel: str
     passed_over: dict[str, str]
 
 
 def backend_report(
-    head_dims: Sequence[int] = (64, 128),
+    head_dims: Sequence[int] = (64, 96, 128, 256),
     dtypes: Sequence[torch.dtype] = tuple(DTYPES),
 ) -> list[BackendRow]:
     """For each device of this machine, dtype and head_dim: which form runs, and why the better ones do not."""
@@ -225,6 +236,7 @@ def backend_report(
                 "dtype": str(call.dtype).removeprefix("torch."),
                 "head_dim": call.head_dim,
                 "runs": choice.backend.name,
+                "kernel": name_of(choice, call),
                 "passed_over": {name: reason for name, reason in choice.passed_over if name != other},
             }
         )

@@ -63,4 +63,5 @@ def measure(
     milliseconds = [1e3 * statistics.median(of_run) / heads for of_run in seconds]
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     call = backends.Call(device, dtype, head_dim, 1.0, has_tables=True)
-    return CostTable(f"{name}, {str(dtype).removeprefix('torch.')}", backends.choose(call).backend.name, milliseconds)
+    kernel = backends.name_of(backends.choose(call), call)
+    return CostTable(f"{name}, {str(dtype).removeprefix('torch.')}", kernel, milliseconds)

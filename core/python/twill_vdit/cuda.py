@@ -40,6 +40,14 @@ def why_not(device: torch.device, dtype: torch.dtype, head_dim: int, scale: floa
         return binary.why_no_cuda(head_dim, DTYPES[dtype], scale)
 
 
+def kernel_of(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float) -> str:
+    """Name and version ("hopper 1") of the kernel that runs such tensors on the device, empty where none does."""
+    if dtype not in DTYPES:
+        return ""
+    with torch.cuda.device(device):
+        return binary.cuda_kernel_of(head_dim, DTYPES[dtype], scale)
+
+
 class DevicePlan:
     """The tables of a plan on one device, with the word that says which variant holds."""
 
@@ -66,9 +74,11 @@ class DevicePlan:
         layer: int,
         lse: torch.Tensor | None = None,
         variant: int = -1,
+        kernel: str = "",
     ) -> torch.Tensor:
         """variant -1: the one that set_variant wrote last; else this one, in captured graphs too.
 
+        kernel: by its name in the doctor's list; empty: the best that takes the call.
         The workspace is torch's memory of this call only, so streams, graphs and threads do not share it.
         """
         image, stream = self.image.data_ptr(), _stream(self.device)
@@ -81,7 +91,7 @@ class DevicePlan:
         tensors = (described, argument(k), argument(v), argument(out))
         lse_address = 0 if lse is None else lse.data_ptr()
         where = (workspace.data_ptr(), workspace.numel(), stream)
-        self.tables.run(image, layer, *tensors, scale, *where, lse_address, variant)
+        self.tables.run(image, layer, *tensors, scale, *where, lse_address, variant, kernel)
         return out
 
 
@@ -108,7 +118,7 @@ class HeadErrors:
     ) -> None:
         self.tables = binary.CudaTables.of_lists(tokens, lists, [[candidates]])
         self.image = torch.from_numpy(self.tables.image()).to(device)
-        self.rows, self.candidates, self.lists = rows, candidates, lists
+        self.rows, self.candidates = rows, candidates
         self.device_rows = torch.from_numpy(rows).to(device)
 
     def __call__(
@@ -121,7 +131,7 @@ class HeadErrors:
         error = torch.empty(*q.shape[:2], len(self.candidates), dtype=torch.float64, device=q.device)
         norm = torch.empty(*q.shape[:2], dtype=torch.float64, device=q.device)
         inputs = (self.image.data_ptr(), argument(q), argument(k), argument(v), scale)
-        what = (self.candidates, self.lists, self.rows, self.device_rows.data_ptr())
+        what = (self.candidates, self.rows, self.device_rows.data_ptr())
         results = (error.data_ptr(), norm.data_ptr())
         stream = _stream(q.device)
         needed = self.tables.head_errors(*inputs, *what, *results, 0, 0, stream)

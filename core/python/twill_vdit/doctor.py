@@ -125,10 +125,10 @@ def _add_machine(report: Report) -> None:
             report.missing.append(f"CUDA kernels on {device['name']}: {device['why_not']}")
     if why_not:
         (report.problems if "too old" in why_not else report.missing).append(f"CUDA kernels: {why_not}")
-    else:
-        whys = [device["why_not"] for device in machine["devices"]]
-        why_not = "" if "" in whys else next(iter(whys), "the NVIDIA driver shows no GPU to this process")
-    report.kernels.append({"name": "cuda sm_90", "runs": not why_not, "why_not": why_not})
+    for kernel in machine["kernels"]:
+        report.kernels.append(
+            {"name": f"cuda {kernel['name']}", "runs": not kernel["why_not"], "why_not": kernel["why_not"]}
+        )
 
 
 def _add_attention(report: Report) -> None:
@@ -212,7 +212,7 @@ def describe(report: Report) -> str:
     alike = defaultdict(list)
     for row in report.attention:
         reasons = "".join(f"; not {name}: {reason}" for name, reason in row["passed_over"].items())
-        alike[row["device"], row["runs"] + reasons].append(f"{row['dtype']} x {row['head_dim']}")
+        alike[row["device"], row["kernel"] + reasons].append(f"{row['dtype']} x {row['head_dim']}")
     lines += [f"attention on {device}, {', '.join(calls)}: {answer}" for (device, answer), calls in alike.items()]
     lines += [f"model {entry['folder']}: {entry['why_not'] or 'whole'}" for entry in report.models]
     whole = [entry for entry in report.presets if not entry["why_not"]]

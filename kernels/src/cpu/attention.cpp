@@ -26,18 +26,19 @@ class CpuAttention {
  public:
   explicit CpuAttention(const AttentionParams& params)
       : p_(params),
+        in_(params.tensors),
         threads_{.count = params.threads, .executor = params.executor},
-        ops_(tile_ops(params.dtype)),
-        query_tiles_(tile_count(params.tokens, kQueryTile)),
-        key_tiles_(tile_count(params.tokens, kKeyTile)),
-        tile_words_(tile_words(ops_, params.head_dim)),
+        ops_(tile_ops(params.tensors.dtype)),
+        query_tiles_(tile_count(params.tensors.tokens, kQueryTile)),
+        key_tiles_(tile_count(params.tensors.tokens, kKeyTile)),
+        tile_words_(tile_words(ops_, params.tensors.head_dim)),
         all_tiles_{{.first = 0, .count = key_tiles_}} {}
 
   void run() {
-    for (std::int32_t batch = 0; batch < p_.batch; ++batch) {
+    for (std::int32_t batch = 0; batch < in_.batch; ++batch) {
       std::vector<std::int32_t> attending;
       std::vector<std::int32_t> constant;  // skip and mean: the same row for every query
-      for (std::int32_t head = 0; head < p_.heads; ++head) {
+      for (std::int32_t head = 0; head < in_.heads; ++head) {
         const HeadMode mode = p_.tasks[head].mode;
         const bool attends = mode == HeadMode::kDense || mode == HeadMode::kSparse;
         (attends ? attending : constant).push_back(head);
@@ -58,17 +59,17 @@ class CpuAttention {
     const std::int64_t head_bytes =
         2 * key_tiles_ * tile_words_ * static_cast<std::int64_t>(sizeof(float));
     const std::int64_t call_bytes =
-        2 * element_bytes(p_.dtype) * p_.head_dim * p_.tokens * p_.heads * p_.batch;
+        2 * element_bytes(in_.dtype) * in_.head_dim * in_.tokens * in_.heads * in_.batch;
     return std::max<std::int64_t>(1, std::min(kPackedBytes, call_bytes) / head_bytes);
   }
 
   void* out_row(std::int32_t batch, std::int32_t head, std::int64_t token) const {
     const Strides& s = p_.out_strides;
-    return element_at(p_.out, batch * s.batch + head * s.head + token * s.token, p_.dtype);
+    return element_at(p_.out, batch * s.batch + head * s.head + token * s.token, in_.dtype);
   }
   RowSource rows_of(const void* base, const Strides& strides, std::int32_t batch,
                     std::int32_t head) const {
-    return head_rows(base, strides, p_.dtype, batch, head, p_.tokens);
+    return head_rows(base, strides, in_.dtype, batch, head, in_.tokens);
   }
   const std::int32_t* order_of(const HeadTask& task) const {
     if (task.mode != HeadMode::kSparse || p_.lists[task.list].position_to_token.empty()) {
@@ -86,16 +87,16 @@ class CpuAttention {
   }
 
   void write_constant_head(std::int32_t batch, std::int32_t head) const {
-    std::vector<float> row(p_.head_dim, 0.0f);
+    std::vector<float> row(in_.head_dim, 0.0f);
     if (p_.tasks[head].mode == HeadMode::kMean) {
-      std::vector<double> sum(p_.head_dim, 0.0);
-      ops_.add_rows(rows_of(p_.v, p_.v_strides, batch, head), p_.head_dim, sum.data());
-      for (std::int32_t channel = 0; channel < p_.head_dim; ++channel) {
-        row[channel] = static_cast<float>(sum[channel] / p_.tokens);
+      std::vector<double> sum(in_.head_dim, 0.0);
+      ops_.add_rows(rows_of(in_.v, in_.v_strides, batch, head), in_.head_dim, sum.data());
+      for (std::int32_t channel = 0; channel < in_.head_dim; ++channel) {
+        row[channel] = static_cast<float>(sum[channel] / in_.tokens);
       }
     }
-    for (std::int32_t token = 0; token < p_.tokens; ++token) {
-      ops_.store_row(row.data(), p_.head_dim, 1.0f, p_.dtype, out_row(batch, head, token));
+    for (std::int32_t token = 0; token < in_.tokens; ++token) {
+      ops_.store_row(row.data(), in_.head_dim, 1.0f, in_.dtype, out_row(batch, head, token));
     }
   }
 
@@ -141,12 +142,12 @@ class CpuAttention {
       const auto rows = [&](const void* base, const Strides& strides) {
         return tile_rows(rows_of(base, strides, batch, head), order, tile, kKeyTile);
       };
-      ops_.pack_keys(rows(p_.k, p_.k_strides), p_.head_dim, keys.get() + i * tile_words_);
-      ops_.pack_values(rows(p_.v, p_.v_strides), p_.head_dim, values.get() + i * tile_words_);
+      ops_.pack_keys(rows(in_.k, in_.k_strides), in_.head_dim, keys.get() + i * tile_words_);
+      ops_.pack_values(rows(in_.v, in_.v_strides), in_.head_dim, values.get() + i * tile_words_);
     });
     std::vector<Workspace> workspaces;
     for (std::int32_t i = 0; i < threads_for(threads_); ++i) {
-      workspaces.emplace_back(p_.head_dim);
+      workspaces.emplace_back(in_.head_dim);
     }
     const std::vector<Item> items = items_of(heads);
     parallel_for(std::ssize(items), threads_, [&](std::int64_t i, std::int32_t worker) {
@@ -164,15 +165,15 @@ class CpuAttention {
     const HeadTask& task = p_.tasks[head];
     const std::int32_t* order = order_of(task);
     const RowSource rows =
-        tile_rows(rows_of(p_.q, p_.q_strides, batch, head), order, query_tile, kQueryTile);
-    ops_.pack_queries(rows, p_.head_dim, p_.scale < 0.0f, work.queries.get());
-    std::fill_n(work.out.get(), rows.count * p_.head_dim, 0.0f);
+        tile_rows(rows_of(in_.q, in_.q_strides, batch, head), order, query_tile, kQueryTile);
+    ops_.pack_queries(rows, in_.head_dim, in_.scale < 0.0f, work.queries.get());
+    std::fill_n(work.out.get(), rows.count * in_.head_dim, 0.0f);
     std::fill_n(work.maximum, rows.count, -std::numeric_limits<float>::infinity());
     std::fill_n(work.sum, rows.count, 0.0f);
     TileStep step{.queries = work.queries.get(),
                   .count = rows.count,
-                  .head_dim = p_.head_dim,
-                  .factor = base2_factor(p_.scale),
+                  .head_dim = in_.head_dim,
+                  .factor = base2_factor(in_.scale),
                   .maximum = work.maximum,
                   .sum = work.sum,
                   .out = work.out.get()};
@@ -180,7 +181,7 @@ class CpuAttention {
       for (std::int32_t tile = run.first; tile < run.first + run.count; ++tile) {
         step.keys = keys + tile * tile_words_;
         step.values = values + tile * tile_words_;
-        step.keys_in_tile = std::min(kKeyTile, p_.tokens - tile * kKeyTile);
+        step.keys_in_tile = std::min(kKeyTile, in_.tokens - tile * kKeyTile);
         ops_.step(step);
       }
     }
@@ -188,12 +189,13 @@ class CpuAttention {
       const std::int64_t token = order != nullptr ? rows.tokens[i] : rows.first + i;
       // A query without keys gives 0, as a skipped head does.
       const float factor = work.sum[i] == 0.0f ? 0.0f : 1.0f / work.sum[i];
-      ops_.store_row(work.out.get() + static_cast<std::int64_t>(i) * p_.head_dim, p_.head_dim,
-                     factor, p_.dtype, out_row(batch, head, token));
+      ops_.store_row(work.out.get() + static_cast<std::int64_t>(i) * in_.head_dim, in_.head_dim,
+                     factor, in_.dtype, out_row(batch, head, token));
     }
   }
 
   const AttentionParams& p_;
+  const AttentionTensors& in_;
   Threads threads_;
   const TileOps& ops_;
   std::int32_t query_tiles_;
@@ -205,16 +207,17 @@ class CpuAttention {
 }  // namespace
 
 Status can_run_attention_cpu(const AttentionParams& p) {
-  if (p.q == nullptr || p.k == nullptr || p.v == nullptr || p.out == nullptr) {
+  const AttentionTensors& in = p.tensors;
+  if (in.q == nullptr || in.k == nullptr || in.v == nullptr || p.out == nullptr) {
     return refuse("q, k, v or out is null");
   }
-  if (Status status = check_shape({p.batch, p.heads, p.tokens, p.head_dim, p.scale}); !status) {
+  if (Status status = check_shape(in); !status) {
     return status;
   }
-  if (p.tasks.size() != static_cast<std::size_t>(p.heads)) {
-    return refuse(p.tasks.size(), " tasks for ", p.heads, " heads");
+  if (p.tasks.size() != static_cast<std::size_t>(in.heads)) {
+    return refuse(p.tasks.size(), " tasks for ", in.heads, " heads");
   }
-  return check_tasks(p.tasks, p.lists, p.tokens);
+  return check_tasks(p.tasks, p.lists, in.tokens);
 }
 
 Status run_attention_cpu(const AttentionParams& params) {

@@ -19,17 +19,19 @@ namespace {
 
 class AttentionMap {
  public:
-  explicit AttentionMap(const AttentionMapParams& params)
+  AttentionMap(const AttentionMapParams& params, const Threads& threads)
       : p_(params),
+        in_(params.tensors),
+        threads_(threads),
         ops_(tile_ops(Dtype::kF32)),  // sums of words of fp32, whatever the inputs are
-        block_(tile_count(params.tokens, params.size)),
+        block_(tile_count(params.tensors.tokens, params.size)),
         chunks_(tile_count(block_, kKeyTile)) {}
 
   void run() {
-    parallel_for(std::int64_t{p_.batch} * p_.heads, {.count = p_.threads, .executor = p_.executor},
+    parallel_for(std::int64_t{in_.batch} * in_.heads, threads_,
                  [&](std::int64_t item, std::int32_t) {
-                   draw(static_cast<std::int32_t>(item / p_.heads),
-                        static_cast<std::int32_t>(item % p_.heads));
+                   draw(static_cast<std::int32_t>(item / in_.heads),
+                        static_cast<std::int32_t>(item % in_.heads));
                  });
   }
 
@@ -37,19 +39,19 @@ class AttentionMap {
   // First token of a block; blocks past the last token are empty.
   std::int32_t begin_of(std::int32_t block) const {
     return static_cast<std::int32_t>(
-        std::min<std::int64_t>(std::int64_t{block} * block_, p_.tokens));
+        std::min<std::int64_t>(std::int64_t{block} * block_, in_.tokens));
   }
 
   // Keys of every block; each block begins a new tile, so that no tile has two blocks.
   FloatBuffer pack_blocks(const RowSource& keys) const {
-    const std::int64_t words = tile_words(ops_, p_.head_dim);
+    const std::int64_t words = tile_words(ops_, in_.head_dim);
     FloatBuffer packed = make_buffer(p_.size * chunks_ * words);
     for (std::int32_t block = 0; block < p_.size; ++block) {
       for (std::int32_t chunk = 0; chunk < chunks_; ++chunk) {
         RowSource tile = keys;
         tile.first = begin_of(block) + chunk * kKeyTile;
         tile.count = keys_in(block, chunk);
-        ops_.pack_keys(tile, p_.head_dim,
+        ops_.pack_keys(tile, in_.head_dim,
                        packed.get() + (std::int64_t{block} * chunks_ + chunk) * words);
       }
     }
@@ -60,13 +62,13 @@ class AttentionMap {
   }
 
   void draw(std::int32_t batch, std::int32_t head) const {
-    const std::int64_t words = tile_words(ops_, p_.head_dim);
+    const std::int64_t words = tile_words(ops_, in_.head_dim);
     const FloatBuffer keys =
-        pack_blocks(head_rows(p_.k, p_.k_strides, p_.dtype, batch, head, p_.tokens));
-    const FloatBuffer queries = make_buffer(std::int64_t{kQueryTile} * p_.head_dim);
+        pack_blocks(head_rows(in_.k, in_.k_strides, in_.dtype, batch, head, in_.tokens));
+    const FloatBuffer queries = make_buffer(std::int64_t{kQueryTile} * in_.head_dim);
     std::vector<float> maximum(static_cast<std::size_t>(p_.size) * kQueryTile);
     std::vector<float> sum(maximum.size());
-    float* map = p_.map + (std::int64_t{batch} * p_.heads + head) * p_.size * p_.size;
+    float* map = p_.map + (std::int64_t{batch} * in_.heads + head) * p_.size * p_.size;
     for (std::int32_t block = 0; block < p_.size; ++block) {
       std::vector<double> share(p_.size, 0.0);
       std::vector<std::int32_t> tokens;
@@ -75,11 +77,11 @@ class AttentionMap {
         tokens.push_back(token);
       }
       for (std::size_t first = 0; first < tokens.size(); first += kQueryTile) {
-        RowSource rows = head_rows(p_.q, p_.q_strides, p_.dtype, batch, head, p_.tokens);
+        RowSource rows = head_rows(in_.q, in_.q_strides, in_.dtype, batch, head, in_.tokens);
         rows.tokens = tokens.data() + first;
         rows.count =
             static_cast<std::int32_t>(std::min<std::size_t>(kQueryTile, tokens.size() - first));
-        ops_.pack_queries(rows, p_.head_dim, p_.scale < 0.0f, queries.get());
+        ops_.pack_queries(rows, in_.head_dim, in_.scale < 0.0f, queries.get());
         std::ranges::fill(maximum, -std::numeric_limits<float>::infinity());
         std::ranges::fill(sum, 0.0f);
         for (std::int32_t tile = 0; tile < p_.size * chunks_; ++tile) {
@@ -92,8 +94,8 @@ class AttentionMap {
                      .count = rows.count,
                      .keys = keys.get() + tile * words,
                      .keys_in_tile = count,
-                     .head_dim = p_.head_dim,
-                     .factor = base2_factor(p_.scale),
+                     .head_dim = in_.head_dim,
+                     .factor = base2_factor(in_.scale),
                      .maximum = maximum.data() + at,
                      .sum = sum.data() + at});
         }
@@ -129,6 +131,8 @@ class AttentionMap {
   }
 
   const AttentionMapParams& p_;
+  const AttentionTensors& in_;
+  Threads threads_;
   const TileOps& ops_;
   std::int32_t block_;   // tokens of a block
   std::int32_t chunks_;  // key tiles of a block
@@ -136,20 +140,21 @@ class AttentionMap {
 
 }  // namespace
 
-Status attention_map_cpu(const AttentionMapParams& p) {
-  if (p.q == nullptr || p.k == nullptr || p.map == nullptr) {
+Status attention_map_cpu(const AttentionMapParams& p, std::int32_t threads, Executor* executor) {
+  const AttentionTensors& in = p.tensors;
+  if (in.q == nullptr || in.k == nullptr || p.map == nullptr) {
     return refuse("q, k or map is null");
   }
-  if (Status status = check_shape({p.batch, p.heads, p.tokens, p.head_dim, p.scale}); !status) {
+  if (Status status = check_shape(in); !status) {
     return status;
   }
-  if (p.size < 1 || p.size > p.tokens) {
-    return refuse("map size ", p.size, " is not one of 1..", p.tokens);
+  if (p.size < 1 || p.size > in.tokens) {
+    return refuse("map size ", p.size, " is not one of 1..", in.tokens);
   }
   if (p.query_stride < 1) {
     return refuse("query_stride ", p.query_stride, " is not positive");
   }
-  return run_guarded([&] { AttentionMap(p).run(); });
+  return run_guarded([&] { AttentionMap(p, {.count = threads, .executor = executor}).run(); });
 }
 
 }  // namespace twill::kernels

@@ -45,8 +45,8 @@ std::vector<OrderGroup> group_by_order(const HeadErrorParams& p) {
     group->candidates.push_back(c);
   }
   for (OrderGroup& group : groups) {
-    std::vector<std::int32_t> position(p.tokens);
-    for (std::int32_t i = 0; i < p.tokens; ++i) {
+    std::vector<std::int32_t> position(p.tensors.tokens);
+    for (std::int32_t i = 0; i < p.tensors.tokens; ++i) {
       position[group.order.empty() ? i : group.order[i]] = i;
     }
     for (const std::int32_t row : p.rows) {
@@ -154,43 +154,45 @@ class HeadErrors {
  public:
   explicit HeadErrors(const HeadErrorParams& params)
       : p_(params),
+        in_(params.tensors),
         ops_(tile_ops(Dtype::kF32)),  // errors of a pattern, not of bf16
         rows_(static_cast<std::int32_t>(params.rows.size())),
-        key_tiles_(tile_count(params.tokens, kKeyTile)),
+        key_tiles_(tile_count(params.tensors.tokens, kKeyTile)),
         groups_(group_by_order(params)) {}
 
   void run() {
-    parallel_for(std::int64_t{p_.batch} * p_.heads, {.count = p_.threads, .executor = p_.executor},
+    parallel_for(std::int64_t{in_.batch} * in_.heads,
+                 {.count = p_.threads, .executor = p_.executor},
                  [&](std::int64_t item, std::int32_t) {
-                   measure(static_cast<std::int32_t>(item / p_.heads),
-                           static_cast<std::int32_t>(item % p_.heads));
+                   measure(static_cast<std::int32_t>(item / in_.heads),
+                           static_cast<std::int32_t>(item % in_.heads));
                  });
   }
 
  private:
   RowSource rows_of(const void* base, const Strides& strides, std::int32_t batch,
                     std::int32_t head) const {
-    return head_rows(base, strides, p_.dtype, batch, head, p_.tokens);
+    return head_rows(base, strides, in_.dtype, batch, head, in_.tokens);
   }
 
   void measure(std::int32_t batch, std::int32_t head) const {
-    const std::int64_t index = std::int64_t{batch} * p_.heads + head;
+    const std::int64_t index = std::int64_t{batch} * in_.heads + head;
     double* error = p_.error + index * std::ssize(p_.candidates);
-    const FloatBuffer queries = make_buffer(std::int64_t{rows_} * p_.head_dim);
-    RowSource query_rows = rows_of(p_.q, p_.q_strides, batch, head);
+    const FloatBuffer queries = make_buffer(std::int64_t{rows_} * in_.head_dim);
+    RowSource query_rows = rows_of(in_.q, in_.q_strides, batch, head);
     query_rows.tokens = p_.rows.data();
     query_rows.count = rows_;
-    ops_.pack_queries(query_rows, p_.head_dim, p_.scale < 0.0f, queries.get());
-    TileParts parts(ops_, key_tiles_, rows_, p_.head_dim);
+    ops_.pack_queries(query_rows, in_.head_dim, in_.scale < 0.0f, queries.get());
+    TileParts parts(ops_, key_tiles_, rows_, in_.head_dim);
     const KeyRun all{.first = 0, .count = key_tiles_};
-    std::vector<double> dense(static_cast<std::size_t>(rows_) * p_.head_dim);
-    std::vector<double> row_values(p_.head_dim);
+    std::vector<double> dense(static_cast<std::size_t>(rows_) * in_.head_dim);
+    std::vector<double> row_values(in_.head_dim);
     for (const OrderGroup& group : groups_) {
       compute_parts(batch, head, group, queries.get(), parts);
       if (group.order.empty()) {
         for (std::int32_t row = 0; row < rows_; ++row) {
           parts.join({&all, 1}, row, row_values);
-          std::ranges::copy(row_values, dense.begin() + std::int64_t{row} * p_.head_dim);
+          std::ranges::copy(row_values, dense.begin() + std::int64_t{row} * in_.head_dim);
         }
       }
       for (const std::int32_t c : group.candidates) {
@@ -205,7 +207,7 @@ class HeadErrors {
       }
     }
     p_.norm[index] = 0.0;
-    const std::vector<double> zeros(p_.head_dim, 0.0);
+    const std::vector<double> zeros(in_.head_dim, 0.0);
     for (std::int32_t row = 0; row < rows_; ++row) {
       p_.norm[index] += squared_distance(zeros, dense, row);
     }
@@ -215,7 +217,7 @@ class HeadErrors {
   void write_constant_errors(std::int32_t batch, std::int32_t head,
                              const std::vector<double>& dense, double* error) const {
     std::optional<std::vector<double>> mean;
-    const std::vector<double> zeros(p_.head_dim, 0.0);
+    const std::vector<double> zeros(in_.head_dim, 0.0);
     for (std::int32_t c = 0; c < std::ssize(p_.candidates); ++c) {
       const HeadMode mode = p_.candidates[c].mode;
       if (mode == HeadMode::kSparse) {
@@ -235,35 +237,35 @@ class HeadErrors {
   }
 
   std::vector<double> mean_value(std::int32_t batch, std::int32_t head) const {
-    std::vector<double> mean(p_.head_dim, 0.0);
-    ops_.add_rows(rows_of(p_.v, p_.v_strides, batch, head), p_.head_dim, mean.data());
+    std::vector<double> mean(in_.head_dim, 0.0);
+    ops_.add_rows(rows_of(in_.v, in_.v_strides, batch, head), in_.head_dim, mean.data());
     for (double& value : mean) {
-      value /= p_.tokens;
+      value /= in_.tokens;
     }
     return mean;
   }
 
   void compute_parts(std::int32_t batch, std::int32_t head, const OrderGroup& group,
                      const float* queries, TileParts& parts) const {
-    const FloatBuffer keys = make_buffer(tile_words(ops_, p_.head_dim));
-    const FloatBuffer values = make_buffer(tile_words(ops_, p_.head_dim));
+    const FloatBuffer keys = make_buffer(tile_words(ops_, in_.head_dim));
+    const FloatBuffer values = make_buffer(tile_words(ops_, in_.head_dim));
     for (std::int32_t tile = 0; tile < key_tiles_; ++tile) {
       const auto rows = [&](const void* base, const Strides& strides) {
         return tile_rows(rows_of(base, strides, batch, head),
                          group.order.empty() ? nullptr : group.order.data(), tile, kKeyTile);
       };
-      ops_.pack_keys(rows(p_.k, p_.k_strides), p_.head_dim, keys.get());
-      ops_.pack_values(rows(p_.v, p_.v_strides), p_.head_dim, values.get());
+      ops_.pack_keys(rows(in_.k, in_.k_strides), in_.head_dim, keys.get());
+      ops_.pack_values(rows(in_.v, in_.v_strides), in_.head_dim, values.get());
       std::fill_n(parts.maximum(tile), rows_, -std::numeric_limits<float>::infinity());
       std::fill_n(parts.sum(tile), rows_, 0.0f);
-      std::fill_n(parts.values(tile), std::int64_t{rows_} * p_.head_dim, 0.0f);
+      std::fill_n(parts.values(tile), std::int64_t{rows_} * in_.head_dim, 0.0f);
       ops_.step({.queries = queries,
                  .count = rows_,
                  .keys = keys.get(),
                  .values = values.get(),
-                 .keys_in_tile = std::min(kKeyTile, p_.tokens - tile * kKeyTile),
-                 .head_dim = p_.head_dim,
-                 .factor = base2_factor(p_.scale),
+                 .keys_in_tile = std::min(kKeyTile, in_.tokens - tile * kKeyTile),
+                 .head_dim = in_.head_dim,
+                 .factor = base2_factor(in_.scale),
                  .maximum = parts.maximum(tile),
                  .sum = parts.sum(tile),
                  .out = parts.values(tile)});
@@ -273,9 +275,9 @@ class HeadErrors {
 
   double squared_distance(const std::vector<double>& row_values, const std::vector<double>& dense,
                           std::int32_t row) const {
-    const double* exact = dense.data() + std::int64_t{row} * p_.head_dim;
+    const double* exact = dense.data() + std::int64_t{row} * in_.head_dim;
     double sum = 0.0;
-    for (std::int32_t channel = 0; channel < p_.head_dim; ++channel) {
+    for (std::int32_t channel = 0; channel < in_.head_dim; ++channel) {
       const double difference = row_values[channel] - exact[channel];
       sum += difference * difference;
     }
@@ -283,6 +285,7 @@ class HeadErrors {
   }
 
   const HeadErrorParams& p_;
+  const AttentionTensors& in_;
   const TileOps& ops_;
   std::int32_t rows_;
   std::int32_t key_tiles_;
@@ -292,22 +295,23 @@ class HeadErrors {
 }  // namespace
 
 Status sampled_head_errors_cpu(const HeadErrorParams& p) {
-  if (p.q == nullptr || p.k == nullptr || p.v == nullptr || p.error == nullptr ||
+  const AttentionTensors& in = p.tensors;
+  if (in.q == nullptr || in.k == nullptr || in.v == nullptr || p.error == nullptr ||
       p.norm == nullptr) {
     return refuse("q, k, v, error or norm is null");
   }
-  if (Status status = check_shape({p.batch, p.heads, p.tokens, p.head_dim, p.scale}); !status) {
+  if (Status status = check_shape(in); !status) {
     return status;
   }
   if (p.rows.empty()) {
     return refuse("no query rows");
   }
   for (const std::int32_t row : p.rows) {
-    if (row < 0 || row >= p.tokens) {
-      return refuse("row ", row, " is not one of the ", p.tokens, " tokens");
+    if (row < 0 || row >= in.tokens) {
+      return refuse("row ", row, " is not one of the ", in.tokens, " tokens");
     }
   }
-  if (Status status = check_tasks(p.candidates, p.lists, p.tokens); !status) {
+  if (Status status = check_tasks(p.candidates, p.lists, in.tokens); !status) {
     return status;
   }
   return run_guarded([&] { HeadErrors(p).run(); });

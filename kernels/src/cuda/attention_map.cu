@@ -13,10 +13,8 @@ namespace twill::kernels {
 namespace {
 
 struct MapArgs {
-  const void* q;
-  const void* k;
-  Strides q_strides, k_strides;
-  std::int32_t heads, tokens, size, query_stride;
+  AttentionTensors tensors;
+  std::int32_t size, query_stride;
   std::int32_t block;  // tokens of a block
   float factor;        // base2_factor()
   float* map;
@@ -37,11 +35,11 @@ class MapRow {
       : args_(args), tiles_(tiles) {
     const std::int64_t batch = blockIdx.z;
     const std::int64_t head = blockIdx.y;
-    q_ = static_cast<const Element*>(args.q) + batch * args.q_strides.batch +
-         head * args.q_strides.head;
-    k_ = static_cast<const Element*>(args.k) + batch * args.k_strides.batch +
-         head * args.k_strides.head;
-    map_ = args.map + ((batch * args.heads + head) * args.size + blockIdx.x) * args.size;
+    q_ = static_cast<const Element*>(args.tensors.q) + batch * args.tensors.q_strides.batch +
+         head * args.tensors.q_strides.head;
+    k_ = static_cast<const Element*>(args.tensors.k) + batch * args.tensors.k_strides.batch +
+         head * args.tensors.k_strides.head;
+    map_ = args.map + ((batch * args.tensors.heads + head) * args.size + blockIdx.x) * args.size;
     begin_ = begin_of(blockIdx.x);
     queries_ = (begin_of(blockIdx.x + 1) - begin_ + args.query_stride - 1) / args.query_stride;
   }
@@ -62,12 +60,12 @@ class MapRow {
  private:
   __device__ std::int32_t begin_of(std::int32_t block) const {
     return static_cast<std::int32_t>(min(static_cast<std::int64_t>(block) * args_.block,
-                                         static_cast<std::int64_t>(args_.tokens)));
+                                         static_cast<std::int64_t>(args_.tensors.tokens)));
   }
 
   __device__ void load_queries(std::int32_t first) {
     __syncthreads();
-    mma::load_tile(tiles_.queries, q_, args_.q_strides.token, [&](int row) {
+    mma::load_tile(tiles_.queries, q_, args_.tensors.q_strides.token, [&](int row) {
       return first + row < queries_ ? begin_ + (first + row) * args_.query_stride : -1;
     });
     for (int half = 0; half < 2; ++half) {
@@ -80,7 +78,7 @@ class MapRow {
   // Scores (base 2) of the keys from `begin`; -infinity from `end` on.
   __device__ void score(std::int32_t begin, std::int32_t end, float (&scores)[8][4]) {
     __syncthreads();
-    mma::load_tile(tiles_.keys, k_, args_.k_strides.token,
+    mma::load_tile(tiles_.keys, k_, args_.tensors.k_strides.token,
                    [&](int row) { return begin + row < end ? begin + row : -1; });
     __syncthreads();
     mma::score_tile(tiles_.queries, tiles_.keys, scores);
@@ -94,9 +92,9 @@ class MapRow {
   __device__ void find_sums() {
     float sum[2] = {0.0f, 0.0f};
     maximum_[0] = maximum_[1] = -INFINITY;
-    for (std::int32_t begin = 0; begin < args_.tokens; begin += mma::kRows) {
+    for (std::int32_t begin = 0; begin < args_.tensors.tokens; begin += mma::kRows) {
       float scores[8][4];
-      score(begin, args_.tokens, scores);
+      score(begin, args_.tensors.tokens, scores);
       float maximum[2] = {maximum_[0], maximum_[1]};
       for (int n = 0; n < 8; ++n) {
         for (int i = 0; i < 4; ++i) {
@@ -165,47 +163,43 @@ __global__ void __launch_bounds__(mma::kThreads)
 }  // namespace
 
 Status attention_map_cuda(const AttentionMapParams& p, void* stream) {
-  if (p.q == nullptr || p.k == nullptr || p.map == nullptr) {
+  const AttentionTensors& in = p.tensors;
+  if (in.q == nullptr || in.k == nullptr || p.map == nullptr) {
     return refuse("q, k or map is null");
   }
-  if (Status status = check_shape({p.batch, p.heads, p.tokens, p.head_dim, p.scale}); !status) {
+  if (Status status = check_shape(in); !status) {
     return status;
   }
-  if (Status status = check_cuda_shape(p.head_dim, p.dtype, p.scale); !status) {
+  if (Status status = check_profiling_shape(in); !status) {
     return status;
   }
-  if (p.size < 1 || p.size > p.tokens) {
-    return refuse("map size ", p.size, " is not one of 1..", p.tokens);
+  if (p.size < 1 || p.size > in.tokens) {
+    return refuse("map size ", p.size, " is not one of 1..", in.tokens);
   }
   if (p.query_stride < 1) {
     return refuse("query_stride ", p.query_stride, " is not positive");
   }
   for (const auto& [name, base, strides] :
-       {std::tuple{"q", p.q, p.q_strides}, {"k", p.k, p.k_strides}}) {
-    if (Status status = check_rows(name, base, strides, {p.batch, p.heads, p.tokens}); !status) {
+       {std::tuple{"q", in.q, in.q_strides}, {"k", in.k, in.k_strides}}) {
+    if (Status status = check_rows(name, base, strides, in); !status) {
       return status;
     }
   }
   if (Status status = check_device(); !status) {
     return status;
   }
-  const MapArgs args{.q = p.q,
-                     .k = p.k,
-                     .q_strides = p.q_strides,
-                     .k_strides = p.k_strides,
-                     .heads = p.heads,
-                     .tokens = p.tokens,
+  const MapArgs args{.tensors = in,
                      .size = p.size,
                      .query_stride = p.query_stride,
-                     .block = tile_count(p.tokens, p.size),
-                     .factor = base2_factor(p.scale),
+                     .block = tile_count(in.tokens, p.size),
+                     .factor = base2_factor(in.scale),
                      .map = p.map};
-  const auto kernel = p.dtype == Dtype::kBf16
-                          ? (p.head_dim == 64 ? attention_map_kernel<__nv_bfloat16, 64>
-                                              : attention_map_kernel<__nv_bfloat16, 128>)
-                          : (p.head_dim == 64 ? attention_map_kernel<__half, 64>
-                                              : attention_map_kernel<__half, 128>);
-  const dim3 grid(p.size, p.heads, p.batch);
+  const auto kernel = in.dtype == Dtype::kBf16
+                          ? (in.head_dim == 64 ? attention_map_kernel<cuda::Bf16, 64>
+                                               : attention_map_kernel<cuda::Bf16, 128>)
+                          : (in.head_dim == 64 ? attention_map_kernel<cuda::F16, 64>
+                                               : attention_map_kernel<cuda::F16, 128>);
+  const dim3 grid(p.size, in.heads, in.batch);
   kernel<<<grid, mma::kThreads, 0, static_cast<cudaStream_t>(stream)>>>(args);
   const cudaError_t error = cudaGetLastError();
   return error == cudaSuccess ? Status{}

@@ -89,12 +89,22 @@ CudaMachine cuda_machine() {
   return machine;
 }
 
-Status check_device() {
+int current_capability(Status* status) {
   int facts = 0;
   if (const cudaError_t error = facts_of_current(&facts); error != cudaSuccess) {
-    return Status::failure(why_no_device(error));
+    *status = Status::failure(why_no_device(error));
+    return 0;
   }
-  const std::string why_not = why_not_capability(facts >> 16);
+  return facts >> 16;
+}
+
+Status check_device() {
+  Status status;
+  const int capability = current_capability(&status);
+  if (!status) {
+    return status;
+  }
+  const std::string why_not = why_not_capability(capability);
   return why_not.empty() ? Status{} : Status::failure(why_not);
 }
 
@@ -104,30 +114,30 @@ int multiprocessors() {
 }
 
 Status check_rows(const char* name, const void* base, const Strides& strides,
-                  const TensorSize& size) {
+                  const AttentionTensors& in) {
   if (reinterpret_cast<std::uintptr_t>(base) % 16 != 0) {
     return refuse(name, ": the address is no multiple of 16 bytes");
   }
   const auto bad = [](std::int64_t stride, std::int32_t count) {
     return count > 1 && (stride % 8 != 0 || stride < 0 || stride >= std::int64_t{1} << 39);
   };
-  if (bad(strides.token, size.tokens) || bad(strides.head, size.heads) ||
-      bad(strides.batch, size.batch)) {
+  if (bad(strides.token, in.tokens) || bad(strides.head, in.heads) ||
+      bad(strides.batch, in.batch)) {
     return refuse(name, ": strides ", strides.batch, ", ", strides.head, ", ", strides.token,
                   " are not all multiples of 8 elements (16 bytes) below 2^39");
   }
   return {};
 }
 
-Status check_cuda_shape(std::int32_t head_dim, Dtype dtype, float scale) {
-  if (dtype == Dtype::kF32) {
+Status check_profiling_shape(const AttentionTensors& in) {
+  if (in.dtype == Dtype::kF32) {
     return refuse("dtype float32: the CUDA kernels take bfloat16 and float16");
   }
-  if (head_dim != 64 && head_dim != 128) {
-    return refuse("head_dim ", head_dim, ": the CUDA kernels take 64 and 128");
+  if (in.head_dim != 64 && in.head_dim != 128) {
+    return refuse("head_dim ", in.head_dim, ": heads of 64 and 128 are measured on a GPU");
   }
-  if (!(scale >= 0.0f)) {
-    return refuse("scale ", scale, ": the CUDA kernels take none below 0");
+  if (!(in.scale >= 0.0f)) {
+    return refuse("scale ", in.scale, ": the CUDA kernels take none below 0");
   }
   return {};
 }

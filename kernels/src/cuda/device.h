@@ -6,22 +6,22 @@
 
 #include <cstdint>
 
-#include "twill/kernels/attention.h"
+#include "twill/kernels/attention_tensors.h"
 #include "twill/kernels/status.h"
 
 namespace twill::kernels {
 
-// Both are about the current device, and each device is asked once.
+// All are about the current device, and each device is asked once.
+// Compute capability, major * 10 + minor; 0 with the reason in `status` when there is no device
+// that this build's code runs on.
+int current_capability(Status* status);
+// Of the profiling kernels, which run wherever any kernel does.
 Status check_device();
 int multiprocessors();
-struct TensorSize {
-  std::int32_t batch = 0;
-  std::int32_t heads = 0;
-  std::int32_t tokens = 0;
-};
-// Rows that 16-byte accesses reach, of 16-bit elements.
+// Rows that 16-byte accesses reach, of 16-bit elements. `base` has the sizes of `in`.
 Status check_rows(const char* name, const void* base, const Strides& strides,
-                  const TensorSize& size);
-Status check_cuda_shape(std::int32_t head_dim, Dtype dtype, float scale);
+                  const AttentionTensors& in);
+// What the profiling kernels take.
+Status check_profiling_shape(const AttentionTensors& in);
 
 }  // namespace twill::kernels

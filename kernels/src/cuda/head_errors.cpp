@@ -26,14 +26,15 @@ struct Workspace {
   std::int32_t items = 0;  // heads at a time
 };
 
-Workspace workspace_of(const HeadErrorParams& p) {
+Workspace workspace_of(const CudaHeadErrorParams& p) {
   const std::size_t rows = p.rows.size();
-  const auto head_dim = static_cast<std::size_t>(p.head_dim);
-  const std::size_t parts = rows * static_cast<std::size_t>(tile_count(p.tokens, kKeyTile));
+  const AttentionTensors& in = p.tensors;
+  const auto head_dim = static_cast<std::size_t>(in.head_dim);
+  const std::size_t parts = rows * static_cast<std::size_t>(tile_count(in.tokens, kKeyTile));
   const std::size_t distances = p.candidates.size() * rows;
   const std::size_t of_head =
       sizeof(float) * (parts * (2 + head_dim) + (rows + 1) * head_dim + distances);
-  const std::size_t heads = static_cast<std::size_t>(p.batch) * static_cast<std::size_t>(p.heads);
+  const std::size_t heads = static_cast<std::size_t>(in.batch) * static_cast<std::size_t>(in.heads);
   const std::size_t fit = of_head > 0 ? kMostBytes / of_head : 1;
   const std::size_t items = std::max<std::size_t>(1, std::min({fit, heads, kMostItems}));
   Workspace workspace{.items = static_cast<std::int32_t>(items)};
@@ -53,39 +54,40 @@ Workspace workspace_of(const HeadErrorParams& p) {
 }
 
 Status check(const CudaHeadErrorParams& p) {
-  const HeadErrorParams& e = p.errors;
-  if (e.q == nullptr || e.k == nullptr || e.v == nullptr || e.error == nullptr ||
-      e.norm == nullptr) {
+  const AttentionTensors& in = p.tensors;
+  if (in.q == nullptr || in.k == nullptr || in.v == nullptr || p.error == nullptr ||
+      p.norm == nullptr) {
     return refuse("q, k, v, error or norm is null");
   }
-  if (Status status = check_shape({e.batch, e.heads, e.tokens, e.head_dim, e.scale}); !status) {
+  if (Status status = check_shape(in); !status) {
     return status;
   }
-  if (Status status = check_cuda_shape(e.head_dim, e.dtype, e.scale); !status) {
+  if (Status status = check_profiling_shape(in); !status) {
     return status;
   }
-  for (const auto& [name, base, strides] :
-       {std::tuple{"q", e.q, e.q_strides}, {"k", e.k, e.k_strides}, {"v", e.v, e.v_strides}}) {
-    if (Status status = check_rows(name, base, strides, {e.batch, e.heads, e.tokens}); !status) {
+  for (const auto& [name, base, strides] : {std::tuple{"q", in.q, in.q_strides},
+                                            {"k", in.k, in.k_strides},
+                                            {"v", in.v, in.v_strides}}) {
+    if (Status status = check_rows(name, base, strides, in); !status) {
       return status;
     }
   }
-  if (e.rows.empty() || e.candidates.empty()) {
+  if (p.rows.empty() || p.candidates.empty()) {
     return refuse("no rows or no candidates");
   }
-  for (const std::int32_t row : e.rows) {
-    if (row < 0 || row >= e.tokens) {
-      return refuse("row ", row, " is not one of the ", e.tokens, " tokens");
+  for (const std::int32_t row : p.rows) {
+    if (row < 0 || row >= in.tokens) {
+      return refuse("row ", row, " is not one of the ", in.tokens, " tokens");
     }
   }
   if (p.plan == nullptr || p.device_image == nullptr || p.device_rows == nullptr) {
     return refuse("plan, device_image or device_rows is null");
   }
-  if (p.plan->tokens != e.tokens || p.plan->layers.size() != 1 ||
-      static_cast<std::size_t>(p.plan->layers[0].heads) != e.candidates.size()) {
+  if (p.plan->tokens != in.tokens || p.plan->layers.size() != 1 ||
+      static_cast<std::size_t>(p.plan->layers[0].heads) != p.candidates.size()) {
     return refuse("the plan was not made of these candidates");
   }
-  const std::size_t needed = workspace_of(e).bytes;
+  const std::size_t needed = workspace_of(p).bytes;
   if (p.workspace == nullptr || p.workspace_bytes < needed) {
     return refuse("the workspace has ", p.workspace == nullptr ? 0 : p.workspace_bytes, " bytes, ",
                   needed, " are needed");
@@ -98,7 +100,7 @@ std::vector<std::int32_t> orders_of(const CudaHeadErrorParams& p) {
   std::vector<std::int32_t> orders{0};
   const auto* lists =
       reinterpret_cast<const CudaList*>(p.plan->image.data() + p.plan->offsets.lists);
-  for (const HeadTask& task : p.errors.candidates) {
+  for (const HeadTask& task : p.candidates) {
     if (task.mode == HeadMode::kSparse &&
         std::ranges::find(orders, lists[task.list].positions) == orders.end()) {
       orders.push_back(lists[task.list].positions);
@@ -108,25 +110,16 @@ std::vector<std::int32_t> orders_of(const CudaHeadErrorParams& p) {
 }
 
 HeadErrorArgs arguments(const CudaHeadErrorParams& p, const Workspace& parts) {
-  const HeadErrorParams& e = p.errors;
+  const AttentionTensors& in = p.tensors;
   auto* base = static_cast<char*>(p.workspace);
   const auto floats = [&](std::size_t at) { return reinterpret_cast<float*>(base + at); };
   HeadErrorArgs args;
-  args.q = e.q;
-  args.k = e.k;
-  args.v = e.v;
-  args.q_strides = e.q_strides;
-  args.k_strides = e.k_strides;
-  args.v_strides = e.v_strides;
-  args.heads = e.heads;
-  args.dtype = e.dtype;
-  args.tokens = e.tokens;
-  args.head_dim = e.head_dim;
-  args.factor = base2_factor(e.scale);
+  args.tensors = in;
+  args.factor = base2_factor(in.scale);
   args.image = p.device_image;
   args.lists = p.plan->offsets.lists;
   args.rows = p.device_rows;
-  args.row_count = static_cast<std::int32_t>(e.rows.size());
+  args.row_count = static_cast<std::int32_t>(p.rows.size());
   args.maximum = floats(parts.maximum);
   args.sum = floats(parts.sum);
   args.values = floats(parts.values);
@@ -136,9 +129,9 @@ HeadErrorArgs arguments(const CudaHeadErrorParams& p, const Workspace& parts) {
   args.distance = floats(parts.distance);
   args.candidates =
       reinterpret_cast<const CudaHead*>(p.device_image + p.plan->offsets.layers + kCudaLayerWords);
-  args.candidate_count = static_cast<std::int32_t>(e.candidates.size());
-  args.error = e.error;
-  args.norm = e.norm;
+  args.candidate_count = static_cast<std::int32_t>(p.candidates.size());
+  args.error = p.error;
+  args.norm = p.norm;
   return args;
 }
 
@@ -167,20 +160,20 @@ cudaError_t measure_heads(HeadErrorArgs args, const std::vector<std::int32_t>& o
 }  // namespace
 
 std::size_t cuda_head_error_bytes(const CudaHeadErrorParams& params) {
-  return workspace_of(params.errors).bytes;
+  return workspace_of(params).bytes;
 }
 
 Status sampled_head_errors_cuda(const CudaHeadErrorParams& p) {
   if (Status status = check(p); !status) {
     return status;
   }
-  const HeadErrorParams& e = p.errors;
-  const Workspace workspace = workspace_of(e);
+  const AttentionTensors& in = p.tensors;
+  const Workspace workspace = workspace_of(p);
   HeadErrorArgs args = arguments(p, workspace);
   const std::vector<std::int32_t> orders = orders_of(p);
   const bool has_mean = p.plan->layers[0].means > 0;
-  for (; args.first_item < e.batch * e.heads; args.first_item += args.items) {
-    args.items = std::min(workspace.items, e.batch * e.heads - args.first_item);
+  for (; args.first_item < in.batch * in.heads; args.first_item += args.items) {
+    args.items = std::min(workspace.items, in.batch * in.heads - args.first_item);
     const cudaError_t error =
         measure_heads(args, orders, has_mean, static_cast<cudaStream_t>(p.stream));
     if (error != cudaSuccess) {

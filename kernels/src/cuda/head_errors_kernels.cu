@@ -10,10 +10,8 @@
 namespace twill::kernels {
 namespace {
 
-__device__ float to_float(__nv_bfloat16 value) { return __bfloat162float(value); }
-__device__ float to_float(__half value) { return __half2float(value); }
-__device__ void from_float(float value, __nv_bfloat16& to) { to = __float2bfloat16_rn(value); }
-__device__ void from_float(float value, __half& to) { to = __float2half_rn(value); }
+using cuda::from_float;
+using cuda::to_float;
 
 // Two weights as a pair of elements and what the rounding left, as another.
 template <typename Element>
@@ -33,19 +31,19 @@ __device__ HeadErrorArgs of_head(HeadErrorArgs args) {
   const std::int64_t place = blockIdx.z;
   const std::int32_t item = args.first_item + static_cast<std::int32_t>(blockIdx.z);
   const auto at = [&](const void* base, const Strides& strides) {
-    return static_cast<const std::uint16_t*>(base) + item / args.heads * strides.batch +
-           item % args.heads * strides.head;
+    return static_cast<const std::uint16_t*>(base) + item / args.tensors.heads * strides.batch +
+           item % args.tensors.heads * strides.head;
   };
-  args.q = at(args.q, args.q_strides);
-  args.k = at(args.k, args.k_strides);
-  args.v = at(args.v, args.v_strides);
+  args.tensors.q = at(args.tensors.q, args.tensors.q_strides);
+  args.tensors.k = at(args.tensors.k, args.tensors.k_strides);
+  args.tensors.v = at(args.tensors.v, args.tensors.v_strides);
   const std::int64_t parts =
-      static_cast<std::int64_t>((args.tokens + kKeyTile - 1) / kKeyTile) * args.row_count;
+      static_cast<std::int64_t>((args.tensors.tokens + kKeyTile - 1) / kKeyTile) * args.row_count;
   args.maximum += place * parts;
   args.sum += place * parts;
-  args.values += place * parts * args.head_dim;
-  args.dense += place * args.row_count * args.head_dim;
-  args.mean += place * args.head_dim;
+  args.values += place * parts * args.tensors.head_dim;
+  args.dense += place * args.row_count * args.tensors.head_dim;
+  args.mean += place * args.tensors.head_dim;
   args.distance += place * args.candidate_count * args.row_count;
   args.error += static_cast<std::int64_t>(item) * args.candidate_count;
   args.norm += item;
@@ -60,7 +58,7 @@ __global__ void locate_rows_kernel(const __grid_constant__ HeadErrorArgs args) {
     return;
   }
   const std::int32_t* positions = args.image + args.positions;
-  for (std::int32_t i = threadIdx.x; i < args.tokens; i += blockDim.x) {
+  for (std::int32_t i = threadIdx.x; i < args.tensors.tokens; i += blockDim.x) {
     if (positions[i] == token) {
       args.row_tile[blockIdx.x] = i / kQueryTile;
     }
@@ -81,18 +79,19 @@ __global__ void __launch_bounds__(mma::kThreads)
   auto& tiles = *reinterpret_cast<PartTiles<Element, kHeadDim>*>(memory);
   const auto tile = static_cast<std::int32_t>(blockIdx.x);
   const auto first_row = static_cast<std::int32_t>(blockIdx.y * mma::kRows);
-  const std::int32_t keys = min(kKeyTile, args.tokens - tile * kKeyTile);
+  const std::int32_t keys = min(kKeyTile, args.tensors.tokens - tile * kKeyTile);
   const std::int32_t* positions = args.positions != 0 ? args.image + args.positions : nullptr;
   const auto key_token = [&](int row) {
     const std::int32_t position = tile * kKeyTile + row;
     return row >= keys ? -1 : positions != nullptr ? positions[position] : position;
   };
   mma::load_tile(
-      tiles.queries, static_cast<const Element*>(args.q), args.q_strides.token,
+      tiles.queries, static_cast<const Element*>(args.tensors.q), args.tensors.q_strides.token,
       [&](int row) { return first_row + row < args.row_count ? args.rows[first_row + row] : -1; });
-  mma::load_tile(tiles.keys, static_cast<const Element*>(args.k), args.k_strides.token, key_token);
-  mma::load_tile(tiles.values, static_cast<const Element*>(args.v), args.v_strides.token,
-                 key_token);
+  mma::load_tile(tiles.keys, static_cast<const Element*>(args.tensors.k),
+                 args.tensors.k_strides.token, key_token);
+  mma::load_tile(tiles.values, static_cast<const Element*>(args.tensors.v),
+                 args.tensors.v_strides.token, key_token);
   __syncthreads();
   float scores[8][4];
   mma::score_tile(tiles.queries, tiles.keys, scores);
@@ -220,7 +219,7 @@ __global__ void __launch_bounds__(32 * kJoinWarps)
   if (row >= args.row_count) {
     return;
   }
-  const KeyRun all{.first = 0, .count = (args.tokens + kKeyTile - 1) / kKeyTile};
+  const KeyRun all{.first = 0, .count = (args.tensors.tokens + kKeyTile - 1) / kKeyTile};
   constexpr int kChannels = RowJoin<kHeadDim>::kChannels;
   float out[kChannels];
   RowJoin<kHeadDim>(args, row).join(&all, 1, out);
@@ -269,10 +268,10 @@ template <typename Element>
 __global__ void mean_value_kernel(const __grid_constant__ HeadErrorArgs launch) {
   const HeadErrorArgs args = of_head(launch);
   __shared__ float sums[256];
-  const auto* v = static_cast<const Element*>(args.v) + blockIdx.x;
+  const auto* v = static_cast<const Element*>(args.tensors.v) + blockIdx.x;
   float sum = 0.0f;
-  for (std::int32_t token = threadIdx.x; token < args.tokens; token += 256) {
-    sum += to_float(v[token * args.v_strides.token]);
+  for (std::int32_t token = threadIdx.x; token < args.tensors.tokens; token += 256) {
+    sum += to_float(v[token * args.tensors.v_strides.token]);
   }
   sums[threadIdx.x] = sum;
   __syncthreads();
@@ -283,7 +282,7 @@ __global__ void mean_value_kernel(const __grid_constant__ HeadErrorArgs launch) 
     __syncthreads();
   }
   if (threadIdx.x == 0) {
-    args.mean[blockIdx.x] = sums[0] / static_cast<float>(args.tokens);
+    args.mean[blockIdx.x] = sums[0] / static_cast<float>(args.tensors.tokens);
   }
 }
 
@@ -300,10 +299,11 @@ __global__ void sum_errors_kernel(const __grid_constant__ HeadErrorArgs launch) 
       sum += static_cast<double>(args.distance[candidate.head * args.row_count + row]);
     }
   } else if (is_norm || mode != HeadMode::kDense) {
-    for (std::int32_t i = threadIdx.x; i < args.row_count * args.head_dim; i += 32) {
+    for (std::int32_t i = threadIdx.x; i < args.row_count * args.tensors.head_dim; i += 32) {
       const bool to_mean = !is_norm && mode == HeadMode::kMean;
-      const double step = static_cast<double>(args.dense[i]) -
-                          (to_mean ? static_cast<double>(args.mean[i % args.head_dim]) : 0.0);
+      const double step =
+          static_cast<double>(args.dense[i]) -
+          (to_mean ? static_cast<double>(args.mean[i % args.tensors.head_dim]) : 0.0);
       sum += step * step;
     }
   }
@@ -323,7 +323,7 @@ cudaError_t launch_parts(const HeadErrorArgs& args, cudaStream_t stream) {
   if (error != cudaSuccess) {
     return error;
   }
-  const dim3 grid(tile_count(args.tokens, kKeyTile), tile_count(args.row_count, mma::kRows),
+  const dim3 grid(tile_count(args.tensors.tokens, kKeyTile), tile_count(args.row_count, mma::kRows),
                   args.items);
   tile_parts_kernel<Element, kHeadDim><<<grid, mma::kThreads, kBytes, stream>>>(args);
   return cudaGetLastError();
@@ -337,34 +337,35 @@ cudaError_t launch_locate_rows(const HeadErrorArgs& args, cudaStream_t stream) {
 }
 
 cudaError_t launch_tile_parts(const HeadErrorArgs& args, cudaStream_t stream) {
-  if (args.dtype == Dtype::kBf16) {
-    return args.head_dim == 64 ? launch_parts<__nv_bfloat16, 64>(args, stream)
-                               : launch_parts<__nv_bfloat16, 128>(args, stream);
+  if (args.tensors.dtype == Dtype::kBf16) {
+    return args.tensors.head_dim == 64 ? launch_parts<cuda::Bf16, 64>(args, stream)
+                                       : launch_parts<cuda::Bf16, 128>(args, stream);
   }
-  return args.head_dim == 64 ? launch_parts<__half, 64>(args, stream)
-                             : launch_parts<__half, 128>(args, stream);
+  return args.tensors.head_dim == 64 ? launch_parts<cuda::F16, 64>(args, stream)
+                                     : launch_parts<cuda::F16, 128>(args, stream);
 }
 
 cudaError_t launch_dense_rows(const HeadErrorArgs& args, cudaStream_t stream) {
   const dim3 grid(tile_count(args.row_count, kJoinWarps), 1, args.items);
-  (args.head_dim == 64 ? dense_rows_kernel<64>
-                       : dense_rows_kernel<128>)<<<grid, 32 * kJoinWarps, 0, stream>>>(args);
+  (args.tensors.head_dim == 64
+       ? dense_rows_kernel<64>
+       : dense_rows_kernel<128>)<<<grid, 32 * kJoinWarps, 0, stream>>>(args);
   return cudaGetLastError();
 }
 
 cudaError_t launch_distances(const HeadErrorArgs& args, cudaStream_t stream) {
   const dim3 grid(tile_count(args.row_count, kJoinWarps), args.candidate_count, args.items);
-  (args.head_dim == 64 ? distances_kernel<64>
-                       : distances_kernel<128>)<<<grid, 32 * kJoinWarps, 0, stream>>>(args);
+  (args.tensors.head_dim == 64 ? distances_kernel<64>
+                               : distances_kernel<128>)<<<grid, 32 * kJoinWarps, 0, stream>>>(args);
   return cudaGetLastError();
 }
 
 cudaError_t launch_mean_value(const HeadErrorArgs& args, cudaStream_t stream) {
-  const dim3 grid(args.head_dim, 1, args.items);
-  if (args.dtype == Dtype::kBf16) {
-    mean_value_kernel<__nv_bfloat16><<<grid, 256, 0, stream>>>(args);
+  const dim3 grid(args.tensors.head_dim, 1, args.items);
+  if (args.tensors.dtype == Dtype::kBf16) {
+    mean_value_kernel<cuda::Bf16><<<grid, 256, 0, stream>>>(args);
   } else {
-    mean_value_kernel<__half><<<grid, 256, 0, stream>>>(args);
+    mean_value_kernel<cuda::F16><<<grid, 256, 0, stream>>>(args);
   }
   return cudaGetLastError();
 }

@@ -15,17 +15,10 @@ namespace twill::kernels {
 
 // Memory of one head follows that of the one before it; sizes are those of one head.
 struct HeadErrorArgs {
-  const void* q = nullptr;  // [batch, heads, tokens, head_dim]
-  const void* k = nullptr;
-  const void* v = nullptr;
-  Strides q_strides, k_strides, v_strides;
-  std::int32_t heads = 0;       // of a batch row
+  AttentionTensors tensors;
   std::int32_t first_item = 0;  // batch row * heads + head
   std::int32_t items = 0;       // of a launch
-  Dtype dtype = Dtype::kBf16;
-  std::int32_t tokens = 0;
-  std::int32_t head_dim = 0;
-  float factor = 0.0f;  // base2_factor()
+  float factor = 0.0f;          // base2_factor()
   const std::int32_t* image = nullptr;
   std::int64_t lists = 0;      // word offset of the CudaList records
   std::int32_t positions = 0;  // word offset of the order whose tiles are computed, 0: raster

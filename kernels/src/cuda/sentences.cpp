@@ -1,14 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The sentences that say why a driver or a device cannot run the CUDA kernels. Host code without
+// The sentences that say why a driver cannot run the CUDA kernels. Host code without
 // CUDA, in every build.
 #include "twill/kernels/machine.h"
 
 namespace twill::kernels {
 namespace {
-
-constexpr std::int32_t kCapability = 90;
 
 // The first driver of each CUDA release on Linux: minor releases of one major run on all drivers
 // of it. https://docs.nvidia.com/deploy/cuda-compatibility
@@ -43,15 +41,6 @@ std::string why_not_driver(std::int32_t built_with, std::int32_t driver_takes) {
   return "the NVIDIA driver is too old: it runs CUDA " + dotted(driver_takes) +
          ", these kernels are built with CUDA " + dotted(built_with) + " and need driver " +
          (driver == 0 ? "of that release" : std::to_string(driver)) + " or newer";
-}
-
-std::string why_not_capability(std::int32_t capability) {
-  if (capability == kCapability) {
-    return {};
-  }
-  return "the device has compute capability " + std::to_string(capability / 10) + "." +
-         std::to_string(capability % 10) +
-         "; the kernels are for 9.0 (Hopper: H100, H200), elsewhere plans run in plain PyTorch";
 }
 
 }  // namespace twill::kernels

@@ -3,8 +3,7 @@
 
 #include "side_kernels.h"
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
+#include "elements.cuh"
 
 namespace twill::kernels {
 namespace {
@@ -59,13 +58,6 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(const __grid_constant_
   }
 }
 
-__device__ float2 pair_of(std::uint32_t bits, __nv_bfloat16) {
-  return __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162*>(&bits));
-}
-__device__ float2 pair_of(std::uint32_t bits, __half) {
-  return __half22float2(*reinterpret_cast<const __half2*>(&bits));
-}
-
 // blockIdx: (chunk, place of the head in the layer's record, batch).
 template <typename Element>
 __global__ void __launch_bounds__(kThreads) mean_kernel(const __grid_constant__ MeanArgs args) {
@@ -91,7 +83,7 @@ __global__ void __launch_bounds__(kThreads) mean_kernel(const __grid_constant__ 
     const std::uint32_t words[4] = {value.x, value.y, value.z, value.w};
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      const float2 pair = pair_of(words[i], Element{});
+      const float2 pair = cuda::pair_of(words[i], Element{});
       sums[2 * i] += pair.x;
       sums[2 * i + 1] += pair.y;
     }
@@ -125,9 +117,9 @@ cudaError_t launch_gather(const GatherArgs& args, cudaStream_t stream) {
 cudaError_t launch_mean_sums(const MeanArgs& args, cudaStream_t stream) {
   const dim3 grid(args.chunks, args.layer.heads, args.layer.batch);
   if (args.dtype == Dtype::kBf16) {
-    mean_kernel<__nv_bfloat16><<<grid, kThreads, 0, stream>>>(args);
+    mean_kernel<cuda::Bf16><<<grid, kThreads, 0, stream>>>(args);
   } else {
-    mean_kernel<__half><<<grid, kThreads, 0, stream>>>(args);
+    mean_kernel<cuda::F16><<<grid, kThreads, 0, stream>>>(args);
   }
   return cudaGetLastError();
 }

@@ -8,22 +8,10 @@
 
 #include <cstdint>
 
-#include "twill/kernels/attention.h"
-#include "twill/kernels/cuda_plan.h"
+#include "layer_view.h"
+#include "twill/kernels/attention_tensors.h"
 
 namespace twill::kernels {
-
-struct LayerView {
-  const std::int32_t* image = nullptr;
-  CudaPlanOffsets offsets;
-  std::int32_t layer = 0;
-  std::int32_t layers = 0;
-  std::int32_t variant = -1;  // -1: image[0]
-  std::int32_t batch = 0;
-  std::int32_t heads = 0;
-  std::int32_t tokens = 0;
-  std::int32_t head_dim = 0;
-};
 
 // Rows of q, k and v of the heads that have a token order, in that order:
 // to[tensor]: [batch, gathered, tokens, head_dim], contiguous. Elements of two bytes.

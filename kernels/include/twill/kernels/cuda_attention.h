@@ -7,17 +7,22 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
-#include "twill/kernels/attention.h"
+#include "twill/kernels/attention_tensors.h"
 #include "twill/kernels/cuda_plan.h"
+#include "twill/kernels/status.h"
 
 namespace twill::kernels {
 
 // One layer. q, k, v, out, lse, device_image and workspace are device memory; base addresses and
-// strides of q, k and v are multiples of 16 bytes, those of out too. tasks, lists, threads and
-// executor of `attention` are not read: the plan holds them.
+// strides of q, k and v are multiples of 16 bytes, those of out too. out: [batch, heads, tokens,
+// head_dim] of the tensors' dtype.
 struct CudaAttentionParams {
-  AttentionParams attention;
+  AttentionTensors tensors;
+  void* out = nullptr;
+  Strides out_strides;
   const CudaPlan* plan = nullptr;
   std::int32_t* device_image = nullptr;  // a copy of plan->image
   std::int32_t layer = 0;
@@ -30,10 +35,14 @@ struct CudaAttentionParams {
   // -infinity for a query without keys, log(tokens) in a mean head. Null: not wanted.
   float* lse = nullptr;
   void* stream = nullptr;  // cudaStream_t
+  // Which kernel, by its name in machine.h's cuda_kernels(). Empty: the best that takes the call.
+  std::string_view kernel;
 };
 
 // Whether this build and the current device have a kernel for such calls, before any plan is made.
 Status why_no_cuda_kernel(std::int32_t head_dim, Dtype dtype, float scale);
+// The one that runs them, "name version"; empty when none does.
+std::string cuda_kernel_of(std::int32_t head_dim, Dtype dtype, float scale);
 
 std::size_t cuda_workspace_bytes(const CudaAttentionParams& params);
 

@@ -12,14 +12,18 @@
 
 namespace twill::kernels {
 
-// `errors` as on the CPU, but q, k, v, error and norm are device memory (16-byte aligned rows).
-// rows, candidates and lists stay host memory; the plan is made of them, with the candidates as the
-// tasks of its only layer.
+// Errors of candidates as HeadErrorParams has them, but q, k, v, error and norm are device memory
+// (16-byte aligned rows). The candidates' lists are those of the plan, which is made of them, with
+// the candidates as the tasks of its only layer.
 struct CudaHeadErrorParams {
-  HeadErrorParams errors;
+  AttentionTensors tensors;
+  std::span<const std::int32_t> rows;    // sampled query tokens (raster), the same for all heads
+  std::span<const HeadTask> candidates;  // host memory, as rows are
+  double* error = nullptr;               // [batch, heads, candidates], written
+  double* norm = nullptr;                // [batch, heads], written
   const CudaPlan* plan = nullptr;
   const std::int32_t* device_image = nullptr;  // a copy of plan->image
-  const std::int32_t* device_rows = nullptr;   // a copy of errors.rows
+  const std::int32_t* device_rows = nullptr;   // a copy of rows
   void* workspace = nullptr;                   // cuda_head_error_bytes, 256-byte aligned
   std::size_t workspace_bytes = 0;
   void* stream = nullptr;  // cudaStream_t

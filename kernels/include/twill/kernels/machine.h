@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "twill/kernels/attention_tensors.h"
+
 namespace twill::kernels {
 
 struct KernelFact {
@@ -35,9 +37,28 @@ struct CudaMachine {
 // Asks the driver; makes no CUDA context.
 CudaMachine cuda_machine();
 
+// The attention kernels, the best first, and why no device here runs them; empty for those that one
+// runs.
+std::vector<KernelFact> cuda_kernels_of(const CudaMachine& machine);
+
 // Sentences, in every build. Empty when such a driver runs code of `built_with`.
 std::string why_not_driver(std::int32_t built_with, std::int32_t driver_takes);
-// Empty when the CUDA kernels are for this compute capability.
+// Empty when there is a CUDA kernel for this compute capability (major * 10 + minor).
 std::string why_not_capability(std::int32_t capability);
+
+// What the choice of a CUDA kernel depends on, beside the device.
+struct CudaCall {
+  std::int32_t head_dim = 0;
+  Dtype dtype = Dtype::kBf16;
+  float scale = 0.0f;
+};
+struct CudaKernelFact {
+  std::string name;
+  std::int32_t version = 0;  // raised with every change of its speed: measured costs are kept by it
+  std::string why_not;       // empty: it takes such calls
+};
+// Attention kernels for such calls on a device of this compute capability, the best first; whether
+// the build has CUDA kernels at all is cuda_machine()'s to say.
+std::vector<CudaKernelFact> cuda_kernels(std::int32_t capability, const CudaCall& call);
 
 }  // namespace twill::kernels

@@ -7,7 +7,10 @@
 #include <cstdint>
 #include <span>
 
-#include "twill/kernels/attention.h"
+#include "twill/kernels/attention_tensors.h"
+#include "twill/kernels/executor.h"
+#include "twill/kernels/status.h"
+#include "twill/kernels/tile_list.h"
 
 namespace twill::kernels {
 
@@ -16,16 +19,7 @@ namespace twill::kernels {
 //   error[batch, head, candidate] = sum over rows |o - o0|^2,   norm[batch, head] = sum over rows
 //   |o0|^2
 struct HeadErrorParams {
-  const void* q = nullptr;
-  const void* k = nullptr;
-  const void* v = nullptr;
-  Strides q_strides, k_strides, v_strides;
-  std::int32_t batch = 0;
-  std::int32_t heads = 0;
-  std::int32_t tokens = 0;
-  std::int32_t head_dim = 0;
-  Dtype dtype = Dtype::kF32;
-  float scale = 0.0f;
+  AttentionTensors tensors;
   std::span<const std::int32_t> rows;    // sampled query tokens (raster), the same for all heads
   std::span<const HeadTask> candidates;  // a candidate is a task; kSparse ones name a list
   std::span<const TileListView> lists;
@@ -41,21 +35,13 @@ Status sampled_head_errors_cpu(const HeadErrorParams& params);
 // equal blocks (the last may be ragged). When `query_stride` > 1 only every query_stride-th query
 // stands for its block. Never stores tokens x tokens.
 struct AttentionMapParams {
-  const void* q = nullptr;
-  const void* k = nullptr;
-  Strides q_strides, k_strides;
-  std::int32_t batch = 0;
-  std::int32_t heads = 0;
-  std::int32_t tokens = 0;
-  std::int32_t head_dim = 0;
-  Dtype dtype = Dtype::kF32;
-  float scale = 0.0f;
+  AttentionTensors tensors;  // v is not looked at
   std::int32_t size = 0;
   std::int32_t query_stride = 1;
-  float* map = nullptr;          // [batch, heads, size, size], written
-  std::int32_t threads = 0;      // 0: as many as the process may use
-  Executor* executor = nullptr;  // null: threads of this library
+  float* map = nullptr;  // [batch, heads, size, size], written
 };
-Status attention_map_cpu(const AttentionMapParams& params);
+// threads and executor as in the structs above.
+Status attention_map_cpu(const AttentionMapParams& params, std::int32_t threads = 0,
+                         Executor* executor = nullptr);
 
 }  // namespace twill::kernels

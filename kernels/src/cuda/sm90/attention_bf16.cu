@@ -7,8 +7,8 @@ namespace twill::kernels::sm90 {
 
 cudaError_t launch_attention_bf16(const AttentionArgs& args, int head_dim, int blocks,
                                   cudaStream_t stream) {
-  return head_dim == 64 ? launch_shape<Shape64<__nv_bfloat16>>(args, blocks, stream)
-                        : launch_shape<Shape128<__nv_bfloat16>>(args, blocks, stream);
+  return head_dim == 64 ? launch_shape<Shape64<cuda::Bf16>>(args, blocks, stream)
+                        : launch_shape<Shape128<cuda::Bf16>>(args, blocks, stream);
 }
 
 }  // namespace twill::kernels::sm90

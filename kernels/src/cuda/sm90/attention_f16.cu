@@ -7,8 +7,8 @@ namespace twill::kernels::sm90 {
 
 cudaError_t launch_attention_f16(const AttentionArgs& args, int head_dim, int blocks,
                                  cudaStream_t stream) {
-  return head_dim == 64 ? launch_shape<Shape64<__half>>(args, blocks, stream)
-                        : launch_shape<Shape128<__half>>(args, blocks, stream);
+  return head_dim == 64 ? launch_shape<Shape64<cuda::F16>>(args, blocks, stream)
+                        : launch_shape<Shape128<cuda::F16>>(args, blocks, stream);
 }
 
 }  // namespace twill::kernels::sm90

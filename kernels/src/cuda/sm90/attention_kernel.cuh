@@ -13,19 +13,27 @@
 // power limit of an H100 that gave up to 5 % over reading them from shared memory for each product.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <cmath>
 #include <cstdint>
 
+#include "../output_rows.cuh"
+#include "../softmax.cuh"
+#include "../work.cuh"
 #include "attention_args.h"
 #include "ptx.cuh"
-#include "softmax.cuh"
 #include "wgmma.cuh"
-#include "work.cuh"
 
 namespace twill::kernels::sm90 {
+
+using cuda::Item;
+using cuda::KeyTileStream;
+using cuda::load_matrices;
+using cuda::OutputRows;
+using cuda::pack;
+using cuda::shared_address;
+using cuda::Softmax;
+using cuda::tiles_of;
+using cuda::WorkList;
 
 inline constexpr int kConsumers = 2;  // warp groups of 64 query rows
 inline constexpr int kThreads = 128 * (1 + kConsumers);
@@ -122,7 +130,7 @@ class Producer {
       : args_(args), shared_(shared), leads_(threadIdx.x % 32 == 0) {}
 
   __device__ void run() {
-    const WorkList work(args_);
+    const WorkList work(args_.call.layer);
     Item item = work.find(take_number());
     while (true) {
       publish(item);
@@ -141,7 +149,7 @@ class Producer {
   __device__ std::int32_t take_number() const {
     std::int32_t number = 0;
     if (leads_) {
-      number = atomicAdd(args_.next_item, 1);
+      number = atomicAdd(args_.call.next_item, 1);
     }
     return __shfl_sync(0xffffffffu, number, 0);
   }
@@ -163,7 +171,7 @@ class Producer {
     load_queries(gathered ? args_.q_gathered : args_.q, item.query_tile, head, item.batch);
     const CUtensorMap& keys = gathered ? args_.k_gathered : args_.k;
     const CUtensorMap& values = gathered ? args_.v_gathered : args_.v;
-    KeyTileStream stream(args_.image, item);
+    KeyTileStream stream(args_.call.layer.image, item);
     // The stage that is not full comes first, where the ragged tile is masked too; what it lacks is
     // filled with its first tile, whose weights there are 0.
     const std::int32_t stages = tiles_of(item.key_tiles, S::kTiles);
@@ -252,7 +260,7 @@ class Consumer {
       if (item.key_tiles > 0) {
         attend(item);
       } else {
-        write_constant(item);
+        rows_of(item).store_constant();
       }
     }
   }
@@ -303,54 +311,54 @@ class Consumer {
   __device__ void attend(const Item& item) {
     auto& control = *shared_.control;
     const std::int32_t stages = tiles_of(item.key_tiles, S::kTiles);
-    Softmax<kScores> softmax(args_.factor);
-    float out[S::kHeadDim / 2];
+    Softmax<kScores> softmax(args_.call.factor);
+    float out[1][S::kHeadDim / 2];
     std::uint32_t weights[kScores / 2];
 #pragma unroll
     for (int i = 0; i < S::kHeadDim / 2; ++i) {
-      out[i] = 0.0f;
+      out[0][i] = 0.0f;
     }
     barrier_wait(&control.q_full, q_parity_);
     q_parity_ ^= 1;
     load_fragments();
     release(&control.q_empty);
     {
-      float scores[kScores];
-      issue_scores(scores);
+      float scores[1][kScores];
+      issue_scores(scores[0]);
       wgmma_wait<0>();
-      hold(scores);
+      hold(scores[0]);
       release(&control.k_empty[k_.index]);
       k_.next();
-      mask_first(item, stages, scores);
+      mask_first(item, stages, scores[0]);
       softmax.begin(scores);
-      pack<Element>(scores, weights);
+      pack<Element>(scores[0], weights);
     }
     for (std::int32_t stage = 1; stage < stages; ++stage) {
-      float scores[kScores];
+      float scores[1][kScores];
       named_barrier_wait(turn_of(group_), 128 * kConsumers);
-      issue_scores(scores);
-      issue_values(out, weights);
+      issue_scores(scores[0]);
+      issue_values(out[0], weights);
       named_barrier_arrive(turn_of(group_ ^ 1), 128 * kConsumers);
       wgmma_wait<1>();
-      hold(scores);
+      hold(scores[0]);
       release(&control.k_empty[k_.index]);
       k_.next();
       softmax.step(scores);
       wgmma_wait<0>();
-      hold(out);
+      hold(out[0]);
       hold(weights);
       release(&control.v_empty[v_.index]);
       v_.next();
       softmax.rescale(out);
-      pack<Element>(scores, weights);
+      pack<Element>(scores[0], weights);
     }
-    issue_values(out, weights);
+    issue_values(out[0], weights);
     softmax.finish();
     wgmma_wait<0>();
-    hold(out);
+    hold(out[0]);
     release(&control.v_empty[v_.index]);
     v_.next();
-    write(item, out, softmax);
+    write(item, out[0], softmax);
   }
 
   __device__ __forceinline__ void load_fragments() {
@@ -367,7 +375,8 @@ class Consumer {
   // Of the first stage: keys past the last token, and the copies that fill it.
   __device__ void mask_first(const Item& item, std::int32_t stages,
                              float (&scores)[kScores]) const {
-    const std::int32_t valid = min(kKeyTile, args_.tokens - item.last_key_tile * kKeyTile);
+    const std::int32_t valid =
+        min(kKeyTile, args_.call.layer.tokens - item.last_key_tile * kKeyTile);
     const std::int32_t filled = item.key_tiles - (stages - 1) * S::kTiles;
     if (valid == kKeyTile && filled == S::kTiles) {
       return;
@@ -383,51 +392,14 @@ class Consumer {
   }
 
   __device__ Rows rows_of(const Item& item) const {
-    const std::int32_t* positions = item.positions != 0 ? args_.image + item.positions : nullptr;
-    const std::int32_t first =
-        item.query_tile * kQueryTile + static_cast<std::int32_t>(group_ * 64 + thread_ / 32 * 16);
-    return Rows(static_cast<Element*>(args_.out) + item.batch * args_.out_batch +
-                    item.head * args_.out_head,
-                args_.out_token, positions, args_.tokens, first);
+    return Rows(args_.call, item, static_cast<std::int32_t>(group_ * 64 + thread_ / 32 * 16));
   }
 
   __device__ void write(const Item& item, float (&out)[S::kHeadDim / 2],
                         const Softmax<kScores>& softmax) const {
     const Rows rows = rows_of(item);
     rows.store(out, softmax.inverse(0), softmax.inverse(1));
-    if (args_.lse != nullptr && thread_ % 4 == 0) {
-      float* lse = args_.lse +
-                   (static_cast<std::int64_t>(item.batch) * args_.heads + item.head) * args_.tokens;
-      rows.store_scalar(lse, softmax.log_sum(0), softmax.log_sum(1));
-    }
-  }
-
-  // Heads without keys, and query tiles whose list is empty.
-  __device__ void write_constant(const Item& item) const {
-    const bool mean = item.mode == static_cast<std::int32_t>(HeadMode::kMean);
-    const Rows rows = rows_of(item);
-    float out[S::kHeadDim / 2];
-    const std::int64_t row = static_cast<std::int64_t>(item.batch) * args_.heads + item.head;
-    const float share = 1.0f / static_cast<float>(args_.tokens);
-#pragma unroll
-    for (int i = 0; i < S::kHeadDim / 2; i += 4) {
-      float2 sum = {0.0f, 0.0f};
-      if (mean) {
-        const float* sums =
-            args_.mean_sums + row * kMeanChunks * S::kHeadDim + 2 * i + thread_ % 4 * 2;
-        for (int chunk = 0; chunk < kMeanChunks; ++chunk) {
-          const float2 part = *reinterpret_cast<const float2*>(sums + chunk * S::kHeadDim);
-          sum = {sum.x + part.x, sum.y + part.y};
-        }
-      }
-      out[i] = out[i + 2] = sum.x * share;
-      out[i + 1] = out[i + 3] = sum.y * share;
-    }
-    rows.store(out, 1.0f, 1.0f);
-    if (args_.lse != nullptr && thread_ % 4 == 0) {
-      const float value = mean ? logf(static_cast<float>(args_.tokens)) : -INFINITY;
-      rows.store_scalar(args_.lse + row * args_.tokens, value, value);
-    }
+    rows.store_lse(softmax.log_sum(0), softmax.log_sum(1));
   }
 
   const AttentionArgs& args_;

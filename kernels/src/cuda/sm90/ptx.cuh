@@ -1,18 +1,18 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Named wrappers of the PTX that the Hopper kernel uses; names and meaning follow the PTX ISA.
+// Named wrappers of the PTX that only the Hopper kernel uses; names and meaning follow the PTX ISA.
 #pragma once
 
 #include <cuda.h>
 
 #include <cstdint>
 
+#include "../ptx.cuh"
+
 namespace twill::kernels::sm90 {
 
-__device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
-  return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
-}
+using cuda::shared_address;
 
 // mbarrier: `count` arrivals and all announced bytes complete a phase.
 __device__ __forceinline__ void barrier_init(std::uint64_t* barrier, std::uint32_t count) {
@@ -72,20 +72,6 @@ __device__ __forceinline__ void take_registers() {
 template <int kRegisters>
 __device__ __forceinline__ void give_registers() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
-}
-
-// Four 8 x 8 matrices of 16-bit elements; each thread gives the address of a row of 16 bytes.
-__device__ __forceinline__ void load_matrices(std::uint32_t address, std::uint32_t* to) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-               : "r"(address)
-               : "memory");
-}
-
-__device__ __forceinline__ float exp2_approximate(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
 }
 
 }  // namespace twill::kernels::sm90

@@ -9,10 +9,9 @@
 // operand of 16 columns.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <cstdint>
+
+#include "../elements.cuh"
 
 namespace twill::kernels::sm90 {
 
@@ -93,8 +92,8 @@ struct Wgmma;
                    : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                \
     }                                                                                    \
   };
-TWILL_WGMMA(__nv_bfloat16, "bf16")
-TWILL_WGMMA(__half, "f16")
+TWILL_WGMMA(cuda::Bf16, "bf16")
+TWILL_WGMMA(cuda::F16, "f16")
 #undef TWILL_WGMMA
 
 #define TWILL_WGMMA(Element, type)                                                        \
@@ -139,8 +138,8 @@ TWILL_WGMMA(__half, "f16")
                    : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                 \
     }                                                                                     \
   };
-TWILL_WGMMA(__nv_bfloat16, "bf16")
-TWILL_WGMMA(__half, "f16")
+TWILL_WGMMA(cuda::Bf16, "bf16")
+TWILL_WGMMA(cuda::F16, "f16")
 #undef TWILL_WGMMA
 
 #define TWILL_WGMMA(Element, type)                                                        \
@@ -195,8 +194,8 @@ TWILL_WGMMA(__half, "f16")
                    : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                 \
     }                                                                                     \
   };
-TWILL_WGMMA(__nv_bfloat16, "bf16")
-TWILL_WGMMA(__half, "f16")
+TWILL_WGMMA(cuda::Bf16, "bf16")
+TWILL_WGMMA(cuda::F16, "f16")
 #undef TWILL_WGMMA
 
 #undef TWILL_IN_OUT_8

@@ -14,7 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "twill/kernels/attention.h"
+#include "twill/kernels/attention_tensors.h"
+#include "twill/kernels/tile_list.h"
 #include "twill/plan/profile.h"
 #include "twill/search/progress.h"
 
@@ -55,19 +56,8 @@ struct CallSite {
   std::int32_t branch = 0;  // of the guidance: 0 conditional, 1 unconditional
 };
 
-// q, k, v: [batch, heads, tokens, head_dim]; rows of the batch are summed up.
-struct AttentionCall {
-  const void* q = nullptr;
-  const void* k = nullptr;
-  const void* v = nullptr;
-  kernels::Strides q_strides, k_strides, v_strides;
-  std::int32_t batch = 1;
-  std::int32_t heads = 0;
-  std::int32_t tokens = 0;
-  std::int32_t head_dim = 0;
-  kernels::Dtype dtype = kernels::Dtype::kF32;
-  float scale = 0.0f;  // 0: 1/sqrt(head_dim)
-};
+// Rows of the batch are summed up. A scale of 0 stands for 1/sqrt(head_dim).
+using AttentionCall = kernels::AttentionTensors;
 
 // Of one attention call, as a driver measured it on a device of its own, by the definitions of
 // kernels/profiling.h.

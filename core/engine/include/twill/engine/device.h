@@ -22,9 +22,9 @@ c10::ScalarType choose_dtype(c10::Device device);
 std::string dtype_name(c10::ScalarType dtype);
 // The way back; empty for another name.
 std::optional<c10::ScalarType> dtype_of(std::string_view name);
-// Empty where the kernels may be queued: on a CUDA device whose current stream is the default one,
-// the one that the engine runs on; others would need CUDA's headers. Else why not.
-std::string why_not_stream(c10::Device device);
+// The stream (cudaStream_t) that torch queues work of this CUDA device on now; null: the default
+// one.
+void* current_stream(c10::Device device);
 // "AMD EPYC, 2 threads" or "NVIDIA H200", for reports.
 std::string device_name(c10::Device device);
 

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "twill/kernels/attention.h"
+#include "twill/kernels/attention_tensors.h"
 
 namespace twill::engine {
 
@@ -45,18 +45,15 @@ inline kernels::Strides strides_of(const at::Tensor& x) {
   return {x.stride(0), x.stride(1), x.stride(2)};
 }
 
-// q, k, v, out: [batch, heads, tokens, head_dim], rows contiguous. Tasks and lists are left open.
-inline kernels::AttentionParams kernel_arguments(const at::Tensor& q, const at::Tensor& k,
-                                                 const at::Tensor& v, const at::Tensor& out,
-                                                 kernels::Dtype dtype) {
+// q, k, v: [batch, heads, tokens, head_dim], rows contiguous.
+inline kernels::AttentionTensors kernel_tensors(const at::Tensor& q, const at::Tensor& k,
+                                                const at::Tensor& v, kernels::Dtype dtype) {
   return {.q = q.const_data_ptr(),
           .k = k.const_data_ptr(),
           .v = v.const_data_ptr(),
-          .out = out.mutable_data_ptr(),
           .q_strides = strides_of(q),
           .k_strides = strides_of(k),
           .v_strides = strides_of(v),
-          .out_strides = strides_of(out),
           .batch = static_cast<std::int32_t>(q.size(0)),
           .heads = static_cast<std::int32_t>(q.size(1)),
           .tokens = static_cast<std::int32_t>(q.size(2)),

@@ -6,9 +6,10 @@
 
 #include <cstdint>
 
-#include "attention_args.h"
+#include "layer_view.h"
+#include "twill/kernels/tile_list.h"
 
-namespace twill::kernels::sm90 {
+namespace twill::kernels::cuda {
 
 __device__ __forceinline__ std::int32_t tiles_of(std::int32_t count, std::int32_t tile) {
   return (count + tile - 1) / tile;
@@ -30,23 +31,23 @@ struct Item {
 // Finds an item; every thread of the warp calls it with the same number.
 class WorkList {
  public:
-  __device__ explicit WorkList(const AttentionArgs& args) : args_(args) {
-    const std::int64_t variant = args.variant < 0 ? args.image[0] : args.variant;
-    layer_ = args.image + args.offsets.layers +
-             (variant * args.layers + args.layer) * args.offsets.layer_words;
+  __device__ explicit WorkList(const LayerView& view) : view_(view) {
+    const std::int64_t variant = view.variant < 0 ? view.image[0] : view.variant;
+    layer_ = view.image + view.offsets.layers +
+             (variant * view.layers + view.layer) * view.offsets.layer_words;
     heavy_ = layer_[0];
     others_ = layer_[1];
-    query_tiles_ = tiles_of(args.tokens, kQueryTile);
-    key_tiles_ = tiles_of(args.tokens, kKeyTile);
+    query_tiles_ = tiles_of(view.tokens, kQueryTile);
+    key_tiles_ = tiles_of(view.tokens, kKeyTile);
   }
 
   __device__ Item find(std::int32_t number) const {
     Item item;
-    if (number >= args_.batch * (heavy_ + others_)) {
+    if (number >= view_.batch * (heavy_ + others_)) {
       return item;
     }
-    const bool first = number < args_.batch * heavy_;
-    const std::int32_t in_part = first ? number : number - args_.batch * heavy_;
+    const bool first = number < view_.batch * heavy_;
+    const std::int32_t in_part = first ? number : number - view_.batch * heavy_;
     const std::int32_t size = first ? heavy_ : others_;
     item.batch = in_part / size;
     const std::int32_t wanted = in_part % size;
@@ -73,9 +74,9 @@ class WorkList {
     const auto* heads = reinterpret_cast<const CudaHead*>(layer_ + kCudaLayerWords);
     const auto lane = static_cast<std::int32_t>(threadIdx.x % 32);
     std::int32_t found = 0;
-    for (std::int32_t base = 0; base < args_.heads; base += 32) {
+    for (std::int32_t base = 0; base < view_.heads; base += 32) {
       bool has_it = false;
-      if (base + lane < args_.heads) {
+      if (base + lane < view_.heads) {
         const CudaHead& head = heads[base + lane];
         const std::int32_t before = first ? head.heavy_before : head.others_before;
         const std::int32_t count = first ? head.heavy : query_tiles_ - head.heavy;
@@ -89,21 +90,21 @@ class WorkList {
 
   __device__ void read_list(std::int32_t index, std::int32_t slot, Item& item) const {
     const CudaList list =
-        reinterpret_cast<const CudaList*>(args_.image + args_.offsets.lists)[index];
-    item.query_tile = args_.image[list.order + slot];
-    const std::int32_t begin = args_.image[list.run_begin + item.query_tile];
-    const std::int32_t end = args_.image[list.run_begin + item.query_tile + 1];
-    item.key_tiles = args_.image[list.tiles + item.query_tile];
+        reinterpret_cast<const CudaList*>(view_.image + view_.offsets.lists)[index];
+    item.query_tile = view_.image[list.order + slot];
+    const std::int32_t begin = view_.image[list.run_begin + item.query_tile];
+    const std::int32_t end = view_.image[list.run_begin + item.query_tile + 1];
+    item.key_tiles = view_.image[list.tiles + item.query_tile];
     item.runs = list.runs + 2 * begin;
     item.run_count = end - begin;
     item.positions = list.positions;
     if (end > begin) {
-      const std::int32_t* last = args_.image + list.runs + 2 * (end - 1);
+      const std::int32_t* last = view_.image + list.runs + 2 * (end - 1);
       item.last_key_tile = last[0] + last[1] - 1;
     }
   }
 
-  const AttentionArgs& args_;
+  const LayerView& view_;
   const std::int32_t* layer_;
   std::int32_t heavy_;
   std::int32_t others_;
@@ -169,4 +170,4 @@ class KeyTileStream {
   std::int32_t tile_ = -1;
 };
 
-}  // namespace twill::kernels::sm90
+}  // namespace twill::kernels::cuda
