@@ -32,7 +32,7 @@ run_fuzzers() {
   (cd "$TWILL_ROOT" && ctest --preset fuzz --parallel "$TWILL_JOBS" --output-junit "$results/fuzz.xml")
 }
 
-# Files side by side; the tests of one file one after the other, for some stand on those before them.
+# Files side by side, and the pieces of long ones; tests/conftest.py says what stays together and what comes first.
 run_pytest() {
   (cd "$TWILL_ROOT" && TWILL_BUILD_DIR=$build_dir "$TWILL_VENV_PYTHON" -m pytest --numprocesses "$TWILL_JOBS" --dist loadfile \
     ${fast:+-m "not slow"} --junitxml "$results/pytest.xml")
@@ -63,6 +63,10 @@ if [ -z "$fast" ]; then
   outcomes+=("$results/fuzz.xml")
 fi
 stage "pytest" run_pytest || failed=1
+
+for results_of_program in "$results"/gtest/*.xml; do
+  [ ! -e "$results_of_program" ] || outcomes+=("$results_of_program")
+done
 
 print_times
 "$TWILL_VENV_PYTHON" "$TWILL_ROOT/installer/summarise_tests.py" "${outcomes[@]}" || failed=1

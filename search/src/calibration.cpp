@@ -207,7 +207,7 @@ Calibration calibrate(const std::vector<Probe>& probes, const std::vector<double
   std::vector<double> prior;
   for (std::size_t bin = 0; bin < bins; ++bin) {
     result.weight.t.push_back((edges[bin] + edges[bin + 1]) / 2.0);
-    prior.push_back(options.prior.at(result.weight.t.back()));
+    prior.push_back(weight_at(options.prior, result.weight.t.back()));
   }
   // The prior only says how weights compare; its scale is the probes' median.
   std::vector<double> scales;
@@ -272,9 +272,7 @@ double mse_of(double psnr_db) {
 
 TimeWeight time_weight_of(const Profile& profile) {
   if (has_facts(profile)) {
-    return profile.time_weight
-               ? TimeWeight{.t = profile.time_weight->t, .weight = profile.time_weight->weight}
-               : default_time_weight();
+    return profile.time_weight.value_or(default_time_weight());
   }
   const auto found = profile.provenance.find(kTimeWeightKey);
   if (found == profile.provenance.end()) {

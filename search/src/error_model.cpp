@@ -35,16 +35,17 @@ std::vector<std::size_t> candidates_of(const Profile& profile, const Plan& plan)
   return found;
 }
 
-double TimeWeight::at(double time) const {
-  const auto above = std::upper_bound(t.begin(), t.end(), time);
-  if (above == t.begin()) {
+double weight_at(const TimeWeight& table, double t) {
+  const auto& [times, weight] = table;
+  const auto above = std::upper_bound(times.begin(), times.end(), t);
+  if (above == times.begin()) {
     return weight.front();
   }
-  if (above == t.end()) {
+  if (above == times.end()) {
     return weight.back();
   }
-  const auto i = static_cast<std::size_t>(above - t.begin());
-  const double share = (time - t[i - 1]) / (t[i] - t[i - 1]);
+  const auto i = static_cast<std::size_t>(above - times.begin());
+  const double share = (t - times[i - 1]) / (times[i] - times[i - 1]);
   return weight[i - 1] * (1.0 - share) + weight[i] * share;
 }
 

@@ -8,6 +8,7 @@
 #include "twill/kernels/tile_list.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
+#include "twill/plan/names.h"
 
 namespace twill::search {
 namespace {
@@ -28,13 +29,6 @@ TimeShares without_zeros(const std::vector<double>& of_time, double all) {
     }
   }
   return shares;
-}
-
-std::size_t index_of(PatternKind kind) {
-  const auto found = std::find_if(kPatternNames.begin(), kPatternNames.end(),
-                                  [&](const auto& known) { return known.first == kind; });
-  TWILL_ASSERT(found != kPatternNames.end());
-  return static_cast<std::size_t>(found - kPatternNames.begin());
 }
 
 // Of each head of an expert, counted over all stacks: [head_index].
@@ -313,7 +307,7 @@ PlanSums Ledger::sums(const Plan& plan) const {
       const double lost = error(forward, head, of.candidate);
       of.error += lost;
       sums.layer_error[layer][i] += lost;
-      sums.kind_error[index_of(profile_->candidates[of.candidate].kind)][i] += lost;
+      sums.kind_error[index_in(kPatternNames, profile_->candidates[of.candidate].kind)][i] += lost;
       sums.error += lost;
     }
     sums.density += share * (density / static_cast<double>(heads));

@@ -14,6 +14,7 @@
 #include "tile_key.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
+#include "twill/plan/names.h"
 #include "twill/search/candidates.h"
 
 namespace twill::search {
@@ -393,14 +394,7 @@ std::vector<std::size_t> candidates_that(const Profile& profile, const Test& tes
 
 }  // namespace
 
-std::string_view policy_name(Policy policy) {
-  for (const auto& [known, name] : kPolicyNames) {
-    if (known == policy) {
-      return name;
-    }
-  }
-  throw Error(ErrorCode::kUsage, concat("policy ", static_cast<int>(policy), " has no name"));
-}
+std::string_view policy_name(Policy policy) { return name_in(kPolicyNames, policy); }
 
 std::span<const std::string_view> policy_names() {
   static const auto names = [] {

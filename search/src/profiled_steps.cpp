@@ -19,7 +19,7 @@ std::vector<std::int32_t> profiled_steps(const std::vector<double>& step_t, std:
   const TimeWeight weight = default_time_weight();
   std::vector<double> before;  // weight of the steps up to each one
   for (const double t : step_t) {
-    before.push_back((before.empty() ? 0.0 : before.back()) + std::sqrt(weight.at(t)));
+    before.push_back((before.empty() ? 0.0 : before.back()) + std::sqrt(weight_at(weight, t)));
   }
   std::vector<std::int32_t> chosen{0};
   for (std::int32_t i = 1; i < count; ++i) {

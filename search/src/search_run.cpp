@@ -222,8 +222,7 @@ struct SearchRun::Impl {
     }
     ProbeSeries::Fitted fitted = probes->fit(probes_db);
     profile = std::make_shared<Profile>(*profile);
-    profile->time_weight =
-        TimeWeightTable{.t = std::move(fitted.weight.t), .weight = std::move(fitted.weight.weight)};
+    profile->time_weight = std::move(fitted.weight);
     measured = std::move(fitted.measured);
     stage = Stage::kCosts;
   }

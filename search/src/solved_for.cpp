@@ -10,6 +10,7 @@
 
 #include "twill/plan/error.h"
 #include "twill/plan/experts.h"
+#include "twill/plan/names.h"
 #include "twill/plan/plan_facts.h"
 #include "twill/plan/plan_view.h"
 #include "twill/plan/text.h"
@@ -235,13 +236,12 @@ std::optional<Budget> budget_of(const Plan& plan) {
   }
   const std::string_view text = word(plan, kBudget);
   const std::size_t space = std::min(text.find(' '), text.size());
-  for (const auto& [kind, name] : kBudgetNames) {
-    if (text.substr(0, space) == name && space < text.size()) {
-      const std::optional<double> value = leading_number(text.substr(space + 1));
-      return value ? std::optional(Budget{.goal = goal_of(kind), .value = *value}) : std::nullopt;
-    }
+  const std::optional<BudgetKind> kind = value_named(kBudgetNames, text.substr(0, space));
+  if (!kind || space == text.size()) {
+    return {};
   }
-  return {};
+  const std::optional<double> value = leading_number(text.substr(space + 1));
+  return value ? std::optional(Budget{.goal = goal_of(*kind), .value = *value}) : std::nullopt;
 }
 
 std::optional<double> stated_density(const Plan& plan) {

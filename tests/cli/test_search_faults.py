@@ -63,6 +63,7 @@ def test_killed_and_resumed_gives_the_same_bytes(twill, tiny_model, tmp_path, un
     assert out.read_bytes() == undisturbed
 
 
+@pytest.mark.slow
 def test_damaged_leftovers(twill, tiny_model, tmp_path, undisturbed):
     out = tmp_path / "plan.json"
     assert search(twill, tiny_model, out).returncode == 0

@@ -35,8 +35,7 @@ NODES = {
     "TwillSparseSamplerAdvanced",
 }
 WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
-STEPS = 8  # of the workflows here; their own 20 take too long for three of them
-SEARCH_STEPS = 4  # of each of a search's clips
+STEPS = 4  # of the workflows here; their own 20 take too long for three of them
 HELP = {".md": "en", "/zh.md": "zh"}
 
 
@@ -120,8 +119,7 @@ def in_steps(prompt: dict, steps: int) -> None:
 def test_an_example_workflow_runs(file, server, about):
     prompt = api_form(json.loads(file.read_text(encoding="utf-8")), about)
     kinds = {node["class_type"] for node in prompt.values()}
-    steps = SEARCH_STEPS if "TwillSearchPlan" in kinds else STEPS
-    in_steps(prompt, steps)
+    in_steps(prompt, STEPS)
     entry = server.run(prompt, seconds=1200)
     assert failure(entry) == "", log_of(server)[-3000:]
     clips = [image for image in outputs_of(entry, "images") if image["filename"].endswith(".webp")]
@@ -131,7 +129,7 @@ def test_an_example_workflow_runs(file, server, about):
             assert (image.n_frames, image.size) == (49, (256, 256))
     if kinds & {"TwillSparseSampler", "TwillSparseReport"}:
         assert "nothing fell back to dense" in texts(entry)
-        assert f"in {steps} forwards" in texts(entry)
+        assert f"in {STEPS} forwards" in texts(entry)
     if "TwillCompareVideos" in kinds:
         decibels = float(texts(entry).split("PSNR ")[1].split()[0])
         assert 20 < decibels < 60, "the sparse clip is near the dense one, and not the same"

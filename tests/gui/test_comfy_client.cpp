@@ -9,6 +9,7 @@
 #include "comfy/comfy_client.h"
 #include "comfy/workflow.h"
 #include "gui/fake_comfy.h"
+#include "refusal.h"
 #include "twill/plan/error.h"
 
 namespace twill::gui {
@@ -247,12 +248,9 @@ class TestComfyClient : public QObject {
   void workflows_that_cannot_run_here_say_why() {
     const QJsonObject about{};
     const auto refusal = [&](const char* text) {
-      try {
+      return twill::tests::refusal([&] {
         prompt_of(QJsonDocument::fromJson(text).object(), about, QStringLiteral("w.json"));
-      } catch (const Error& error) {
-        return std::string(error.what());
-      }
-      return std::string();
+      });
     };
     QCOMPARE(refusal("{}"), std::string("w.json: is no workflow of ComfyUI"));
     QCOMPARE(refusal(R"({"nodes": [{"id": 1, "type": "X"}]})"),

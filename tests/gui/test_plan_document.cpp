@@ -13,6 +13,7 @@
 #include "plan/plan_edits.h"
 #include "plan/predictor.h"
 #include "plan/quality_solver.h"
+#include "refusal.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
@@ -27,16 +28,7 @@ Plan small_plan(std::int32_t segments = 3) {
   return tests::make_plan(tests::make_profile({}), segments);
 }
 
-// Of `work`, which must throw Error.
-template <typename Work>
-std::string refusal(const Work& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
+using tests::refusal;
 
 }  // namespace
 

@@ -125,7 +125,7 @@ def test_other_folders_and_pythons_are_refused(comfyui, pack, tmp_path):
 
 
 @pytest.mark.slow
-def test_it_installs_checks_and_removes(comfyui, pack, pure_wheel):
+def test_it_installs_the_pure_wheel_checks_and_removes(comfyui, pack, pure_wheel):
     """Into a new environment that borrows numpy and torch from the one of the tests."""
     environment = comfyui / "venv"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)

@@ -39,6 +39,29 @@ def test_counts_and_reasons(tmp_path):
     assert result.stdout.splitlines()[-1] == "3 passed, 0 failed, 2 skipped"
 
 
+WHOLE = '<testsuite><testcase name="part1" status="{status}">{failure}</testcase></testsuite>'
+OF_PROGRAM = """<testsuites><testsuite>
+<testcase name="a" status="run" result="completed"/>
+<testcase name="b" status="run" result="skipped"><skipped message="../b_test.cpp:45&#x0A;no screen"/></testcase>
+</testsuite></testsuites>"""
+
+
+def test_a_program_that_ran_as_a_whole_counts_by_its_own_file(tmp_path):
+    result = summarise(tmp_path, WHOLE.format(status="run", failure=""), OF_PROGRAM)
+    assert result.stdout.splitlines() == [
+        "part0: 0 passed, 0 failed, 0 skipped",
+        "part1: 1 passed, 0 failed, 1 skipped",
+        "  skipped 1: no screen",
+        "1 passed, 0 failed, 1 skipped",
+    ]
+
+
+def test_a_program_that_failed_behind_its_last_test_has_failed(tmp_path):
+    result = summarise(tmp_path, WHOLE.format(status="fail", failure="<failure/>"), OF_PROGRAM)
+    assert result.returncode == 1
+    assert result.stdout.splitlines()[-1] == "1 passed, 1 failed, 1 skipped"
+
+
 @pytest.mark.parametrize(
     "texts",
     [

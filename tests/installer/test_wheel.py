@@ -75,6 +75,7 @@ def test_it_installs_works_and_goes_without_a_trace(which, request):
     assert f"Installed, tested and removed: {wheel.name}" in result.stdout
 
 
+@pytest.mark.slow
 def test_the_pure_wheel_fits_every_python_and_system(pure_wheel):
     assert pure_wheel.name.endswith("-py3-none-any.whl")
     names = names_in(pure_wheel)

@@ -12,6 +12,7 @@
 #include "capturing_attention.h"
 #include "jobs/scratch_folder.h"
 #include "jobs/tiny_model.h"
+#include "refusal.h"
 #include "session.h"
 #include "twill/jobs/capture.h"
 #include "twill/jobs/model_facts.h"
@@ -151,12 +152,7 @@ TEST_F(Capture, MemoryIsSaidBeforehand) {
 
 TEST_F(Capture, RefusesWhatTheModelDoesNotHave) {
   const auto message = [&](CaptureOptions options) -> std::string {
-    try {
-      capture_attention(options, {});
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "nothing was thrown";
+    return tests::refusal([&] { capture_attention(options, {}); });
   };
   CaptureOptions wrong = options();
   wrong.heads = {{.layer = 2, .head = 0}};

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Names of files by what they hold: no byte may change unseen, and a model is read once.
+#include "refusal.h"
 #include "twill/jobs/file_hash.h"
 
 #include <gtest/gtest.h>
@@ -85,12 +86,7 @@ TEST(HashFile, does_not_take_two_blocks_for_each_other) {
 TEST(HashFile, names_what_it_cannot_read) {
   const tests::ScratchFolder folder;
   const auto refused = [](const fs::path& file) -> std::string {
-    try {
-      hash_file(file);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return {};
+    return tests::refusal([&] { hash_file(file); });
   };
   EXPECT_EQ(refused(folder / "none"),
             (folder / "none").string() + ": cannot be read: No such file or directory");

@@ -68,8 +68,11 @@ class NotFinite : public ::testing::Test {
     EXPECT_EQ(outcome.text.find('\n'), std::string::npos) << outcome.text;
     return outcome.text;
   }
-  std::string place(const char* file, const char* tensor) const {
-    return (model_ / file).string() + ": tensor " + tensor;
+  std::string values_of(const char* file, const char* tensor, const char* are) const {
+    return (model_ / file).string() + ": tensor " + tensor + " holds values that are " + are;
+  }
+  static std::string latents_from_step_1(const std::string& why) {
+    return "denoise dense: from step 1 of 3 on (t = 1) the latents are not finite; " + why;
   }
 
   const tests::ScratchFolder folder_;
@@ -80,43 +83,38 @@ class NotFinite : public ::testing::Test {
 TEST_F(NotFinite, a_broken_weight_is_named_with_the_step) {
   for (const float value : {kNan, kInfinity}) {
     set_one("dit.safetensors", "blocks.1.ffn.0.weight", value);
-    EXPECT_EQ(why_not_generated(clip()),
-              "denoise dense: from step 1 of 3 on (t = 1) the latents are not finite; " +
-                  place("dit.safetensors", "blocks.1.ffn.0.weight") +
-                  " holds values that are not finite");
+    EXPECT_EQ(
+        why_not_generated(clip()),
+        latents_from_step_1(values_of("dit.safetensors", "blocks.1.ffn.0.weight", "not finite")));
   }
 }
 
 TEST_F(NotFinite, a_broken_word_is_named) {
   set_one("text.safetensors", "word_embedding.weight", kNan);
-  EXPECT_EQ(why_not_generated(clip()),
-            "denoise dense: from step 1 of 3 on (t = 1) the latents are not finite; " +
-                place("text.safetensors", "word_embedding.weight") +
-                " holds values that are not finite");
+  EXPECT_EQ(
+      why_not_generated(clip()),
+      latents_from_step_1(values_of("text.safetensors", "word_embedding.weight", "not finite")));
 }
 
 TEST_F(NotFinite, a_broken_decoder_is_named_with_the_frames) {
   set_one("vae.safetensors", "decoder.head.2.bias", kInfinity);
   EXPECT_EQ(why_not_generated(clip()),
             "decode dense: of the VAE's frames 1 to 9 not all values are finite; " +
-                place("vae.safetensors", "decoder.head.2.bias") +
-                " holds values that are not finite");
+                values_of("vae.safetensors", "decoder.head.2.bias", "not finite"));
 }
 
 TEST_F(NotFinite, a_weight_that_float16_cannot_hold_is_named) {
   set_one("dit.safetensors", "blocks.0.ffn.2.weight", 1e6f);
   EXPECT_EQ(why_not_generated(clip("float16")),
-            "denoise dense: from step 1 of 3 on (t = 1) the latents are not finite; " +
-                place("dit.safetensors", "blocks.0.ffn.2.weight") +
-                " holds values that are too large for float16");
+            latents_from_step_1(
+                values_of("dit.safetensors", "blocks.0.ffn.2.weight", "too large for float16")));
 }
 
 TEST_F(NotFinite, what_float16_cannot_compute_names_other_dtypes) {
   change("dit.safetensors", "blocks.0.ffn.2.weight", [](at::Tensor& weight) { weight.mul_(2e5); });
-  EXPECT_EQ(
-      why_not_generated(clip("float16")),
-      "denoise dense: from step 1 of 3 on (t = 1) the latents are not finite; all weights are "
-      "finite, so float16 may be too small for this model: use float32 or bfloat16");
+  EXPECT_EQ(why_not_generated(clip("float16")),
+            latents_from_step_1("all weights are finite, so float16 may be too small for this "
+                                "model: use float32 or bfloat16"));
 }
 
 // Finite up to a step: the one where it began is told.

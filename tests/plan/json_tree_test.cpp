@@ -3,6 +3,7 @@
 
 // JSON of any depth: read up to the limit, refused above it before anything recurses.
 #include "twill/plan/json_tree.h"
+#include "refusal.h"
 
 #include <gtest/gtest.h>
 
@@ -21,13 +22,7 @@ std::string nested(std::size_t levels, char open = '[', char close = ']') {
 }
 
 std::string refusal(const std::string& text) {
-  try {
-    json_tree<json>(text, "f.json");
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kFile);
-    return error.what();
-  }
-  return "";
+  return tests::refusal([&] { json_tree<json>(text, "f.json"); }, ErrorCode::kFile);
 }
 
 TEST(JsonTree, reads_as_deep_as_it_says_and_no_deeper) {

@@ -101,7 +101,7 @@ Profile measured_profile() {
                          .grid = {5, 6, 7},
                          .steps = 4};
   profile.expert_boundary = 0.875;
-  profile.time_weight = TimeWeightTable{.t = {0.0, 0.5, 1.0}, .weight = {1.0, 0.0, 16.5}};
+  profile.time_weight = TimeWeight{.t = {0.0, 0.5, 1.0}, .weight = {1.0, 0.0, 16.5}};
   // Words of people under the keys that version 1.0 read.
   profile.provenance = {{"steps", "a few"}, {"t", "many"}, {"time_weight", "{"}};
   return profile;

@@ -3,6 +3,7 @@
 
 // Texts of any bytes: what becomes of them in JSON, where they are cut, and files of them.
 #include "twill/plan/text.h"
+#include "refusal.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -135,13 +136,7 @@ class TextFiles : public ::testing::Test {
     return folder_ / "a.txt";
   }
   static std::string refusal(const std::function<void()>& read) {
-    try {
-      read();
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::kFile);
-      return error.what();
-    }
-    return "accepted";
+    return tests::refusal(read, ErrorCode::kFile);
   }
 
   fs::path folder_;

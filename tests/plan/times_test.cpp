@@ -6,6 +6,7 @@
 
 #include <limits>
 
+#include "refusal.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
 #include "twill/plan/experts.h"
@@ -16,13 +17,7 @@ namespace {
 
 template <typename Call>
 std::string refusal(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kUsage);
-    return error.what();
-  }
-  return "";
+  return tests::refusal(call, ErrorCode::kUsage);
 }
 
 // Below t 0.5 and above: expert 0 dense, expert 1 skipped.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "twill/plan/unfinished.h"
+#include "refusal.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -55,14 +56,7 @@ void in_a_run_that_is_killed(const Work& work) {
   ASSERT_EQ(status, 0);
 }
 
-std::string refusal(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
-}
+using tests::refusal;
 
 TEST(UnfinishedNames, NoTwoAreTheSameAndEachIsKnownAgain) {
   std::set<std::string> names;

@@ -62,6 +62,7 @@ def test_equals_diffusers() -> None:
     torch.testing.assert_close(got, want, atol=2e-4, rtol=2e-4)
 
 
+@pytest.mark.slow
 def test_loss_on_held_out_clips() -> None:
     dit, text, vae = load_model(DEMO)
     size = ClipSize(320, 192, 33)  # the cheapest that was trained on

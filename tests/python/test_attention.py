@@ -16,7 +16,7 @@ import pattern_oracle as oracle
 import plan_texts
 import twill_vdit
 from attention_cases import LAYOUTS, ORDERS, PATTERNS
-from tolerance import assert_as_exact_as_torch, masked_attention
+from tolerance import assert_as_exact_as_torch, in_double, masked_attention
 from twill_vdit import Error, eager, native, sparse_attention
 
 needs_binary = pytest.mark.skipif(native.binary is None, reason=f"no binary module: {native.why_not}")
@@ -127,9 +127,11 @@ def test_t_picks_the_segment(plan):
     layout = LAYOUTS["text_behind"]
     q, k, v = tensors(layout, torch.float32)
     compiled = twill_vdit.compile_plan(plan, layout)
-    dense = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+    dense, exact = (
+        torch.nn.functional.scaled_dot_product_attention(*given) for given in ((q, k, v), in_double(q, k, v))
+    )
     near_noise = sparse_attention(q, k, v, compiled, layer=0, t=0.95)
-    torch.testing.assert_close(near_noise, dense, rtol=1e-5, atol=1e-6)
+    assert_as_exact_as_torch(near_noise, exact, dense)
     at_the_border = sparse_attention(q, k, v, compiled, layer=0, t=0.9)
     assert torch.equal(at_the_border, sparse_attention(q, k, v, compiled, layer=0, segment=0))
     assert (at_the_border[:, list(PATTERNS).index("skip")] == 0).all()
@@ -156,8 +158,10 @@ def test_any_finite_scale(plan, backend, scale):
     q, k, v = tensors(layout, torch.float32)
     compiled = twill_vdit.compile_plan(plan, layout, backend)
     out = sparse_attention(q, k, v, compiled, layer=0, t=0.95, scale=scale)  # a dense segment
-    exact = torch.softmax(scale * (q.double() @ k.double().transpose(2, 3)), -1) @ v.double()
-    torch.testing.assert_close(out.double(), exact, rtol=1e-4, atol=1e-5)
+    plain, exact = (
+        torch.softmax(scale * (q @ k.transpose(2, 3)), -1) @ v for q, k, v in ((q, k, v), in_double(q, k, v))
+    )
+    assert_as_exact_as_torch(out, exact, plain)
     sparse = sparse_attention(q, k, v, compiled, layer=0, t=0.5, scale=scale)
     assert torch.isfinite(sparse).all()
 
@@ -174,7 +178,8 @@ def test_without_the_binary_it_runs_and_says_so(plan, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert torch.equal(out, run_operator(q, k, v, compiled, 1))
-    torch.testing.assert_close(out, expected(q, k, v, layout, ORDERS["time_fastest"]), rtol=1e-4, atol=1e-5)
+    plain, exact = (expected(*given, layout, ORDERS["time_fastest"]) for given in ((q, k, v), in_double(q, k, v)))
+    assert_as_exact_as_torch(out, exact, plain)
 
 
 def test_a_dtype_without_a_kernel_runs_in_plain_torch_and_says_so(plan):

@@ -10,6 +10,7 @@ import torch
 import plan_texts
 import twill_vdit
 from attention_cases import LAYOUTS, PATTERNS
+from tolerance import assert_as_exact_as_torch, in_double
 from twill_vdit import Error, backends, cuda, flex, native, sparse_attention
 from twill_vdit.backends import Call, choose
 
@@ -84,7 +85,8 @@ def test_a_plan_may_ask_for_a_form():
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # what was asked for is no surprise
         out = sparse_attention(q, k, v, plain, layer=0, t=0.5)
-    torch.testing.assert_close(out, sparse_attention(q, k, v, ours, layer=0, t=0.5), rtol=1e-4, atol=1e-5)
+        exact = sparse_attention(*in_double(q, k, v), plain, layer=0, t=0.5)
+    assert_as_exact_as_torch(sparse_attention(q, k, v, ours, layer=0, t=0.5), exact, out)
     with pytest.raises(Error, match=r"backend .flex. does not run here: (it is used on GPUs|torch 2.4)"):
         sparse_attention(q, k, v, twill_vdit.compile_plan(plan, layout, backend="flex"), layer=0, t=0.5)
 

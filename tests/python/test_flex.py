@@ -9,6 +9,7 @@ import torch
 import plan_texts
 import twill_vdit
 from attention_cases import LAYOUTS, ORDERS, PATTERNS
+from tolerance import assert_as_exact_as_torch, in_double
 from twill_vdit import eager
 from twill_vdit.tile_lists import KEY_TILE, QUERY_TILE
 
@@ -45,6 +46,11 @@ def test_the_block_mask_keeps_the_keys_of_the_list(pattern, layout, order):
         assert np.array_equal(by_mask_mod, np.isin(keys // KEY_TILE, kept))
 
 
+def assert_as_exact_as_plain_torch(out, q, k, v, tiles):
+    plain, exact = (eager.sparse_heads(*given, tiles, SCALE) for given in ((q, k, v), in_double(q, k, v)))
+    assert_as_exact_as_torch(out, exact, plain)
+
+
 @pytest.mark.parametrize("layout_name", ["ragged_last_tile", "text_in_front_and_behind"])
 @pytest.mark.parametrize("pattern", SPARSE.values(), ids=SPARSE)
 def test_it_computes_what_plain_torch_does(pattern, layout_name):
@@ -54,7 +60,7 @@ def test_it_computes_what_plain_torch_does(pattern, layout_name):
     generator = torch.Generator().manual_seed(3)
     q, k, v = (torch.randn(2, 2, layout.tokens, 32, generator=generator) for _ in "qkv")
     out = flex.sparse_heads(q, k, v, tiles, SCALE, flex_attention.flex_attention)
-    torch.testing.assert_close(out, eager.sparse_heads(q, k, v, tiles, SCALE), rtol=1e-5, atol=1e-5)
+    assert_as_exact_as_plain_torch(out, q, k, v, tiles)
 
 
 @pytest.mark.slow
@@ -67,4 +73,4 @@ def test_compiled_it_computes_what_plain_torch_does():
         tiles = list_of(plan_texts.with_order(PATTERNS["window"], ORDERS[order]), layout)
         assert tiles.tiles < 5 * 9  # it does leave tiles out
         out = flex.sparse_heads(q, k, v, tiles, SCALE)
-        torch.testing.assert_close(out, eager.sparse_heads(q, k, v, tiles, SCALE), rtol=1e-5, atol=1e-5)
+        assert_as_exact_as_plain_torch(out, q, k, v, tiles)

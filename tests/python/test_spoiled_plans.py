@@ -59,6 +59,7 @@ def refusal_of(read, text) -> str:
     return ""
 
 
+@pytest.mark.slow
 def test_a_spoiled_plan_is_a_plan_or_refused_with_a_sentence():
     chance = random.Random(1)
     end = time.monotonic() + SECONDS

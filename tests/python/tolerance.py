@@ -18,6 +18,10 @@ def assert_as_exact_as_torch(out, exact, torch_same_dtype, factor=2.0):
     )
 
 
+def in_double(*tensors):
+    return tuple(tensor.double() for tensor in tensors)
+
+
 def masked_attention(q, k, v, mask, scale):
     """softmax(scale q k^T) v over the pairs of `mask`, in the tensors' own dtype; a row without a pair gives 0."""
     scores = (q @ k.transpose(-1, -2) * scale).masked_fill(~mask, float("-inf"))

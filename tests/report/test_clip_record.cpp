@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "refusal.h"
 #include "twill/plan/error.h"
 #include "twill/report/clip_record.h"
 
@@ -36,13 +37,7 @@ TEST(ClipRecord, bad_settings_are_named) {
   const auto refusal = [&](const char* key, const std::string& value) {
     std::map<std::string, std::string> bad = good;
     bad[key] = value;
-    try {
-      clip_record_from(bad, "a.mp4");
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::kFile);
-      return std::string(error.what());
-    }
-    return std::string("accepted");
+    return tests::refusal([&] { clip_record_from(bad, "a.mp4"); }, ErrorCode::kFile);
   };
   EXPECT_EQ(refusal("seed", "1; rm"), "a.mp4: its setting seed is \"1; rm\", not a number");
   EXPECT_EQ(refusal("size", "256x256"),

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "refusal.h"
 #include "search/synthetic_profile.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
@@ -352,13 +353,7 @@ TEST(RunOf, times_that_are_told_need_no_sampler_of_ours) {
 
 TEST(RunOf, other_steps_of_a_schedule_that_is_not_known_are_refused) {
   const auto refusal = [](const Profile& profile, const RunOptions& options) -> std::string {
-    try {
-      run_of(profile, options, "a.json");
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::kUsage);
-      return error.what();
-    }
-    return "";
+    return tests::refusal([&] { run_of(profile, options, "a.json"); }, ErrorCode::kUsage);
   };
   EXPECT_EQ(refusal(*profile_of_theirs("uni_pc", "simple", 3.0), {.steps = 8}),
             "a.json: was measured in 4 steps of the sampler \"uni_pc\" with the scheduler "

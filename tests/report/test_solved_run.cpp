@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "refusal.h"
 #include "twill/plan/error.h"
 #include "twill/report/solved_run.h"
 
@@ -17,12 +18,7 @@ Profile example() {
 }
 
 std::string refusal(const Profile& profile) {
-  try {
-    solved_run(profile);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return tests::refusal([&] { solved_run(profile); });
 }
 
 TEST(SolvedRun, has_the_steps_that_the_provenance_tells) {
@@ -100,7 +96,7 @@ TEST(SolvedRun, has_the_times_experts_and_weights_that_are_typed) {
                           .scheduler = "beta",
                           .grid = {13, 16, 16},
                           .steps = 3};
-  profile->time_weight = TimeWeightTable{.t = {0.5}, .weight = {2.0}};
+  profile->time_weight = TimeWeight{.t = {0.5}, .weight = {2.0}};
   profile->provenance = {{"steps", "many"}, {"time_weight", "?"}, {"expert_boundary", "?"}};
   const SolvedRun run = solved_run(*profile);
   EXPECT_EQ(run.description, "3 steps of uni_pc, 13x16x16 tokens");
@@ -108,7 +104,7 @@ TEST(SolvedRun, has_the_times_experts_and_weights_that_are_typed) {
                                             {.t = 0.9, .expert = 0, .weight = 1.0},
                                             {.t = 0.3, .expert = 1, .weight = 2.0}};
   EXPECT_EQ(run.forwards, wanted);
-  EXPECT_EQ(run.weight, (search::TimeWeight{.t = {0.5}, .weight = {2.0}}));
+  EXPECT_EQ(run.weight, (TimeWeight{.t = {0.5}, .weight = {2.0}}));
   Plan plan;
   plan.model = profile->model;
   plan.profile = profile;

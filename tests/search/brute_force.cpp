@@ -104,7 +104,7 @@ class Trial {
       value =
           product(i) + (product(i + 1) - product(i)) * (times[i] - t) / (times[i] - times[i + 1]);
     }
-    return value * request_.forwards[step].weight * request_.weight.at(t);
+    return value * request_.forwards[step].weight * search::weight_at(request_.weight, t);
   }
 
   const Profile& profile_;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "twill/search/budget_finder.h"
+#include "refusal.h"
 
 #include <gtest/gtest.h>
 
@@ -108,12 +109,7 @@ TEST(BudgetFinder, never_asks_for_less_than_the_solver_can) {
 
 TEST(BudgetFinder, refuses_what_is_out_of_range) {
   const auto refusal = [](double value, double least, std::int32_t tries) -> std::string {
-    try {
-      BudgetFinder(Wish::kPsnr, value, least, tries);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+    return tests::refusal([&] { BudgetFinder(Wish::kPsnr, value, least, tries); });
   };
   EXPECT_EQ(refusal(0.0, 0.1, 5), "wish: 0 is not above 0");
   EXPECT_EQ(refusal(30.0, 1.5, 5), "least budget: 1.5 is not in 0..1");

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "twill/search/calibration.h"
+#include "refusal.h"
 
 #include <gtest/gtest.h>
 
@@ -61,8 +62,9 @@ TEST(Calibration, BinsThatNoProbeTellsApartStayNearThePrior) {
   const Calibration found = calibrate(probes, kEdges, {.prior = prior});
   double sum = 0.0;
   for (std::size_t bin = 0; bin < 4; ++bin) {
-    const double expected = prior.at(found.weight.t[bin]);
-    EXPECT_NEAR(found.weight.weight[bin] / found.weight.weight[0], expected / prior.at(0.15), 1e-6);
+    const double expected = weight_at(prior, found.weight.t[bin]);
+    EXPECT_NEAR(found.weight.weight[bin] / found.weight.weight[0],
+                expected / weight_at(prior, 0.15), 1e-6);
     sum += found.weight.weight[bin];
   }
   EXPECT_NEAR(sum, 10.0, 1e-6);
@@ -81,12 +83,7 @@ TEST(Calibration, OneProbeIsEnoughForTheScale) {
 
 TEST(Calibration, BadProbesAreNamed) {
   const auto text_of = [](std::vector<Probe> probes) -> std::string {
-    try {
-      calibrate(probes, kEdges);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+    return tests::refusal([&] { calibrate(probes, kEdges); });
   };
   const Probe good{.error_by_time = {1.0, 1.0, 1.0, 1.0}, .clip_mse = 1.0};
   EXPECT_EQ(text_of({}), "calibration: no probe");
@@ -169,10 +166,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(TimeWeights, GoInStraightLinesAndStayConstantOutside) {
   const TimeWeight weight{.t = {0.2, 0.6}, .weight = {1.0, 3.0}};
-  EXPECT_EQ(weight.at(0.0), 1.0);
-  EXPECT_EQ(weight.at(0.2), 1.0);
-  EXPECT_NEAR(weight.at(0.4), 2.0, 1e-12);
-  EXPECT_EQ(weight.at(0.9), 3.0);
+  EXPECT_EQ(weight_at(weight, 0.0), 1.0);
+  EXPECT_EQ(weight_at(weight, 0.2), 1.0);
+  EXPECT_NEAR(weight_at(weight, 0.4), 2.0, 1e-12);
+  EXPECT_EQ(weight_at(weight, 0.9), 3.0);
   check_time_weight(default_time_weight());
 }
 
@@ -212,7 +209,7 @@ TEST(TimeWeight, IsKeptInAProfile) {
     profile.provenance[kTimeWeightKey] = damaged;
     EXPECT_THROW(time_weight_of(profile), Error) << damaged;
   }
-  profile.time_weight = TimeWeightTable{.t = {0.5}, .weight = {2.0}};
+  profile.time_weight = TimeWeight{.t = {0.5}, .weight = {2.0}};
   EXPECT_EQ(time_weight_of(profile), (TimeWeight{.t = {0.5}, .weight = {2.0}}));
   profile.time_weight.reset();
   profile.expert_boundary = 0.5;

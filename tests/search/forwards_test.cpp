@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "twill/search/forwards.h"
+#include "refusal.h"
 
 #include <gtest/gtest.h>
 
@@ -33,12 +34,7 @@ std::vector<std::int32_t> experts_of(const std::vector<Forward>& forwards) {
 }
 
 std::string refusal(const Profile& profile) {
-  try {
-    forwards_of_run(profile, kTimes);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return tests::refusal([&] { forwards_of_run(profile, kTimes); });
 }
 
 TEST(Forwards, OfARunCountTheSquareOfTheirStep) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "twill/search/ledger.h"
+#include "refusal.h"
 
 #include <gtest/gtest.h>
 
@@ -491,15 +492,7 @@ TEST(Ledger, a_pattern_that_was_not_profiled_is_counted_and_costs_its_cells) {
   EXPECT_LE(after.error, before.error);
 }
 
-template <typename Work>
-std::string refusal(const Work& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
+using tests::refusal;
 
 TEST(Ledger, says_what_it_cannot_add_up) {
   const Setting setting = setting_of();

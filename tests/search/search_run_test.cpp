@@ -4,6 +4,7 @@
 // Searches of a made-up host: a model that is a table of errors, clips whose quality follows from
 // the plan's density.
 #include "twill/search/search_run.h"
+#include "refusal.h"
 
 #include <gtest/gtest.h>
 
@@ -188,14 +189,7 @@ std::string plan_of(const SearchRequest& asked, Host host = Host()) {
   return plan_to_json(run.result().plan);
 }
 
-std::string said_by(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing";
-}
+using tests::refusal;
 
 TEST(SearchRun, asks_for_maps_then_a_clip_of_each_prompt_and_gives_a_plan_that_says_what_it_is) {
   const tests::ScratchFolder folder;
@@ -259,7 +253,7 @@ TEST(SearchRun, learns_the_layout_at_the_first_call_and_remembers_it_for_the_map
   // What decides a clip decides its layout.
   SearchRun other(asked);
   host.layout.frames = 2;
-  EXPECT_EQ(said_by([&] { host.work_for(other); }),
+  EXPECT_EQ(refusal([&] { host.work_for(other); }),
             "the clip has 2x8x8 tokens after 0 and before 0, and the clips before it had 3x8x8 "
             "tokens after 0 and before 0");
 }
@@ -415,7 +409,7 @@ TEST(SearchRun, says_how_near_it_came_to_what_cannot_be) {
   SearchRun run(for_quality(folder.path(), 60.0));
   Host host;
   host.db_of_tries = {20.0, 21.0, 22.5, 22.0, 21.5};
-  const std::string said = said_by([&] { host.work_for(run); });
+  const std::string said = refusal([&] { host.work_for(run); });
   EXPECT_EQ(said, concat("a PSNR of 60 dB (measured 60.5) was not reached in ", run.tries().size(),
                          " tries; the nearest had 22.5 dB"));
   EXPECT_FALSE(run.take_best());
@@ -472,7 +466,7 @@ TEST_P(WrongAnswer, is_refused_by_its_value_and_can_be_given_again) {
     }
     Host(1).work_for(run);
   }
-  EXPECT_EQ(said_by([&] { GetParam().act(run); }), GetParam().text);
+  EXPECT_EQ(refusal([&] { GetParam().act(run); }), GetParam().text);
   EXPECT_TRUE(Host().work_for(run));
 }
 
@@ -534,7 +528,7 @@ class Request : public ::testing::TestWithParam<BadRequest> {};
 TEST_P(Request, is_refused_by_its_value) {
   SearchRequest asked = request("work");
   GetParam().change(asked);
-  EXPECT_EQ(said_by([&] { SearchRun run(asked); }), GetParam().text);
+  EXPECT_EQ(refusal([&] { SearchRun run(asked); }), GetParam().text);
 }
 
 INSTANTIATE_TEST_SUITE_P(

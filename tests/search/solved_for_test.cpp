@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "twill/search/solved_for.h"
+#include "refusal.h"
 
 #include <gtest/gtest.h>
 
@@ -87,13 +88,7 @@ TEST(SolvedFor, a_plan_comes_before_its_profile) {
 
 TEST(SolvedFor, what_cannot_be_read_is_named) {
   const auto refusal = [](const char* key, const char* value) -> std::string {
-    try {
-      solved_for({{key, value}}, "plan");
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::kFile);
-      return error.what();
-    }
-    return "accepted";
+    return tests::refusal([&] { solved_for({{key, value}}, "plan"); }, ErrorCode::kFile);
   };
   EXPECT_EQ(refusal("steps", "many"), "the plan's steps \"many\" is not a positive number");
   EXPECT_EQ(refusal("steps", "2.5"), "the plan's steps \"2.5\" is not a whole number in 1..1000");

@@ -122,7 +122,7 @@ PredictionReport check_prediction(const PredictionOptions& options, const JobCon
           plans[i].solved.plan, prompts[prompt], report::seed_at(options.seed, prompt),
           concat("plan ", i + 1, " of ", plans.size(), ", ", plans[i].name, ", prompt ", prompt + 1,
                  " of ", prompts.size()));
-      mse += report::mse_of(found.psnr_db) / static_cast<double>(prompts.size());
+      mse += search::mse_of(found.psnr_db) / static_cast<double>(prompts.size());
     }
     predicted.push_back(ledger.error(plans[i].solved.plan));
     measured.push_back(mse);

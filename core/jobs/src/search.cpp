@@ -13,6 +13,7 @@
 #include "search_driver.h"
 #include "session.h"
 #include "solving.h"
+#include "twill/plan/names.h"
 #include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/plan_view.h"
@@ -47,14 +48,10 @@ report::SearchResult finish(search::SolveResult solved, const fs::path& out) {
 }  // namespace
 
 search::Policy policy_from(std::string_view name) {
-  std::string names;
-  for (const auto& [policy, known] : search::kPolicyNames) {
-    if (known == name) {
-      return policy;
-    }
-    names += concat(names.empty() ? "" : ", ", known);
-  }
-  throw Error(ErrorCode::kUsage, concat("strategy \"", name, "\" is not one of ", names));
+  const std::optional<search::Policy> found = value_named(search::kPolicyNames, name);
+  require(found.has_value(), ErrorCode::kUsage, "strategy \"", name, "\" is not one of ",
+          all_names(search::kPolicyNames));
+  return *found;
 }
 
 void check_target(const Target& target) {

@@ -94,19 +94,9 @@ std::string run_text(const RunFacts& run, std::size_t indent, const std::string&
   return object.text();
 }
 
-Goal read_goal(const JsonValue& value) {
-  const std::string& name = value.as_string();
-  const auto found = std::find_if(kGoalNames.begin(), kGoalNames.end(),
-                                  [&](const auto& entry) { return entry.second == name; });
-  if (found == kGoalNames.end()) {
-    value.fail("unknown goal ", value.shown());
-  }
-  return found->first;
-}
-
 Budget read_budget(const JsonValue& value) {
   value.check_fields({"goal", "value", "density"});
-  return {.goal = read_goal(value.at("goal")),
+  return {.goal = read_named(value.at("goal"), kGoalNames, "goal"),
           .value = value.at("value").as_number(),
           .density = number_in(value, "density")};
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "twill/plan/error.h"
+#include "twill/plan/names.h"
 
 namespace twill {
 
@@ -73,5 +74,16 @@ class JsonValue {
   std::string_view field_;  // of an object
   std::size_t index_ = 0;   // in an array
 };
+
+// The value of a table that has the name; `what` is the word for such values.
+template <typename Value, std::size_t count>
+Value read_named(const JsonValue& value, const NameTable<Value, count>& names,
+                 std::string_view what) {
+  const std::optional<Value> found = value_named(names, value.as_string());
+  if (!found) {
+    value.fail("unknown ", what, " ", value.shown());
+  }
+  return *found;
+}
 
 }  // namespace twill

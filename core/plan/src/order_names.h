@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "twill/plan/names.h"
 #include "twill/plan/token_layout.h"
 
 namespace twill {
@@ -18,9 +19,7 @@ inline constexpr std::array<std::pair<OrderKind, std::string_view>, 3> kOrderNam
     {OrderKind::kTiles, "tiles"},
 }};
 
-constexpr std::string_view order_kind_name(OrderKind kind) {
-  return kOrderNames[static_cast<std::size_t>(kind)].second;
-}
+inline std::string_view order_kind_name(OrderKind kind) { return name_in(kOrderNames, kind); }
 
 // The inverse of order_name(); empty when the text is no order's name.
 std::optional<TokenOrder> parse_order_name(std::string_view text);

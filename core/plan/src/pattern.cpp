@@ -164,12 +164,7 @@ Pattern make_union(std::vector<SimplePattern> parts, std::optional<TokenOrder> o
   return {.kind = PatternKind::kUnion, .parts = std::move(parts), .order = order};
 }
 
-std::string_view pattern_name(PatternKind kind) {
-  const auto found = std::find_if(kPatternNames.begin(), kPatternNames.end(),
-                                  [kind](const auto& entry) { return entry.first == kind; });
-  TWILL_ASSERT(found != kPatternNames.end());
-  return found->second;
-}
+std::string_view pattern_name(PatternKind kind) { return name_in(kPatternNames, kind); }
 
 std::string describe(const Pattern& pattern) {
   std::string text;

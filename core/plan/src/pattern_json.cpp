@@ -17,13 +17,7 @@ namespace twill {
 namespace {
 
 PatternKind read_kind(const JsonValue& value) {
-  const std::string& name = value.as_string();
-  const auto found = std::find_if(kPatternNames.begin(), kPatternNames.end(),
-                                  [&](const auto& entry) { return entry.second == name; });
-  if (found == kPatternNames.end()) {
-    value.fail("unknown pattern ", value.shown());
-  }
-  return found->first;
+  return read_named(value.at("kind"), kPatternNames, "pattern");
 }
 
 std::int32_t int_or(const JsonValue& value, const char* field, std::int32_t otherwise) {
@@ -198,7 +192,7 @@ std::map<std::string, std::string> read_newer_fields(
 }
 
 Pattern read_pattern(const JsonValue& value) {
-  Pattern pattern{.kind = read_kind(value.at("kind"))};
+  Pattern pattern{.kind = read_kind(value)};
   switch (pattern.kind) {
     case PatternKind::kDense:
     case PatternKind::kSkip:
@@ -211,7 +205,7 @@ Pattern read_pattern(const JsonValue& value) {
       const std::size_t count = parts.size_up_to(kMostParts);
       for (std::size_t i = 0; i < count; ++i) {
         const JsonValue part = parts[i];
-        pattern.parts.push_back(read_part(part, read_kind(part.at("kind")), true));
+        pattern.parts.push_back(read_part(part, read_kind(part), true));
       }
       break;
     }

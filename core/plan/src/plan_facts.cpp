@@ -6,6 +6,7 @@
 #include "shortest.h"
 #include "twill/plan/error.h"
 #include "twill/plan/experts.h"
+#include "twill/plan/names.h"
 
 namespace twill {
 namespace {
@@ -53,14 +54,7 @@ std::string name_of(const ModelShape& model, const FixedHead& head) {
 
 }  // namespace
 
-std::string_view goal_name(Goal goal) {
-  for (const auto& [known, name] : kGoalNames) {
-    if (known == goal) {
-      return name;
-    }
-  }
-  throw Error(ErrorCode::kUsage, concat("goal ", static_cast<int>(goal), " has no name"));
-}
+std::string_view goal_name(Goal goal) { return name_in(kGoalNames, goal); }
 
 std::string describe(const Budget& budget) {
   const std::string asked = concat(goal_name(budget.goal), " ", budget.value);

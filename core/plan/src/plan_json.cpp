@@ -11,6 +11,7 @@
 #include "pattern_json.h"
 #include "profile_json.h"
 #include "shortest.h"
+#include "twill/plan/names.h"
 #include "twill/plan/outputs.h"
 #include "twill/plan/plan_facts.h"
 #include "twill/plan/plan_io.h"
@@ -22,23 +23,13 @@ namespace {
 
 constexpr std::uint64_t kMostPlanBytes = std::uint64_t{64} << 20;
 
-Precision read_precision(const JsonValue& value) {
-  const std::string& name = value.as_string();
-  const auto found = std::find_if(kPrecisionNames.begin(), kPrecisionNames.end(),
-                                  [&](const auto& entry) { return entry.second == name; });
-  if (found == kPrecisionNames.end()) {
-    value.fail("unknown precision ", value.shown());
-  }
-  return found->first;
-}
-
 // 3, or {"pattern": 3, "precision": "bf16"}
 HeadPlan read_head(const JsonValue& value, std::size_t patterns) {
   HeadPlan head;
   if (value.is_object()) {
     value.check_fields({"pattern", "precision"});
     head.pattern = value.at("pattern").as_int();
-    head.precision = read_precision(value.at("precision"));
+    head.precision = read_named(value.at("precision"), kPrecisionNames, "precision");
   } else {
     head.pattern = value.as_int();
   }
@@ -101,7 +92,7 @@ std::string head_text(const HeadPlan& head) {
     return std::to_string(head.pattern);
   }
   return concat("{\"pattern\": ", head.pattern, ", \"precision\": \"",
-                kPrecisionNames[static_cast<std::size_t>(head.precision)].second, "\"}");
+                name_in(kPrecisionNames, head.precision), "\"}");
 }
 
 std::string segment_text(const Segment& segment, const ModelShape& model, std::size_t indent) {

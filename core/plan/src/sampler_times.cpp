@@ -3,11 +3,11 @@
 
 #include "twill/plan/sampler_times.h"
 
-#include <algorithm>
 #include <cmath>
-#include <string>
+#include <optional>
 
 #include "twill/plan/error.h"
+#include "twill/plan/names.h"
 
 namespace twill {
 namespace {
@@ -22,22 +22,13 @@ std::vector<double> shifted_times(std::int32_t steps, double shift, double last)
   return times;
 }
 
-std::string known_names() {
-  std::string names;
-  for (const auto& [kind, name] : kSamplerNames) {
-    names += concat(names.empty() ? "" : ", ", name);
-  }
-  return names;
-}
-
 }  // namespace
 
 SamplerKind sampler_kind(std::string_view name) {
-  const auto* found = std::find_if(kSamplerNames.begin(), kSamplerNames.end(),
-                                   [&](const auto& entry) { return entry.second == name; });
-  require(found != kSamplerNames.end(), ErrorCode::kUsage, "unknown sampler \"", name,
-          "\"; known are: ", known_names());
-  return found->first;
+  const std::optional<SamplerKind> found = value_named(kSamplerNames, name);
+  require(found.has_value(), ErrorCode::kUsage, "unknown sampler \"", name,
+          "\"; known are: ", all_names(kSamplerNames));
+  return *found;
 }
 
 std::vector<double> sampler_t(std::string_view name, std::int32_t steps, double shift) {

@@ -13,10 +13,10 @@
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <utility>
 #include <vector>
 
 #include "twill/plan/error.h"
+#include "twill/plan/names.h"
 #include "twill/plan/plan.h"
 #include "twill/plan/run_facts.h"
 
@@ -54,16 +54,11 @@ inline RunFacts read_run(const RunTuple& tuple) {
 
 // The value of a table (value, name) that has the name.
 template <typename Value, std::size_t count>
-Value named(const std::array<std::pair<Value, std::string_view>, count>& names,
-            std::string_view what, const std::string& name) {
-  std::string known;
-  for (const auto& [value, each] : names) {
-    if (each == name) {
-      return value;
-    }
-    known += concat(known.empty() ? "" : " or ", each);
-  }
-  throw Error(ErrorCode::kUsage, concat(what, " \"", name, "\" is not ", known));
+Value named(const NameTable<Value, count>& names, std::string_view what, const std::string& name) {
+  const std::optional<Value> found = value_named(names, name);
+  require(found.has_value(), ErrorCode::kUsage, what, " \"", name, "\" is not ",
+          all_names(names, " or "));
+  return *found;
 }
 
 // SearchRun.

@@ -7,19 +7,11 @@
 #include <cmath>
 
 #include "twill/plan/error.h"
+#include "twill/plan/names.h"
 #include "twill/search/calibration.h"
 
 namespace twill::report {
 namespace {
-
-std::size_t index_of(PatternKind kind) {
-  for (std::size_t i = 0; i < kPatternNames.size(); ++i) {
-    if (kPatternNames[i].first == kind) {
-      return i;
-    }
-  }
-  throw Error(ErrorCode::kModel, concat("pattern kind ", static_cast<int>(kind), " has no name"));
-}
 
 // In the unit of the figures.
 double cost_of(const PlanFigures& figures, const search::Cost& cost) {
@@ -110,7 +102,7 @@ FiguresRun run_of(const Plan& plan, const RunOptions& options, const std::filesy
 
 PlanFigures figures_of(std::shared_ptr<const Plan> plan, std::shared_ptr<const Profile> profile,
                        const FiguresRun& run) {
-  const search::TimeWeight weight = search::time_weight_of(*profile);
+  const TimeWeight weight = search::time_weight_of(*profile);
   check_plan_fits(*plan, profile->model);
   PlanFigures figures{.plan = std::move(plan),
                       .profile = profile,
@@ -167,7 +159,7 @@ std::vector<std::vector<double>> kind_head_errors(const PlanFigures& figures, st
     }
     const std::size_t candidate = *figures.ledger->candidate(
         figures.plan->patterns[static_cast<std::size_t>(shown[i].pattern)]);
-    const std::size_t kind = index_of(shown[i].kind);
+    const std::size_t kind = index_in(kPatternNames, shown[i].kind);
     errors[kind].resize(profile.t.size());
     ++counts[kind];
     for (std::size_t time = 0; time < profile.t.size(); ++time) {

@@ -454,9 +454,10 @@ std::string to_json(const ReportResult& result) {
   }
   json forwards = json::array();
   for (const search::Forward& forward : result.figures.run.forwards) {
-    forwards.push_back({{"t", forward.t},
-                        {"expert", forward.expert},
-                        {"weight", forward.weight * result.figures.weight.at(forward.t)}});
+    forwards.push_back(
+        {{"t", forward.t},
+         {"expert", forward.expert},
+         {"weight", forward.weight * search::weight_at(result.figures.weight, forward.t)}});
   }
   json measured = json::array();
   for (const MeasuredPlan& one : result.measured) {

@@ -12,6 +12,7 @@
 #include "twill/plan/text.h"
 #include "twill/report/search_record.h"
 #include "twill/report/statistics.h"
+#include "twill/search/calibration.h"
 
 namespace twill::report {
 namespace {
@@ -77,7 +78,7 @@ PlanFigures figures_from(const fs::path& file, std::shared_ptr<const Plan> plan,
 double mean_mse(const EvaluateReport& report) {
   double sum = 0.0;
   for (const EvaluateRow& row : report.rows) {
-    sum += mse_of(row.quality.psnr_db);
+    sum += search::mse_of(row.quality.psnr_db);
   }
   return sum / static_cast<double>(report.rows.size());
 }

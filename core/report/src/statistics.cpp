@@ -24,11 +24,6 @@ double worst_of(std::span<const double> values) {
   return *std::min_element(values.begin(), values.end());
 }
 
-double mse_of(double psnr_db) {
-  constexpr double kPeak = 255.0;
-  return kPeak * kPeak * std::pow(10.0, -psnr_db / 10.0);
-}
-
 Interval bootstrap_interval(std::span<const double> differences, std::uint64_t seed) {
   TWILL_ASSERT(!differences.empty());
   constexpr std::size_t kDraws = 10000;

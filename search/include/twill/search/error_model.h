@@ -14,14 +14,8 @@
 
 namespace twill::search {
 
-// w(t): a table over ascending t, straight lines between, constant outside.
-struct TimeWeight {
-  std::vector<double> t;
-  std::vector<double> weight;
-
-  double at(double time) const;
-  friend bool operator==(const TimeWeight&, const TimeWeight&) = default;
-};
+// w(t).
+double weight_at(const TimeWeight& table, double t);
 // What stands in where nothing was calibrated: an error made at t counts most in the first steps,
 // which settle what the clip shows.
 TimeWeight default_time_weight();

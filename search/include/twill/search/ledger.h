@@ -121,7 +121,9 @@ class Ledger {
   std::vector<double> error_by_time(const Plan& plan, const std::vector<double>& edges) const;
 
  private:
-  double weight(const Forward& forward) const { return forward.weight * weight_.at(forward.t); }
+  double weight(const Forward& forward) const {
+    return forward.weight * weight_at(weight_, forward.t);
+  }
   // gain x head error x coherence, w(t) and the forward's weight left out.
   double loss(const Forward& forward, std::size_t head, std::size_t candidate) const;
   // Of all heads of the plan's segment there, candidates: [patterns].

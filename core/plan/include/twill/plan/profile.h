@@ -45,7 +45,7 @@ struct Profile {
   CostTable cost;
   std::optional<RunFacts> run;                    // that it was measured in
   std::optional<double> expert_boundary;          // experts.h
-  std::optional<TimeWeightTable> time_weight;     // calibrated on its model
+  std::optional<TimeWeight> time_weight;          // calibrated on its model
   std::map<std::string, std::string> provenance;  // as in Plan
 
   // As in Plan: what a file of a newer minor version said that this version does not know.

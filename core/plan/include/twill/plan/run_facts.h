@@ -60,11 +60,12 @@ struct FixedHead {
   friend auto operator<=>(const FixedHead&, const FixedHead&) = default;
 };
 
-// How much an error at t counts in the clip: straight lines between the entries, t ascending.
-struct TimeWeightTable {
+// How much an error at t counts in the clip: straight lines between the entries, t ascending,
+// constant outside (weight_at in twill/search/error_model.h).
+struct TimeWeight {
   std::vector<double> t;
   std::vector<double> weight;
-  friend bool operator==(const TimeWeightTable&, const TimeWeightTable&) = default;
+  friend bool operator==(const TimeWeight&, const TimeWeight&) = default;
 };
 
 }  // namespace twill

@@ -71,7 +71,7 @@ struct PlanFigures {
   std::shared_ptr<const Plan> plan;
   std::shared_ptr<const Profile> profile;
   FiguresRun run;
-  search::TimeWeight weight;
+  TimeWeight weight;
   std::shared_ptr<const search::Ledger> ledger;  // of profile, run and weight
   bool cost_is_time = false;             // costs are milliseconds of the profile's cost table, else
                                          // millions of query-key cells

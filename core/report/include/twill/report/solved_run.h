@@ -16,7 +16,7 @@ namespace twill::report {
 struct SolvedRun {
   std::vector<search::Forward> forwards;  // t descending
   TokenLayout layout;
-  search::TimeWeight weight;
+  TimeWeight weight;
   std::string description;  // "20 steps of euler, shift 3, 13x16x16 tokens"
 };
 

@@ -12,8 +12,6 @@ namespace twill::report {
 double mean_of(std::span<const double> values);
 double worst_of(std::span<const double> values);  // the lowest
 
-double mse_of(double psnr_db);  // of 8-bit values
-
 struct Interval {
   double low = 0.0;
   double high = 0.0;
