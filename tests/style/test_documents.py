@@ -126,6 +126,18 @@ def test_names_are_listed_once(table, header, others):
     assert [name for name in programs if listed.search(tree.text_of(name))] == sorted({header, *others})
 
 
+def test_models_are_listed_once():
+    """Facts of the families are presets/models.json; a program may name a model or two, but holds no list of them.
+
+    What makes presets names the model that each is of.
+    """
+    names = [f'"{model["name"]}"' for model in json.loads(tree.text_of("presets/models.json"))["models"]]
+    makers = ("tests/", "presets/makers/")
+    programs = [name for name in tree.files_ending(*tree.CPP, ".py") if not name.startswith(makers)]
+    listed = {name: [each for each in names if each in tree.text_of(name)] for name in programs}
+    assert {name for name, found in listed.items() if len(found) > 2} == set()
+
+
 def test_a_list_of_another_language_has_the_same_names():
     text = tree.text_of("core/python/twill_vdit/tensors.py")
     assert re.findall(r'torch\.\w+: "(\w+)"', text) == names_in_cpp(*TABLES[0][:2])
