@@ -35,6 +35,7 @@
 #include "twill/media/video_io.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/sampler_times.h"
 
 namespace {
 
@@ -44,8 +45,12 @@ constexpr std::string_view kSparse = "sparse=";
 
 at::Tensor denoise(const twill::engine::WanDit& dit, const Weights& inputs,
                    twill::engine::SelfAttention& attention) {
+  const auto schedule = twill::engine::make_flow();
   const auto sampler = twill::engine::make_sampler(
-      "euler", inputs.get("steps").item<std::int32_t>(), inputs.get("shift").item<double>());
+      "euler",
+      twill::sampler_t("euler", inputs.get("steps").item<std::int32_t>(),
+                       inputs.get("shift").item<double>()),
+      *schedule);
   const twill::engine::WanPrompt prompt = dit.prepare_prompt(inputs.get("context"));
   at::Tensor x = inputs.get("x");
   const std::vector<double> times = sampler->t();
@@ -97,8 +102,12 @@ at::Tensor run_network(const std::string& what, const Weights& weights, const We
 
 std::map<std::string, at::Tensor> run_sampler(const std::string& name, const Weights& inputs) {
   const at::Tensor velocity = inputs.get("velocity");
+  const auto schedule = twill::engine::make_flow();
   const auto sampler = twill::engine::make_sampler(
-      name, static_cast<std::int32_t>(velocity.size(0)), inputs.get("shift").item<double>());
+      name,
+      twill::sampler_t(name, static_cast<std::int32_t>(velocity.size(0)),
+                       inputs.get("shift").item<double>()),
+      *schedule);
   std::vector<at::Tensor> steps{inputs.get("x")};
   for (std::int64_t i = 0; i < velocity.size(0); ++i) {
     steps.push_back(sampler->step(static_cast<std::size_t>(i), steps.back(), velocity[i]));

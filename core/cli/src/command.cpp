@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "command.h"
+#include "twill/jobs/model_facts.h"
 #include "twill/jobs/model_folders.h"
 
 #include <cmath>
@@ -67,6 +68,7 @@ void complete(report::ClipSettings& clip) {
   if (clip.model.empty()) {
     clip.model = jobs::find_demo_model();
   }
+  jobs::check_clip(clip);
 }
 
 void add_prompt_options(CLI::App& verb, PromptOptions& prompts) {

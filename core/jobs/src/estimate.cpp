@@ -56,8 +56,9 @@ ForwardTime time_forward(const Session& session, const EncodedPrompt& prompt,
   return {.attention = timed.seconds(), .rest = std::max(0.0, all - timed.seconds())};
 }
 
-double tokens_of(const report::ClipSettings& clip) {
-  return ((*clip.frames - 1) / 4 + 1) * (*clip.height / 16.0) * (*clip.width / 16.0);
+// Text that joins self-attention is left out: nobody has asked for a prompt yet.
+TokenLayout layout_of(const report::ClipSettings& clip, const ModelFamily& family) {
+  return family.grid({*clip.width, *clip.height, *clip.frames});
 }
 
 }  // namespace
@@ -70,12 +71,12 @@ ModelSpeed measure_speed(const report::ClipSettings& clip, const JobControl& con
   const Session session(small, control);
   Meter meter(control, "measure this machine", 3);
   const EncodedPrompt prompt = session.encode("");
-  const double tokens = tokens_of(session.clip());
+  const double tokens = session.layout().tokens();
   engine::DenseAttention dense;
   const ForwardTime by_dense = time_forward(session, prompt, dense);
   meter.advance();
   engine::PlanAttention kernel(std::make_shared<const Plan>(all_dense(session.model().shape())),
-                               session.layout(), session.clip().threads);
+                               prompt.layouts, session.clip().threads);
   const ForwardTime by_kernel = time_forward(session, prompt, kernel);
   meter.advance();
   double vae_seconds = 0.0;
@@ -94,8 +95,9 @@ ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
                            const GenerateOptions& options, double density,
                            const AdaptingSpeed& adapting) {
   const report::ClipSettings clip = with_defaults(options.clip, facts);
-  report::check_clip_settings(clip);
-  const double tokens = tokens_of(clip);
+  const ModelFamily& family = model_family(facts.shape.family);
+  report::check_clip_settings(clip, family);
+  const double tokens = layout_of(clip, family).tokens();
   const double branches = *clip.cfg != 1.0 ? 2.0 : 1.0;
   const double forwards = *clip.steps * branches;
   const double pixels = double{1} * *clip.frames * *clip.height * *clip.width;
@@ -131,11 +133,10 @@ ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
 double plan_density(const ModelFacts& facts, const report::ClipSettings& settings,
                     const Plan& plan) {
   const report::ClipSettings clip = with_defaults(settings, facts);
-  report::check_clip_settings(clip);
+  const ModelFamily& family = model_family(facts.shape.family);
+  report::check_clip_settings(clip, family);
   check_plan_fits(plan, facts.shape);
-  const TokenLayout layout{
-      .frames = (*clip.frames - 1) / 4 + 1, .rows = *clip.height / 16, .cols = *clip.width / 16};
-  return run_density(CompiledPlan(plan, layout), plan,
+  return run_density(CompiledPlan(plan, layout_of(clip, family)), plan,
                      sampler_t(*clip.sampler, *clip.steps, *clip.shift));
 }
 
