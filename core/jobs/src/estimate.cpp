@@ -19,9 +19,8 @@
 namespace twill::jobs {
 namespace {
 
-// 5 x 16 x 16 tokens: a second of work on the demo model, and enough for attention to weigh.
-constexpr std::int32_t kSide = 256;
-constexpr std::int32_t kFrames = 17;
+// 5 x 16 x 16 tokens of Wan: a second of work on the demo model, and enough for attention to weigh.
+constexpr ClipSize kSmall{.width = 256, .height = 256, .frames = 17};
 
 // Highest resident memory of whole runs of the demo model at 5 to 81 frames of 128x128 and 256x256,
 // fp32 and bf16, fitted: what the program and its libraries take, and what decoding and writing a
@@ -39,6 +38,14 @@ Plan all_dense(const ModelShape& shape) {
   segment.heads = {std::vector<HeadPlan>(static_cast<std::size_t>(shape.heads_total()))};
   plan.segments = {segment};
   return plan;
+}
+
+// About kSmall, in the steps of the family.
+ClipSize small_clip(const ModelFamily& family) {
+  const auto down = [](std::int32_t value, std::int32_t step) { return value / step * step; };
+  return {.width = down(kSmall.width, family.width_step()),
+          .height = down(kSmall.height, family.height_step()),
+          .frames = down(kSmall.frames - 1, family.frame_step()) + 1};
 }
 
 struct ForwardTime {
@@ -65,9 +72,10 @@ TokenLayout layout_of(const report::ClipSettings& clip, const ModelFamily& famil
 
 ModelSpeed measure_speed(const report::ClipSettings& clip, const JobControl& control) {
   report::ClipSettings small = clip;
-  small.width = kSide;
-  small.height = kSide;
-  small.frames = kFrames;
+  const ClipSize size = small_clip(*engine::describe_model(clip.model).family);
+  small.width = size.width;
+  small.height = size.height;
+  small.frames = size.frames;
   const Session session(small, control);
   Meter meter(control, "measure this machine", 3);
   const EncodedPrompt prompt = session.encode("");
@@ -83,12 +91,13 @@ ModelSpeed measure_speed(const report::ClipSettings& clip, const JobControl& con
   const std::array<std::int64_t, 5> shape = session.model().latent_shape(session.size());
   session.decode(at::zeros(shape, at::kFloat), "measure the VAE", &vae_seconds);
   meter.advance();
-  return {.seconds_per_token = std::min(by_dense.rest, by_kernel.rest) / tokens,
-          .dense_seconds_per_cell = by_dense.attention / (tokens * tokens),
-          .sparse_seconds_per_cell = by_kernel.attention / (tokens * tokens),
-          .vae_seconds_per_pixel = vae_seconds / (double{kFrames} * kSide * kSide),
-          .dtype = session.dtype(),
-          .device = session.device()};
+  return {
+      .seconds_per_token = std::min(by_dense.rest, by_kernel.rest) / tokens,
+      .dense_seconds_per_cell = by_dense.attention / (tokens * tokens),
+      .sparse_seconds_per_cell = by_kernel.attention / (tokens * tokens),
+      .vae_seconds_per_pixel = vae_seconds / (double{1} * size.frames * size.height * size.width),
+      .dtype = session.dtype(),
+      .device = session.device()};
 }
 
 ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,

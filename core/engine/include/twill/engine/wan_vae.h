@@ -11,9 +11,15 @@
 #include <memory>
 
 #include "twill/engine/vae.h"
+#include "twill/engine/weight_table.h"
 #include "twill/engine/weights.h"
 
 namespace twill::engine {
+
+inline constexpr std::int64_t kWanVaeChannels = 16;
+
+// The weights of a Wan 2.1 VAE; products are in `dtype`.
+WeightTable wan_vae_weights(std::int64_t width, at::ScalarType dtype);
 
 // Channels of the latents that a Wan VAE takes, from the sizes of its tensors: 16 in Wan 2.1, 48 in
 // Wan 2.2. Throws Error(kFile) when the file is no Wan VAE.

@@ -21,7 +21,7 @@ namespace twill::engine {
 struct TensorRow {
   std::string name;  // upstream's, without prefix
   std::vector<std::int64_t> shape;
-  at::ScalarType dtype = at::kFloat;  // that the network computes in
+  at::ScalarType dtype = at::kFloat;  // that the network takes it in
   std::int32_t layer = kNoLayer;      // counted through all stacks
 
   static constexpr std::int32_t kNoLayer = -1;  // used before or after all layers
@@ -32,6 +32,7 @@ class WeightTable {
   explicit WeightTable(std::vector<TensorRow> rows);
 
   const std::vector<TensorRow>& rows() const { return rows_; }
+  bool contains(std::string_view name) const { return index_.find(name) != index_.end(); }
   // A name that is not in the table is a bug.
   std::size_t index_of(std::string_view name) const;
 
@@ -47,6 +48,7 @@ class TableReader {
   TableReader(const Weights& weights, const WeightTable& table, at::Device device)
       : weights_(weights), table_(table), device_(device), taken_(table.rows().size()) {}
 
+  bool has(std::string_view name) const { return table_.contains(name); }
   // On the device, with the row's sizes and dtype. Throws Error(kFile) as Weights::get().
   at::Tensor take(const std::string& name);
   // For the end of loading: no row was forgotten, which is a bug, and no tensor of the file is left
