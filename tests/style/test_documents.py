@@ -103,6 +103,12 @@ def test_goals_are_one_list():
     assert set(names_in_python("GOALS", "plan_json.py")) == names_in_schema("goal")
 
 
+def test_predictions_are_one_list():
+    schema = json.loads(tree.text_of("presets/models.schema.json"))
+    allowed = schema["$defs"]["model"]["properties"]["prediction"]["enum"]
+    assert names_in_cpp("kPredictionNames", "core/plan/include/twill/plan/model_families.h") == allowed
+
+
 def test_pattern_names_are_one_list():
     assert len(names_in_cpp()) >= 8
     assert names_in_python() == names_in_cpp()
