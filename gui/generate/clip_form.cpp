@@ -23,8 +23,6 @@
 namespace twill::gui {
 namespace {
 
-constexpr int kSideStep = 16;    // pixels of a token
-constexpr int kFramesStep = 4;   // frames of a token, after the first
 constexpr int kMostSide = 4096;  // as core/jobs checks
 
 QSpinBox* spin(QWidget* parent, const char* name, int least, int most, int step) {
@@ -83,9 +81,9 @@ void ClipForm::add_numbers(QFormLayout& form) {
   size_->setObjectName(QStringLiteral("size"));
   connect(size_, &QComboBox::activated, this, &ClipForm::take_size);
   form.addRow(tr("&Size"), size_);
-  width_ = spin(this, "width", kSideStep, kMostSide, kSideStep);
-  height_ = spin(this, "height", kSideStep, kMostSide, kSideStep);
-  frames_ = spin(this, "frames", 1, 1001, kFramesStep);
+  width_ = spin(this, "width", 1, kMostSide, 1);
+  height_ = spin(this, "height", 1, kMostSide, 1);
+  frames_ = spin(this, "frames", 1, 1001, 1);
   form.addRow(tr("Width, height, frames"), row_of(this, {width_, height_, frames_}));
   steps_ = spin(this, "steps", 1, 1000, 1);
   sampler_ = new QComboBox(this);
@@ -206,6 +204,12 @@ void ClipForm::take_defaults(const report::ClipSettings& defaults) {
                        .arg(tr("%1 frames").arg(*size.frames)));
   }
   size_->addItem(tr("Other"));
+  const ModelFamily& family = model_family(facts_->shape.family);
+  width_->setRange(family.width_step(), kMostSide);
+  width_->setSingleStep(family.width_step());
+  height_->setRange(family.height_step(), kMostSide);
+  height_->setSingleStep(family.height_step());
+  frames_->setSingleStep(family.frame_step());
   width_->setValue(*defaults.width);
   height_->setValue(*defaults.height);
   frames_->setValue(*defaults.frames);

@@ -259,7 +259,7 @@ QString GeneratePage::request_problem() const {
     return form_->model_problem();
   }
   try {
-    report::check_clip_settings(form_->settings());
+    report::check_clip_settings(form_->settings(), model_family(form_->facts()->shape.family));
   } catch (const Error& error) {
     return to_qt(error.what());
   }

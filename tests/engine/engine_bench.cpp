@@ -63,13 +63,13 @@ void run(const char* folder, int repeats, std::int64_t chunk) {
   const auto shape = model.latent_shape(model.defaults.size);
   std::printf("%s, %s, %d tokens\n", twill::engine::device_name(model.device).c_str(),
               twill::engine::dtype_name(model.dtype).c_str(),
-              model.layout(model.defaults.size).tokens());
+              model.grid(model.defaults.size).tokens());
   const at::Tensor latents = at::randn(shape);
-  const twill::engine::WanPrompt prompt = model.dit->prepare_prompt(model.text->encode(""));
+  const twill::engine::Conditioned prompt = model.condition("");
   std::vector<double> attention_seconds;
   measure("transformer forward", repeats, [&] {
     TimedAttention attention;
-    model.dit->forward(latents, at::full({1}, 500.0), prompt, attention, {});
+    model.forward(latents, prompt, attention, {.t = 0.5});
     attention_seconds.push_back(attention.seconds);
   });
   attention_seconds.erase(attention_seconds.begin());

@@ -5,14 +5,15 @@
 //   engine_probe dit|denoise|vae_decode|vae_encode WEIGHTS INPUTS OUTPUTS   safetensors files; the
 //   weights may be an index
 //   engine_probe sparse=PLAN WEIGHTS INPUTS OUTPUTS   as denoise, by a plan
+//   engine_probe model=PROMPT FOLDER INPUTS OUTPUTS   a model folder's run, dense, by Euler steps
 //   engine_probe text TABLE OUTPUTS PROMPT
 //   engine_probe sampler NAME INPUTS OUTPUTS
 //   engine_probe noise SEED INPUTS OUTPUTS
 //   engine_probe video FILE INPUTS OUTPUTS
 // Inputs: dit: x, timestep, context; denoise (all steps of "euler"): x, context, steps, shift;
 // vae_decode: latents; vae_encode: video; both may hold `chunk`; sampler: x, velocity [steps, ...],
-// shift; noise: shape; video: frames, fps. Output: `out`; sampler: also `t`, and `out` is x after
-// each step; video: `out` is the size of FILE in bytes.
+// shift; model: x, t (of each step, in double); noise: shape; video: frames, fps. Output: `out`;
+// sampler: also `t`, and `out` is x after each step; video: `out` is the size of FILE in bytes.
 #include <ATen/ATen.h>
 
 #include <cstdio>
@@ -25,6 +26,7 @@
 #include <vector>
 
 #include "twill/engine/attention.h"
+#include "twill/engine/model.h"
 #include "twill/engine/noise.h"
 #include "twill/engine/sampler.h"
 #include "twill/engine/text_table.h"
@@ -35,17 +37,23 @@
 #include "twill/media/video_io.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/sampler_times.h"
 
 namespace {
 
 using twill::engine::Weights;
 
 constexpr std::string_view kSparse = "sparse=";
+constexpr std::string_view kModel = "model=";
 
 at::Tensor denoise(const twill::engine::WanDit& dit, const Weights& inputs,
                    twill::engine::SelfAttention& attention) {
+  const auto schedule = twill::engine::make_flow();
   const auto sampler = twill::engine::make_sampler(
-      "euler", inputs.get("steps").item<std::int32_t>(), inputs.get("shift").item<double>());
+      "euler",
+      twill::sampler_t("euler", inputs.get("steps").item<std::int32_t>(),
+                       inputs.get("shift").item<double>()),
+      *schedule);
   const twill::engine::WanPrompt prompt = dit.prepare_prompt(inputs.get("context"));
   at::Tensor x = inputs.get("x");
   const std::vector<double> times = sampler->t();
@@ -69,6 +77,24 @@ at::Tensor denoise_by(const std::string& plan, const twill::engine::WanDit& dit,
   twill::require(attention.counts().fallback.empty(), twill::ErrorCode::kModel, plan,
                  ": some calls fell back to dense attention");
   return out;
+}
+
+at::Tensor run_model(const std::string& prompt, const std::filesystem::path& folder,
+                     const Weights& inputs) {
+  const twill::engine::VideoModel model =
+      twill::engine::load_model(folder, {.device = c10::kCPU, .dtype = at::kFloat});
+  const at::Tensor times = inputs.get("t");
+  const std::vector<double> t(times.const_data_ptr<double>(),
+                              times.const_data_ptr<double>() + times.numel());
+  const auto schedule = twill::engine::make_schedule(model.family->prediction);
+  const auto sampler = twill::engine::make_sampler("euler", t, *schedule);
+  const twill::engine::Conditioned words = model.condition(prompt);
+  twill::engine::DenseAttention attention;
+  at::Tensor x = inputs.get("x");
+  for (std::size_t i = 0; i < t.size(); ++i) {
+    x = sampler->step(i, x, model.forward(x, words, attention, {.t = t[i]}));
+  }
+  return x;
 }
 
 at::Tensor run_network(const std::string& what, const Weights& weights, const Weights& inputs) {
@@ -97,8 +123,12 @@ at::Tensor run_network(const std::string& what, const Weights& weights, const We
 
 std::map<std::string, at::Tensor> run_sampler(const std::string& name, const Weights& inputs) {
   const at::Tensor velocity = inputs.get("velocity");
+  const auto schedule = twill::engine::make_flow();
   const auto sampler = twill::engine::make_sampler(
-      name, static_cast<std::int32_t>(velocity.size(0)), inputs.get("shift").item<double>());
+      name,
+      twill::sampler_t(name, static_cast<std::int32_t>(velocity.size(0)),
+                       inputs.get("shift").item<double>()),
+      *schedule);
   std::vector<at::Tensor> steps{inputs.get("x")};
   for (std::int64_t i = 0; i < velocity.size(0); ++i) {
     steps.push_back(sampler->step(static_cast<std::size_t>(i), steps.back(), velocity[i]));
@@ -152,6 +182,12 @@ int run(int argc, char** argv) {
   if (what == "video") {
     twill::engine::write_safetensors(argv[4],
                                      {{"out", write_clip(argv[2], Weights::open(argv[3]))}});
+    return 0;
+  }
+  if (what.starts_with(kModel)) {
+    const std::string prompt = what.substr(kModel.size());
+    twill::engine::write_safetensors(argv[4],
+                                     {{"out", run_model(prompt, argv[2], Weights::open(argv[3]))}});
     return 0;
   }
   twill::engine::write_safetensors(

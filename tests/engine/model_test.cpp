@@ -3,10 +3,14 @@
 
 #include "twill/engine/model.h"
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <ostream>
 
 #include "engine_support.h"
+#include "models/architectures.h"
+#include "twill/engine/wan_dit.h"
 
 namespace twill::engine {
 namespace {
@@ -50,13 +54,12 @@ TEST(LoadModel, ReadsTheFolder) {
                                        .experts = {"default"},
                                        .stacks = {{.name = "blocks", .layers = 2, .heads = 2}},
                                        .head_dim = 8}));
-  EXPECT_EQ(model.layout(model.defaults.size), (TokenLayout{.frames = 2, .rows = 3, .cols = 2}));
+  EXPECT_EQ(model.grid(model.defaults.size), (TokenLayout{.frames = 2, .rows = 3, .cols = 2}));
   EXPECT_EQ(model.latent_shape(model.defaults.size), (std::array<std::int64_t, 5>{1, 16, 2, 6, 4}));
 
   DenseAttention attention;
-  const at::Tensor velocity =
-      model.dit->forward(at::randn(model.latent_shape(model.defaults.size)), at::ones(1),
-                         model.text->encode("a"), attention, {});
+  const at::Tensor velocity = model.forward(at::randn(model.latent_shape(model.defaults.size)),
+                                            model.condition("a"), attention, {.t = 0.001});
   EXPECT_EQ(model.vae->decode(velocity).sizes(), (at::IntArrayRef{1, 3, 5, 48, 32}));
 }
 
@@ -64,14 +67,14 @@ TEST(LoadModel, SizesThatNoTokenFitsAreRefused) {
   const TempDir folder;
   write_model(folder, kGood);
   const VideoModel model = load_model(folder.path());
-  EXPECT_ERROR(model.layout(250, 256, 49), "width 250 is not a multiple of 16");
-  EXPECT_ERROR(model.layout(256, 8, 49), "height 8 is not a multiple of 16");
-  EXPECT_ERROR(model.layout(0, 256, 49), "width 0 is not a multiple of 16");
-  EXPECT_ERROR(model.layout(-16, 256, 49), "width -16 is not a multiple of 16");
-  EXPECT_ERROR(model.layout(256, 256, 48), "frames 48 is not 4n+1");
-  EXPECT_ERROR(model.layout(256, 256, -3), "frames -3 is not 4n+1");
-  EXPECT_ERROR(model.layout(16384, 16384, 99997), "token");
-  EXPECT_EQ(model.layout(256, 256, 49).tokens(), 3328);
+  EXPECT_ERROR(model.grid(250, 256, 49), "width 250 is not a multiple of 16");
+  EXPECT_ERROR(model.grid(256, 8, 49), "height 8 is not a multiple of 16");
+  EXPECT_ERROR(model.grid(0, 256, 49), "width 0 is not a multiple of 16");
+  EXPECT_ERROR(model.grid(-16, 256, 49), "width -16 is not a multiple of 16");
+  EXPECT_ERROR(model.grid(256, 256, 48), "frames 48 is not 4n+1");
+  EXPECT_ERROR(model.grid(256, 256, -3), "frames -3 is not 4n+1");
+  EXPECT_ERROR(model.grid(16384, 16384, 99997), "token");
+  EXPECT_EQ(model.grid(256, 256, 49).tokens(), 3328);
 }
 
 struct BadJson {
@@ -97,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadJson{"list", "[]", ": not a JSON object"},
         BadJson{"no_family", "{}", ": field family is missing"},
         BadJson{"another_family", changed("wan2.1-t2v", "wan9"),
-                ".family: unknown family \"wan9\"; known is wan2.1-t2v"},
+                ".family: unknown family \"wan9\"; known are wan2.1-t2v, wan2.2-t2v"},
         BadJson{
             "files_is_text",
             R"({"family": "wan2.1-t2v", "files": "x", "default": {"width": 16, "height": 16, "frames": 1,
@@ -164,8 +167,8 @@ TEST(LoadModel, HeadersAloneTellOfTheModel) {
   const VideoModel seen = inspect_model(folder.path());
   const VideoModel loaded = load_model(folder.path());
   EXPECT_EQ(seen.shape(), loaded.shape());
-  EXPECT_EQ(seen.dit->config().ffn_dim, loaded.dit->config().ffn_dim);
-  EXPECT_EQ(seen.text->vocabulary(), loaded.text->vocabulary());
+  EXPECT_EQ(seen.facts().ffn_dim, loaded.facts().ffn_dim);
+  EXPECT_EQ(*seen.text->words(), *loaded.text->words());
 }
 
 // One judgement: whatever the loader refuses, headers alone refuse with the same words.
@@ -202,6 +205,94 @@ TEST(LoadModel, HeadersAloneJudgeAsTheLoaderDoes) {
   }
 }
 
+// Two random transformers under Wan 2.2's name.
+void write_experts(const TempDir& folder, const testing::SmallDit& low) {
+  write_model(folder, changed("\"wan2.1-t2v\"", "\"wan2.2-t2v\""));
+  std::ifstream stream(folder / "model.json");
+  std::string json{std::istreambuf_iterator<char>(stream), {}};
+  const std::string one = "\"dit\": \"d.safetensors\"";
+  json.replace(json.find(one), one.size(),
+               R"("dit_high_noise": "d.safetensors", "dit_low_noise": "e.safetensors")");
+  std::ofstream(folder / "model.json") << json;
+  write_safetensors(folder / "e.safetensors", random_dit(low, 2), dit_metadata(low));
+}
+
+// Keeps what the last call said of itself.
+class LastSite final : public SelfAttention {
+ public:
+  at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                 const AttentionSite& site) override {
+    expert = site.expert;
+    layout = *site.layout;
+    return dense_.run(q, k, v, site);
+  }
+  std::int32_t expert = -1;
+  TokenLayout layout;
+
+ private:
+  DenseAttention dense_;
+};
+
+TEST(Experts, EachRunsOnItsSideOfTheBoundary) {
+  const TempDir folder;
+  write_experts(folder, {});
+  const VideoModel model = load_model(folder.path(), {.device = c10::kCPU, .dtype = c10::kFloat});
+  EXPECT_EQ(model.shape().experts, (std::vector<std::string>{"high_noise", "low_noise"}));
+  const Conditioned prompt = model.condition("a");
+  const at::Tensor x = at::randn(model.latent_shape(model.defaults.size));
+  EXPECT_EQ(model.layout(model.defaults.size, prompt), model.grid(model.defaults.size));
+  LastSite attention;
+  for (const auto& [t, expert] : {std::pair{0.9, 0}, std::pair{0.875, 0}, std::pair{0.874, 1}}) {
+    const Weights weights =
+        Weights::open(folder / (expert == 0 ? "d.safetensors" : "e.safetensors"));
+    const WanDit alone(weights, detect_wan_config(weights), at::kFloat);
+    const at::Tensor expected = alone.forward(x, at::full({1}, 1000.0 * t, at::kFloat),
+                                              model.text->encode("a"), attention, {.t = t});
+    EXPECT_TRUE(expected.equal(model.forward(x, prompt, attention, {.t = t}))) << t;
+    EXPECT_EQ(attention.expert, expert) << t;
+    EXPECT_EQ(attention.layout, model.grid(model.defaults.size));
+  }
+}
+
+TEST(Experts, OfTwoModelsAreRefused) {
+  const TempDir folder;
+  write_experts(folder, {.layers = 3});
+  EXPECT_ERROR(load_model(folder.path()),
+               concat((folder / "e.safetensors").string(),
+                      ": is of 3 layers of 2 heads and a width of 16, but ",
+                      (folder / "d.safetensors").string(), " of 2, 2 and 16"));
+}
+
+TEST(Experts, AMissingOneIsNamed) {
+  const TempDir folder;
+  write_model(folder, changed("\"wan2.1-t2v\"", "\"wan2.2-t2v\""));
+  EXPECT_ERROR(load_model(folder.path()),
+               ".files.dit is not known; known are dit_high_noise, dit_low_noise, vae and text");
+}
+
+TEST(Conditioning, OfAnotherNetworkIsRefused) {
+  struct Other final : Conditioning {};
+  const TempDir folder;
+  write_model(folder, kGood);
+  const VideoModel model = load_model(folder.path(), {.device = c10::kCPU, .dtype = c10::kFloat});
+  const Conditioned other{.experts = {std::make_shared<Other>()}};
+  DenseAttention attention;
+  EXPECT_ERROR(model.forward(at::zeros(model.latent_shape(model.defaults.size)), other, attention,
+                             {.t = 0.5}),
+               "a Wan transformer was given the conditioning of another network");
+}
+
+TEST(Architectures, OfEveryFamilyThatNamesOneAreThere) {
+  std::size_t named = 0;
+  for (const ModelFamily& family : model_families()) {
+    named += family.architecture.empty() ? 0 : 1;
+    EXPECT_TRUE(family.architecture.empty() ||
+                std::ranges::count(architectures(), family.architecture, &Architecture::name) == 1)
+        << family.name;
+  }
+  EXPECT_GT(named, 0U);
+}
+
 TEST(LoadModel, TheDemoIsWhatThePresetsSay) {
   const std::filesystem::path folder = std::filesystem::path(TWILL_PRESETS) / "demo";
   const VideoModel model = load_model(folder, {.device = c10::kCPU, .dtype = c10::kFloat});
@@ -209,10 +300,10 @@ TEST(LoadModel, TheDemoIsWhatThePresetsSay) {
   EXPECT_EQ(shape.stacks.at(0).layers, 12);
   EXPECT_EQ(shape.stacks.at(0).heads, 4);
   EXPECT_EQ(shape.head_dim, 64);
-  EXPECT_EQ(model.layout(model.defaults.size).tokens(), 3328);
+  EXPECT_EQ(model.grid(model.defaults.size).tokens(), 3328);
   EXPECT_FALSE(model.sizes.empty());
   for (const ClipSize& size : model.sizes) {
-    EXPECT_GT(model.layout(size).tokens(), 0);
+    EXPECT_GT(model.grid(size).tokens(), 0);
   }
 }
 

@@ -97,6 +97,40 @@ TEST(PlanAttention, HeadsRunAsPlanned) {
   EXPECT_TRUE(attention.counts().fallback.empty());
 }
 
+// The branches of the guidance may have texts of two lengths.
+TEST(PlanAttention, EachLayoutHasItsOwnTables) {
+  const auto plan = std::make_shared<Plan>(mixed_plan());
+  TokenLayout with_text = kLayout;
+  with_text.suffix = 20;
+  // As many tokens as with_text, and another grid: no table of that one may serve it.
+  const TokenLayout other{.frames = 1, .rows = 1, .cols = with_text.tokens()};
+  PlanAttention both(plan, std::vector{kLayout, with_text, kLayout});
+  for (const TokenLayout& layout : {kLayout, with_text}) {
+    PlanAttention alone(plan, layout);
+    const Call call(at::kFloat, 1, layout.tokens());
+    AttentionSite site = site_at(0.5, 0);
+    site.layout = &layout;
+    EXPECT_TRUE(both.run(call.q, call.k, call.v, site)
+                    .equal(alone.run(call.q, call.k, call.v, site_at(0.5, 0))));
+  }
+  EXPECT_EQ(both.counts().sparse, 2);
+  EXPECT_TRUE(both.counts().fallback.empty());
+  EXPECT_NE(both.compiled_for(with_text), nullptr);
+  EXPECT_EQ(both.compiled_for(other), nullptr);
+
+  const Call call(at::kFloat, 1, other.tokens());
+  for (const std::int32_t layer : {0, 1}) {
+    AttentionSite site = site_at(0.5, layer);
+    site.layout = &other;
+    EXPECT_TRUE(both.run(call.q, call.k, call.v, site)
+                    .equal(DenseAttention().run(call.q, call.k, call.v, {})));
+  }
+  EXPECT_EQ(both.counts().planned_dense, 1);
+  EXPECT_EQ(both.counts().fallback,
+            (std::map<std::string, std::int64_t>{
+                {"the plan was not compiled for 0 + 1x1x317 + 0 tokens", 1}}));
+}
+
 TEST(PlanAttention, DenseSegmentsAndLayersAreDenseAttention) {
   PlanAttention attention(std::make_shared<Plan>(mixed_plan()), kLayout);
   const Call call;

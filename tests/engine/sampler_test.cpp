@@ -15,6 +15,15 @@
 namespace twill::engine {
 namespace {
 
+const Schedule& flow_schedule() {
+  static const std::unique_ptr<const Schedule> flow = make_flow();
+  return *flow;
+}
+
+std::unique_ptr<Sampler> flow_sampler(std::string_view name, std::int32_t steps, double shift) {
+  return make_sampler(name, sampler_t(name, steps, shift), flow_schedule());
+}
+
 struct Case {
   const char* why;
   std::string_view name;
@@ -27,7 +36,7 @@ class EverySampler : public ::testing::TestWithParam<Case> {};
 
 TEST_P(EverySampler, TimesFallFromNoiseTowardsTheClip) {
   const Case& c = GetParam();
-  const std::vector<double> t = make_sampler(c.name, c.steps, c.shift)->t();
+  const std::vector<double> t = flow_sampler(c.name, c.steps, c.shift)->t();
   ASSERT_EQ(t.size(), static_cast<std::size_t>(c.steps));
   // unipc keeps 1e-6 from 1.
   EXPECT_DOUBLE_EQ(t[0], c.name == "unipc" ? 1.0 - 1e-6 : 1.0);
@@ -43,7 +52,7 @@ TEST_P(EverySampler, KnownClipIsReachedAlongTheFlow) {
   const Case& c = GetParam();
   const at::Tensor clip = at::linspace(-2.0, 2.0, 24, at::kDouble).view({1, 2, 3, 4});
   const at::Tensor noise = at::cos(at::arange(24, at::kDouble) * 5.0).view_as(clip);
-  const auto sampler = make_sampler(c.name, c.steps, c.shift);
+  const auto sampler = flow_sampler(c.name, c.steps, c.shift);
   std::vector<double> t = sampler->t();
   t.push_back(0.0);
   at::Tensor x = (1.0 - t[0]) * clip + t[0] * noise;
@@ -58,7 +67,7 @@ TEST_P(EverySampler, KnownClipIsReachedAlongTheFlow) {
 
 TEST_P(EverySampler, StepsOutOfOrderAreABug) {
   const Case& c = GetParam();
-  const auto sampler = make_sampler(c.name, c.steps, c.shift);
+  const auto sampler = flow_sampler(c.name, c.steps, c.shift);
   const at::Tensor x = at::ones({2});
   EXPECT_THROW(sampler->step(1, x, x), std::logic_error);
   sampler->step(0, x, x);
@@ -83,7 +92,7 @@ INSTANTIATE_TEST_SUITE_P(
 // dx/dt = g x from t = 1 to 0 has the solution exp(-g).
 double growth_error(std::string_view name, std::int32_t steps) {
   constexpr double kGrowth = -2.0;
-  const auto sampler = make_sampler(name, steps, 1.0);
+  const auto sampler = flow_sampler(name, steps, 1.0);
   at::Tensor x = at::ones({1}, at::kDouble);
   for (std::size_t i = 0; i < static_cast<std::size_t>(steps); ++i) {
     x = sampler->step(i, x, kGrowth * x);
@@ -101,7 +110,7 @@ TEST(Sampler, ErrorFallsWithStepsAndUniPcsIsATenthOfEulers) {
 
 TEST(Sampler, EulerTimesAreThoseOfTheDemo) {
   // shift 3, 4 steps: u = 1, 3/4, 1/2, 1/4 and t = 3u / (1 + 2u).
-  const std::vector<double> t = make_sampler("euler", 4, 3.0)->t();
+  const std::vector<double> t = flow_sampler("euler", 4, 3.0)->t();
   const double wanted[4] = {1.0, 2.25 / 2.5, 1.5 / 2.0, 0.75 / 1.5};
   for (std::size_t i = 0; i < 4; ++i) {
     EXPECT_DOUBLE_EQ(t[i], wanted[i]);
@@ -109,7 +118,7 @@ TEST(Sampler, EulerTimesAreThoseOfTheDemo) {
 }
 
 TEST(Sampler, EulerStepsThroughTimesOfOnesOwn) {
-  const auto sampler = make_euler({1.0, 0.7, 0.25});
+  const auto sampler = make_sampler("euler", {1.0, 0.7, 0.25}, flow_schedule());
   EXPECT_EQ(sampler->t(), (std::vector<double>{1.0, 0.7, 0.25}));
   at::Tensor x = at::full({2}, 5.0);
   const std::vector<double> velocities{1.0, -2.0, 4.0};
@@ -119,29 +128,72 @@ TEST(Sampler, EulerStepsThroughTimesOfOnesOwn) {
   EXPECT_NEAR(x[0].item<double>(), 5.0 - 0.3 * 1.0 + 0.45 * 2.0 - 0.25 * 4.0, 1e-6);
   for (const std::vector<double>& bad :
        {std::vector<double>{}, {0.5, 0.5}, {0.2, 0.5}, {1.5, 0.5}, {0.5, 0.0}}) {
-    EXPECT_THROW(make_euler(bad), Error);
+    EXPECT_THROW(make_sampler("euler", bad, flow_schedule()), Error);
   }
 }
 
 TEST(Sampler, ResultsKeepTheDtype) {
   for (const auto& [kind, name] : kSamplerNames) {
-    const auto sampler = make_sampler(name, 3, 3.0);
+    const auto sampler = flow_sampler(name, 3, 3.0);
     at::Tensor x = at::ones({2}, at::kFloat);
     for (std::size_t i = 0; i < 3; ++i) {
       x = sampler->step(i, x, at::ones({2}, at::kFloat));
       EXPECT_EQ(x.scalar_type(), at::kFloat) << name;
     }
-    EXPECT_THROW(make_sampler(name, 3, 3.0)->step(0, x, x.to(at::kDouble)), std::logic_error);
-    EXPECT_THROW(make_sampler(name, 3, 3.0)->step(0, x, at::ones({1})), std::logic_error);
+    EXPECT_THROW(flow_sampler(name, 3, 3.0)->step(0, x, x.to(at::kDouble)), std::logic_error);
+    EXPECT_THROW(flow_sampler(name, 3, 3.0)->step(0, x, at::ones({1})), std::logic_error);
   }
 }
 
 TEST(Sampler, RefusalsNameTheValue) {
-  EXPECT_ERROR(make_sampler("heun", 20, 3.0), "unknown sampler \"heun\"; known are: euler, unipc");
-  EXPECT_ERROR(make_sampler("euler", 0, 3.0), "steps 0 is below 1");
-  EXPECT_ERROR(make_sampler("unipc", 20, 0.0), "shift 0 is not a number above 0");
-  EXPECT_ERROR(make_sampler("unipc", 20, std::numeric_limits<double>::infinity()), "shift inf");
-  EXPECT_ERROR(make_sampler("euler", 20, std::nan("")), "shift nan");
+  EXPECT_ERROR(flow_sampler("heun", 20, 3.0), "unknown sampler \"heun\"; known are: euler, unipc");
+  EXPECT_ERROR(flow_sampler("euler", 0, 3.0), "steps 0 is below 1");
+  EXPECT_ERROR(flow_sampler("unipc", 20, 0.0), "shift 0 is not a number above 0");
+  EXPECT_ERROR(flow_sampler("unipc", 20, std::numeric_limits<double>::infinity()), "shift inf");
+  EXPECT_ERROR(flow_sampler("euler", 20, std::nan("")), "shift nan");
+}
+
+// Signal and noise in angles, alpha = cos and sigma = sin of t quarter turns, with v = alpha noise
+// - sigma clip predicted: a schedule that samplers know nothing of.
+class Angles final : public Schedule {
+ public:
+  double alpha(double t) const override { return std::cos(angle(t)); }
+  double sigma(double t) const override { return std::sin(angle(t)); }
+  double lambda(double t) const override { return std::log(alpha(t) / sigma(t)); }
+  at::Tensor clip(const at::Tensor& x, const at::Tensor& v, double t) const override {
+    return x * alpha(t) - v * sigma(t);
+  }
+  at::Tensor carry(const at::Tensor& x, const at::Tensor& v, double t, double next) const override {
+    const at::Tensor noise = x * sigma(t) + v * alpha(t);
+    return clip(x, v, t) * alpha(next) + noise * sigma(next);
+  }
+
+ private:
+  static double angle(double t) { return t * std::acos(0.0); }
+};
+
+// Where the network knows clip and noise, every sampler stays on the path that the schedule mixes.
+TEST(Sampler, StepsThroughASchedulesOwnPath) {
+  const Angles angles;
+  const at::Tensor clip = at::linspace(-2.0, 2.0, 24, at::kDouble);
+  const at::Tensor noise = at::cos(at::arange(24, at::kDouble) * 5.0);
+  for (const std::string_view name : {"euler", "unipc"}) {
+    std::vector<double> t{0.999, 0.7, 0.45, 0.2};
+    const auto sampler = make_sampler(name, t, angles);
+    t.push_back(0.0);
+    at::Tensor x = angles.alpha(t[0]) * clip + angles.sigma(t[0]) * noise;
+    for (std::size_t i = 0; i + 1 < t.size(); ++i) {
+      x = sampler->step(i, x, angles.alpha(t[i]) * noise - angles.sigma(t[i]) * clip);
+      const at::Tensor expected = angles.alpha(t[i + 1]) * clip + angles.sigma(t[i + 1]) * noise;
+      EXPECT_LE((expected - x).abs().max().item<double>(), 1e-12) << name << " step " << i;
+    }
+  }
+}
+
+TEST(Schedule, OnlyWhatTheEngineHasIsGiven) {
+  EXPECT_NE(make_schedule(Prediction::kFlow), nullptr);
+  EXPECT_ERROR(make_schedule(Prediction::kV),
+               "the engine has no schedule for networks that predict v");
 }
 
 }  // namespace

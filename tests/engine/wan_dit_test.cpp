@@ -164,6 +164,40 @@ INSTANTIATE_TEST_SUITE_P(
                  "tensor blocks.1.norm3.weight has shape [15], not [16]"}),
     [](const auto& row) { return std::string(row.param.why); });
 
+// The network is built from its table, so a row stands for every tensor of a file, in its layer.
+TEST(WanWeights, AreTheTensorsOfAFile) {
+  const TempDir folder;
+  const SmallDit shape{.layers = 3};
+  const Weights weights =
+      saved(folder / "dit.safetensors", random_dit(shape, 1), dit_metadata(shape));
+  const WeightTable table = wan_weights(detect_wan_config(weights), at::kBFloat16);
+  EXPECT_EQ(table.rows().size(), weights.names().size());
+  for (const std::string& name : weights.names()) {
+    const TensorRow& row = table.rows()[table.index_of(name)];
+    EXPECT_EQ(row.shape, weights.shape(name)) << name;
+    const bool in_a_block = name.starts_with("blocks.");
+    EXPECT_EQ(row.layer, in_a_block ? name[7] - '0' : TensorRow::kNoLayer) << name;
+    const bool of_a_product = in_a_block && name.find("norm") == std::string::npos &&
+                              name.find("modulation") == std::string::npos;
+    EXPECT_EQ(row.dtype, of_a_product ? at::kBFloat16 : at::kFloat) << name;
+  }
+}
+
+TEST(WanWeights, EachIsMissedByItsName) {
+  const TempDir folder;
+  const Tensors all = random_dit({}, 1);
+  const WanConfig config =
+      detect_wan_config(saved(folder / "dit.safetensors", all, dit_metadata({})));
+  const WeightTable table = wan_weights(config, at::kFloat);
+  for (const TensorRow& row : table.rows()) {
+    Tensors tensors = all;
+    tensors.erase(row.name);
+    const Weights weights = saved(folder / "less.safetensors", tensors, dit_metadata({}));
+    EXPECT_ERROR(WanDit(weights, config, at::kFloat),
+                 concat("less.safetensors: tensor ", row.name, " is missing"));
+  }
+}
+
 // A shard that was not copied, a bad merge: the model must not become a shallower one.
 TEST(WanConfig, AMissingBlockIsNamed) {
   for (const std::int64_t missing : {0, 1, 3}) {

@@ -112,6 +112,28 @@ TEST(WanVae, OtherFilesAreRefused) {
                "tensor decoder.upsamples.3.time_conv.bias has shape [9], not [32]");
 }
 
+// The networks are built from the table, so a row stands for every tensor of a file.
+TEST(WanVaeWeights, AreTheTensorsOfAFile) {
+  const SmallVae small;
+  const WeightTable table = wan_vae_weights(small.vae.width(), at::kHalf);
+  EXPECT_EQ(table.rows().size(), small.weights.names().size());
+  for (const std::string& name : small.weights.names()) {
+    EXPECT_EQ(table.rows()[table.index_of(name)].shape, small.weights.shape(name)) << name;
+  }
+}
+
+TEST(WanVaeWeights, EachIsMissedByItsName) {
+  const TempDir folder;
+  const Tensors all = testing::random_vae(4, 1);
+  const WeightTable table = wan_vae_weights(4, at::kFloat);
+  for (const TensorRow& row : table.rows()) {
+    Tensors tensors = all;
+    tensors.erase(row.name);
+    EXPECT_ERROR(WanVae(saved(folder / "less.safetensors", tensors), at::kFloat),
+                 concat("tensor ", row.name, " is missing"));
+  }
+}
+
 TEST(WanVae, UnknownTensorsAreRefused) {
   const TempDir folder;
   Tensors tensors = random_vae(4, 1);

@@ -23,9 +23,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::filesystem::path& folder = twill::fuzz::scratch_folder();
   twill::fuzz::read_or_refuse([&] {
     const auto model = twill::engine::describe_model(folder);
-    inside(model.dit);
-    inside(model.vae);
-    inside(model.text);
+    for (const std::filesystem::path& file : model.files()) {
+      inside(file);
+    }
     twill::fuzz::demand(model.defaults.steps > 0 && model.defaults.size.frames > 0,
                         "a default that makes no clip");
   });

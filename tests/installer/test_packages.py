@@ -36,7 +36,14 @@ def test_every_preset_and_the_demo_model_are_installed(installed):
     presets, ours = installed / "share" / "twill" / "presets", ROOT / "presets"
     plans = {path.relative_to(ours) for path in ours.glob("*/*.json") if '"segments"' in path.read_text()}
     assert len(plans) > 20
-    for name in [*plans, "plan.schema.json", "demo/model.json", "demo/dit.safetensors", "demo/prompts_test.txt"]:
+    for name in [
+        *plans,
+        "models.json",
+        "plan.schema.json",
+        "demo/model.json",
+        "demo/dit.safetensors",
+        "demo/prompts_test.txt",
+    ]:
         assert (presets / name).read_bytes() == (ours / name).read_bytes(), name
 
 

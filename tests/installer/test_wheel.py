@@ -20,6 +20,7 @@ CARRIED = {
     "twill_vdit/_version.py",
     "twill_vdit/py.typed",
     "twill_vdit/running/__init__.py",
+    "twill_vdit/presets/models.json",
     "twill_vdit/presets/plan.schema.json",
     *(f"twill_vdit/presets/demo/{name}" for name in ("model.json", "prompts_search.txt")),
     *(f"twill_vdit/presets/demo/{name}.safetensors" for name in ("dit", "vae", "text")),

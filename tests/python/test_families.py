@@ -57,6 +57,34 @@ def test_latents_are_padded_up_to_whole_tokens():
     assert families.tokens_of((1, 16, 13, 31, 52), (1, 2, 2)) == (13, 16, 26)
 
 
+@pytest.mark.parametrize(
+    ("model", "label", "grid", "text"),
+    [
+        pytest.param("wan2.1-t2v", "Wan 2.1 T2V 1.3B", (21, 30, 52), (0, 0), id="text_in_cross_attention"),
+        pytest.param("cogvideox-1.5", "CogVideoX1.5-5B", (11, 48, 85), (226, 0), id="text_in_front_and_two_frames"),
+        pytest.param("mochi-1", "Mochi 1", (28, 30, 53), (0, 256), id="text_behind_and_six_frames"),
+    ],
+)
+def test_a_model_knows_the_tokens_of_its_clips(model, label, grid, text):
+    facts = families.MODELS[model]
+    size = facts.size(label)
+    layout = facts.layout(size.width, size.height, size.frames)
+    assert (layout.frames, layout.rows, layout.cols) == grid
+    assert (layout.prefix, layout.suffix) == text
+
+
+def test_experts_and_their_boundary_are_facts_of_a_model():
+    assert families.MODELS["wan2.1-t2v"].experts == ("default",)
+    two = families.MODELS["wan2.2-t2v"]
+    assert (two.experts, two.boundary) == (("high_noise", "low_noise"), 0.875)
+
+
+def test_stacks_that_a_model_lacks_are_left_out():
+    stacks = {name: families.MODELS[name].sizes[0].stacks for name in ("hunyuanvideo", "hunyuanvideo-1.5")}
+    assert stacks["hunyuanvideo"] == (("double_blocks", 20, 24), ("single_blocks", 40, 24))
+    assert stacks["hunyuanvideo-1.5"] == (("double_blocks", 54, 16),)
+
+
 def test_why_a_plan_does_not_fit_names_both():
     plan = twill_vdit.parse_plan(plan_texts.plan_text([[PATTERNS["dense"]] * 2] * 3))
     assert families.why_not(plan, families.WAN, NetworkShape(((3, 2), (1, 2)), 64)) == "", "a further stack stays dense"

@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 
+#include "expect_error.h"
 #include "jobs/scratch_folder.h"
 #include "twill/plan/error.h"
 #include "twill/report/clip_settings.h"
@@ -27,7 +28,7 @@ TEST_P(BadSettings, are_refused_with_name_and_value) {
   ClipSettings settings;
   GetParam().change(settings);
   try {
-    check_clip_settings(settings);
+    check_clip_settings(settings, model_family("wan2.1-t2v"));
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kUsage);
@@ -66,6 +67,23 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(ClipSettings, what_is_left_out_is_the_models_business) {
   EXPECT_NO_THROW(check_clip_settings({}));
+  EXPECT_NO_THROW(check_clip_settings({}, model_family("wan2.1-t2v")));
+}
+
+TEST(ClipSettings, steps_of_sizes_are_the_familys) {
+  const ClipSettings clip{.width = 848, .height = 480, .frames = 163};
+  EXPECT_NO_THROW(check_clip_settings(clip));
+  EXPECT_NO_THROW(check_clip_settings(clip, model_family("mochi-1")));
+  EXPECT_ERROR(check_clip_settings(clip, model_family("wan2.1-t2v")),
+               "frames 163 is not 4 n + 1 in 1..1025");
+  EXPECT_ERROR(check_clip_settings(clip, model_family("ltx-video")),
+               "width 848 is not a multiple of 32 in 32..4096");
+}
+
+TEST(ClipSettings, sizes_that_no_model_has_are_refused_without_one) {
+  EXPECT_ERROR(check_clip_settings({.width = 0}), "width 0 is not in 1..4096");
+  EXPECT_ERROR(check_clip_settings({.height = 4097}), "height 4097 is not in 1..4096");
+  EXPECT_ERROR(check_clip_settings({.frames = -3}), "frames -3 is not in 1..1025");
 }
 
 TEST(ParseSize, reads_width_and_height) {

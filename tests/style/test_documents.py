@@ -103,6 +103,12 @@ def test_goals_are_one_list():
     assert set(names_in_python("GOALS", "plan_json.py")) == names_in_schema("goal")
 
 
+def test_predictions_are_one_list():
+    schema = json.loads(tree.text_of("presets/models.schema.json"))
+    allowed = schema["$defs"]["model"]["properties"]["prediction"]["enum"]
+    assert names_in_cpp("kPredictionNames", "core/plan/include/twill/plan/model_families.h") == allowed
+
+
 def test_pattern_names_are_one_list():
     assert len(names_in_cpp()) >= 8
     assert names_in_python() == names_in_cpp()
@@ -124,6 +130,18 @@ def test_names_are_listed_once(table, header, others):
     listed = re.compile(".{0,80}".join(re.escape(f'"{name}"') for name in names), re.DOTALL)
     programs = [name for name in tree.files_ending(*tree.CPP, ".py") if not name.startswith(("tests/", "presets/"))]
     assert [name for name in programs if listed.search(tree.text_of(name))] == sorted({header, *others})
+
+
+def test_models_are_listed_once():
+    """Facts of the families are presets/models.json; a program may name a model or two, but holds no list of them.
+
+    What makes presets names the model that each is of.
+    """
+    names = [f'"{model["name"]}"' for model in json.loads(tree.text_of("presets/models.json"))["models"]]
+    makers = ("tests/", "presets/makers/")
+    programs = [name for name in tree.files_ending(*tree.CPP, ".py") if not name.startswith(makers)]
+    listed = {name: [each for each in names if each in tree.text_of(name)] for name in programs}
+    assert {name for name, found in listed.items() if len(found) > 2} == set()
 
 
 def test_a_list_of_another_language_has_the_same_names():

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "command.h"
+#include "twill/jobs/model_facts.h"
 #include "twill/jobs/model_folders.h"
 
 #include <cmath>
@@ -30,9 +31,9 @@ void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
   verb.add_option("--model", clip.model, "folder of the model (default: the demo model)");
   verb.add_option_function<std::string>(
           "--size", [&clip](const std::string& text) { report::parse_size(text, clip); },
-          "size in pixels, multiples of 16 (default: the model's)")
+          "size in pixels, multiples of 16 for Wan (default: the model's)")
       ->type_name("WIDTHxHEIGHT");
-  verb.add_option("--frames", clip.frames, "frames, 4 n + 1 (default: the model's)");
+  verb.add_option("--frames", clip.frames, "frames, 4 n + 1 for Wan (default: the model's)");
   verb.add_option("--fps", clip.fps, "frames a second of the file (default: the model's)");
   verb.add_option("--steps", clip.steps, "sampler steps (default: the model's)");
   verb.add_option("--shift", clip.shift, "shift of the timesteps (default: the model's)");
@@ -67,6 +68,7 @@ void complete(report::ClipSettings& clip) {
   if (clip.model.empty()) {
     clip.model = jobs::find_demo_model();
   }
+  jobs::check_clip(clip);
 }
 
 void add_prompt_options(CLI::App& verb, PromptOptions& prompts) {

@@ -19,8 +19,7 @@ bool all_finite(const at::Tensor& values) {
 
 std::string why_not_finite(const std::filesystem::path& folder, at::ScalarType dtype,
                            const std::stop_token& stop) {
-  const ModelDescription files = describe_model(folder);
-  for (const std::filesystem::path& file : {files.dit, files.vae, files.text}) {
+  for (const std::filesystem::path& file : describe_model(folder).files()) {
     Weights weights = Weights::open(file);
     weights.set_stop(stop);
     for (const std::string& name : weights.names()) {

@@ -3,7 +3,7 @@
 
 #include "twill/engine/model.h"
 
-#include "twill/engine/latent_preview.h"
+#include "models/architectures.h"
 #include "twill/plan/error.h"
 
 namespace twill::engine {
@@ -11,68 +11,76 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The VAE's stride times the transformer's patch.
-constexpr std::int32_t kPixelsPerToken = 16;
-constexpr std::int32_t kPixelsPerLatent = 8;
-constexpr std::int32_t kFramesPerLatent = 4;
-
-// Each part is read by itself; here they meet.
-void check_parts(const ModelDescription& files, const WanConfig& dit, std::int64_t vae_channels,
-                 const TextTable& text) {
-  require(dit.in_channels == dit.out_channels, ErrorCode::kUnsupported, files.dit.string(),
-          ": takes ", dit.in_channels, " channels and makes ", dit.out_channels,
-          ": an image-to-video model, whose other channels are those of an image; text-to-video "
-          "ones are supported");
-  require(dit.in_channels == vae_channels, ErrorCode::kModel, files.dit.string(),
-          ": makes latents of ", dit.in_channels, " channels, but ", files.vae.string(), " takes ",
-          vae_channels);
-  require(text.text_dim() == dit.text_dim, ErrorCode::kModel, files.text.string(),
-          ": its rows have ", text.text_dim(), " numbers, but ", files.dit.string(), " takes ",
-          dit.text_dim);
+const Architecture& architecture_of(const ModelFamily& family) {
+  for (const Architecture& architecture : architectures()) {
+    if (architecture.name == family.architecture) {
+      return architecture;
+    }
+  }
+  TWILL_ASSERT(false);
+  return architectures().front();
 }
 
 }  // namespace
 
 ModelShape VideoModel::shape() const {
-  const WanConfig& config = dit->config();
-  return {.family = family,
-          .experts = {"default"},
-          .stacks = {{.name = "blocks",
-                      .layers = static_cast<std::int32_t>(config.layers),
-                      .heads = static_cast<std::int32_t>(config.heads)}},
-          .head_dim = static_cast<std::int32_t>(config.head_dim())};
+  return {.family = family->name,
+          .experts = family->experts,
+          .stacks = facts().stacks,
+          .head_dim = facts().head_dim};
 }
 
-TokenLayout VideoModel::layout(const ClipSize& size) const {
-  const auto check_side = [](const char* name, std::int32_t value) {
-    require(value > 0 && value <= kMostSide && value % kPixelsPerToken == 0, ErrorCode::kUsage,
-            name, " ", value, " is not a multiple of ", kPixelsPerToken, " from ", kPixelsPerToken,
-            " to ", kMostSide);
+Conditioned VideoModel::condition(std::string_view prompt) const {
+  const at::Tensor rows = text->encode(prompt).to(device);
+  Conditioned conditioned;
+  for (const std::unique_ptr<VideoNetwork>& network : experts) {
+    conditioned.experts.push_back(network->condition(rows));
+  }
+  return conditioned;
+}
+
+at::Tensor VideoModel::forward(const at::Tensor& x, const Conditioned& prompt,
+                               SelfAttention& attention, StepInfo step) const {
+  step.expert = family->expert_at(step.t);
+  const auto expert = static_cast<std::size_t>(step.expert);
+  return experts.at(expert)->forward(x, *prompt.experts.at(expert), attention, step);
+}
+
+TokenLayout VideoModel::layout(const ClipSize& size, const Conditioned& prompt) const {
+  grid(size);
+  const TokenLayout tokens = experts.front()->layout(size, *prompt.experts.front());
+  check_layout(tokens);
+  return tokens;
+}
+
+TokenLayout VideoModel::grid(const ClipSize& size) const {
+  const auto check_side = [](const char* name, std::int32_t value, std::int32_t step) {
+    require(value > 0 && value <= kMostSide && value % step == 0, ErrorCode::kUsage, name, " ",
+            value, " is not a multiple of ", step, " from ", step, " to ", kMostSide);
   };
-  check_side("width", size.width);
-  check_side("height", size.height);
-  require(size.frames > 0 && size.frames <= kMostFrames && size.frames % kFramesPerLatent == 1,
-          ErrorCode::kUsage, "frames ", size.frames, " is not 4n+1 (1, 5, 9, ...) up to ",
-          kMostFrames);
-  const TokenLayout tokens{.frames = (size.frames - 1) / kFramesPerLatent + 1,
-                           .rows = size.height / kPixelsPerToken,
-                           .cols = size.width / kPixelsPerToken};
+  check_side("width", size.width, family->width_step());
+  check_side("height", size.height, family->height_step());
+  const std::int32_t step = family->frame_step();
+  require(size.frames > 0 && size.frames <= kMostFrames && (size.frames - 1) % step == 0,
+          ErrorCode::kUsage, "frames ", size.frames, " is not ", step, "n+1 (1, ", step + 1, ", ",
+          2 * step + 1, ", ...) up to ", kMostFrames);
+  const TokenLayout tokens = family->grid(size);
   check_layout(tokens);
   return tokens;
 }
 
 std::array<std::int64_t, 5> VideoModel::latent_shape(const ClipSize& size) const {
-  const TokenLayout tokens = layout(size);
-  return {1, dit->config().in_channels, tokens.frames, size.height / kPixelsPerLatent,
-          size.width / kPixelsPerLatent};
+  grid(size);
+  const std::array<std::int32_t, 3> cells = family->latent_cells(size);
+  return {1, facts().in_channels, cells[0], cells[1], cells[2]};
 }
 
 VideoModel load_model(const fs::path& folder, const LoadOptions& options) {
-  ModelDescription description = describe_model(folder);
+  const ModelDescription description = describe_model(folder);
   VideoModel model{.folder = folder,
-                   .family = std::move(description.family),
-                   .defaults = std::move(description.defaults),
-                   .sizes = std::move(description.sizes)};
+                   .family = description.family,
+                   .defaults = description.defaults,
+                   .sizes = description.sizes};
   model.device = options.device.value_or(choose_device());
   model.dtype = options.dtype.value_or(choose_dtype(model.device));
   const auto open = [&](const fs::path& file) {
@@ -83,15 +91,33 @@ VideoModel load_model(const fs::path& folder, const LoadOptions& options) {
     }
     return weights;
   };
-  const Weights dit = open(description.dit);
-  const WanConfig config = detect_wan_config(dit);
-  const Weights vae = open(description.vae);
-  model.text = std::make_unique<TextTable>(TextTable::load(description.text));
-  check_parts(description, config, detect_latent_channels(vae), *model.text);
-  model.dit = std::make_unique<WanDit>(dit, config, model.dtype, model.device);
-  model.vae = std::make_unique<WanVae>(vae, model.dtype, model.device);
-  model.latent_colours = load_latent_colours(folder);
+  Parts parts = architecture_of(*model.family)
+                    .load({.folder = folder,
+                           .description = description,
+                           .open = open,
+                           .dtype = model.dtype,
+                           .device = model.device});
+  model.experts = std::move(parts.experts);
+  model.vae = std::move(parts.vae);
+  model.text = std::move(parts.text);
+  model.latent_colours = std::move(parts.latent_colours);
   return model;
+}
+
+std::unique_ptr<TextEncoder> load_text_encoder(const fs::path& folder) {
+  const ModelDescription description = describe_model(folder);
+  return architecture_of(*description.family).load_text(description);
+}
+
+std::string network_in(const fs::path& file) {
+  for (const Architecture& architecture : architectures()) {
+    try {
+      return architecture.recognise(Weights::open_unscaled(file));
+    } catch (const Error&) {
+      // Of another architecture, or of none.
+    }
+  }
+  return {};
 }
 
 VideoModel inspect_model(const fs::path& folder) {

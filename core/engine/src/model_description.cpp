@@ -4,7 +4,6 @@
 #include "twill/engine/model_description.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -18,7 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::string_view kFamily = "wan2.1-t2v";
 constexpr std::uintmax_t kMostBytes = 1'000'000;
 
 // One JSON object of model.json, read field by field with exact messages.
@@ -28,41 +26,45 @@ class Fields {
     require(object.is_object(), ErrorCode::kFile, where_, ": not a JSON object");
   }
 
-  const json& at(const char* name) const {
+  const json& at(const std::string& name) const {
     require(object_.contains(name), ErrorCode::kFile, where_, ": field ", name, " is missing");
     return object_[name];
   }
-  Fields object(const char* name) const { return {path(name), at(name)}; }
-  std::string text(const char* name) const {
+  Fields object(const std::string& name) const { return {path(name), at(name)}; }
+  std::string text(const std::string& name) const {
     require(at(name).is_string(), ErrorCode::kFile, path(name), " is ", json_shown(at(name)),
             ", not text");
     return at(name).get<std::string>();
   }
-  std::int32_t integer(const char* name, std::int64_t least, std::int64_t most) const {
+  std::int32_t integer(const std::string& name, std::int64_t least, std::int64_t most) const {
     const json& value = at(name);
     require(value.is_number_integer() && value >= least && value <= most, ErrorCode::kFile,
             path(name), " is ", json_shown(value), ", not a whole number from ", least, " to ",
             most);
     return value.get<std::int32_t>();
   }
-  double number(const char* name, double least, double most) const {
+  double number(const std::string& name, double least, double most) const {
     const json& value = at(name);
     require(value.is_number() && value >= least && value <= most, ErrorCode::kFile, path(name),
             " is ", json_shown(value), ", not a number from ", least, " to ", most);
     return value.get<double>();
   }
   // A part that is not known would be left out of the model.
-  void check_known(std::initializer_list<std::string_view> names) const {
+  void check_known(const std::vector<std::string>& names) const {
+    std::string list;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      list += concat(i == 0 ? "" : i + 1 < names.size() ? ", " : " and ", names[i]);
+    }
     for (const auto& [name, value] : object_.items()) {
       require(std::ranges::find(names, name) != names.end(), ErrorCode::kFile, where_, ".", name,
-              " is not known; known are dit, vae and text");
+              " is not known; known are ", list);
     }
   }
   ClipSize clip_size() const {
     return {integer("width", 1, kMostSide), integer("height", 1, kMostSide),
             integer("frames", 1, kMostFrames)};
   }
-  std::string path(const char* name) const { return where_ + "." + name; }
+  std::string path(const std::string& name) const { return where_ + "." + name; }
 
  private:
   std::string where_;
@@ -74,7 +76,7 @@ json read_json(const fs::path& file) {
 }
 
 // Weight files lie in the model's folder or below it.
-fs::path weight_file(const fs::path& folder, const Fields& files, const char* name) {
+fs::path weight_file(const fs::path& folder, const Fields& files, const std::string& name) {
   const fs::path relative(files.text(name));
   bool inside = relative.is_relative() && !relative.empty();
   for (const fs::path& part : relative) {
@@ -85,15 +87,47 @@ fs::path weight_file(const fs::path& folder, const Fields& files, const char* na
   return folder / relative;
 }
 
+const ModelFamily* read_family(const Fields& fields) {
+  const std::string name = fields.text("family");
+  std::string known;
+  for (const ModelFamily& family : model_families()) {
+    if (family.architecture.empty()) {
+      continue;
+    }
+    if (family.name == name) {
+      return &family;
+    }
+    known += concat(known.empty() ? "" : ", ", family.name);
+  }
+  throw Error(ErrorCode::kFile,
+              concat(fields.path("family"), ": unknown family \"", name, "\"; known are ", known));
+}
+
+// Names of the field of each expert's network.
+std::vector<std::string> network_fields(const ModelFamily& family) {
+  if (family.experts.size() == 1) {
+    return {"dit"};
+  }
+  std::vector<std::string> names;
+  for (const std::string& expert : family.experts) {
+    names.push_back("dit_" + expert);
+  }
+  return names;
+}
+
 }  // namespace
+
+std::vector<fs::path> ModelDescription::files() const {
+  std::vector<fs::path> all = networks;
+  all.insert(all.end(), {vae, text});
+  return all;
+}
 
 ModelDescription describe_model(const fs::path& folder) {
   const fs::path file = folder / "model.json";
   const json document = read_json(file);
   const Fields fields(file.string(), document);
-  ModelDescription description{.family = fields.text("family")};
-  require(description.family == kFamily, ErrorCode::kFile, fields.path("family"),
-          ": unknown family \"", description.family, "\"; known is ", kFamily);
+  ModelDescription description{.family = read_family(fields)};
   const Fields defaults = fields.object("default");
   description.defaults = {.size = defaults.clip_size(),
                           .fps = defaults.number("fps", 1, 240),
@@ -108,8 +142,13 @@ ModelDescription describe_model(const fs::path& folder) {
     }
   }
   const Fields files = fields.object("files");
-  files.check_known({"dit", "vae", "text"});
-  description.dit = weight_file(folder, files, "dit");
+  std::vector<std::string> known = network_fields(*description.family);
+  const std::vector<std::string> networks = known;
+  known.insert(known.end(), {"vae", "text"});
+  files.check_known(known);
+  for (const std::string& name : networks) {
+    description.networks.push_back(weight_file(folder, files, name));
+  }
   description.vae = weight_file(folder, files, "vae");
   description.text = weight_file(folder, files, "text");
   return description;

@@ -34,32 +34,71 @@ const StackShape& stack_at(const ModelShape& model, const AttentionSite& site) {
   return stack;
 }
 
+std::string text_of(const TokenLayout& layout) {
+  return concat(layout.prefix, " + ", layout.frames, "x", layout.rows, "x", layout.cols, " + ",
+                layout.suffix, " tokens");
+}
+
 }  // namespace
 
 PlanAttention::PlanAttention(std::shared_ptr<const Plan> plan, const TokenLayout& layout,
                              int threads)
-    : plan_(std::move(plan)), compiled_(*plan_, layout, threads), threads_(threads) {
-  const ModelShape& model = plan_->model;
-  const auto count = [](const auto& values) { return static_cast<std::int32_t>(values.size()); };
-  for (std::int32_t segment = 0; segment < count(plan_->segments); ++segment) {
-    for (std::int32_t expert = 0; expert < count(model.experts); ++expert) {
-      for (std::int32_t stack = 0; stack < count(model.stacks); ++stack) {
-        for (std::int32_t layer = 0; layer < model.stacks[stack].layers; ++layer) {
-          const auto tasks = compiled_.tasks(segment, expert, stack, layer);
-          const bool dense = std::ranges::all_of(tasks, [](const kernels::HeadTask& task) {
-            return task.mode == kernels::HeadMode::kDense;
-          });
-          layers_.push_back({.tasks = tasks, .dense = dense});
-        }
-      }
+    : PlanAttention(std::move(plan), std::vector{layout}, threads) {}
+
+PlanAttention::PlanAttention(std::shared_ptr<const Plan> plan,
+                             const std::vector<TokenLayout>& layouts, int threads)
+    : plan_(std::move(plan)), threads_(threads) {
+  TWILL_ASSERT(!layouts.empty());
+  for (const TokenLayout& layout : layouts) {
+    if (prepared_.empty() || compiled_for(layout) == nullptr) {
+      prepared_.push_back(prepare(*plan_, layout, threads));
     }
   }
 }
 
 PlanAttention::~PlanAttention() = default;
 
-const PlanAttention::PlannedLayer& PlanAttention::layer_at(std::int32_t segment,
-                                                           const AttentionSite& site) const {
+PlanAttention::Prepared PlanAttention::prepare(const Plan& plan, const TokenLayout& layout,
+                                               int threads) {
+  Prepared prepared{.compiled = CompiledPlan(plan, layout, threads), .layers = {}, .on_cuda = {}};
+  const ModelShape& model = plan.model;
+  const auto count = [](const auto& values) { return static_cast<std::int32_t>(values.size()); };
+  for (std::int32_t segment = 0; segment < count(plan.segments); ++segment) {
+    for (std::int32_t expert = 0; expert < count(model.experts); ++expert) {
+      for (std::int32_t stack = 0; stack < count(model.stacks); ++stack) {
+        for (std::int32_t layer = 0; layer < model.stacks[stack].layers; ++layer) {
+          const auto tasks = prepared.compiled.tasks(segment, expert, stack, layer);
+          const bool dense = std::ranges::all_of(tasks, [](const kernels::HeadTask& task) {
+            return task.mode == kernels::HeadMode::kDense;
+          });
+          prepared.layers.push_back({.tasks = tasks, .dense = dense});
+        }
+      }
+    }
+  }
+  return prepared;
+}
+
+const CompiledPlan* PlanAttention::compiled_for(const TokenLayout& layout) const {
+  for (const Prepared& prepared : prepared_) {
+    if (prepared.compiled.layout() == layout) {
+      return &prepared.compiled;
+    }
+  }
+  return nullptr;
+}
+
+PlanAttention::Prepared* PlanAttention::prepared_for(const AttentionSite& site) {
+  if (site.layout == nullptr) {
+    return &prepared_.front();
+  }
+  const auto found = std::ranges::find_if(prepared_, [&](const Prepared& prepared) {
+    return prepared.compiled.layout() == *site.layout;
+  });
+  return found == prepared_.end() ? nullptr : &*found;
+}
+
+std::size_t PlanAttention::layer_index(std::int32_t segment, const AttentionSite& site) const {
   const ModelShape& model = plan_->model;
   std::size_t layers = 0;
   std::size_t before = 0;  // layers of the stacks before the site's
@@ -70,7 +109,7 @@ const PlanAttention::PlannedLayer& PlanAttention::layer_at(std::int32_t segment,
   }
   const std::size_t table = static_cast<std::size_t>(segment) * model.experts.size() +
                             static_cast<std::size_t>(site.expert);
-  return layers_[table * layers + before + static_cast<std::size_t>(site.layer)];
+  return table * layers + before + static_cast<std::size_t>(site.layer);
 }
 
 at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -81,11 +120,17 @@ at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at
   require(q.size(3) == plan_->model.head_dim, ErrorCode::kModel, "the plan is for head_dim ",
           plan_->model.head_dim, "; ", q.size(3), " was run");
   const std::int32_t segment = segment_at(*plan_, site.t);
-  const PlannedLayer& layer = layer_at(segment, site);
+  Prepared* const prepared = prepared_for(site);
 
   at::Tensor out;
-  const kernels::Status status = run_segment(q, k, v, site, segment, layer.tasks, out);
-  if (layer.dense) {
+  const kernels::Status status = prepared == nullptr
+                                     ? kernels::Status::failure(concat(
+                                           "the plan was not compiled for ", text_of(*site.layout)))
+                                     : run_segment(*prepared, q, k, v, site, segment, out);
+  const bool planned = (prepared == nullptr ? prepared_.front() : *prepared)
+                           .layers[layer_index(segment, site)]
+                           .dense;
+  if (planned) {
     ++counts_.planned_dense;
     return status.ok ? out : dense_.run(q, k, v, site);
   }
@@ -97,10 +142,9 @@ at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at
   return out;
 }
 
-kernels::Status PlanAttention::run_segment(const at::Tensor& q, const at::Tensor& k,
-                                           const at::Tensor& v, const AttentionSite& site,
-                                           std::int32_t segment,
-                                           std::span<const kernels::HeadTask> tasks,
+kernels::Status PlanAttention::run_segment(Prepared& prepared, const at::Tensor& q,
+                                           const at::Tensor& k, const at::Tensor& v,
+                                           const AttentionSite& site, std::int32_t segment,
                                            at::Tensor& out) {
   if (!q.is_cpu() && !q.is_cuda()) {
     return kernels::Status::failure(concat("no kernel for device ", q.device().str()));
@@ -109,10 +153,11 @@ kernels::Status PlanAttention::run_segment(const at::Tensor& q, const at::Tensor
   if (!dtype) {
     return kernels::Status::failure(concat("no kernel for dtype ", c10::toString(q.scalar_type())));
   }
-  if (q.size(2) != compiled_.layout().tokens() || k.size(2) != q.size(2)) {
+  const CompiledPlan& compiled = prepared.compiled;
+  if (q.size(2) != compiled.layout().tokens() || k.size(2) != q.size(2)) {
     return kernels::Status::failure(concat(q.size(2), " queries and ", k.size(2),
                                            " keys where the plan was compiled for ",
-                                           compiled_.layout().tokens(), " tokens"));
+                                           compiled.layout().tokens(), " tokens"));
   }
   const at::Tensor queries = with_contiguous_rows(q);
   const at::Tensor keys = with_contiguous_rows(k);
@@ -121,16 +166,16 @@ kernels::Status PlanAttention::run_segment(const at::Tensor& q, const at::Tensor
   // nothing.
   out = at::empty({q.size(0), q.size(2), q.size(1), q.size(3)}, q.options()).transpose(1, 2);
   if (q.is_cuda()) {
-    if (!on_cuda_ || on_cuda_->device() != q.device()) {
-      on_cuda_ = std::make_unique<PlanOnCuda>(compiled_, q.device());
+    if (!prepared.on_cuda || prepared.on_cuda->device() != q.device()) {
+      prepared.on_cuda = std::make_unique<PlanOnCuda>(compiled, q.device());
     }
-    return on_cuda_->run(queries, keys, values, out, *dtype, site, segment);
+    return prepared.on_cuda->run(queries, keys, values, out, *dtype, site, segment);
   }
   kernels::AttentionParams params{.tensors = kernel_tensors(queries, keys, values, *dtype),
                                   .out = out.mutable_data_ptr(),
                                   .out_strides = strides_of(out)};
-  params.tasks = tasks;
-  params.lists = compiled_.lists();
+  params.tasks = prepared.layers[layer_index(segment, site)].tasks;
+  params.lists = compiled.lists();
   params.threads = threads_;
   params.executor = &aten_executor();
   return kernels::run_attention_cpu(params);

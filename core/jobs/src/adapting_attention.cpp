@@ -39,7 +39,7 @@ void AdaptingAttention::compile() {
   if (sparse_) {
     add(before_, sparse_->counts());
   }
-  sparse_.emplace(run_->plan(), session_.layout(), session_.clip().threads);
+  sparse_.emplace(run_->plan(), layout_, session_.clip().threads);
 }
 
 engine::AttentionCounts AdaptingAttention::counts() const {
@@ -52,9 +52,9 @@ at::Tensor AdaptingAttention::run(const at::Tensor& q, const at::Tensor& k, cons
                                   const engine::AttentionSite& site) {
   if (!run_) {
     run_.emplace(plan_.profile,
-                 adapting_request(plan_, session_.forward_t(), session_.layout(), request_density_),
+                 adapting_request(plan_, session_.forward_t(), layout_, request_density_),
                  session_.clip().threads, session_.control().stop);
-    measurer_ = session_.measurer(measuring_task(*run_, session_.layout().tokens()));
+    measurer_ = session_.measurer(measuring_task(*run_, layout_.tokens()));
     compile();
   }
   if (t_ && site.t != *t_ && run_->finish_step()) {

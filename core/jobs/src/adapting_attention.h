@@ -29,8 +29,10 @@ search::SolveRequest adapting_request(const Plan& plan, const std::vector<double
 // at most as many as a search gives.
 class AdaptingAttention final : public engine::SelfAttention {
  public:
-  AdaptingAttention(const Session& session, const Plan& plan, double density)
-      : session_(session), request_density_(density), plan_(plan) {}
+  // layout: of all its forwards.
+  AdaptingAttention(const Session& session, const TokenLayout& layout, const Plan& plan,
+                    double density)
+      : session_(session), layout_(layout), request_density_(density), plan_(plan) {}
 
   // Calls come step by step in the order of the session's t.
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -44,6 +46,7 @@ class AdaptingAttention final : public engine::SelfAttention {
   void compile();
 
   const Session& session_;
+  TokenLayout layout_;
   double request_density_ = 1.0;
   const Plan& plan_;
   // Made at the first call, so that the clock of the denoising loop counts what it costs.

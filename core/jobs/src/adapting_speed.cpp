@@ -58,11 +58,11 @@ double seconds_of_layer(const Plan& plan, const std::vector<double>& t,
 AdaptingSpeed measure_adapting(const ModelFacts& facts, const report::ClipSettings& settings,
                                const Plan& plan, const JobControl& control) {
   const report::ClipSettings clip = with_defaults(settings, facts);
-  report::check_clip_settings(clip);
+  const ModelFamily& family = model_family(facts.shape.family);
+  report::check_clip_settings(clip, family);
   check_plan_fits(plan, facts.shape);
   check_can_adapt(plan);
-  const TokenLayout layout{
-      .frames = (*clip.frames - 1) / 4 + 1, .rows = *clip.height / 16, .cols = *clip.width / 16};
+  const TokenLayout layout = family.grid({*clip.width, *clip.height, *clip.frames});
   const std::vector<double> t = sampler_t(*clip.sampler, *clip.steps, *clip.shift);
   const search::SolveRequest request =
       adapting_request(plan, t, layout, plan_density(facts, clip, plan));

@@ -64,11 +64,12 @@ CaptureResult capture_attention(const CaptureOptions& options, const JobControl&
   report::check_prompts({options.prompt});
   const Session session(options.clip, control);
   check_heads(options.heads, session.model().shape());
-  check_memory(session.layout().tokens(), options.heads.size());
   const EncodedPrompt prompt = session.encode(options.prompt);
+  const TokenLayout layout = session.only_layout({prompt}, "a capture");
+  check_memory(layout.tokens(), options.heads.size());
   const std::int64_t step = nearest_step(session.step_t(), options.t);
-  const std::unique_ptr<engine::SelfAttention> dense = session.dense_by_kernel();
-  CapturingAttention attention(*dense, options.heads, session.layout().tokens(), control.stop);
+  const std::unique_ptr<engine::SelfAttention> dense = session.dense_by_kernel(prompt);
+  CapturingAttention attention(*dense, options.heads, layout.tokens(), control.stop);
   session.denoise(prompt, options.seed, attention, "capture",
                   {.stop_after = step + 1, .before = [&](std::int64_t now) {
                      if (now == step) {
@@ -76,7 +77,7 @@ CaptureResult capture_attention(const CaptureOptions& options, const JobControl&
                      }
                    }});
   TWILL_ASSERT(attention.complete());
-  return {.layout = session.layout(),
+  return {.layout = layout,
           .t = session.step_t()[static_cast<std::size_t>(step)],
           .maps = attention.maps()};
 }

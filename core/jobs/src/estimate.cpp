@@ -19,9 +19,8 @@
 namespace twill::jobs {
 namespace {
 
-// 5 x 16 x 16 tokens: a second of work on the demo model, and enough for attention to weigh.
-constexpr std::int32_t kSide = 256;
-constexpr std::int32_t kFrames = 17;
+// 5 x 16 x 16 tokens of Wan: a second of work on the demo model, and enough for attention to weigh.
+constexpr ClipSize kSmall{.width = 256, .height = 256, .frames = 17};
 
 // Highest resident memory of whole runs of the demo model at 5 to 81 frames of 128x128 and 256x256,
 // fp32 and bf16, fitted: what the program and its libraries take, and what decoding and writing a
@@ -41,6 +40,14 @@ Plan all_dense(const ModelShape& shape) {
   return plan;
 }
 
+// About kSmall, in the steps of the family.
+ClipSize small_clip(const ModelFamily& family) {
+  const auto down = [](std::int32_t value, std::int32_t step) { return value / step * step; };
+  return {.width = down(kSmall.width, family.width_step()),
+          .height = down(kSmall.height, family.height_step()),
+          .frames = down(kSmall.frames - 1, family.frame_step()) + 1};
+}
+
 struct ForwardTime {
   double attention = 0.0;
   double rest = 0.0;
@@ -56,46 +63,50 @@ ForwardTime time_forward(const Session& session, const EncodedPrompt& prompt,
   return {.attention = timed.seconds(), .rest = std::max(0.0, all - timed.seconds())};
 }
 
-double tokens_of(const report::ClipSettings& clip) {
-  return ((*clip.frames - 1) / 4 + 1) * (*clip.height / 16.0) * (*clip.width / 16.0);
+// Text that joins self-attention is left out: nobody has asked for a prompt yet.
+TokenLayout layout_of(const report::ClipSettings& clip, const ModelFamily& family) {
+  return family.grid({*clip.width, *clip.height, *clip.frames});
 }
 
 }  // namespace
 
 ModelSpeed measure_speed(const report::ClipSettings& clip, const JobControl& control) {
   report::ClipSettings small = clip;
-  small.width = kSide;
-  small.height = kSide;
-  small.frames = kFrames;
+  const ClipSize size = small_clip(*engine::describe_model(clip.model).family);
+  small.width = size.width;
+  small.height = size.height;
+  small.frames = size.frames;
   const Session session(small, control);
   Meter meter(control, "measure this machine", 3);
   const EncodedPrompt prompt = session.encode("");
-  const double tokens = tokens_of(session.clip());
+  const double tokens = session.layout().tokens();
   engine::DenseAttention dense;
   const ForwardTime by_dense = time_forward(session, prompt, dense);
   meter.advance();
   engine::PlanAttention kernel(std::make_shared<const Plan>(all_dense(session.model().shape())),
-                               session.layout(), session.clip().threads);
+                               prompt.layouts, session.clip().threads);
   const ForwardTime by_kernel = time_forward(session, prompt, kernel);
   meter.advance();
   double vae_seconds = 0.0;
   const std::array<std::int64_t, 5> shape = session.model().latent_shape(session.size());
   session.decode(at::zeros(shape, at::kFloat), "measure the VAE", &vae_seconds);
   meter.advance();
-  return {.seconds_per_token = std::min(by_dense.rest, by_kernel.rest) / tokens,
-          .dense_seconds_per_cell = by_dense.attention / (tokens * tokens),
-          .sparse_seconds_per_cell = by_kernel.attention / (tokens * tokens),
-          .vae_seconds_per_pixel = vae_seconds / (double{kFrames} * kSide * kSide),
-          .dtype = session.dtype(),
-          .device = session.device()};
+  return {
+      .seconds_per_token = std::min(by_dense.rest, by_kernel.rest) / tokens,
+      .dense_seconds_per_cell = by_dense.attention / (tokens * tokens),
+      .sparse_seconds_per_cell = by_kernel.attention / (tokens * tokens),
+      .vae_seconds_per_pixel = vae_seconds / (double{1} * size.frames * size.height * size.width),
+      .dtype = session.dtype(),
+      .device = session.device()};
 }
 
 ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
                            const GenerateOptions& options, double density,
                            const AdaptingSpeed& adapting) {
   const report::ClipSettings clip = with_defaults(options.clip, facts);
-  report::check_clip_settings(clip);
-  const double tokens = tokens_of(clip);
+  const ModelFamily& family = model_family(facts.shape.family);
+  report::check_clip_settings(clip, family);
+  const double tokens = layout_of(clip, family).tokens();
   const double branches = *clip.cfg != 1.0 ? 2.0 : 1.0;
   const double forwards = *clip.steps * branches;
   const double pixels = double{1} * *clip.frames * *clip.height * *clip.width;
@@ -131,11 +142,10 @@ ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
 double plan_density(const ModelFacts& facts, const report::ClipSettings& settings,
                     const Plan& plan) {
   const report::ClipSettings clip = with_defaults(settings, facts);
-  report::check_clip_settings(clip);
+  const ModelFamily& family = model_family(facts.shape.family);
+  report::check_clip_settings(clip, family);
   check_plan_fits(plan, facts.shape);
-  const TokenLayout layout{
-      .frames = (*clip.frames - 1) / 4 + 1, .rows = *clip.height / 16, .cols = *clip.width / 16};
-  return run_density(CompiledPlan(plan, layout), plan,
+  return run_density(CompiledPlan(plan, layout_of(clip, family)), plan,
                      sampler_t(*clip.sampler, *clip.steps, *clip.shift));
 }
 

@@ -72,7 +72,7 @@ class Evaluation {
   // The first forward of each kind pays for what later ones find ready.
   void warm_up(const EncodedPrompt& prompt) {
     session_.warm_up(prompt, dense_, 0.0);
-    session_.warm_up(prompt, sparse_.as_it_is(), 0.0);
+    session_.warm_up(prompt, sparse_.as_it_is(prompt), 0.0);
   }
 
   // Dense and sparse take turns in being first.
@@ -88,7 +88,7 @@ class Evaluation {
     if (dense_first && !pair.dense.defined()) {
       make_dense(pair, prompt, number);
     }
-    pair.sparse = make(prompt, seed, sparse_.begin(), "sparse" + number, pair.row.sparse);
+    pair.sparse = make(prompt, seed, sparse_.begin(prompt), "sparse" + number, pair.row.sparse);
     pair.row.attention = sparse_.use();
     pair.row.density = sparse_.density();
     if (!pair.dense.defined()) {
@@ -173,7 +173,7 @@ void save_heads(const fs::path& folder, const Plan& plan, const JobControl& cont
 
 report::EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& control) {
   report::check_prompts(options.prompts);
-  report::check_clip_settings(options.clip);
+  check_clip(options.clip);
   if (!options.clips.empty()) {
     check_clip_file(options.clips / "dense.mp4", options.clip);
   }

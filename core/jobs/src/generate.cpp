@@ -8,6 +8,7 @@
 #include "plan_inputs.h"
 #include "session.h"
 #include "twill/engine/latent_preview.h"
+#include "twill/jobs/model_facts.h"
 #include "twill/media/clip_files.h"
 
 namespace twill::jobs {
@@ -70,7 +71,7 @@ class Generator {
       dense = make_clip(prompt, seed, dense_, "dense" + number);
     }
     if (sparse_) {
-      sparse = make_clip(prompt, seed, sparse_->begin(), "sparse" + number);
+      sparse = make_clip(prompt, seed, sparse_->begin(prompt), "sparse" + number);
       clip.attention = sparse_->use();
       clip.density = sparse_->density();
       tell_fallbacks(clip.attention);
@@ -103,7 +104,7 @@ class Generator {
     if (options_.preview) {
       loop.estimate = [&](std::int64_t step, const at::Tensor& latents) {
         const at::Tensor small = engine::preview_latents(latents, session_.model().latent_colours);
-        const double cells_a_second = *session_.clip().fps / 4.0;
+        const double cells_a_second = *session_.clip().fps / session_.model().family->frame_step();
         options_.preview({.stage = stage,
                           .step = step + 1,
                           .steps = session_.steps(),
@@ -169,7 +170,7 @@ report::GenerateResult generate(const GenerateOptions& options, const JobControl
   require(!options.compare_dense || !options.plan.empty(), ErrorCode::kUsage,
           "a comparison needs a plan");
   require(!options.adapt || !options.plan.empty(), ErrorCode::kUsage, "there is no plan to adapt");
-  report::check_clip_settings(options.clip);
+  check_clip(options.clip);
   const std::vector<fs::path> files = files_of(options);
   const Outputs outputs(outputs_of(files, options.compare_dense),
                         {{"plan", options.plan}, {"model", options.clip.model}});

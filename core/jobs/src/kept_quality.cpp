@@ -39,7 +39,7 @@ media::ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& p
   if (const std::optional<media::ClipQuality> found = find(key)) {
     return *found;
   }
-  engine::PlanAttention sparse(std::make_shared<Plan>(plan), session_.layout(),
+  engine::PlanAttention sparse(std::make_shared<Plan>(plan), prompt.layouts,
                                session_.clip().threads);
   const media::ClipQuality quality = make_and_compare(sparse, prompt, seed, stage);
   for (const auto& [reason, calls] : sparse.counts().fallback) {

@@ -31,7 +31,7 @@ report::ClipSettings size_settings(const engine::ClipSize& size) {
 // All files of the model's networks, wherever model.json says that they lie.
 std::vector<fs::path> network_files(const engine::ModelDescription& description) {
   std::vector<fs::path> files;
-  for (const fs::path& part : {description.dit, description.vae, description.text}) {
+  for (const fs::path& part : description.files()) {
     for (fs::path& file : engine::weight_files(part)) {
       files.push_back(std::move(file));
     }
@@ -47,15 +47,17 @@ ModelFacts read_model_facts(const fs::path& folder) {
           ": no such model folder");
   const engine::ModelDescription description = engine::describe_model(folder);
   const engine::VideoModel model = engine::inspect_model(folder);
-  const engine::WanConfig& config = model.dit->config();
+  const engine::NetworkFacts& network = model.facts();
   const engine::ModelDefaults& defaults = description.defaults;
   ModelFacts facts{.folder = folder,
                    .name = model_name(folder),
                    .shape = model.shape(),
                    .defaults = size_settings(defaults.size),
-                   .words = model.text->vocabulary(),
-                   .dim = config.dim,
-                   .ffn_dim = config.ffn_dim};
+                   .dim = network.dim,
+                   .ffn_dim = network.ffn_dim};
+  if (const std::vector<std::string>* words = model.text->words()) {
+    facts.words = *words;
+  }
   facts.defaults.model = folder;
   facts.defaults.fps = defaults.fps;
   facts.defaults.steps = defaults.steps;
@@ -69,6 +71,14 @@ ModelFacts read_model_facts(const fs::path& folder) {
     facts.weight_bytes += bytes_of(file);
   }
   return facts;
+}
+
+void check_clip(const report::ClipSettings& clip) {
+  report::check_clip_settings(clip);
+  std::error_code code;
+  if (fs::is_directory(clip.model, code)) {
+    report::check_clip_settings(clip, *engine::describe_model(clip.model).family);
+  }
 }
 
 std::string model_name(const fs::path& folder) {
@@ -96,7 +106,7 @@ std::string model_fingerprint(const fs::path& folder, const std::stop_token& sto
   const engine::ModelDescription description = engine::describe_model(folder);
   std::vector<fs::path> files = network_files(description);
   files.push_back(folder / "model.json");
-  std::uint64_t hash = hash_text(description.family);
+  std::uint64_t hash = hash_text(description.family->name);
   for (const fs::path& file : files) {
     hash = hash_text(hex(hash_file(file, stop)), hash);
   }
@@ -105,7 +115,7 @@ std::string model_fingerprint(const fs::path& folder, const std::stop_token& sto
 
 std::string prompt_problem(const ModelFacts& facts, const std::string& prompt) {
   try {
-    engine::TextTable::load(engine::describe_model(facts.folder).text).encode(prompt);
+    engine::load_text_encoder(facts.folder)->encode(prompt);
     return {};
   } catch (const Error& error) {
     return error.what();

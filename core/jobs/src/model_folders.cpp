@@ -75,24 +75,21 @@ class Finder {
     found_.push_back(std::move(model));
   }
 
-  // Only transformers of Wan are told of; other files are other people's models.
+  // Only networks that the engine knows are told of; other files are other people's models.
   void add_weights(const fs::path& file) {
     std::error_code code;
     if (fs::exists(file.parent_path() / "model.json", code) || !is_new(file)) {
       return;
     }
-    try {
-      const engine::WanConfig config =
-          engine::detect_wan_config(engine::Weights::open_unscaled(file));
+    const std::string network = engine::network_in(file);
+    if (!network.empty()) {
       found_.push_back(
           {.name = file.stem().string(),
            .path = file,
            .bytes = static_cast<std::int64_t>(fs::file_size(file, code)),
-           .obstacle = concat("a Wan transformer of ", config.layers, " x ", config.heads,
-                              " heads without a model folder (model.json, VAE and text table "
+           .obstacle = concat(network,
+                              " without a model folder (model.json, VAE and text table "
                               "beside it); run it with ComfyUI as the engine")});
-    } catch (const Error&) {
-      // Another model, or no model at all.
     }
   }
 

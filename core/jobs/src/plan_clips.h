@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "adapting_attention.h"
 #include "session.h"
@@ -19,21 +20,28 @@ class PlanClips {
   // Throws Error(kUsage) when there is no profile to adapt it with.
   PlanClips(const Session& session, std::shared_ptr<const Plan> plan, bool adapt);
 
-  const Plan& plan() const { return plain_.plan(); }
-  // The plan as it is.
-  engine::PlanAttention& as_it_is() { return plain_; }
-  // For the next clip, from its first step on.
-  engine::SelfAttention& begin();
+  const Plan& plan() const { return *plan_; }
+  // The plan as it is, for clips of that prompt.
+  engine::PlanAttention& as_it_is(const EncodedPrompt& prompt);
+  // For the next clip, of that prompt, from its first step on.
+  engine::SelfAttention& begin(const EncodedPrompt& prompt);
   // Both are about the clip that begin() was called for.
   double density() const { return adapting_ ? adapting_->density() : density_; }
   report::AttentionUse use() const;
 
  private:
   const Session& session_;
-  engine::PlanAttention plain_;
+  std::shared_ptr<const Plan> plan_;
+  std::vector<TokenLayout> layouts_;  // that plain_ is compiled for
+  std::optional<engine::PlanAttention> plain_;
   double density_ = 1.0;  // of plain_
   bool adapt_ = false;
   std::optional<AdaptingAttention> adapting_;
 };
+
+// Density of the session's clips of that prompt, over all their forwards. `attention` is compiled
+// for the prompt's layouts.
+double clip_density(const engine::PlanAttention& attention, const Session& session,
+                    const EncodedPrompt& prompt);
 
 }  // namespace twill::jobs

@@ -248,7 +248,7 @@ PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl
       require(value >= 0, ErrorCode::kUsage, name, " ", value, " is negative");
     }
   }
-  report::check_clip_settings(options.clip);
+  check_clip(options.clip);
   const fs::path work = work_folder(options.out, options.work);
   const Outputs outputs({{options.out, OutputKind::kReport}, {work, OutputKind::kFolder}},
                         {{"profile", options.profile}, {"model", options.clip.model}});

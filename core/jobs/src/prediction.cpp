@@ -36,7 +36,7 @@ void check_options(const PredictionOptions& options) {
   for (const double density : options.densities) {
     check_solve_options({.budget = density, .segments = options.segments});
   }
-  report::check_clip_settings(options.clip);
+  check_clip(options.clip);
 }
 
 std::string name_of(const SolveOptions& options) {
@@ -103,16 +103,16 @@ PredictionReport check_prediction(const PredictionOptions& options, const JobCon
       .dtype = session.dtype()};
   report.options.clip = session.clip();
 
-  const std::vector<HeldOut> plans =
-      held_out_plans(profile, run_of(session), session.layout(), options);
-  require(plans.size() > 2, ErrorCode::kUsage, "densities: only ", plans.size(),
-          " plans reach them; three or more are needed");
-  const search::Ledger ledger(profile, search::forwards_of_run(*profile, session.step_t()),
-                              search::time_weight_of(*profile), session.layout());
   std::vector<EncodedPrompt> prompts;
   for (const std::string& text : options.prompts) {
     prompts.push_back(session.encode(text));
   }
+  const TokenLayout layout = session.only_layout(prompts, "a prediction");
+  const std::vector<HeldOut> plans = held_out_plans(profile, run_of(session), layout, options);
+  require(plans.size() > 2, ErrorCode::kUsage, "densities: only ", plans.size(),
+          " plans reach them; three or more are needed");
+  const search::Ledger ledger(profile, search::forwards_of_run(*profile, session.step_t()),
+                              search::time_weight_of(*profile), layout);
   KeptQuality quality(session, work);
   std::vector<double> predicted, measured;
   for (std::size_t i = 0; i < plans.size(); ++i) {

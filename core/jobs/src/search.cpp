@@ -13,6 +13,7 @@
 #include "search_driver.h"
 #include "session.h"
 #include "solving.h"
+#include "twill/jobs/model_facts.h"
 #include "twill/plan/names.h"
 #include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
@@ -77,7 +78,8 @@ void check_search_options(const SearchOptions& options) {
 }
 
 // Before any clip is made.
-void check_fits_run(const SearchOptions& options, const Session& session) {
+void check_fits_run(const SearchOptions& options, const Session& session,
+                    const TokenLayout& layout) {
   const std::int64_t dense_steps = std::int64_t{options.solve.dense_first_steps.value_or(0)} +
                                    options.solve.dense_last_steps.value_or(0);
   require(dense_steps <= session.steps(), ErrorCode::kUsage, dense_steps,
@@ -89,8 +91,8 @@ void check_fits_run(const SearchOptions& options, const Session& session) {
               dense_share <= options.solve.budget,
           ErrorCode::kUsage, dense_steps, " dense steps of ", session.steps(), " are a density of ",
           dense_share, " by themselves, more than ", options.solve.budget);
-  require(options.map_size.value_or(0) <= session.layout().tokens(), ErrorCode::kUsage, "map size ",
-          options.map_size.value_or(0), " is more than the ", session.layout().tokens(),
+  require(options.map_size.value_or(0) <= layout.tokens(), ErrorCode::kUsage, "map size ",
+          options.map_size.value_or(0), " is more than the ", layout.tokens(),
           " tokens of the clip");
   require(options.solve.budget_kind != search::BudgetKind::kAttentionShare ||
               session.model().device.is_cpu(),
@@ -105,7 +107,7 @@ fs::path search_work_folder(const fs::path& out) { return work_folder(out, {}); 
 report::SearchResult search(const SearchOptions& asked, const JobControl& control) {
   SearchOptions options = asked;
   check_search_options(options);
-  report::check_clip_settings(options.clip);
+  check_clip(options.clip);
   const fs::path work = work_folder(options.out, options.work);
   const Outputs outputs({{options.out, OutputKind::kPlan},
                          {report::search_record_file(options.out), OutputKind::kRecord},
@@ -114,14 +116,15 @@ report::SearchResult search(const SearchOptions& asked, const JobControl& contro
 
   const Clock::time_point begin = Clock::now();
   const Session session(options.clip, control);
-  check_fits_run(options, session);
-  options.map_size = options.map_size.value_or(
-      std::min(search::ProfilerOptions{}.map_size, session.layout().tokens()));
   std::vector<EncodedPrompt> prompts;
   for (const std::string& text : options.prompts) {
     prompts.push_back(session.encode(text));
   }
-  search::SearchRun run(request_for(session, options, work), control.stop);
+  const TokenLayout layout = session.only_layout(prompts, "a search");
+  check_fits_run(options, session, layout);
+  options.map_size =
+      options.map_size.value_or(std::min(search::ProfilerOptions{}.map_size, layout.tokens()));
+  search::SearchRun run(request_for(session, layout, options, work), control.stop);
   SearchDriver driver(session, options, prompts, work, run);
   driver.work_until_done();
   const auto solved = [&] {

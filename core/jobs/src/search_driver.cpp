@@ -27,8 +27,12 @@ namespace fs = std::filesystem;
 RunFacts run_of_steps(const Session& session, std::vector<double> t) {
   const report::ClipSettings& clip = session.clip();
   const auto steps = static_cast<std::int32_t>(t.size());
+  std::vector<std::int32_t> experts;
+  if (session.model().experts.size() > 1) {
+    experts = session.experts_at(t);
+  }
   return {.t = std::move(t),
-          .expert = {},
+          .expert = std::move(experts),
           .weight = {},
           .sampler = *clip.sampler,
           .scheduler = {},
@@ -48,15 +52,16 @@ std::optional<search::SearchTarget> target_of(const Target& target) {
       .most_tries = target.most_tries};
 }
 
-search::SearchRequest request_for(const Session& session, const SearchOptions& options,
-                                  const fs::path& work) {
+search::SearchRequest request_for(const Session& session, const TokenLayout& layout,
+                                  const SearchOptions& options, const fs::path& work) {
   const report::ClipSettings& clip = session.clip();
   search::SearchRequest request{
       .model = session.model().shape(),
-      .layout = session.layout(),
+      .layout = layout,
       .run = run_of_steps(session, session.step_t()),
       .maps_run = run_of_steps(
           session, sampler_t(*clip.sampler, search::map_steps(*clip.steps), *clip.shift)),
+      .expert_boundary = session.model().family->boundary,
       .prompts = options.prompts,
       .seeds = {},
       .points = options.points,
@@ -111,13 +116,15 @@ std::string SearchDriver::measured_on() const {
 }
 
 void SearchDriver::work_on(const search::ClipWork& work) {
-  const std::shared_ptr<search::Profiler> profiler = run_.profiler(session_.layout());
+  const EncodedPrompt& prompt = prompts_[static_cast<std::size_t>(work.prompt)];
+  const TokenLayout& layout = prompt.layouts.front();
+  const std::shared_ptr<search::Profiler> profiler = run_.profiler(layout);
   const std::unique_ptr<engine::SelfAttention> inner =
-      work.plan ? std::make_unique<engine::PlanAttention>(work.plan, session_.layout(),
-                                                          session_.clip().threads)
-                : session_.dense_by_kernel();
+      work.plan
+          ? std::make_unique<engine::PlanAttention>(work.plan, layout, session_.clip().threads)
+          : session_.dense_by_kernel(prompt);
   const std::unique_ptr<CallMeasurer> measurer =
-      session_.measurer(measuring_task(*profiler, session_.layout().tokens()));
+      session_.measurer(measuring_task(*profiler, layout.tokens()));
   ProfilingAttention attention(*profiler, *measurer, *inner);
   std::map<std::int64_t, std::int32_t> shown;  // t_index of each step
   for (const search::ShownStep& each : work.shown) {
@@ -151,7 +158,7 @@ void SearchDriver::work_on(const search::ClipWork& work) {
   const std::string stage =
       maps ? "attention maps" : concat("profile prompt ", work.prompt + 1, " of ", prompts_.size());
   session_.denoise(
-      prompts_[static_cast<std::size_t>(work.prompt)], work.seed, attention, stage,
+      prompt, work.seed, attention, stage,
       {.t = work.t, .stop_after = work.shown.back().step + 1, .before = before, .after = after});
   if (!maps) {
     measured_on_.insert(attention.measured_on().begin(), attention.measured_on().end());
@@ -185,7 +192,7 @@ void SearchDriver::work_on(const search::SecondsWork& work) {
     return session_.denoise(prompts_.front(), options_.seed, attention, what).seconds;
   };
   if (work.plan) {
-    engine::PlanAttention sparse(work.plan, session_.layout(), session_.clip().threads);
+    engine::PlanAttention sparse(work.plan, prompts_.front().layouts, session_.clip().threads);
     run_.seconds_measured(seconds_by(sparse, session_.step_t().back(), stage));
   } else {
     engine::DenseAttention dense;

@@ -21,8 +21,8 @@ namespace twill::jobs {
 std::optional<search::SearchTarget> target_of(const Target& target);
 
 // The options have a map size. What is measured is kept below `work`, by what decides it.
-search::SearchRequest request_for(const Session& session, const SearchOptions& options,
-                                  const std::filesystem::path& work);
+search::SearchRequest request_for(const Session& session, const TokenLayout& layout,
+                                  const SearchOptions& options, const std::filesystem::path& work);
 
 class SearchDriver {
  public:

@@ -48,7 +48,7 @@ report::ClipSettings with_defaults_of(const engine::VideoModel& model,
   take(left_open.cfg, settings.cfg, defaults.cfg);
   take(left_open.sampler, settings.sampler, defaults.sampler);
   try {
-    report::check_clip_settings(left_open);
+    report::check_clip_settings(left_open, *model.family);
   } catch (const Error& error) {
     throw Error(ErrorCode::kFile,
                 concat((model.folder / "model.json").string(), ": default: ", error.what()));
@@ -71,7 +71,7 @@ report::ClipSettings with_defaults_of(const engine::VideoModel& model,
 
 Session::Session(const report::ClipSettings& settings, const JobControl& control)
     : control_(control), clip_(settings) {
-  report::check_clip_settings(settings);
+  check_clip(settings);
   if (clip_.threads > 0) {
     at::set_num_threads(clip_.threads);
   }
@@ -80,17 +80,51 @@ Session::Session(const report::ClipSettings& settings, const JobControl& control
           ": no such model folder");
   Meter meter(control_, "load " + model_name(clip_.model), 1);
   model_ = engine::load_model(clip_.model, load_options(clip_, control_));
+  fill_in();
+  meter.advance();
+}
+
+Session::Session(const report::ClipSettings& settings, engine::VideoModel model,
+                 const JobControl& control)
+    : control_(control), clip_(settings), model_(std::move(model)) {
+  report::check_clip_settings(settings, *model_.family);
+  fill_in();
+}
+
+void Session::fill_in() {
+  schedule_ = engine::make_schedule(model_.family->prediction);
   clip_ = with_defaults_of(model_, clip_);
   if (!guided() && !clip_.negative_prompt.empty() && control_.note) {
     control_.note(concat("the negative prompt \"", clip_.negative_prompt,
                          "\" has no effect without guidance (cfg 1)"));
   }
-  layout_ = model_.layout(size());
+  layout_ = model_.grid(size());
   step_t_ = sampler_t(*clip_.sampler, *clip_.steps, *clip_.shift);
   for (const double t : step_t_) {
     forward_t_.insert(forward_t_.end(), guided() ? 2 : 1, t);
   }
-  meter.advance();
+}
+
+std::vector<std::int32_t> Session::experts_at(const std::vector<double>& t) const {
+  std::vector<std::int32_t> experts;
+  for (const double time : t) {
+    experts.push_back(model_.family->expert_at(time));
+  }
+  return experts;
+}
+
+TokenLayout Session::only_layout(const std::vector<EncodedPrompt>& prompts,
+                                 const std::string& what) const {
+  const auto text_of = [](const TokenLayout& layout) { return layout.prefix + layout.suffix; };
+  TokenLayout only = prompts.empty() ? layout_ : prompts.front().layouts.front();
+  for (const EncodedPrompt& prompt : prompts) {
+    for (const TokenLayout& layout : prompt.layouts) {
+      require(layout == only, ErrorCode::kUnsupported, what,
+              " needs forwards of one layout, but \"", prompt.text, "\" has one with ",
+              text_of(layout), " tokens of text where the first has ", text_of(only));
+    }
+  }
+  return only;
 }
 
 std::string Session::device() const { return engine::device_name(model_.device); }
@@ -113,12 +147,14 @@ EncodedPrompt Session::encode(const std::string& prompt) const {
   const c10::InferenceMode inference;
   const Clock::time_point begin = Clock::now();
   EncodedPrompt encoded{.text = prompt};
-  const auto prepare = [&](const std::string& text) {
-    return model_.dit->prepare_prompt(model_.text->encode(text).to(model_.device));
-  };
-  encoded.positive = prepare(prompt);
+  encoded.positive = model_.condition(prompt);
+  encoded.layouts = {model_.layout(size(), encoded.positive)};
   if (guided()) {
-    encoded.negative = prepare(clip_.negative_prompt);
+    encoded.negative = model_.condition(clip_.negative_prompt);
+    const TokenLayout second = model_.layout(size(), *encoded.negative);
+    if (second != encoded.layouts.front()) {
+      encoded.layouts.push_back(second);
+    }
   }
   synchronise(model_.device);
   encoded.seconds = seconds_since(begin);
@@ -129,13 +165,13 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::uint64_t seed,
                           engine::SelfAttention& attention, const std::string& stage,
                           const LoopOptions& loop) const {
   const c10::InferenceMode inference;
-  const auto sampler =
-      loop.t.empty()
-          ? engine::make_sampler(*clip_.sampler,
+  const std::vector<double> times =
+      loop.t.empty() ? sampler_t(*clip_.sampler,
                                  static_cast<std::int32_t>(loop.steps > 0 ? loop.steps : steps()),
                                  *clip_.shift)
-          : engine::make_euler(loop.t);
-  const std::vector<double> times = sampler->t();
+                     : loop.t;
+  const auto sampler =
+      engine::make_sampler(loop.t.empty() ? *clip_.sampler : "euler", times, *schedule_);
   const auto all = std::ssize(times);
   const std::int64_t count = loop.stop_after > 0 ? std::min(loop.stop_after, all) : all;
   TimedAttention timed(attention);
@@ -155,18 +191,16 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::uint64_t seed,
     meter.check_stop();
     call(loop.before, step);
     const double t = times[static_cast<std::size_t>(step)];
-    const engine::StepInfo info{.t = t, .stop = control_.stop};
-    const at::Tensor timestep = at::full({1}, 1000.0 * t, at::kFloat);
-    const auto forward = [&](const engine::WanPrompt& words) {
-      return model_.dit->forward(x, timestep, words, timed, info);
+    const auto forward = [&](const engine::Conditioned& words) {
+      return model_.forward(x, words, timed, {.t = t, .stop = control_.stop});
     };
-    at::Tensor velocity = forward(prompt.positive);
+    at::Tensor prediction = forward(prompt.positive);
     if (prompt.negative) {
       const at::Tensor away = forward(*prompt.negative);
-      velocity = away + *clip_.cfg * (velocity - away);
+      prediction = away + *clip_.cfg * (prediction - away);
     }
-    const at::Tensor seen = loop.estimate ? at::sub(x, velocity, t) : at::Tensor();
-    x = sampler->step(static_cast<std::size_t>(step), x, velocity);
+    const at::Tensor seen = loop.estimate ? schedule_->clip(x, prediction, t) : at::Tensor();
+    x = sampler->step(static_cast<std::size_t>(step), x, prediction);
     if (!engine::all_finite(x)) {
       fail_not_finite(concat(stage, ": from step ", step + 1, " of ", all, " on (t = ", t,
                              ") the latents are not finite"));
@@ -186,8 +220,7 @@ void Session::warm_up(const EncodedPrompt& prompt, engine::SelfAttention& attent
   const c10::InferenceMode inference;
   const at::Tensor x =
       at::zeros(model_.latent_shape(size()), at::TensorOptions(model_.device).dtype(at::kFloat));
-  const at::Tensor timestep = at::full({1}, 1000.0 * t, at::kFloat);
-  model_.dit->forward(x, timestep, prompt.positive, attention, {.t = t, .stop = control_.stop});
+  model_.forward(x, prompt.positive, attention, {.t = t, .stop = control_.stop});
   synchronise(model_.device);
 }
 
@@ -221,13 +254,13 @@ void Session::fail_not_finite(const std::string& sentence) const {
               sentence + engine::why_not_finite(clip_.model, model_.dtype, control_.stop));
 }
 
-std::unique_ptr<engine::SelfAttention> Session::dense_by_kernel() const {
+std::unique_ptr<engine::SelfAttention> Session::dense_by_kernel(const EncodedPrompt& prompt) const {
   auto plan = std::make_shared<Plan>();
   plan->name = "dense";
   plan->model = model_.shape();
   plan->patterns = {dense()};
   plan->segments = {{.t_begin = 0.0, .t_end = 1.0, .dense = true}};
-  return std::make_unique<engine::PlanAttention>(std::move(plan), layout_, clip_.threads);
+  return std::make_unique<engine::PlanAttention>(std::move(plan), prompt.layouts, clip_.threads);
 }
 
 std::unique_ptr<CallMeasurer> Session::measurer(const MeasuringTask& task) const {

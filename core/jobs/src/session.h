@@ -17,6 +17,7 @@
 #include "call_measurer.h"
 #include "twill/engine/attention.h"
 #include "twill/engine/model.h"
+#include "twill/engine/schedule.h"
 #include "twill/jobs/job.h"
 #include "twill/report/attention_use.h"
 #include "twill/report/clip_settings.h"
@@ -25,8 +26,10 @@ namespace twill::jobs {
 
 struct EncodedPrompt {
   std::string text;
-  engine::WanPrompt positive;
-  std::optional<engine::WanPrompt> negative;  // when cfg is not 1
+  engine::Conditioned positive;
+  std::optional<engine::Conditioned> negative;  // when cfg is not 1
+  // Of the clip's forwards, all different: the first is the positive prompt's.
+  std::vector<TokenLayout> layouts;
   double seconds = 0.0;
 };
 
@@ -44,7 +47,7 @@ struct LoopOptions {
   // Called around every step, outside the loop's clock.
   std::function<void(std::int64_t step)> before;
   std::function<void(std::int64_t step)> after;
-  // Given the clip that the network sees in x after every step: x - t * velocity.
+  // Given the clip that the network sees in x after every step.
   std::function<void(std::int64_t step, const at::Tensor& latents)> estimate;
 };
 
@@ -52,15 +55,24 @@ class Session {
  public:
   // Loads the model. Throws Error(kFile, kUsage).
   Session(const report::ClipSettings& settings, const JobControl& control);
+  // With a model that is loaded already.
+  Session(const report::ClipSettings& settings, engine::VideoModel model,
+          const JobControl& control);
 
   const engine::VideoModel& model() const { return model_; }
   const report::ClipSettings& clip() const { return clip_; }  // every optional is filled in
   engine::ClipSize size() const { return {*clip_.width, *clip_.height, *clip_.frames}; }
+  // Tokens of a clip, those of its prompt not among them: EncodedPrompt::layouts has them.
   const TokenLayout& layout() const { return layout_; }
+  // The one layout of all these prompts' forwards. Throws Error(kUnsupported) naming two where they
+  // differ; `what` needs one.
+  TokenLayout only_layout(const std::vector<EncodedPrompt>& prompts, const std::string& what) const;
   // t of every step in the order of the loop.
   const std::vector<double>& step_t() const { return step_t_; }
   // t of every forward: with guidance each step has two.
   const std::vector<double>& forward_t() const { return forward_t_; }
+  // The expert that runs at each of `t`.
+  std::vector<std::int32_t> experts_at(const std::vector<double>& t) const;
   bool guided() const { return *clip_.cfg != 1.0; }
   std::int64_t steps() const { return *clip_.steps; }
   const std::string& dtype() const { return *clip_.dtype; }
@@ -84,7 +96,7 @@ class Session {
                     double* seconds = nullptr) const;
 
   // Dense attention by the kernels, faster than ATen's on the CPU; its bits differ from those.
-  std::unique_ptr<engine::SelfAttention> dense_by_kernel() const;
+  std::unique_ptr<engine::SelfAttention> dense_by_kernel(const EncodedPrompt& prompt) const;
 
   // For calls of this model. What keeps its heads from being measured where it runs is told once.
   std::unique_ptr<CallMeasurer> measurer(const MeasuringTask& task) const;
@@ -92,12 +104,14 @@ class Session {
   const JobControl& control() const { return control_; }
 
  private:
+  void fill_in();
   void note_once(const std::string& sentence) const;
   [[noreturn]] void fail_not_finite(const std::string& sentence) const;
 
   const JobControl& control_;
   report::ClipSettings clip_;
   engine::VideoModel model_;
+  std::unique_ptr<const engine::Schedule> schedule_;
   TokenLayout layout_;
   std::vector<double> step_t_;
   std::vector<double> forward_t_;

@@ -1,17 +1,21 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""Facts of the model families, as data: what plans call them, and where tokens stand that are not the clip's.
+"""Facts of the model families: what plans call them, and where tokens stand that are not the clip's.
 
-A host of models (ComfyUI, diffusers, a script) adds what is its own: which of its classes is which family, how it
-reaches blocks and heads of a network, and a network's traits.
+They stand in presets/models.json, which the C++ core and the makers of presets read too. A host of models (ComfyUI,
+diffusers, a script) adds what is its own: which of its classes is which family, how it reaches blocks and heads of a
+network, and a network's traits.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from twill_vdit.json_reading import parse_json
+from twill_vdit.layout import TokenLayout
 from twill_vdit.plan import Plan
+from twill_vdit.shipped import models_file
 
 __all__ = [
     "COGVIDEOX",
@@ -23,11 +27,14 @@ __all__ = [
     "LTXAV",
     "LTXV",
     "MOCHI",
+    "MODELS",
     "WAN",
     "WAN_VACE",
     "Family",
     "Grid",
     "Kind",
+    "Model",
+    "ModelSize",
     "NetworkShape",
     "Side",
     "TextTokens",
@@ -205,42 +212,132 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-# Image to video: 36 channels go in; 2.1 has an image encoder, 2.2 has none. The 5B model alone gives 48 channels. Text
-# to video of 2.1 and of 2.2 differ in nothing but weights.
-WAN_KINDS = (
-    Kind(("wan2.2-ti2v",), channels_out=48),
-    Kind(("wan2.1-i2v",), channels_in=36, image_encoder=True),
-    Kind(("wan2.1-fun",), image_encoder=True),
-    Kind(("wan2.2-i2v",), channels_in=36),
-    Kind(("wan2.2-t2v", "wan2.1-t2v"), file_name=r"wan[\W_]*2[\W_]?2|(high|low)[\W_]?noise"),
-    Kind(("wan2.1-t2v", "wan2.2-t2v")),
-)
-COGVIDEOX_KINDS = (Kind(("cogvideox-1.5",), joins_frames=True), Kind(("cogvideox-2b", "cogvideox-5b")))
+@dataclass(frozen=True)
+class ModelSize:
+    """Weights of a model, with the setting that its authors give.
 
-# Extra frames stand in front of the clip; hosts say where a network or a forward has them elsewhere.
-WAN = Family("Wan", ("wan",), "front", kinds=WAN_KINDS)
-WAN_VACE = Family("Wan VACE", ("wan",), "front", ("blocks", "vace_blocks"), (Kind(("wan2.1-vace",)),))
-HUNYUAN_VIDEO = Family("HunyuanVideo", ("hunyuanvideo", "skyreels"), "front", ("double_blocks", "single_blocks"))
-COGVIDEOX = Family("CogVideoX", ("cogvideox",), "front", kinds=COGVIDEOX_KINDS)
-LTXV = Family("LTX-Video", ("ltxv", "ltxvideo", "ltx09"), "nowhere", ("transformer_blocks",))
-LTXAV = Family("LTX-2", ("ltxav", "ltx2"), "nowhere", ("transformer_blocks",))
-MOCHI = Family("Mochi", ("mochi",), "behind")
-COSMOS1 = Family("Cosmos", ("cosmos1", "cosmospredict1", "cosmosdiffusion"), "nowhere")
-COSMOS_PREDICT2 = Family("Cosmos Predict2", ("cosmospredict2", "cosmos2"), "nowhere")
-KANDINSKY5 = Family("Kandinsky 5", ("kandinsky5",), "nowhere", ("visual_transformer_blocks",))
+    Attributes:
+        label: as users know it.
+        prefix: of the names of its presets.
+        stacks: (name, layers, heads of each layer) of every list of blocks.
+        head_dim: of every head.
+        width: of its clips, in pixels.
+        height: of its clips, in pixels.
+        frames: of its clips.
+        steps: of its runs.
+        shift: of its schedule; None: it has none.
+    """
 
-FAMILIES = (
-    WAN_VACE,
-    WAN,
-    HUNYUAN_VIDEO,
-    COGVIDEOX,
-    LTXV,
-    LTXAV,
-    MOCHI,
-    COSMOS1,
-    COSMOS_PREDICT2,
-    KANDINSKY5,
-)
+    label: str
+    prefix: str
+    stacks: tuple[tuple[str, int, int], ...]
+    head_dim: int
+    width: int
+    height: int
+    frames: int
+    steps: int
+    shift: float | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is known of a model that plans, model folders and the folders of presets name.
+
+    Attributes:
+        name: as they name it.
+        family: the id of its family.
+        patch: latent cells of a token, (frames, rows, columns).
+        strides: frames and pixels of a latent cell; the first latent frame is one frame.
+        channels: of its latents.
+        prediction: what the network's output is, "flow" or "v".
+        timesteps: the training range; the network is given it times t.
+        experts: networks that share a run, the noisiest first.
+        boundary: the t below which the second expert runs; 0 where there is one.
+        text: tokens beside the clip in self-attention.
+        sizes: its weights.
+    """
+
+    name: str
+    family: str
+    patch: Grid
+    strides: Grid
+    channels: int
+    prediction: str
+    timesteps: float
+    experts: tuple[str, ...]
+    boundary: float
+    text: TextTokens
+    sizes: tuple[ModelSize, ...]
+
+    def layout(self, width: int, height: int, frames: int) -> TokenLayout:
+        """Tokens of a clip, its text with it.
+
+        Args:
+            width: in pixels.
+            height: in pixels.
+            frames: of the clip.
+        """
+        latents = ((frames - 1) // self.strides[0] + 1, height // self.strides[1], width // self.strides[2])
+        grid = tokens_of(latents, self.patch)
+        return TokenLayout(prefix=self.text.prefix, frames=grid[0], rows=grid[1], cols=grid[2], suffix=self.text.suffix)
+
+    def size(self, label: str) -> ModelSize:
+        """Its weights of that label."""
+        return next(size for size in self.sizes if size.label == label)
+
+
+def _family(entry: dict[str, Any]) -> Family:
+    kinds = tuple(Kind(**{**kind, "models": tuple(kind["models"])}) for kind in entry["kinds"])
+    return Family(entry["name"], tuple(entry["plan_families"]), entry["side"], tuple(entry["stacks"]), kinds)
+
+
+def _model(entry: dict[str, Any], stacks: Sequence[str]) -> Model:
+    text = entry.get("text", {"tokens": 0, "side": "behind"})
+    return Model(
+        name=entry["name"],
+        family=entry["family"],
+        patch=_grid(entry["patch"]),
+        strides=_grid(entry["strides"]),
+        channels=entry["channels"],
+        prediction=entry["prediction"],
+        timesteps=entry["timesteps"],
+        experts=tuple(entry.get("experts", ("default",))),
+        boundary=entry.get("boundary", 0.0),
+        text=TextTokens(**{"prefix" if text["side"] == "front" else "suffix": text["tokens"]}),
+        sizes=tuple(_size(size, stacks) for size in entry["sizes"]),
+    )
+
+
+def _size(entry: dict[str, Any], stacks: Sequence[str]) -> ModelSize:
+    # A size may leave out the last stacks: HunyuanVideo 1.5 has no single blocks.
+    named = tuple((name, layers, entry["heads"]) for name, layers in zip(stacks, entry["layers"], strict=False))
+    facts = {name: value for name, value in entry.items() if name not in ("layers", "heads")}
+    return ModelSize(**{"shift": None, **facts, "stacks": named})
+
+
+def _grid(axes: Sequence[int]) -> Grid:
+    frames, rows, cols = axes
+    return frames, rows, cols
+
+
+_FACTS = parse_json(models_file().read_bytes(), str(models_file()))
+_BY_ID = {entry["id"]: _family(entry) for entry in _FACTS["families"]}
+
+# In the order in which hosts look for them. The side is where text or references stand; hosts say where a network or a
+# forward has them elsewhere.
+FAMILIES = tuple(_BY_ID.values())
+MODELS = {entry["name"]: _model(entry, _BY_ID[entry["family"]].stack_names) for entry in _FACTS["models"]}
+
+WAN = _BY_ID["wan"]
+WAN_VACE = _BY_ID["wan_vace"]
+HUNYUAN_VIDEO = _BY_ID["hunyuan_video"]
+COGVIDEOX = _BY_ID["cogvideox"]
+LTXV = _BY_ID["ltxv"]
+LTXAV = _BY_ID["ltxav"]
+MOCHI = _BY_ID["mochi"]
+COSMOS1 = _BY_ID["cosmos1"]
+COSMOS_PREDICT2 = _BY_ID["cosmos_predict2"]
+KANDINSKY5 = _BY_ID["kandinsky5"]
 
 
 def why_not(plan: Plan, family: Family, shape: NetworkShape, name: str = "") -> str:

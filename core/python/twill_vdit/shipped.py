@@ -11,8 +11,15 @@ from twill_vdit.errors import Error
 def presets_folder() -> Path:
     """TWILL_PRESETS, else the package's own folder, else the one of the source tree that this file stands in."""
     named = os.environ.get("TWILL_PRESETS")
-    if named:
-        return Path(named)
+    return Path(named) if named else _own_folder()
+
+
+def models_file() -> Path:
+    """The facts of the model families. They belong to the code, so TWILL_PRESETS names no others."""
+    return _own_folder() / "models.json"
+
+
+def _own_folder() -> Path:
     for folder in (Path(__file__).parent / "presets", Path(__file__).resolve().parents[3] / "presets"):
         if folder.is_dir():
             return folder

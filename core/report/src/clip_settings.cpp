@@ -37,9 +37,20 @@ constexpr std::array<std::string_view, Count> names_of(
 constexpr auto kSamplers = names_of(kSamplerNames);
 constexpr auto kDtypes = names_of(kernels::kDtypeNames);
 
-void check_side(std::string_view name, const std::optional<std::int32_t>& value) {
-  require(!value || (*value > 0 && *value <= kMaxSide && *value % 16 == 0), ErrorCode::kUsage, name,
-          " ", value.value_or(0), " is not a multiple of 16 in 16..", kMaxSide);
+void check_side(std::string_view name, const std::optional<std::int32_t>& value,
+                const std::optional<std::int32_t>& step) {
+  const std::int32_t side = value.value_or(step.value_or(1));
+  const bool inside = side > 0 && side <= kMaxSide;
+  require(inside || step, ErrorCode::kUsage, name, " ", side, " is not in 1..", kMaxSide);
+  require(!step || (inside && side % *step == 0), ErrorCode::kUsage, name, " ", side,
+          " is not a multiple of ", step.value_or(1), " in ", step.value_or(1), "..", kMaxSide);
+}
+
+void check_frames(std::int32_t frames, const std::optional<std::int32_t>& step) {
+  const bool inside = frames > 0 && frames <= kMaxFrames;
+  require(inside || step, ErrorCode::kUsage, "frames ", frames, " is not in 1..", kMaxFrames);
+  require(!step || (inside && (frames - 1) % *step == 0), ErrorCode::kUsage, "frames ", frames,
+          " is not ", step.value_or(1), " n + 1 in 1..", kMaxFrames);
 }
 
 template <std::size_t Count>
@@ -56,17 +67,16 @@ void check_name(std::string_view setting, const std::optional<std::string>& valu
               concat(setting, " \"", shortened(*value, kMostShown), "\" is not one of ", list));
 }
 
-}  // namespace
+// family: null where it is not known.
+void check_size(const ClipSettings& settings, const ModelFamily* family) {
+  using Step = std::optional<std::int32_t>;
+  check_side("width", settings.width, family != nullptr ? Step(family->width_step()) : Step());
+  check_side("height", settings.height, family != nullptr ? Step(family->height_step()) : Step());
+  check_frames(settings.frames.value_or(1),
+               family != nullptr ? Step(family->frame_step()) : Step());
+}
 
-std::span<const std::string_view> sampler_names() { return kSamplers; }
-std::span<const std::string_view> dtype_names() { return kDtypes; }
-
-void check_clip_settings(const ClipSettings& settings) {
-  check_side("width", settings.width);
-  check_side("height", settings.height);
-  const std::int32_t frames = settings.frames.value_or(1);
-  require(frames > 0 && frames <= kMaxFrames && frames % 4 == 1, ErrorCode::kUsage, "frames ",
-          frames, " is not 4 n + 1 in 1..", kMaxFrames);
+void check_run(const ClipSettings& settings) {
   const std::int32_t steps = settings.steps.value_or(1);
   require(steps > 0 && steps <= kMaxSteps, ErrorCode::kUsage, "steps ", steps, " is not in 1..",
           kMaxSteps);
@@ -82,6 +92,21 @@ void check_clip_settings(const ClipSettings& settings) {
           shortened(valid_utf8(settings.negative_prompt), kMostShown), "\" is not UTF-8");
   check_name("sampler", settings.sampler, kSamplers);
   check_name("dtype", settings.dtype, kDtypes);
+}
+
+}  // namespace
+
+std::span<const std::string_view> sampler_names() { return kSamplers; }
+std::span<const std::string_view> dtype_names() { return kDtypes; }
+
+void check_clip_settings(const ClipSettings& settings) {
+  check_size(settings, nullptr);
+  check_run(settings);
+}
+
+void check_clip_settings(const ClipSettings& settings, const ModelFamily& family) {
+  check_size(settings, &family);
+  check_run(settings);
 }
 
 void parse_size(std::string_view text, ClipSettings& settings) {

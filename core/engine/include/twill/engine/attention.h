@@ -34,6 +34,9 @@ class PlanAttention final : public SelfAttention {
  public:
   // Compiles the plan for `layout`. threads: 0 for as many as the process may use.
   PlanAttention(std::shared_ptr<const Plan> plan, const TokenLayout& layout, int threads = 0);
+  // For calls of several layouts, which sites name: of the branches of the guidance, say.
+  PlanAttention(std::shared_ptr<const Plan> plan, const std::vector<TokenLayout>& layouts,
+                int threads = 0);
   ~PlanAttention() override;
 
   // Throws Error(kModel) when the plan has no such expert, stack, layer or another number of heads.
@@ -41,27 +44,36 @@ class PlanAttention final : public SelfAttention {
                  const AttentionSite& site) override;
 
   const Plan& plan() const { return *plan_; }
-  const CompiledPlan& compiled() const { return compiled_; }
+  const CompiledPlan& compiled() const { return prepared_.front().compiled; }  // for the first
+  // For the layout; null where it was not compiled for it.
+  const CompiledPlan* compiled_for(const TokenLayout& layout) const;
   const AttentionCounts& counts() const { return counts_; }
   void reset_counts() { counts_ = {}; }
 
  private:
-  // A layer's heads, [segment][expert][layer of all stacks].
+  // Heads of a layer, [segment][expert][layer of all stacks].
   struct PlannedLayer {
     std::span<const kernels::HeadTask> tasks;
     bool dense = true;  // all of them
   };
-  const PlannedLayer& layer_at(std::int32_t segment, const AttentionSite& site) const;
+  // All that depends on the layout.
+  struct Prepared {
+    CompiledPlan compiled;
+    std::vector<PlannedLayer> layers;
+    std::unique_ptr<PlanOnCuda> on_cuda;
+  };
+  static Prepared prepare(const Plan& plan, const TokenLayout& layout, int threads);
+  // Null where the site's layout is none of those.
+  Prepared* prepared_for(const AttentionSite& site);
+  std::size_t layer_index(std::int32_t segment, const AttentionSite& site) const;
   // out is set when the answer is ok; otherwise it says why the kernel cannot serve the call.
-  kernels::Status run_segment(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                              const AttentionSite& site, std::int32_t segment,
-                              std::span<const kernels::HeadTask> tasks, at::Tensor& out);
+  kernels::Status run_segment(Prepared& prepared, const at::Tensor& q, const at::Tensor& k,
+                              const at::Tensor& v, const AttentionSite& site, std::int32_t segment,
+                              at::Tensor& out);
 
   std::shared_ptr<const Plan> plan_;
-  CompiledPlan compiled_;
-  std::vector<PlannedLayer> layers_;
+  std::vector<Prepared> prepared_;
   int threads_ = 0;
-  std::unique_ptr<PlanOnCuda> on_cuda_;
   DenseAttention dense_;
   AttentionCounts counts_;
 };

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "twill/plan/token_layout.h"
+
 namespace twill::engine {
 
 // Where in the model and in the run an attention call stands.
@@ -21,6 +23,9 @@ struct AttentionSite {
   const at::Tensor* output_weight = nullptr;
   const at::Tensor* gate = nullptr;
   const at::Tensor* residual = nullptr;
+  // Of the call's tokens: two branches of the guidance may have texts of two lengths. Null: the one
+  // layout that the attention was made for.
+  const TokenLayout* layout = nullptr;
 };
 
 class SelfAttention {

@@ -11,13 +11,14 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "twill/engine/device.h"
 #include "twill/engine/model_description.h"
-#include "twill/engine/text_table.h"
-#include "twill/engine/wan_dit.h"
-#include "twill/engine/wan_vae.h"
+#include "twill/engine/network.h"
+#include "twill/engine/text_encoder.h"
+#include "twill/engine/vae.h"
 #include "twill/plan/plan.h"
 #include "twill/plan/token_layout.h"
 
@@ -29,24 +30,37 @@ struct LoadOptions {
   std::stop_token stop;                  // looked at before every tensor; then Cancelled is thrown
 };
 
+// A prompt as the networks take it.
+struct Conditioned {
+  std::vector<std::shared_ptr<const Conditioning>> experts;  // of each
+};
+
 struct VideoModel {
   std::filesystem::path folder;
-  std::string family;
+  const ModelFamily* family = nullptr;
   ModelDefaults defaults;
   std::vector<ClipSize> sizes;  // that it was trained on; may be empty
   c10::Device device = c10::kCPU;
   c10::ScalarType dtype = c10::kFloat;
-  std::unique_ptr<WanDit> dit;
-  std::unique_ptr<WanVae> vae;
-  std::unique_ptr<TextTable> text;
+  std::vector<std::unique_ptr<VideoNetwork>> experts;
+  std::unique_ptr<Vae> vae;
+  std::unique_ptr<TextEncoder> text;
   at::Tensor latent_colours;  // for previews, see latent_preview.h
 
-  ModelShape shape() const;  // that its plans have
-  // Tokens of a clip. Throws Error(kUsage) unless width and height are multiples of 16 and frames
-  // are 4n+1.
-  TokenLayout layout(const ClipSize& size) const;
-  TokenLayout layout(std::int32_t width, std::int32_t height, std::int32_t frames) const {
-    return layout(ClipSize{width, height, frames});
+  ModelShape shape() const;                                               // that its plans have
+  const NetworkFacts& facts() const { return experts.front()->facts(); }  // all experts are alike
+  // Throws Error(kUsage) for a prompt that the text side cannot read.
+  Conditioned condition(std::string_view prompt) const;
+  // The prediction at step.t, by the expert whose turn it is: step.expert is not read.
+  at::Tensor forward(const at::Tensor& x, const Conditioned& prompt, SelfAttention& attention,
+                     StepInfo step) const;
+  // Tokens of a clip with that prompt's text. Throws Error(kUsage) as grid() does.
+  TokenLayout layout(const ClipSize& size, const Conditioned& prompt) const;
+  // Tokens of a clip, text not among them. Throws Error(kUsage) unless width, height and frames
+  // are of the family's steps: multiples of 16 and 4n+1 for Wan.
+  TokenLayout grid(const ClipSize& size) const;
+  TokenLayout grid(std::int32_t width, std::int32_t height, std::int32_t frames) const {
+    return grid(ClipSize{width, height, frames});
   }
   // [1, channels, frames, height, width] of a clip's latents; the same checks.
   std::array<std::int64_t, 5> latent_shape(const ClipSize& size) const;
@@ -56,6 +70,13 @@ struct VideoModel {
 // weight file is not what it should be; Error(kModel) naming both files and their numbers when
 // parts do not fit each other. Parts are compared before any of the networks is read.
 VideoModel load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
+
+// Its text side alone. Throws as load_model().
+std::unique_ptr<TextEncoder> load_text_encoder(const std::filesystem::path& folder);
+
+// What the network in a weight file is, by its header: "a Wan transformer of 30 x 12 heads". Empty
+// for a file that cannot be read, or holds none that the engine knows.
+std::string network_in(const std::filesystem::path& file);
 
 // As load_model() judges the folder, by the headers of its networks alone, in milliseconds. Its
 // networks have no values: they tell of themselves and cannot run.

@@ -9,17 +9,15 @@
 #include <string>
 #include <vector>
 
+#include "twill/plan/model_families.h"
+
 namespace twill::engine {
 
 // Of a clip, in pixels.
 inline constexpr std::int32_t kMostSide = 16384;
 inline constexpr std::int32_t kMostFrames = 100'000;
 
-struct ClipSize {
-  std::int32_t width = 0;
-  std::int32_t height = 0;
-  std::int32_t frames = 0;
-};
+using twill::ClipSize;
 
 // What the model runs with unless told otherwise.
 struct ModelDefaults {
@@ -33,12 +31,15 @@ struct ModelDefaults {
 
 // What a model folder says of itself; no weights are read.
 struct ModelDescription {
-  std::string family;
+  const ModelFamily* family = nullptr;  // one that the engine has networks for
   ModelDefaults defaults;
   std::vector<ClipSize> sizes;  // that it was trained on; may be empty
-  std::filesystem::path dit;    // files inside the folder; not looked for yet
+  // Files inside the folder; not looked for yet.
+  std::vector<std::filesystem::path> networks;  // of each expert
   std::filesystem::path vae;
   std::filesystem::path text;
+
+  std::vector<std::filesystem::path> files() const;  // all of them
 };
 
 // Throws Error(kFile) naming file, field and value when model.json is not what it should be.

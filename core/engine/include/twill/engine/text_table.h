@@ -14,12 +14,14 @@
 #include <string_view>
 #include <vector>
 
+#include "twill/engine/text_encoder.h"
+
 namespace twill::engine {
 
 // Lower case; split at white space; a comma is a word of its own.
 std::vector<std::string> split_prompt(std::string_view prompt);
 
-class TextTable {
+class TextTable final : public TextEncoder {
  public:
   // word_embedding.weight [words, text_dim], position_embedding.weight [text_len, text_dim];
   // metadata `vocabulary`, a JSON list of the words in the order of their rows, and `text_len`.
@@ -27,13 +29,13 @@ class TextTable {
   static TextTable load(const std::filesystem::path& file);
 
   std::int64_t text_len() const { return positions_.size(0); }
-  std::int64_t text_dim() const { return positions_.size(1); }
-  const std::vector<std::string>& vocabulary() const { return vocabulary_; }
+  std::int64_t text_dim() const override { return positions_.size(1); }
+  const std::vector<std::string>* words() const override { return &vocabulary_; }
 
   // [1, text_len, text_dim] fp32: row i is word i plus place i, zeros behind the last word. Throws
   // Error(kUsage) for a word that the vocabulary lacks (and lists it) and for a prompt of more than
   // text_len words.
-  at::Tensor encode(std::string_view prompt) const;
+  at::Tensor encode(std::string_view prompt) const override;
 
  private:
   std::vector<std::string> vocabulary_;

@@ -7,14 +7,20 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
-#include <stop_token>
+#include <vector>
 
 #include "twill/engine/attention_hook.h"
+#include "twill/engine/network.h"
+#include "twill/engine/weight_table.h"
 #include "twill/engine/weights.h"
 
 namespace twill::engine {
+
+// Latent cells of a token: frames, rows, columns.
+inline constexpr std::array<std::int32_t, 3> kWanPatch{1, 2, 2};
 
 struct WanConfig {
   std::int64_t dim = 0;
@@ -35,12 +41,8 @@ struct WanConfig {
 // image-to-video one that encodes its image.
 WanConfig detect_wan_config(const Weights& weights);
 
-// Where in the run a forward stands; handed on to the attention.
-struct StepInfo {
-  double t = 0.0;  // timestep over its training range: 1 noise, 0 clean
-  std::int32_t expert = 0;
-  std::stop_token stop;  // looked at before every layer: Cancelled is thrown
-};
+// The weights of such a transformer; products are in `dtype`.
+WeightTable wan_weights(const WanConfig& config, at::ScalarType dtype);
 
 // What the layers keep of a prompt: it is the same at every step.
 struct WanPrompt {

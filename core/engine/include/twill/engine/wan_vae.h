@@ -8,33 +8,29 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <stop_token>
 
+#include "twill/engine/vae.h"
+#include "twill/engine/weight_table.h"
 #include "twill/engine/weights.h"
 
 namespace twill::engine {
 
-struct VaeOptions {
-  std::function<void(std::int64_t done, std::int64_t total)>
-      progress;          // in latent frames; may be empty
-  std::stop_token stop;  // looked at between chunks: Cancelled is thrown
-  // Latent frames worked on at once; 0: as many as keep the largest buffer within 32 MB. The
-  // result does not depend on it but for rounding.
-  std::int64_t chunk = 0;
-};
+inline constexpr std::int64_t kWanVaeChannels = 16;
+
+// The weights of a Wan 2.1 VAE; products are in `dtype`.
+WeightTable wan_vae_weights(std::int64_t width, at::ScalarType dtype);
 
 // Channels of the latents that a Wan VAE takes, from the sizes of its tensors: 16 in Wan 2.1, 48 in
 // Wan 2.2. Throws Error(kFile) when the file is no Wan VAE.
 std::int64_t detect_latent_channels(const Weights& weights);
 
-class WanVae {
+class WanVae final : public Vae {
  public:
   // Products run in `dtype`. Throws Error(kFile, kUnsupported) when the file is no Wan 2.1 VAE, or
   // a tensor is missing, has other sizes, or is not known.
   WanVae(const Weights& weights, at::ScalarType dtype, at::Device device = at::kCPU);
-  ~WanVae();
+  ~WanVae() override;
   WanVae(WanVae&&) noexcept;
   WanVae& operator=(WanVae&&) noexcept;
 
@@ -45,11 +41,11 @@ class WanVae {
   // latents: [batch, 16, T, h, w] as the transformer has them (mean 0, deviation 1).
   // Returns [batch, 3, 4 (T - 1) + 1, 8 h, 8 w] in fp32, clamped to -1..1. Throws Error(kModel)
   // naming the frames when they are not finite.
-  at::Tensor decode(const at::Tensor& latents, const VaeOptions& options = {}) const;
+  at::Tensor decode(const at::Tensor& latents, const VaeOptions& options = {}) const override;
   // video: [batch, 3, 4 n + 1, height, width] in -1..1, height and width multiples of 8.
   // Returns the posterior's mean [batch, 16, n + 1, height / 8, width / 8] in fp32, as the
   // transformer has latents.
-  at::Tensor encode(const at::Tensor& video, const VaeOptions& options = {}) const;
+  at::Tensor encode(const at::Tensor& video, const VaeOptions& options = {}) const override;
 
  private:
   struct Impl;

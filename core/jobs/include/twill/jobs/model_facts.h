@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -21,15 +22,19 @@ struct ModelFacts {
   ModelShape shape;
   report::ClipSettings defaults;  // every optional but dtype is filled in
   std::vector<report::ClipSettings>
-      sizes;                       // width, height, frames that it was trained on; may be empty
-  std::vector<std::string> words;  // that a prompt may have
-  std::int64_t weight_bytes = 0;   // of its files
-  std::int64_t dim = 0;            // of the transformer
+      sizes;  // width, height, frames that it was trained on; may be empty
+  std::optional<std::vector<std::string>> words;  // that a prompt may have; none: any
+  std::int64_t weight_bytes = 0;                  // of its files
+  std::int64_t dim = 0;                           // of the transformer
   std::int64_t ffn_dim = 0;
 };
 
 // Throws Error(kFile) naming the file, and the field or tensor and the value where there is one.
 ModelFacts read_model_facts(const std::filesystem::path& folder);
+
+// As report::check_clip_settings() for the model of `clip.model`; where no such folder is, only
+// what holds for every model.
+void check_clip(const report::ClipSettings& clip);
 
 // Fills what `settings` leaves empty with the model's defaults, but dtype.
 report::ClipSettings with_defaults(const report::ClipSettings& settings, const ModelFacts& facts);

@@ -12,14 +12,16 @@
 #include <string_view>
 #include <vector>
 
+#include "twill/plan/model_families.h"
+
 namespace twill::report {
 
 // What is left empty is the model's default.
 struct ClipSettings {
   std::filesystem::path model;        // folder of the model
-  std::optional<std::int32_t> width;  // pixels, multiples of 16
+  std::optional<std::int32_t> width;  // pixels, multiples of the family's steps
   std::optional<std::int32_t> height;
-  std::optional<std::int32_t> frames;  // 4 n + 1
+  std::optional<std::int32_t> frames;  // 4 n + 1 where the family's step is 4
   std::optional<double> fps;
   std::optional<std::int32_t> steps;
   std::optional<double> shift;
@@ -34,8 +36,10 @@ struct ClipSettings {
 std::span<const std::string_view> sampler_names();
 std::span<const std::string_view> dtype_names();
 
-// Throws Error(kUsage) naming the setting and its value.
+// What holds for every model, and with it what holds for one of the family. Both throw
+// Error(kUsage) naming the setting and its value.
 void check_clip_settings(const ClipSettings& settings);
+void check_clip_settings(const ClipSettings& settings, const ModelFamily& family);
 
 // "256x192" -> width, height. Throws Error(kUsage).
 void parse_size(std::string_view text, ClipSettings& settings);

@@ -14,45 +14,50 @@ namespace {
 class OrderedSampler : public Sampler {
  public:
   // t: before each step; the last one ends at 0.
-  explicit OrderedSampler(std::vector<double> t) : times_(std::move(t)) { times_.push_back(0.0); }
+  OrderedSampler(std::vector<double> t, const Schedule& schedule)
+      : times_(std::move(t)), schedule_(schedule) {
+    times_.push_back(0.0);
+  }
 
   std::vector<double> t() const final { return {times_.begin(), times_.end() - 1}; }
 
-  at::Tensor step(std::size_t i, const at::Tensor& x, const at::Tensor& velocity) final {
+  at::Tensor step(std::size_t i, const at::Tensor& x, const at::Tensor& prediction) final {
     TWILL_ASSERT(i == next_ && i < steps());
-    TWILL_ASSERT(x.sizes() == velocity.sizes() && x.scalar_type() == velocity.scalar_type());
+    TWILL_ASSERT(x.sizes() == prediction.sizes() && x.scalar_type() == prediction.scalar_type());
     ++next_;
-    return advance(i, x, velocity);
+    return advance(i, x, prediction);
   }
 
  protected:
-  virtual at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& velocity) = 0;
+  virtual at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& prediction) = 0;
   double time(std::size_t i) const { return times_[i]; }
   std::size_t steps() const { return times_.size() - 1; }
+  const Schedule& schedule() const { return schedule_; }
 
  private:
   std::vector<double> times_;
+  const Schedule& schedule_;
   std::size_t next_ = 0;
 };
 
 class Euler final : public OrderedSampler {
  public:
-  explicit Euler(std::vector<double> t) : OrderedSampler(std::move(t)) {}
+  using OrderedSampler::OrderedSampler;
 
  private:
-  at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& velocity) override {
-    return at::add(x, velocity, time(i + 1) - time(i));
+  at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& prediction) override {
+    return schedule().carry(x, prediction, time(i), time(i + 1));
   }
 };
 
-// Names follow the paper: m is the predicted clip, lambda = log(alpha / sigma) with alpha = 1 - t
-// and sigma = t, h the step in lambda, r an earlier lambda's distance in units of h.
+// Names follow the paper: m is the predicted clip, lambda the schedule's log(alpha / sigma), h the
+// step in lambda, r an earlier lambda's distance in units of h.
 class UniPc final : public OrderedSampler {
  public:
-  explicit UniPc(std::vector<double> t) : OrderedSampler(std::move(t)) {}
+  using OrderedSampler::OrderedSampler;
 
  private:
-  double lambda(std::size_t i) const { return std::log1p(-time(i)) - std::log(time(i)); }
+  double lambda(std::size_t i) const { return schedule().lambda(time(i)); }
 
   // What the predictor and the corrector of the step from `from` to from + 1 share.
   struct Step {
@@ -62,8 +67,9 @@ class UniPc final : public OrderedSampler {
   };
   Step step_from(std::size_t from) const {
     const double h = lambda(from + 1) - lambda(from);
-    return {
-        .keep = time(from + 1) / time(from), .b = -(1.0 - time(from + 1)) * std::expm1(-h), .h = h};
+    return {.keep = schedule().sigma(time(from + 1)) / schedule().sigma(time(from)),
+            .b = -schedule().alpha(time(from + 1)) * std::expm1(-h),
+            .h = h};
   }
   double r(std::size_t from) const {
     return (lambda(from - 1) - lambda(from)) / (lambda(from + 1) - lambda(from));
@@ -90,8 +96,8 @@ class UniPc final : public OrderedSampler {
     return x.add_(change, step.b * rho_1);
   }
 
-  at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& velocity) override {
-    const at::Tensor m = at::sub(x, velocity, time(i));
+  at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& prediction) override {
+    const at::Tensor m = schedule().clip(x, prediction, time(i));
     last_x_ = i == 0 ? x : correct(i, m);
     before_last_m_ = last_m_;
     last_m_ = m;
@@ -108,27 +114,27 @@ class UniPc final : public OrderedSampler {
   at::Tensor before_last_m_;
 };
 
-}  // namespace
-
-std::unique_ptr<Sampler> make_sampler(std::string_view name, std::int32_t steps, double shift) {
-  std::vector<double> t = sampler_t(name, steps, shift);
-  switch (sampler_kind(name)) {
-    case SamplerKind::kEuler:
-      return std::make_unique<Euler>(std::move(t));
-    case SamplerKind::kUniPc:
-      return std::make_unique<UniPc>(std::move(t));
-  }
-  TWILL_ASSERT(false);
-  return nullptr;
-}
-
-std::unique_ptr<Sampler> make_euler(std::vector<double> t) {
+void check_times(const std::vector<double>& t) {
   for (std::size_t i = 0; i < t.size(); ++i) {
     require(t[i] > 0.0 && t[i] <= 1.0 && (i == 0 || t[i] < t[i - 1]), ErrorCode::kUsage, "t ", t[i],
             " of step ", i, ": times descend within (0, 1]");
   }
   require(!t.empty(), ErrorCode::kUsage, "no times to step through");
-  return std::make_unique<Euler>(std::move(t));
+}
+
+}  // namespace
+
+std::unique_ptr<Sampler> make_sampler(std::string_view name, std::vector<double> t,
+                                      const Schedule& schedule) {
+  check_times(t);
+  switch (sampler_kind(name)) {
+    case SamplerKind::kEuler:
+      return std::make_unique<Euler>(std::move(t), schedule);
+    case SamplerKind::kUniPc:
+      return std::make_unique<UniPc>(std::move(t), schedule);
+  }
+  TWILL_ASSERT(false);
+  return nullptr;
 }
 
 }  // namespace twill::engine

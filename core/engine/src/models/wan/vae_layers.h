@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "twill/engine/weights.h"
+#include "twill/engine/weight_table.h"
 
 namespace twill::engine {
 
@@ -34,29 +34,26 @@ class ClipState {
   std::size_t place_ = 0;
 };
 
-// Reads tensors of one VAE.
+// Reads tensors of one VAE; its table says their sizes, and which layers there are.
 struct VaeLoader {
-  const Weights& weights;
+  TableReader& reader;
   at::ScalarType dtype;
-  at::Device device;
 
-  at::Tensor load(const std::string& name, at::IntArrayRef sizes) const;
-  at::Tensor load_gamma(const std::string& name, std::int64_t channels,
-                        std::size_t axes) const;  // [channels] fp32
+  at::Tensor load(const std::string& name) const { return reader.take(name); }
+  at::Tensor load_gamma(const std::string& name) const;  // [channels]
 };
 
 // 1 x 1 x 1.
 struct PointConv {
   at::Tensor weight, bias;
-  PointConv(const VaeLoader& loader, const std::string& name, std::int64_t in, std::int64_t out,
-            int axes = 3);
+  PointConv(const VaeLoader& loader, const std::string& name);
   at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
 };
 
 // 3 x 3 x 3, causal: no later frame is seen.
 struct CausalConv {
   at::Tensor weight, bias;
-  CausalConv(const VaeLoader& loader, const std::string& name, std::int64_t in, std::int64_t out);
+  CausalConv(const VaeLoader& loader, const std::string& name);
   at::Tensor on_taps(const at::Tensor& taps) const;
   at::Tensor operator()(const at::Tensor& x, ClipState& state) const;
 };
@@ -66,16 +63,14 @@ struct CausalConv {
 struct NormConv {
   at::Tensor gamma;
   CausalConv conv;
-  NormConv(const VaeLoader& loader, const std::string& norm, const std::string& conv_name,
-           std::int64_t in, std::int64_t out);
+  NormConv(const VaeLoader& loader, const std::string& norm, const std::string& conv_name);
   at::Tensor operator()(const at::Tensor& x, ClipState& state) const;
 };
 
 struct ResidualBlock {
   NormConv first, second;
   std::optional<PointConv> shortcut;
-  ResidualBlock(const VaeLoader& loader, const std::string& name, std::int64_t in,
-                std::int64_t out);
+  ResidualBlock(const VaeLoader& loader, const std::string& name);
   at::Tensor operator()(const at::Tensor& x, ClipState& state) const;
 };
 
@@ -83,7 +78,7 @@ struct ResidualBlock {
 struct FrameAttention {
   at::Tensor gamma;
   PointConv qkv, out;
-  FrameAttention(const VaeLoader& loader, const std::string& name, std::int64_t channels);
+  FrameAttention(const VaeLoader& loader, const std::string& name);
   at::Tensor operator()(const at::Tensor& x) const;
 };
 
@@ -92,7 +87,7 @@ struct Middle {
   ResidualBlock before;
   FrameAttention attention;
   ResidualBlock after;
-  Middle(const VaeLoader& loader, const std::string& name, std::int64_t channels);
+  Middle(const VaeLoader& loader, const std::string& name);
   at::Tensor operator()(const at::Tensor& x, ClipState& state) const;
 };
 
@@ -100,7 +95,7 @@ struct Middle {
 struct TimeConv {
   std::vector<at::Tensor> taps;  // each [in, out]
   at::Tensor bias;
-  TimeConv(const VaeLoader& loader, const std::string& name, std::int64_t in, std::int64_t out);
+  TimeConv(const VaeLoader& loader, const std::string& name);
   // frames: [outputs + 2 or 2 * outputs + 1, h, w, in], the earlier frames included.
   at::Tensor operator()(const at::Tensor& frames, std::int64_t stride) const;
 };
@@ -111,7 +106,7 @@ struct Upsample {
   at::Tensor weight;  // [4 * out, in, 2, 2]: see the constructor
   at::Tensor bias;    // [4 * out]
   std::optional<TimeConv> time;
-  Upsample(const VaeLoader& loader, const std::string& name, std::int64_t channels, bool temporal);
+  Upsample(const VaeLoader& loader, const std::string& name);
   at::Tensor operator()(const at::Tensor& x, bool at_start, ClipState& state) const;
 };
 
@@ -119,8 +114,7 @@ struct Upsample {
 struct Downsample {
   at::Tensor weight, bias;
   std::optional<TimeConv> time;
-  Downsample(const VaeLoader& loader, const std::string& name, std::int64_t channels,
-             bool temporal);
+  Downsample(const VaeLoader& loader, const std::string& name);
   at::Tensor operator()(const at::Tensor& x, bool at_start, ClipState& state) const;
 };
 

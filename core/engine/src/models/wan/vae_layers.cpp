@@ -30,32 +30,17 @@ at::Tensor with_history(const at::Tensor& x, at::Tensor& history, std::int64_t c
 
 }  // namespace
 
-at::Tensor VaeLoader::load(const std::string& name, at::IntArrayRef sizes) const {
-  return weights.get(name, sizes, dtype).to(device);
-}
+at::Tensor VaeLoader::load_gamma(const std::string& name) const { return load(name).flatten(); }
 
-at::Tensor VaeLoader::load_gamma(const std::string& name, std::int64_t channels,
-                                 std::size_t axes) const {
-  std::vector<std::int64_t> sizes(axes, 1);
-  sizes.front() = channels;
-  return weights.get(name, sizes, at::kFloat).flatten().to(device);
-}
+PointConv::PointConv(const VaeLoader& loader, const std::string& name)
+    : weight(loader.load(name + ".weight").flatten(1)), bias(loader.load(name + ".bias")) {}
 
-PointConv::PointConv(const VaeLoader& loader, const std::string& name, std::int64_t in,
-                     std::int64_t out, int axes) {
-  std::vector<std::int64_t> sizes{out, in};
-  sizes.resize(static_cast<std::size_t>(2 + axes), 1);
-  weight = loader.load(name + ".weight", sizes).flatten(1);
-  bias = loader.load(name + ".bias", {out});
-}
-
-CausalConv::CausalConv(const VaeLoader& loader, const std::string& name, std::int64_t in,
-                       std::int64_t out)
-    : weight(loader.load(name + ".weight", {out, in, 3, 3, 3})
+CausalConv::CausalConv(const VaeLoader& loader, const std::string& name)
+    : weight(loader.load(name + ".weight")
                  .permute({0, 2, 1, 3, 4})
                  .flatten(1, 2)
                  .contiguous(at::MemoryFormat::ChannelsLast)),
-      bias(loader.load(name + ".bias", {out})) {}
+      bias(loader.load(name + ".bias")) {}
 
 at::Tensor CausalConv::on_taps(const at::Tensor& taps) const {
   return conv2d_last(taps, weight, bias, 1, 1);
@@ -65,20 +50,18 @@ at::Tensor CausalConv::operator()(const at::Tensor& x, ClipState& state) const {
   return on_taps(make_taps(x, state.next_history()));
 }
 
-NormConv::NormConv(const VaeLoader& loader, const std::string& norm, const std::string& conv_name,
-                   std::int64_t in, std::int64_t out)
-    : gamma(loader.load_gamma(norm + ".gamma", in, 4)), conv(loader, conv_name, in, out) {}
+NormConv::NormConv(const VaeLoader& loader, const std::string& norm, const std::string& conv_name)
+    : gamma(loader.load_gamma(norm + ".gamma")), conv(loader, conv_name) {}
 
 at::Tensor NormConv::operator()(const at::Tensor& x, ClipState& state) const {
   return conv.on_taps(norm_silu_taps(x, gamma, state.next_history(), state.taps()));
 }
 
-ResidualBlock::ResidualBlock(const VaeLoader& loader, const std::string& name, std::int64_t in,
-                             std::int64_t out)
-    : first(loader, name + ".residual.0", name + ".residual.2", in, out),
-      second(loader, name + ".residual.3", name + ".residual.6", out, out) {
-  if (in != out) {
-    shortcut.emplace(loader, name + ".shortcut", in, out);
+ResidualBlock::ResidualBlock(const VaeLoader& loader, const std::string& name)
+    : first(loader, name + ".residual.0", name + ".residual.2"),
+      second(loader, name + ".residual.3", name + ".residual.6") {
+  if (loader.reader.has(name + ".shortcut.weight")) {
+    shortcut.emplace(loader, name + ".shortcut");
   }
 }
 
@@ -87,11 +70,10 @@ at::Tensor ResidualBlock::operator()(const at::Tensor& x, ClipState& state) cons
   return y.add_(shortcut ? (*shortcut)(x) : x);
 }
 
-FrameAttention::FrameAttention(const VaeLoader& loader, const std::string& name,
-                               std::int64_t channels)
-    : gamma(loader.load_gamma(name + ".norm.gamma", channels, 3)),
-      qkv(loader, name + ".to_qkv", channels, 3 * channels, 2),
-      out(loader, name + ".proj", channels, channels, 2) {}
+FrameAttention::FrameAttention(const VaeLoader& loader, const std::string& name)
+    : gamma(loader.load_gamma(name + ".norm.gamma")),
+      qkv(loader, name + ".to_qkv"),
+      out(loader, name + ".proj") {}
 
 at::Tensor FrameAttention::operator()(const at::Tensor& x) const {
   const std::int64_t channels = x.size(3);
@@ -103,19 +85,16 @@ at::Tensor FrameAttention::operator()(const at::Tensor& x) const {
   return out(seen.reshape(x.sizes())) + x;
 }
 
-Middle::Middle(const VaeLoader& loader, const std::string& name, std::int64_t channels)
-    : before(loader, name + ".0", channels, channels),
-      attention(loader, name + ".1", channels),
-      after(loader, name + ".2", channels, channels) {}
+Middle::Middle(const VaeLoader& loader, const std::string& name)
+    : before(loader, name + ".0"), attention(loader, name + ".1"), after(loader, name + ".2") {}
 
 at::Tensor Middle::operator()(const at::Tensor& x, ClipState& state) const {
   return after(attention(before(x, state)), state);
 }
 
-TimeConv::TimeConv(const VaeLoader& loader, const std::string& name, std::int64_t in,
-                   std::int64_t out)
-    : bias(loader.load(name + ".bias", {out})) {
-  const at::Tensor weight = loader.load(name + ".weight", {out, in, 3, 1, 1}).view({out, in, 3});
+TimeConv::TimeConv(const VaeLoader& loader, const std::string& name)
+    : bias(loader.load(name + ".bias")) {
+  const at::Tensor weight = loader.load(name + ".weight").flatten(2);
   for (std::int64_t tap = 0; tap < 3; ++tap) {
     taps.push_back(weight.select(2, tap).t().contiguous());
   }
@@ -141,11 +120,8 @@ at::Tensor TimeConv::operator()(const at::Tensor& frames, std::int64_t stride) c
 // twice: for each of the four places in a doubled pixel it is a 2 x 2 convolution of the original
 // with summed weights, at less than half the cost and without the doubled image. Along one axis the
 // even place sees (w0, w1 + w2) at (i - 1, i) and the odd one (w0 + w1, w2) at (i, i + 1).
-Upsample::Upsample(const VaeLoader& loader, const std::string& name, std::int64_t channels,
-                   bool temporal) {
-  const std::int64_t out = channels / 2;
-  const at::Tensor full =
-      loader.weights.get(name + ".resample.1.weight", {out, channels, 3, 3}, at::kDouble);
+Upsample::Upsample(const VaeLoader& loader, const std::string& name) {
+  const at::Tensor full = loader.load(name + ".resample.1.weight");  // in double
   const auto halves = [](const at::Tensor& w, std::int64_t axis, bool odd) {
     const at::Tensor middle = w.narrow(axis, 1, 1);
     const at::Tensor low = w.narrow(axis, 0, 1);
@@ -158,11 +134,10 @@ Upsample::Upsample(const VaeLoader& loader, const std::string& name, std::int64_
       places.push_back(halves(halves(full, 2, odd_row), 3, odd_col));
     }
   }
-  weight =
-      at::cat(places).to(loader.device, loader.dtype).contiguous(at::MemoryFormat::ChannelsLast);
-  bias = loader.load(name + ".resample.1.bias", {out}).repeat({4});
-  if (temporal) {
-    time.emplace(loader, name + ".time_conv", channels, 2 * channels);
+  weight = at::cat(places).to(loader.dtype).contiguous(at::MemoryFormat::ChannelsLast);
+  bias = loader.load(name + ".resample.1.bias").repeat({4});
+  if (loader.reader.has(name + ".time_conv.weight")) {
+    time.emplace(loader, name + ".time_conv");
   }
 }
 
@@ -198,13 +173,11 @@ at::Tensor Upsample::operator()(const at::Tensor& x, bool at_start, ClipState& s
   return image.view({y.size(0), 2 * rows, 2 * cols, out});
 }
 
-Downsample::Downsample(const VaeLoader& loader, const std::string& name, std::int64_t channels,
-                       bool temporal)
-    : weight(loader.load(name + ".resample.1.weight", {channels, channels, 3, 3})
-                 .contiguous(at::MemoryFormat::ChannelsLast)),
-      bias(loader.load(name + ".resample.1.bias", {channels})) {
-  if (temporal) {
-    time.emplace(loader, name + ".time_conv", channels, channels);
+Downsample::Downsample(const VaeLoader& loader, const std::string& name)
+    : weight(loader.load(name + ".resample.1.weight").contiguous(at::MemoryFormat::ChannelsLast)),
+      bias(loader.load(name + ".resample.1.bias")) {
+  if (loader.reader.has(name + ".time_conv.weight")) {
+    time.emplace(loader, name + ".time_conv");
   }
 }
 

@@ -7,28 +7,20 @@
 #include <c10/core/InferenceMode.h>
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <mutex>
-#include <nlohmann/json.hpp>
-#include <optional>
-#include <set>
 #include <string_view>
-#include <system_error>
 
 #include "dit_ops.h"
+#include "twill/engine/weight_table.h"
 #include "twill/plan/error.h"
-#include "twill/plan/json_tree.h"
 #include "vector_math.h"
 
 namespace twill::engine {
 namespace {
 
-constexpr std::int64_t kWanHeadDim = 128;
-constexpr std::int64_t kMostLayers = 1000;
 constexpr double kTimePeriod = 10000.0;
-// A patch is 1 frame x 2 rows x 2 columns.
-constexpr std::int64_t kPatch = 2;
+constexpr std::int64_t kPatch = kWanPatch[1];  // a patch is of one frame, and square
 constexpr std::int64_t kPatchCells = kPatch * kPatch;
 
 struct Linear {
@@ -49,80 +41,6 @@ struct Layer {
   at::Tensor cross_norm_q, cross_norm_k;
   Linear up, down;
 };
-
-// What the header says of the transformer under `config`, where ComfyUI looks for it too: heads of
-// the miniatures stand nowhere else.
-class StatedConfig {
- public:
-  explicit StatedConfig(const Weights& weights) : file_(weights.source()) {
-    const auto found = weights.metadata().find("config");
-    if (found == weights.metadata().end()) {
-      return;
-    }
-    const nlohmann::json config =
-        json_tree<nlohmann::json>(found->second, file_ + ": the metadata's config");
-    require(config.is_object(), ErrorCode::kFile, file_,
-            ": the metadata's config is not a JSON object");
-    transformer_ = config.value("transformer", nlohmann::json::object());
-  }
-
-  std::optional<std::int64_t> number(const char* name) const {
-    if (!transformer_.is_object() || !transformer_.contains(name)) {
-      return std::nullopt;
-    }
-    const nlohmann::json& value = transformer_[name];
-    require(value.is_number_integer() && value > 0 && value < 1'000'000, ErrorCode::kFile, file_,
-            ": config.transformer.", name, " is ", json_shown(value), ", not a number of its kind");
-    return value.get<std::int64_t>();
-  }
-
-  void check(const char* name, std::int64_t in_tensors) const {
-    const std::optional<std::int64_t> stated = number(name);
-    require(!stated || *stated == in_tensors, ErrorCode::kFile, file_, ": config.transformer.",
-            name, " is ", stated.value_or(0), ", but its tensors have ", in_tensors);
-  }
-
- private:
-  std::string file_;
-  nlohmann::json transformer_;
-};
-
-std::int64_t axis(const Weights& weights, const char* name, std::size_t axes, std::size_t which) {
-  const std::vector<std::int64_t>& shape = weights.shape(name);
-  require(shape.size() == axes && shape[which] > 0, ErrorCode::kFile, weights.source(), ": tensor ",
-          name, " has shape ", at::IntArrayRef(shape), ", not ", axes, " axes");
-  return shape[which];
-}
-
-// Blocks up to the last one that any tensor is of: one that is missing between them is an error,
-// not the end of the model.
-std::int64_t count_layers(const Weights& weights) {
-  constexpr std::string_view kBlocks = "blocks.";
-  std::set<std::int64_t> found;
-  for (const std::string& name : weights.names()) {
-    std::int64_t number = 0;
-    const char* const end = name.data() + name.size();
-    if (name.starts_with(kBlocks)) {
-      const auto [rest, code] = std::from_chars(name.data() + kBlocks.size(), end, number);
-      if (code == std::errc() && rest != end && *rest == '.' && number >= 0) {
-        require(number < kMostLayers, ErrorCode::kFile, weights.place_of(name),
-                " is of a block over the limit of ", kMostLayers);
-        found.insert(number);
-      }
-    }
-  }
-  require(!found.empty(), ErrorCode::kFile, weights.source(),
-          ": no Wan transformer: it has no tensor of blocks");
-  const std::int64_t layers = *found.rbegin() + 1;
-  for (std::int64_t i = 0; i < layers; ++i) {
-    const std::int64_t missing = layers - std::ssize(found);
-    require(found.contains(i), ErrorCode::kFile, weights.source(), ": block ", i,
-            " of blocks 0 to ", layers - 1,
-            missing > 1 ? concat(" (and ", missing - 1, " more)") : std::string(),
-            " is missing; is the file or one of its shards incomplete?");
-  }
-  return layers;
-}
 
 // Cosines first, then sines, of the timestep times falling frequencies, computed in double, by libm
 // for the reason that make_rope_table has.
@@ -151,38 +69,6 @@ at::Tensor join_heads(const at::Tensor& x) { return x.transpose(1, 2).flatten(2)
 
 }  // namespace
 
-WanConfig detect_wan_config(const Weights& weights) {
-  require(weights.contains("head.modulation"), ErrorCode::kFile, weights.source(),
-          ": no Wan transformer: tensor head.modulation is missing");
-  for (const char* name : {"img_emb.proj.0.bias", "blocks.0.cross_attn.k_img.weight"}) {
-    require(!weights.contains(name), ErrorCode::kUnsupported, weights.source(),
-            ": an image-to-video model (tensor ", name, "); text-to-video ones are supported");
-  }
-  require(!weights.contains("vace_patch_embedding.weight"), ErrorCode::kUnsupported,
-          weights.source(),
-          ": a VACE model (tensor vace_patch_embedding.weight); text-to-video ones are supported");
-  WanConfig config;
-  config.layers = count_layers(weights);
-  config.dim = axis(weights, "head.modulation", 3, 2);
-  config.ffn_dim = axis(weights, "blocks.0.ffn.0.weight", 2, 0);
-  config.in_channels = axis(weights, "patch_embedding.weight", 5, 1);
-  config.out_channels = axis(weights, "head.head.weight", 2, 0) / kPatchCells;
-  config.text_dim = axis(weights, "text_embedding.0.weight", 2, 1);
-  config.frequencies = axis(weights, "time_embedding.0.weight", 2, 1);
-  const StatedConfig stated(weights);
-  stated.check("num_layers", config.layers);
-  stated.check("text_dim", config.text_dim);
-  config.heads =
-      stated.number("num_heads").value_or(std::max<std::int64_t>(1, config.dim / kWanHeadDim));
-  require(config.dim % config.heads == 0 && config.head_dim() % 2 == 0, ErrorCode::kFile,
-          weights.source(), ": ", config.heads, " heads do not divide a width of ", config.dim,
-          " into even head sizes");
-  require(config.frequencies % 2 == 0, ErrorCode::kFile, weights.source(),
-          ": tensor time_embedding.0.weight has an odd number of frequencies, ",
-          config.frequencies);
-  return config;
-}
-
 struct WanDit::Impl {
   WanConfig config;
   at::ScalarType dtype;
@@ -198,51 +84,47 @@ struct WanDit::Impl {
 
   Impl(const Weights& weights, const WanConfig& wan, at::ScalarType type, at::Device where)
       : config(wan), dtype(type), device(where) {
-    const std::int64_t dim = config.dim;
-    const auto tensor = [&](const std::string& name, at::IntArrayRef sizes, at::ScalarType as) {
-      return weights.get(name, sizes, as).to(device);
+    const WeightTable table = wan_weights(config, dtype);
+    TableReader reader(weights, table, device);
+    const auto linear = [&](const std::string& name) {
+      at::Tensor weight = reader.take(name + ".weight");
+      return Linear{std::move(weight), reader.take(name + ".bias")};
     };
-    const auto linear = [&](const std::string& name, std::int64_t out, std::int64_t in,
-                            at::ScalarType as) {
-      return Linear{tensor(name + ".weight", {out, in}, as), tensor(name + ".bias", {out}, as)};
-    };
-    patch = {
-        tensor("patch_embedding.weight", {dim, config.in_channels, 1, kPatch, kPatch}, at::kFloat)
-            .flatten(1),
-        tensor("patch_embedding.bias", {dim}, at::kFloat)};
-    text_in = linear("text_embedding.0", dim, config.text_dim, at::kFloat);
-    text_out = linear("text_embedding.2", dim, dim, at::kFloat);
-    time_in = linear("time_embedding.0", dim, config.frequencies, at::kFloat);
-    time_out = linear("time_embedding.2", dim, dim, at::kFloat);
-    time_projection = linear("time_projection.1", 6 * dim, dim, at::kFloat);
-    head = linear("head.head", config.out_channels * kPatchCells, dim, at::kFloat);
-    head_modulation = tensor("head.modulation", {1, 2, dim}, at::kFloat)[0];
+    patch = linear("patch_embedding");
+    patch.weight = patch.weight.flatten(1);
+    text_in = linear("text_embedding.0");
+    text_out = linear("text_embedding.2");
+    time_in = linear("time_embedding.0");
+    time_out = linear("time_embedding.2");
+    time_projection = linear("time_projection.1");
+    head = linear("head.head");
+    head_modulation = reader.take("head.modulation")[0];
     for (std::int64_t i = 0; i < config.layers; ++i) {
       const std::string block = concat("blocks.", i, ".");
-      const auto square = [&](const char* name) { return linear(block + name, dim, dim, dtype); };
-      const auto vector = [&](const char* name) { return tensor(block + name, {dim}, at::kFloat); };
-      const Linear q = square("self_attn.q");
-      const Linear k = square("self_attn.k");
-      const Linear v = square("self_attn.v");
+      const auto product = [&](const char* name) { return linear(block + name); };
+      const auto vector = [&](const char* name) { return reader.take(block + name); };
+      const Linear q = product("self_attn.q");
+      const Linear k = product("self_attn.k");
+      const Linear v = product("self_attn.v");
       layers.push_back({
-          .modulation = tensor(block + "modulation", {1, 6, dim}, at::kFloat)[0],
+          .modulation = vector("modulation")[0],
           .qkv = {at::cat({q.weight, k.weight, v.weight}), at::cat({q.bias, k.bias, v.bias})},
-          .out = square("self_attn.o"),
+          .out = product("self_attn.o"),
           .norm_q = vector("self_attn.norm_q.weight"),
           .norm_k = vector("self_attn.norm_k.weight"),
           .cross_scale = vector("norm3.weight").unsqueeze(0),
           .cross_shift = vector("norm3.bias").unsqueeze(0),
-          .cross_q = square("cross_attn.q"),
-          .cross_k = square("cross_attn.k"),
-          .cross_v = square("cross_attn.v"),
-          .cross_out = square("cross_attn.o"),
+          .cross_q = product("cross_attn.q"),
+          .cross_k = product("cross_attn.k"),
+          .cross_v = product("cross_attn.v"),
+          .cross_out = product("cross_attn.o"),
           .cross_norm_q = vector("cross_attn.norm_q.weight"),
           .cross_norm_k = vector("cross_attn.norm_k.weight"),
-          .up = linear(block + "ffn.0", config.ffn_dim, dim, dtype),
-          .down = linear(block + "ffn.2", dim, config.ffn_dim, dtype),
+          .up = product("ffn.0"),
+          .down = product("ffn.2"),
       });
     }
-    weights.check_all_used("a Wan 2.1 text-to-video transformer");
+    reader.finish("a Wan 2.1 text-to-video transformer");
   }
 
   RopeTable rope_for(std::int64_t frames, std::int64_t rows, std::int64_t cols) const {
@@ -374,6 +256,9 @@ at::Tensor WanDit::forward(const at::Tensor& x, const at::Tensor& timestep, cons
   impl.check_input(x, timestep, prompt);
   const std::int64_t frames = x.size(2);
   const RopeTable table = impl.rope_for(frames, x.size(3) / kPatch, x.size(4) / kPatch);
+  const TokenLayout layout{.frames = static_cast<std::int32_t>(frames),
+                           .rows = static_cast<std::int32_t>(x.size(3) / kPatch),
+                           .cols = static_cast<std::int32_t>(x.size(4) / kPatch)};
   const std::int64_t dim = impl.config.dim;
 
   // Without waiting for the device, which may still compute the forward before.
@@ -390,6 +275,7 @@ at::Tensor WanDit::forward(const at::Tensor& x, const at::Tensor& timestep, cons
     const Layer& layer = impl.layers[i];
     const at::Tensor modulation = layer.modulation + time_six;
     AttentionSite site;
+    site.layout = &layout;
     site.expert = step.expert;
     site.layer = static_cast<std::int32_t>(i);
     site.t = step.t;

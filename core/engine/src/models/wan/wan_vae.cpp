@@ -17,7 +17,8 @@
 namespace twill::engine {
 namespace {
 
-constexpr std::int64_t kLatentChannels = 16;
+constexpr std::int64_t kLatentChannels = kWanVaeChannels;
+constexpr int kLevels = 4;
 constexpr std::int64_t kSpatialStride = 8;
 constexpr std::int64_t kTemporalStride = 4;
 // glibc hands larger blocks back to the system each time, and faulting their pages in again cost a
@@ -48,24 +49,21 @@ struct Decoder {
   std::vector<Upsample> ups;          // after all levels but the last
   std::optional<NormConv> head;
 
-  Decoder(const VaeLoader& loader, std::int64_t width)
-      : from_latent(loader, "conv2", kLatentChannels, kLatentChannels),
-        first(loader, "decoder.conv1", kLatentChannels, 4 * width),
-        middle(loader, "decoder.middle", 4 * width) {
-    std::int64_t in = 4 * width;
+  explicit Decoder(const VaeLoader& loader)
+      : from_latent(loader, "conv2"),
+        first(loader, "decoder.conv1"),
+        middle(loader, "decoder.middle") {
     int index = 0;
     const auto name = [&] { return concat("decoder.upsamples.", index++); };
-    for (const std::int64_t out : {4 * width, 4 * width, 2 * width, width}) {
+    for (int level = 0; level < kLevels; ++level) {
       for (int i = 0; i < 3; ++i) {
-        blocks.emplace_back(loader, name(), in, out);
-        in = out;
+        blocks.emplace_back(loader, name());
       }
-      if (out > width) {
-        ups.emplace_back(loader, name(), out, /*temporal=*/ups.size() < 2);
-        in = out / 2;
+      if (level + 1 < kLevels) {
+        ups.emplace_back(loader, name());
       }
     }
-    head.emplace(loader, "decoder.head.0", "decoder.head.2", width, 3);
+    head.emplace(loader, "decoder.head.0", "decoder.head.2");
   }
 
   at::Tensor operator()(const at::Tensor& latents, bool at_start, ClipState& state) const {
@@ -88,21 +86,19 @@ struct Encoder {
   NormConv head;
   PointConv to_latent;
 
-  Encoder(const VaeLoader& loader, std::int64_t width)
-      : first(loader, "encoder.conv1", 3, width),
-        middle(loader, "encoder.middle", 4 * width),
-        head(loader, "encoder.head.0", "encoder.head.2", 4 * width, 2 * kLatentChannels),
-        to_latent(loader, "conv1", 2 * kLatentChannels, 2 * kLatentChannels) {
-    std::int64_t in = width;
+  explicit Encoder(const VaeLoader& loader)
+      : first(loader, "encoder.conv1"),
+        middle(loader, "encoder.middle"),
+        head(loader, "encoder.head.0", "encoder.head.2"),
+        to_latent(loader, "conv1") {
     int index = 0;
     const auto name = [&] { return concat("encoder.downsamples.", index++); };
-    for (const std::int64_t out : {width, 2 * width, 4 * width, 4 * width}) {
+    for (int level = 0; level < kLevels; ++level) {
       for (int i = 0; i < 2; ++i) {
-        blocks.emplace_back(loader, name(), in, out);
-        in = out;
+        blocks.emplace_back(loader, name());
       }
-      if (downs.size() < 3) {
-        downs.emplace_back(loader, name(), out, /*temporal=*/!downs.empty());
+      if (level + 1 < kLevels) {
+        downs.emplace_back(loader, name());
       }
     }
   }
@@ -119,6 +115,21 @@ struct Encoder {
     return to_latent(head(middle(x, state), state)).narrow(3, 0, kLatentChannels);
   }
 };
+
+struct Networks {
+  Encoder encoder;
+  Decoder decoder;
+  explicit Networks(const VaeLoader& loader) : encoder(loader), decoder(loader) {}
+};
+
+Networks read_networks(const Weights& weights, std::int64_t width, at::ScalarType dtype,
+                       at::Device device) {
+  const WeightTable table = wan_vae_weights(width, dtype);
+  TableReader reader(weights, table, device);
+  Networks networks(VaeLoader{reader, dtype});
+  reader.finish("a Wan 2.1 VAE");
+  return networks;
+}
 
 void check_is_vae(const Weights& weights) {
   for (const char* name : {"decoder.head.0.gamma", "encoder.conv1.weight", "conv2.weight"}) {
@@ -166,20 +177,16 @@ struct WanVae::Impl {
   std::int64_t width;
   at::ScalarType dtype;
   at::Device device;
-  Encoder encoder;
-  Decoder decoder;
+  Networks networks;
   at::Tensor mean, deviation;  // [16] fp32
 
   Impl(const Weights& weights, at::ScalarType type, at::Device where)
       : width(detect_width(weights)),
         dtype(type),
         device(where),
-        encoder(VaeLoader{weights, type, where}, width),
-        decoder(VaeLoader{weights, type, where}, width),
+        networks(read_networks(weights, width, type, where)),
         mean(constant_row(kMean, where)),
-        deviation(constant_row(kDeviation, where)) {
-    weights.check_all_used("a Wan 2.1 VAE");
-  }
+        deviation(constant_row(kDeviation, where)) {}
 
   // Latent frames whose taps at full size fit kMostBufferBytes.
   std::int64_t chunk_for(std::int64_t pixels, std::int64_t asked) const {
@@ -224,7 +231,7 @@ at::Tensor WanVae::decode(const at::Tensor& latents, const VaeOptions& options) 
               [&](std::int64_t first, std::int64_t count) {
                 state.rewind();
                 const at::Tensor piece =
-                    impl.decoder(clip.narrow(0, first, count), first == 0, state);
+                    impl.networks.decoder(clip.narrow(0, first, count), first == 0, state);
                 const std::int64_t at = first == 0 ? 0 : kTemporalStride * (first - 1) + 1;
                 // Before the clamp, which would make white of an infinity.
                 require(all_finite(piece), ErrorCode::kModel, "of the VAE's frames ", at + 1,
@@ -262,7 +269,8 @@ at::Tensor WanVae::encode(const at::Tensor& video, const VaeOptions& options) co
                     kTemporalStride * count - (first == 0 ? kTemporalStride - 1 : 0);
                 const at::Tensor clip =
                     channels_last(video[b].narrow(1, at, taken).to(impl.device, impl.dtype));
-                const at::Tensor mean = impl.encoder(clip, first == 0, state).to(at::kFloat);
+                const at::Tensor mean =
+                    impl.networks.encoder(clip, first == 0, state).to(at::kFloat);
                 at::Tensor place = latents[b].narrow(1, first, count);
                 place.copy_(channels_first((mean - impl.mean) / impl.deviation));
               });

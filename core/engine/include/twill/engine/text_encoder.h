@@ -1,0 +1,27 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What every text side is to the rest of the program.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace twill::engine {
+
+class TextEncoder {
+ public:
+  virtual ~TextEncoder() = default;
+
+  virtual std::int64_t text_dim() const = 0;
+  // The words that a prompt may have; null where any may stand.
+  virtual const std::vector<std::string>* words() const = 0;
+  // [1, tokens, text_dim] fp32. Throws Error(kUsage) for a prompt that it cannot read.
+  virtual at::Tensor encode(std::string_view prompt) const = 0;
+};
+
+}  // namespace twill::engine

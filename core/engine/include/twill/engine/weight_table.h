@@ -1,0 +1,65 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A network's weights as a table, from which it is built. Where weights lie and what is added to
+// them are questions about rows.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "twill/engine/weights.h"
+
+namespace twill::engine {
+
+struct TensorRow {
+  std::string name;  // upstream's, without prefix
+  std::vector<std::int64_t> shape;
+  at::ScalarType dtype = at::kFloat;  // that the network takes it in
+  std::int32_t layer = kNoLayer;      // counted through all stacks
+
+  static constexpr std::int32_t kNoLayer = -1;  // used before or after all layers
+};
+
+class WeightTable {
+ public:
+  explicit WeightTable(std::vector<TensorRow> rows);
+
+  const std::vector<TensorRow>& rows() const { return rows_; }
+  bool contains(std::string_view name) const { return index_.find(name) != index_.end(); }
+  // A name that is not in the table is a bug.
+  std::size_t index_of(std::string_view name) const;
+
+ private:
+  std::vector<TensorRow> rows_;
+  std::map<std::string, std::size_t, std::less<>> index_;
+};
+
+// Reads the tensors of a table, each once.
+class TableReader {
+ public:
+  // All three outlive the reader, but `device`.
+  TableReader(const Weights& weights, const WeightTable& table, at::Device device)
+      : weights_(weights), table_(table), device_(device), taken_(table.rows().size()) {}
+
+  bool has(std::string_view name) const { return table_.contains(name); }
+  // On the device, with the row's sizes and dtype. Throws Error(kFile) as Weights::get().
+  at::Tensor take(const std::string& name);
+  // For the end of loading: no row was forgotten, which is a bug, and no tensor of the file is left
+  // over, as Weights::check_all_used() says.
+  void finish(std::string_view network) const;
+
+ private:
+  const Weights& weights_;
+  const WeightTable& table_;
+  at::Device device_;
+  std::vector<bool> taken_;
+};
+
+}  // namespace twill::engine

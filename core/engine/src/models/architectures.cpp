@@ -1,0 +1,16 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/architectures.h"
+
+#include <array>
+
+namespace twill::engine {
+
+std::span<const Architecture> architectures() {
+  static constexpr std::array kArchitectures{Architecture{
+      .name = "wan", .load = load_wan, .load_text = load_wan_text, .recognise = recognise_wan}};
+  return kArchitectures;
+}
+
+}  // namespace twill::engine

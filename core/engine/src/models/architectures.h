@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Who loads the networks of a model folder: one line for each folder beside this file.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "twill/engine/model_description.h"
+#include "twill/engine/network.h"
+#include "twill/engine/text_encoder.h"
+#include "twill/engine/vae.h"
+#include "twill/engine/weights.h"
+
+namespace twill::engine {
+
+// The parts of a model, still apart.
+struct Parts {
+  std::vector<std::unique_ptr<VideoNetwork>> experts;
+  std::unique_ptr<Vae> vae;
+  std::unique_ptr<TextEncoder> text;
+  at::Tensor latent_colours;  // for previews, see latent_preview.h
+};
+
+struct PartsRequest {
+  const std::filesystem::path& folder;
+  const ModelDescription& description;
+  std::function<Weights(const std::filesystem::path&)> open;
+  at::ScalarType dtype = at::kFloat;
+  at::Device device = at::kCPU;
+};
+
+struct Architecture {
+  std::string_view name;  // as presets/models.json has it
+  // Compares the parts before it reads any of them. Throws as load_model() does.
+  Parts (*load)(const PartsRequest& request);
+  std::unique_ptr<TextEncoder> (*load_text)(const ModelDescription& description);
+  // "a Wan transformer of 30 x 12 heads". Throws Error where the weights are of no such network.
+  std::string (*recognise)(const Weights& weights);
+};
+
+std::span<const Architecture> architectures();
+
+// wan/load_wan.cpp
+Parts load_wan(const PartsRequest& request);
+std::unique_ptr<TextEncoder> load_wan_text(const ModelDescription& description);
+std::string recognise_wan(const Weights& weights);
+
+}  // namespace twill::engine

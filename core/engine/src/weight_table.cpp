@@ -1,0 +1,39 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/engine/weight_table.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "twill/plan/error.h"
+
+namespace twill::engine {
+
+WeightTable::WeightTable(std::vector<TensorRow> rows) : rows_(std::move(rows)) {
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    TWILL_ASSERT(index_.emplace(rows_[i].name, i).second);
+  }
+}
+
+std::size_t WeightTable::index_of(std::string_view name) const {
+  const auto found = index_.find(name);
+  TWILL_ASSERT(found != index_.end());
+  return found->second;
+}
+
+at::Tensor TableReader::take(const std::string& name) {
+  const std::size_t index = table_.index_of(name);
+  TWILL_ASSERT(!taken_[index]);
+  taken_[index] = true;
+  const TensorRow& row = table_.rows()[index];
+  return weights_.get(row.name, row.shape, row.dtype).to(device_);
+}
+
+void TableReader::finish(std::string_view network) const {
+  TWILL_ASSERT(std::ranges::all_of(taken_, [](bool taken) { return taken; }));
+  weights_.check_all_used(network);
+}
+
+}  // namespace twill::engine
