@@ -14,7 +14,7 @@ namespace twill::kernels::portable {
 // 16 and 32 rows, 32 and 64 keys, 2 to 4 stages.
 template <typename Element>
 struct Roomy {
-  using Dim64 = Shape<Element, 64, 4, 64, 4, 2, true, true, 2>;
+  using Dim64 = Shape<Element, 64, 4, 64, 3, 2, true, true>;
   using Dim96 = Shape<Element, 96, 4, 64, 2, 2, false, false, 2>;
   using Dim128 = Shape<Element, 128, 4, 64, 2, 2, false>;
   using Dim256 = Shape<Element, 256, 8, 16, 4, 1, true, true>;
