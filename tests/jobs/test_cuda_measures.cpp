@@ -4,6 +4,7 @@
 // Heads measured by the CUDA kernels against the CPU's measures of the same values in fp32; skipped
 // where there is no kernel for the device.
 #include <ATen/ATen.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -132,6 +133,14 @@ TEST_P(CudaMeasuresOf, a_call_are_the_cpus) {
   const at::Tensor v = random_on_device(shape, 1.0, 3);
   CudaMeasures measurer(task);
   const HeadMeasures found = std::get<HeadMeasures>(measurer.show(q, k, v, rows));
+  // On another stream than the default one.
+  const c10::impl::VirtualGuardImpl streams(c10::kCUDA);
+  const c10::Stream before = streams.exchangeStream(streams.getStreamFromGlobalPool(q.device()));
+  EXPECT_NE(engine::current_stream(q.device()), nullptr);
+  const HeadMeasures elsewhere = std::get<HeadMeasures>(measurer.show(q, k, v, rows));
+  streams.exchangeStream(before);
+  EXPECT_EQ(elsewhere.error, found.error);
+  EXPECT_EQ(elsewhere.map, found.map);
   const CpuCall same = cpu_call(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat));
   const HeadMeasures wanted = by_cpu(same.call, task, rows);
 
