@@ -87,18 +87,4 @@ std::string Hash::hex() const {
   return text;
 }
 
-std::string profile_hash(const Profile& profile) {
-  Hash hash;
-  hash.add(exact_text(profile.model));
-  hash.add(exact_text(profile.layout));
-  for (const Pattern& pattern : profile.candidates) {
-    hash.add(exact_text(pattern));
-  }
-  hash.add(std::as_bytes(std::span(profile.t)));
-  hash.add(std::as_bytes(std::span(profile.head_error)));
-  hash.add(std::as_bytes(std::span(profile.gain)));
-  hash.add(std::as_bytes(std::span(profile.cost.milliseconds)));
-  return hash.hex();
-}
-
 }  // namespace twill::search

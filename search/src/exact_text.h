@@ -30,7 +30,4 @@ class Hash {
   std::uint64_t state_ = 14695981039346656037ull;
 };
 
-// A hash of all that decides what a solver makes of a profile; provenance and maps are left out.
-std::string profile_hash(const Profile& profile);
-
 }  // namespace twill::search

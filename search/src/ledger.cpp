@@ -151,12 +151,12 @@ void Ledger::add(Measure measure, const TimeShares& shares, std::size_t expert, 
                  std::span<double> sums) const {
   const std::vector<double>& factor_of =
       measure == Measure::kError ? error_factor_ : head_error_factor_;
+  const bool with_gain = measure != Measure::kHeadError;
   const std::size_t experts = profile_->model.experts.size();
   for (const TimeShare& of : shares) {
     const double factor =
-        measure == Measure::kError
-            ? of.share * static_cast<double>(profile_->gain_at(of.t_index, expert, head))
-            : of.share;
+        with_gain ? of.share * static_cast<double>(profile_->gain_at(of.t_index, expert, head))
+                  : of.share;
     const float* const row =
         profile_->head_error.data() +
         ((of.t_index * experts + expert) * profile_->heads() + head) * sums.size();

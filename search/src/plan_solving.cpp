@@ -8,8 +8,10 @@
 #include <string_view>
 #include <utility>
 
+#include "exact_text.h"
 #include "twill/plan/error.h"
 #include "twill/plan/experts.h"
+#include "twill/plan/names.h"
 #include "twill/plan/plan_facts.h"
 #include "twill/search/calibration.h"
 #include "twill/search/solved_for.h"
@@ -60,6 +62,7 @@ SolveRequest request_for(const Profile& profile, const RunFacts& run, const Solv
           .dense_first_steps = ends(options.dense_first_steps),
           .dense_last_steps = ends(options.dense_last_steps),
           .dense_first_layers = options.dense_first_layers,
+          .measure = options.measure,
           .name = options.name.empty()
                       ? concat(policy_name(options.policy), ", ", budget_text(options))
                       : options.name,
@@ -80,6 +83,9 @@ std::map<std::string, std::string> provenance_for(const Profile& profile,
   }
   provenance.try_emplace("source", "a search of our own (twill search)");
   provenance["policy"] = policy_name(options.policy);
+  if (options.measure) {
+    provenance["measure"] = name_in(kMeasureNames, *options.measure);
+  }
   provenance["segments"] = std::to_string(options.segments);
   provenance["dense_first_steps"] = steps_text(request.dense_first_steps);
   provenance["dense_last_steps"] = steps_text(request.dense_last_steps);
@@ -125,17 +131,24 @@ std::vector<SolveResult> solve_plans(std::shared_ptr<const Profile> profile, con
   require(!plans.empty(), ErrorCode::kUnsupported, policy_name(options.policy), ": no plan within ",
           budget_text(options));
   std::vector<SolveResult> results;
+  std::vector<Provenance> own;  // what the rule says of each
   for (PolicyPlan& plan : plans) {
     const auto same = [&](const SolveResult& other) {
       return run_the_same(other.plan, plan.result.plan);
     };
     if (results.size() < most && std::none_of(results.begin(), results.end(), same)) {
       results.push_back(std::move(plan.result));
+      own.emplace_back();
+      if (options.policy == Policy::kPaperGreedy) {
+        own.back() = {{"lambda", exact_text(plan.lambda)}, {"epsilon", exact_text(plan.epsilon)}};
+      }
     }
   }
-  for (SolveResult& result : results) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    SolveResult& result = results[i];
     result.plan.profile = profile;
     result.plan.provenance = provenance_for(*profile, request, options);
+    result.plan.provenance.merge(own[i]);
     result.plan.budget = Budget{
         .goal = goal_of(options.budget_kind), .value = options.budget, .density = result.density};
     result.plan.dense_first_layers = request.dense_first_layers;

@@ -16,6 +16,7 @@
 #include "twill/plan/error.h"
 #include "twill/plan/names.h"
 #include "twill/search/candidates.h"
+#include "twill/search/profile_hash.h"
 
 namespace twill::search {
 namespace {
@@ -38,7 +39,8 @@ struct Setting {
   Ledger ledger;
   Prices prices;
   ErrorTable predicted;
-  ErrorTable head_errors;
+  ErrorTable counted;               // what the rule has little of
+  double scale = 1.0;               // that brings its mean to that of the head errors
   std::size_t first = 0, last = 0;  // sparse bins
   std::vector<double> forwards_of;  // [experts] on sparse bins
   double full_cost = 0.0;           // of everything dense
@@ -60,8 +62,8 @@ struct Setting {
         run(make_run(*profile, request, stretches)),
         ledger(ledger_of(profile, request)),
         prices(prices_of(*profile, ledger.costs(), request)),
-        predicted(ledger, run, Ledger::Measure::kError),
-        head_errors(ledger, run, Ledger::Measure::kHeadError),
+        predicted(ledger, run, Measure::kError),
+        counted(ledger, run, request.measure.value_or(Measure::kHeadError)),
         first(*run.dense_first_bins),
         last(run.bins.size() - *run.dense_last_bins),
         forwards_of(heads.experts),
@@ -75,9 +77,25 @@ struct Setting {
         forwards_of[expert] += run.bins[bin].forwards_of[expert];
       }
     }
+    if (request.measure.value_or(Measure::kHeadError) != Measure::kHeadError) {
+      const double mine = sum_of(counted);
+      scale = mine > 0.0 ? sum_of(ErrorTable(ledger, run, Measure::kHeadError)) / mine : 1.0;
+    }
     full_cost = static_cast<double>(run.forwards) * static_cast<double>(heads.per_expert) *
                 prices.cost[dense_index];
     most = request.budget * full_cost * (1.0 + kRounding);
+  }
+
+  // Over all candidates of all free heads on sparse bins.
+  double sum_of(const ErrorTable& table) const {
+    double sum = 0.0;
+    for (std::size_t bin = first; bin < last; ++bin) {
+      for (std::size_t item = 0; item < heads.count(); ++item) {
+        const std::span<const double> row = table.at(bin, item);
+        sum += is_free(item) ? std::accumulate(row.begin(), row.end(), 0.0) : 0.0;
+      }
+    }
+    return sum;
   }
 
   bool is_free(std::size_t item) const { return item % heads.per_expert >= dense_heads; }
@@ -106,8 +124,8 @@ struct Setting {
     double sum = 0.0;
     for (const ChosenSegment& segment : segments) {
       for (std::size_t item = 0; item < heads.count(); ++item) {
-        sum += head_errors.sum(segment.begin, segment.end, item,
-                               static_cast<std::size_t>(segment.candidate[item]));
+        sum += counted.sum(segment.begin, segment.end, item,
+                           static_cast<std::size_t>(segment.candidate[item]));
       }
     }
     return sum;
@@ -207,8 +225,8 @@ class PaperRule {
 
  private:
   double loss_of(const RuledHead& head, std::size_t candidate) const {
-    const double error = setting_.head_errors.at(head.bin, head.item)[candidate] / head.forwards;
-    return error + lambda_ * setting_.prices.cost[candidate];
+    const double error = setting_.counted.at(head.bin, head.item)[candidate] / head.forwards;
+    return setting_.scale * error + lambda_ * setting_.prices.cost[candidate];
   }
   double saved_by(const RuledHead& head, std::size_t candidate) const {
     return head.forwards *
@@ -217,9 +235,9 @@ class PaperRule {
   // The last head need not give more than the budget asks for.
   std::size_t best_that_meets(const RuledHead& head, double cost) const {
     std::size_t best = static_cast<std::size_t>(head.candidate);
-    double least = setting_.head_errors.at(head.bin, head.item)[best];
+    double least = setting_.counted.at(head.bin, head.item)[best];
     for (std::size_t candidate = 0; candidate < setting_.prices.cost.size(); ++candidate) {
-      const double error = setting_.head_errors.at(head.bin, head.item)[candidate];
+      const double error = setting_.counted.at(head.bin, head.item)[candidate];
       if (candidate != setting_.dense_index && error < least &&
           cost - saved_by(head, candidate) <= setting_.most) {
         best = candidate;
@@ -234,9 +252,9 @@ class PaperRule {
   std::vector<RuledHead> heads_;  // by rising loss
 };
 
-// Free heads take the candidate of `pool` with the least head error on each sparse bin; what that
-// leaves of the budget makes whole heads dense from the first layer on, and the head after them as
-// dense as still fits. Nothing when it is over the budget.
+// Free heads take the candidate of `pool` with the least of what is counted on each sparse bin;
+// what that leaves of the budget makes whole heads dense from the first layer on, and the head
+// after them as dense as still fits. Nothing when it is over the budget.
 class PooledChoice {
  public:
   PooledChoice(const Setting& setting, std::vector<std::size_t> pool)
@@ -271,7 +289,7 @@ class PooledChoice {
     return setting_.run.bins[bin].forwards_of[setting_.heads.expert_of(item)];
   }
   std::size_t best_of_pool(std::size_t bin, std::size_t item) const {
-    const std::span<const double> errors = setting_.head_errors.at(bin, item);
+    const std::span<const double> errors = setting_.counted.at(bin, item);
     return *std::min_element(pool_.begin(), pool_.end(),
                              [&](std::size_t a, std::size_t b) { return errors[a] < errors[b]; });
   }
@@ -330,7 +348,7 @@ class PooledChoice {
 
 using Pools = std::vector<std::vector<std::size_t>>;
 
-// One plan for each pool that meets the budget, the least sum of head errors first.
+// One plan for each pool that meets the budget, the least sum of what is counted first.
 std::vector<PolicyPlan> pooled_plans(const Setting& setting, const Pools& pools, Policy policy) {
   std::vector<PolicyPlan> plans;
   double least = setting.full_cost;
@@ -354,25 +372,6 @@ std::size_t stretches_of(const SolveRequest& request) {
   return static_cast<std::size_t>(std::max(1, request.max_segments));
 }
 
-// A band along the diagonal, alone or with the first frames.
-bool is_spatial(const Pattern& pattern) {
-  const auto is_band = [](const SimplePattern& part) {
-    return std::holds_alternative<Diagonal>(part);
-  };
-  const auto is_first_frame = [](const SimplePattern& part) {
-    const auto* stripe = std::get_if<VerticalStripe>(&part);
-    return stripe != nullptr && stripe->boxes.size() == 1 &&
-           stripe->boxes[0] == KeyBox{.frame_begin = 0, .frame_end = 1};
-  };
-  return (pattern.parts.size() == 1 && is_band(pattern.parts[0])) ||
-         (pattern.parts.size() == 2 && is_band(pattern.parts[0]) &&
-          is_first_frame(pattern.parts[1]));
-}
-
-// The same place in other frames. How many of them hardly matters: where those of a place fill a
-// tile, a few compute the same tiles as all, and candidates hold only one of the two.
-bool is_temporal(const Pattern& pattern) { return pattern.kind == PatternKind::kMultiDiagonal; }
-
 bool is_centred_window(const Pattern& pattern) {
   if (pattern.kind != PatternKind::kWindow) {
     return false;
@@ -393,6 +392,25 @@ std::vector<std::size_t> candidates_that(const Profile& profile, const Test& tes
 }
 
 }  // namespace
+
+// A band along the diagonal, alone or with the first frames.
+bool is_svg_spatial(const Pattern& pattern) {
+  const auto is_band = [](const SimplePattern& part) {
+    return std::holds_alternative<Diagonal>(part);
+  };
+  const auto is_first_frame = [](const SimplePattern& part) {
+    const auto* stripe = std::get_if<VerticalStripe>(&part);
+    return stripe != nullptr && stripe->boxes.size() == 1 &&
+           stripe->boxes[0] == KeyBox{.frame_begin = 0, .frame_end = 1};
+  };
+  return (pattern.parts.size() == 1 && is_band(pattern.parts[0])) ||
+         (pattern.parts.size() == 2 && is_band(pattern.parts[0]) &&
+          is_first_frame(pattern.parts[1]));
+}
+
+// The same place in other frames. How many of them hardly matters: where those of a place fill a
+// tile, a few compute the same tiles as all, and candidates hold only one of the two.
+bool is_svg_temporal(const Pattern& pattern) { return pattern.kind == PatternKind::kMultiDiagonal; }
 
 std::string_view policy_name(Policy policy) { return name_in(kPolicyNames, policy); }
 
@@ -434,9 +452,9 @@ std::vector<PolicyPlan> paper_greedy_plans(std::shared_ptr<const Profile> profil
 std::vector<PolicyPlan> svg_plans(std::shared_ptr<const Profile> profile,
                                   const SolveRequest& request) {
   const Setting setting(std::move(profile), request, stretches_of(request));
-  const std::vector<std::size_t> temporals = candidates_that(*setting.profile, is_temporal);
+  const std::vector<std::size_t> temporals = candidates_that(*setting.profile, is_svg_temporal);
   Pools pairs;
-  for (const std::size_t spatial : candidates_that(*setting.profile, is_spatial)) {
+  for (const std::size_t spatial : candidates_that(*setting.profile, is_svg_spatial)) {
     for (const std::size_t temporal : temporals) {
       pairs.push_back({spatial, temporal});
     }

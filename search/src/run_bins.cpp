@@ -153,7 +153,7 @@ BinnedRun make_run(const Profile& profile, const SolveRequest& request, std::siz
   return run;
 }
 
-ErrorTable::ErrorTable(const Ledger& ledger, const BinnedRun& run, Ledger::Measure measure)
+ErrorTable::ErrorTable(const Ledger& ledger, const BinnedRun& run, Measure measure)
     : items_(heads_of(ledger.profile()).count()),
       candidates_(ledger.profile().candidates.size()),
       values_(run.bins.size() * items_ * candidates_) {

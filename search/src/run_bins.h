@@ -55,7 +55,7 @@ inline constexpr double kForbidden = std::numeric_limits<double>::infinity();
 class ErrorTable {
  public:
   // Summed over each bin's forwards.
-  ErrorTable(const Ledger& ledger, const BinnedRun& run, Ledger::Measure measure);
+  ErrorTable(const Ledger& ledger, const BinnedRun& run, Measure measure);
 
   std::span<const double> at(std::size_t bin, std::size_t item) const {
     return {values_.data() + (bin * items_ + item) * candidates_, candidates_};

@@ -16,6 +16,7 @@
 #include "exact_text.h"
 #include "run_bins.h"
 #include "twill/plan/error.h"
+#include "twill/search/profile_hash.h"
 #include "twill/search/solved_for.h"
 
 namespace twill::search {
@@ -80,9 +81,10 @@ struct Solver::Impl {
   Ledger ledger;
   Prices prices;
   std::vector<std::uint8_t> allowed;
-  ErrorTable errors;
-  bool may_be_dense = true;         // no head is fixed to something else
-  std::size_t first = 0, last = 0;  // bins that are not told to be dense
+  ErrorTable errors;                    // by the request's measure
+  std::optional<ErrorTable> predicted;  // where that is another one than the predicted error
+  bool may_be_dense = true;             // no head is fixed to something else
+  std::size_t first = 0, last = 0;      // bins that are not told to be dense
   ChoiceTables tables;
   std::vector<double> dense_cost;   // [bins + 1] of the bins before
   double full_cost = 0.0;           // of everything dense
@@ -105,6 +107,9 @@ struct Solver::Impl {
         tables(run, heads, prices, errors, allowed, first, last),
         order(by_cost(prices.cost)),
         hash(profile_hash(*profile)) {
+    if (measure() != Measure::kError) {
+      predicted.emplace(ledger, run, Measure::kError);
+    }
     for (std::size_t item = 0; item < heads.count(); ++item) {
       may_be_dense = may_be_dense && allowed[item * prices.cost.size() + dense_index] != 0;
     }
@@ -119,13 +124,15 @@ struct Solver::Impl {
     full_cost = dense_cost.back();
   }
 
+  Measure measure() const { return request.measure.value_or(Measure::kError); }
+
   // Candidates above max_head_error cost infinitely much error, but for fixed heads.
   ErrorTable limited_errors() const {
-    ErrorTable limited(ledger, run, Ledger::Measure::kError);
+    ErrorTable limited(ledger, run, measure());
     if (!request.max_head_error) {
       return limited;
     }
-    const ErrorTable head_errors(ledger, run, Ledger::Measure::kHeadError);
+    const ErrorTable head_errors(ledger, run, Measure::kHeadError);
     for (std::size_t bin = 0; bin < run.bins.size(); ++bin) {
       for (std::size_t item = 0; item < heads.count(); ++item) {
         const double most =
@@ -425,10 +432,10 @@ SolveResult Solver::solve(double budget) const {
           " is not in (0, 1]");
   Solved solved = impl_->search(budget);
   const double lower_bound = solved.lower_bound;
-  SolveResult result =
-      result_of(impl_->profile, impl_->request, impl_->run, impl_->prices, impl_->errors,
-                impl_->all_bins(std::move(solved)), "solver", impl_->hash);
-  result.lower_bound = std::min(lower_bound, result.predicted_error);
+  SolveResult result = result_of(impl_->profile, impl_->request, impl_->run, impl_->prices,
+                                 impl_->predicted ? *impl_->predicted : impl_->errors,
+                                 impl_->all_bins(std::move(solved)), "solver", impl_->hash);
+  result.lower_bound = impl_->predicted ? 0.0 : std::min(lower_bound, result.predicted_error);
   result.plan.budget = Budget{
       .goal = goal_of(impl_->request.budget_kind), .value = budget, .density = result.density};
   return result;

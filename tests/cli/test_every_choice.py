@@ -99,7 +99,19 @@ def test_each_verb_does_its_work_in_each_dtype(twill, tiny_model, plan, tmp_path
         ("plan", "diff"): ((plan, plan), None),
         ("report",): ((plan, "--out", page), page),
         ("bench", "policies"): (
-            (*common, "--profile", plan, "--tuning-prompts", tmp_path / "prompts.txt", "--variants", 1, "--out", out),
+            (
+                *common,
+                "--profile",
+                plan,
+                "--tuning-prompts",
+                tmp_path / "prompts.txt",
+                "--settings",
+                1,
+                "--rows",
+                "svg",
+                "--out",
+                out,
+            ),
             out,
         ),
         ("bench", "prediction"): ((*common, "--profile", plan, "--out", out), out),
@@ -108,7 +120,7 @@ def test_each_verb_does_its_work_in_each_dtype(twill, tiny_model, plan, tmp_path
     uses_dtype = command[: len(common)] == common
     if not uses_dtype and dtype != DTYPES[0]:
         pytest.skip(f"{' '.join(verb)} runs no network: one dtype says all")
-    result = twill(*verb, *command, timeout=600)  # policies make some forty clips
+    result = twill(*verb, *command, timeout=600)  # policies make many clips
     if verb != ("doctor",):  # which may find something wrong with this machine, and says so in its answer
         assert result.returncode == 0, result.stderr
     assert result.stdout

@@ -12,6 +12,7 @@
 
 #include "jobs/scratch_folder.h"
 #include "jobs/tiny_model.h"
+#include "refusal.h"
 #include "session.h"
 #include "twill/jobs/evaluate.h"
 #include "twill/jobs/generate.h"
@@ -274,43 +275,56 @@ TEST_F(Jobs, solving_again_needs_the_profile_only) {
 }
 
 TEST_F(Jobs, policies_are_compared_at_one_density_and_measured_once) {
-  search(search_options(folder_ / "plan.json"), {});
-  PoliciesOptions options{.clip = clip(),
-                          .profile = folder_ / "plan.json",
-                          .tuning_prompts = {"a red ball"},
-                          .prompts = {"a blue ball", "a ball rolls"},
-                          .density = 0.6,
-                          .dense_first_steps = {1, 0},
-                          .dense_last_steps = {0},
-                          .dense_first_layers = {0, 1},
-                          .variants = 2};
+  SearchOptions searched = search_options(folder_ / "plan.json");
+  search(searched, {});
+  searched.prompts = {"a blue ball", "a ball rolls"};
+  searched.out = folder_ / "other.json";
+  search(searched, {});
+  PoliciesOptions options{
+      .clip = clip(),
+      .profiles = {folder_ / "plan.json", folder_ / "other.json"},
+      .tuning_prompts = {"a red ball"},
+      .prompts = {"a blue ball", "a ball rolls"},
+      .density = 0.6,
+      .settings = 2,
+      .rows = {"solver.one", "paper_greedy.mean_square.step", "single_pattern.relative",
+               "published.svg", "oracle.mass.raster.top_p", "oracle.error.own_order.solver"},
+      .facts = {{"command", "twill bench policies"}}};
   options.out = folder_ / "policies.json";
   const PoliciesReport report = compare_policies(options, {});
-  ASSERT_EQ(report.policies.size(), search::kPolicyNames.size() + 1);
-  EXPECT_EQ(report.policies.back().policy, kOracleName);
-  EXPECT_EQ(report.policies.back().quality.size(), 2u);
+  EXPECT_EQ(report.policies.front().row, "solver");
+  std::size_t measured = 0;
   for (const PolicyResult& policy : report.policies) {
-    if (policy.quality.empty()) {
+    if (!policy.measured()) {
       continue;  // none of the rule's patterns is so sparse at so few tokens
     }
-    EXPECT_LE(policy.density, 0.6 + 1e-9);
-    EXPECT_GE(policy.tuning.size(), 2u);
-    ASSERT_EQ(policy.quality.size(), 2u);
-    EXPECT_DOUBLE_EQ(policy.psnr_db, (policy.quality[0].psnr_db + policy.quality[1].psnr_db) / 2);
-    EXPECT_NEAR(policy.behind_db, report.policies[0].psnr_db - policy.psnr_db, 1e-9);
-    // Prompt by prompt: a clip that is hard for all says nothing of a rule.
-    const std::array differences{report.policies[0].quality[0].psnr_db - policy.quality[0].psnr_db,
-                                 report.policies[0].quality[1].psnr_db - policy.quality[1].psnr_db};
-    const report::Interval interval = report::bootstrap_interval(differences);
-    EXPECT_DOUBLE_EQ(policy.behind_db_low, interval.low);
-    EXPECT_DOUBLE_EQ(policy.behind_db_high, interval.high);
-    // The best dense parts that were tried, and then the best plan with these.
-    const auto best = std::ranges::max_element(
-        policy.tuning, {}, [](const TunedParts& tuned) { return tuned.quality.psnr_db; });
-    EXPECT_TRUE(policy.parts == best->parts);
-    EXPECT_EQ(policy.variants.front(), best->quality.psnr_db);
+    ++measured;
+    ASSERT_EQ(policy.runs.size(), 2u) << policy.row;
+    for (const PolicyRun& run : policy.runs) {
+      EXPECT_EQ(run.quality.size(), 2u) << policy.row;
+      EXPECT_LE(run.tuned.tried.size(), 2u) << policy.row;
+      if (!policy.row.starts_with("published")) {
+        EXPECT_LE(run.density, 0.6 + 0.02) << policy.row;
+      }
+      for (const Tuned::Try& tried : run.tuned.tried) {
+        EXPECT_LE(tried.psnr_db, run.tuned.tried[run.tuned.best].psnr_db) << policy.row;
+      }
+    }
+    if (policy.row.starts_with("paper_greedy")) {
+      EXPECT_TRUE(policy.runs[0].lambda.has_value());
+    }
+    // Where the density is the row's own, the solver stands beside it there.
+    EXPECT_EQ(policy.runs[0].solver_there.empty(),
+              !policy.row.starts_with("published") && !policy.row.ends_with("top_p"));
   }
-  EXPECT_EQ(report.policies[0].behind_db, 0.0);
+  EXPECT_GE(measured, 6u);
+  ASSERT_FALSE(report.contrasts.empty());
+  EXPECT_EQ(report.contrasts.back().factor, "segments, in the solver");
+  const nlohmann::json written = nlohmann::json::parse(bytes_of(options.out));
+  EXPECT_EQ(written["policies"].size(), report.policies.size());
+  EXPECT_EQ(written["run"]["command"], "twill bench policies");
+  EXPECT_EQ(written["profiles"].size(), 2u);
+  EXPECT_NE(written["profiles"][0], written["profiles"][1]);
   const std::string before = bytes_of(options.out);
   bool denoised = false;
   const JobControl watch{.progress = [&](const Progress& progress) {
@@ -319,6 +333,31 @@ TEST_F(Jobs, policies_are_compared_at_one_density_and_measured_once) {
   compare_policies(options, watch);
   EXPECT_FALSE(denoised);
   EXPECT_EQ(bytes_of(options.out), before);
+}
+
+TEST_F(Jobs, policies_refuse_what_cannot_be_compared) {
+  search(search_options(folder_ / "plan.json"), {});
+  PoliciesOptions options{.clip = clip(),
+                          .profiles = {folder_ / "plan.json"},
+                          .tuning_prompts = {"a red ball"},
+                          .prompts = {"a blue ball"},
+                          .out = folder_ / "policies.json"};
+  const auto refusal = [&](const auto& change) {
+    PoliciesOptions changed = options;
+    change(changed);
+    return tests::refusal([&] { compare_policies(changed, {}); });
+  };
+  EXPECT_EQ(refusal([](PoliciesOptions& of) { of.profiles.clear(); }), "no profile");
+  EXPECT_EQ(refusal([](PoliciesOptions& of) {
+              of.fed_profiles = {"a", "b"};
+            }),
+            "2 profiles along sparse clips beside 1 profiles; each of these needs one, or none");
+  EXPECT_EQ(refusal([](PoliciesOptions& of) { of.settings = 0; }), "settings 0 is not in 1..1000");
+  EXPECT_EQ(refusal([](PoliciesOptions& of) { of.density = 1.5; }), "density 1.5 is not in (0, 1]");
+  EXPECT_NE(
+      refusal([](PoliciesOptions& of) { of.rows = {"svgg"}; }).find("row \"svgg\" is none of"),
+      std::string::npos);
+  EXPECT_FALSE(fs::exists(options.out));
 }
 
 // Stops the job when its progress has been told `left` times.

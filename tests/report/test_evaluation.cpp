@@ -54,6 +54,31 @@ TEST(Summary, adds_up_the_timed_rows_and_averages_the_quality_of_all) {
   EXPECT_DOUBLE_EQ(summary.vae_seconds, 3.0);
 }
 
+// What the plan leaves out, told from what the kernels are faster by.
+TEST(Summary, speed_up_over_our_own_dense_kernel_needs_it_of_every_timed_row) {
+  EvaluateReport report = example();
+  EXPECT_FALSE(summarise(report.rows).speedup_over_own_dense);
+  EXPECT_TRUE(nlohmann::json::parse(to_json(report))["speedup_over_own_dense"].is_null());
+  report.rows[0].own_dense = {.denoise = 6.0, .attention = 4.0};
+  EXPECT_FALSE(summarise(report.rows).speedup_over_own_dense);
+  EXPECT_EQ(summarise(report.rows).own_dense_seconds, 0.0);
+  report.rows[1].own_dense = {.denoise = 10.0, .attention = 6.0};
+  const EvaluateSummary summary = summarise(report.rows);
+  EXPECT_DOUBLE_EQ(summary.own_dense_seconds, 8.0);
+  EXPECT_DOUBLE_EQ(summary.speedup_over_own_dense.value(), 16.0 / 8.0);
+  EXPECT_DOUBLE_EQ(summary.attention_speedup_over_own_dense.value(), 10.0 / 4.0);
+  const nlohmann::json value = nlohmann::json::parse(to_json(report));
+  EXPECT_EQ(value["speedup_over_own_dense"], 2.0);
+  EXPECT_EQ(evaluate_row_from(value["rows"][1]).own_dense.attention, 6.0);
+}
+
+TEST(Report, tells_what_it_was_told_of_its_run) {
+  EvaluateReport report = example();
+  EXPECT_FALSE(nlohmann::json::parse(to_json(report)).contains("run"));
+  report.facts = {{"command", "twill evaluate"}};
+  EXPECT_EQ(nlohmann::json::parse(to_json(report))["run"]["command"], "twill evaluate");
+}
+
 TEST(Report, has_every_field_of_the_design) {
   const nlohmann::json report = nlohmann::json::parse(to_json(example()));
   for (const char* field :

@@ -53,6 +53,23 @@ TEST(Bootstrap, is_the_same_every_time) {
   EXPECT_EQ(first.high, second.high);
 }
 
+// Two profiles that differ by 2 dB and agree on every prompt: over draws of two profiles the mean
+// is 0, 1 or 2, the ends in a quarter of the cases each.
+TEST(Bootstrap, profiles_are_drawn_too_and_one_draw_of_prompts_serves_them_all) {
+  const std::array<double, 8> by_profile{0, 0, 0, 0, 2, 2, 2, 2};
+  EXPECT_DOUBLE_EQ(crossed_interval(by_profile, 2).low, 0.0);
+  EXPECT_DOUBLE_EQ(crossed_interval(by_profile, 2).high, 2.0);
+  // Prompts that differ, profiles that do not: as one profile alone, but for the draws.
+  const std::array<double, 16> twice{0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1};
+  std::vector<double> both(twice.begin(), twice.end());
+  both.insert(both.end(), twice.begin(), twice.end());
+  EXPECT_DOUBLE_EQ(crossed_interval(both, 2).low, 4.0 / 16.0);
+  EXPECT_DOUBLE_EQ(crossed_interval(both, 2).high, 12.0 / 16.0);
+  const Interval one = crossed_interval(twice, 1), same = bootstrap_interval(twice);
+  EXPECT_EQ(one.low, same.low);
+  EXPECT_EQ(one.high, same.high);
+}
+
 // At 0.3 the order is right, at 0.5 the other way round; over all six it would be mixed.
 TEST(EqualDensity, each_group_is_ranked_by_itself) {
   const std::array groups{0.3, 0.5, 0.9};

@@ -45,14 +45,17 @@ class ByDefinition {
     });
   }
   double error(const Forward& forward, std::size_t head, std::size_t candidate) const {
-    const auto expert = static_cast<std::size_t>(forward.expert);
     const PatternKind kind = profile_.candidates[candidate].kind;
     const double seen = kind == PatternKind::kMean || kind == PatternKind::kSkip ? 16.0 : 1.0;
-    const double lost = between_times(forward.t, [&](std::size_t time) {
+    return forward.weight * weight_at(forward.t) * seen * lost(forward, head, candidate);
+  }
+  // By gain alone.
+  double lost(const Forward& forward, std::size_t head, std::size_t candidate) const {
+    const auto expert = static_cast<std::size_t>(forward.expert);
+    return between_times(forward.t, [&](std::size_t time) {
       return static_cast<double>(profile_.gain_at(time, expert, head)) * factors_[candidate] *
-             profile_.error_at(time, expert, head, candidate) * seen;
+             profile_.error_at(time, expert, head, candidate);
     });
-    return forward.weight * weight_at(forward.t) * lost;
   }
   double cells(const Pattern& pattern) const {
     return 128.0 * 64.0 * static_cast<double>(pattern_tiles(pattern, at_.layout));
@@ -235,21 +238,24 @@ TEST_P(LedgerIs, the_definition_of_every_entry) {
 TEST_P(LedgerIs, its_entries_added_up_over_forwards) {
   for (std::size_t expert = 0; expert < profile_.model.experts.size(); ++expert) {
     for (std::size_t head = 0; head < heads_; ++head) {
-      std::vector<double> errors(profile_.candidates.size()), head_errors(errors);
-      for (const auto& [measure, sums] : {std::pair(Ledger::Measure::kError, &errors),
-                                          std::pair(Ledger::Measure::kHeadError, &head_errors)}) {
+      std::vector<double> errors(profile_.candidates.size()), head_errors(errors), by_gain(errors);
+      for (const auto& [measure, sums] :
+           {std::pair(Measure::kError, &errors), std::pair(Measure::kHeadError, &head_errors),
+            std::pair(Measure::kGain, &by_gain)}) {
         ledger_.add(measure, ledger_.shares(measure, at_.forwards, expert), expert, head, *sums);
       }
       for (std::size_t candidate = 0; candidate < errors.size(); ++candidate) {
-        double error = 0.0, head_error = 0.0;
+        double error = 0.0, head_error = 0.0, lost = 0.0;
         for (const Forward& forward : at_.forwards) {
           if (static_cast<std::size_t>(forward.expert) == expert) {
             error += oracle_.error(forward, head, candidate);
             head_error += oracle_.head_error(forward.t, expert, head, candidate);
+            lost += oracle_.lost(forward, head, candidate);
           }
         }
         expect_equal(errors[candidate], error);
         expect_equal(head_errors[candidate], head_error);
+        expect_equal(by_gain[candidate], lost);
       }
     }
   }

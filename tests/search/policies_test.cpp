@@ -10,6 +10,7 @@
 #include "search/synthetic_profile.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
+#include "twill/search/ledger.h"
 
 namespace twill::search {
 namespace {
@@ -246,6 +247,59 @@ TEST(Policies, BudgetsThatCannotBeMetAreNamed) {
           << error.what();
     }
   }
+}
+
+// Two heads, one candidate beside dense: by head error the first goes sparse, by gain the second.
+TEST(Measures, RulesAndSolverCountWhatTheyAreAskedTo) {
+  const TokenLayout layout{.frames = 4, .rows = 16, .cols = 16};
+  auto profile = test::synthetic_profile(
+      {.layers = 1, .heads = 2, .layout = layout, .t = {1.0, 0.1}}, {dense(), skip()}, 1);
+  // [t][head][candidate] and [t][head]: at t = 1 as told above; at 0.1 head 0 loses least by
+  // either.
+  profile->head_error = {0.0f, 0.1f, 0.0f, 0.2f, 0.0f, 0.01f, 0.0f, 0.02f};
+  profile->gain = {1.0f, 0.1f, 1.0f, 1.0f};
+  SolveRequest request;
+  request.forwards = forwards_at({1.0, 0.1});
+  request.dense_first_steps = 0;
+  request.dense_last_steps = 0;
+  request.max_segments = 1;
+  request.budget = 0.5;
+  const auto sparse_head = [&](Policy policy, std::optional<Measure> measure) {
+    request.measure = measure;
+    const Plan plan = make_policy_plan(policy, profile, request).result.plan;
+    const Segment& segment = plan.segments.front();
+    return plan.patterns[static_cast<std::size_t>(segment.heads[0][0].pattern)] == skip() ? 0 : 1;
+  };
+  for (const Policy policy : {Policy::kSolver, Policy::kPaperGreedy}) {
+    EXPECT_EQ(sparse_head(policy, Measure::kHeadError), 0) << policy_name(policy);
+    // 0.1 + 0.01 against 0.02 + 0.02.
+    EXPECT_EQ(sparse_head(policy, Measure::kGain), 1) << policy_name(policy);
+    EXPECT_EQ(sparse_head(policy, Measure::kError), 1) << policy_name(policy);
+  }
+  // At both t head 1 loses less by gain; with all the weight at t = 0.1 head 0 does.
+  profile->gain = {1.0f, 0.1f, 0.5f, 1.0f};
+  request.weight = {.t = {0.1, 1.0}, .weight = {1.0, 0.0}};
+  EXPECT_EQ(sparse_head(Policy::kSolver, Measure::kGain), 1);
+  EXPECT_EQ(sparse_head(Policy::kSolver, Measure::kError), 0);
+  EXPECT_EQ(sparse_head(Policy::kPaperGreedy, Measure::kError), 0);
+  EXPECT_EQ(sparse_head(Policy::kSolver, std::nullopt), 0);
+  // Head errors, for the rules of others: 0.11 against 0.22.
+  EXPECT_EQ(sparse_head(Policy::kPaperGreedy, std::nullopt), 0);
+}
+
+TEST(Measures, ErrorsArePredictedAlikeWhateverWasCounted) {
+  const auto profile = demo_like_profile();
+  SolveRequest request = request_for(0.4, 2, 4);
+  const SolveResult own = solve(profile, request);
+  for (const Measure measure : {Measure::kHeadError, Measure::kGain}) {
+    request.measure = measure;
+    const SolveResult other = solve(profile, request);
+    const Ledger ledger(profile, request.forwards, request.weight, profile->layout);
+    EXPECT_NEAR(other.predicted_error, ledger.error(other.plan), 1e-9 * other.predicted_error);
+    EXPECT_GT(other.predicted_error, own.predicted_error);
+    EXPECT_EQ(other.lower_bound, 0.0);
+  }
+  EXPECT_GT(own.lower_bound, 0.0);
 }
 
 }  // namespace

@@ -19,7 +19,6 @@ struct Settings {
 template <class Options>
 void add_measurement_options(CLI::App& verb, PromptOptions& prompts, Options& options) {
   add_prompt_options(verb, prompts);
-  verb.add_option("--profile", options.profile, "plan with a profile, or a profile")->required();
   verb.add_option("--segments", options.segments, "at most so many tables of patterns over t")
       ->capture_default_str();
   add_seed_option(verb, "--seed", options.seed,
@@ -32,33 +31,34 @@ void add_measurement_options(CLI::App& verb, PromptOptions& prompts, Options& op
 
 void add_policies(CLI::App& bench, Context& context) {
   CLI::App* verb = bench.add_subcommand(
-      "policies", "the solver, the rules of others and a dynamic oracle at equal density");
+      "policies", "the solver, the rules of others and dynamic oracles at equal density");
   const auto settings = std::make_shared<Settings>();
   jobs::PoliciesOptions& options = settings->options;
   add_measurement_options(*verb, settings->prompts, options);
+  verb->add_option("--profile", options.profiles,
+                   "plans with a profile, or profiles, of different search prompts")
+      ->required();
+  verb->add_option("--fed-profile", options.fed_profiles,
+                   "as many, searched with --strategy paper_greedy --sparse-trajectory: adds the "
+                   "rows with sparse outputs fed forward");
   verb->add_option("--tuning-prompts", settings->tuning_file,
-                   "file of prompts on which what each policy leaves dense is chosen")
+                   "file of prompts on which what each row leaves dense is chosen")
       ->required();
   verb->add_option("--tuning-count", settings->tuning_count,
                    "the first so many of them (default: all)")
       ->check(CLI::PositiveNumber);
-  verb->add_option("--dense-first", options.dense_first_steps,
-                   "numbers of dense first steps to try")
-      ->delimiter(',')
+  verb->add_option("--settings", options.settings,
+                   "numbers of dense steps and layers, and plans, that each row may try")
       ->capture_default_str();
-  verb->add_option("--dense-last", options.dense_last_steps, "numbers of dense last steps to try")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb->add_option("--dense-layers", options.dense_first_layers,
-                   "numbers of dense first layers to try")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb->add_flag("!--no-oracle", options.oracle, "leave the dynamic oracle out");
+  std::string rows;
+  for (const std::string& name : jobs::policy_row_names()) {
+    rows += (rows.empty() ? "" : ", ") + name;
+  }
+  verb->add_option("--rows", options.rows,
+                   "rows, or what they begin with up to a dot (default: all): " + rows)
+      ->delimiter(',');
   verb->add_option("--density", options.density,
                    "executed share of dense attention over the whole run, for all")
-      ->capture_default_str();
-  verb->add_option("--variants", options.variants,
-                   "plans of a policy that are tried with its best dense steps and layers")
       ->capture_default_str();
   add_seed_option(*verb, "--tuning-seed", options.tuning_seed, "seed of the first tuning prompt");
   verb->callback([settings, &context] {
@@ -67,6 +67,7 @@ void add_policies(CLI::App& bench, Context& context) {
       settings->options.tuning_prompts =
           report::read_prompts(settings->tuning_file, settings->tuning_count);
       complete(settings->options.clip);
+      settings->options.facts = at_run.facts;
       const jobs::PoliciesReport report = jobs::compare_policies(settings->options, at_run.control);
       at_run.print(jobs::describe(report), jobs::to_json(report));
     };
@@ -84,6 +85,7 @@ void add_prediction(CLI::App& bench, Context& context) {
   const auto settings = std::make_shared<PredictionSettings>();
   jobs::PredictionOptions& options = settings->options;
   add_measurement_options(*verb, settings->prompts, options);
+  verb->add_option("--profile", options.profile, "plan with a profile, or a profile")->required();
   verb->add_option("--densities", options.densities,
                    "executed shares of dense attention over the whole run")
       ->delimiter(',')
@@ -92,6 +94,7 @@ void add_prediction(CLI::App& bench, Context& context) {
     context.run = [settings](Context& at_run) {
       settings->options.prompts = settings->prompts.read();
       complete(settings->options.clip);
+      settings->options.facts = at_run.facts;
       const jobs::PredictionReport report =
           jobs::check_prediction(settings->options, at_run.control);
       at_run.print(jobs::describe(report), jobs::to_json(report));

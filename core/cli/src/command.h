@@ -26,6 +26,7 @@ struct Context {
   std::function<void(Context&)> run;  // of the verb that was named
   int exit_code = kExitFinished;      // of a verb that ran to its end
   jobs::JobControl control;
+  jobs::ReportFacts facts;  // for reports of measurements
 
   // `text` for people, `json` for machines, whichever was asked for, on stdout.
   void print(const std::string& text, const std::string& json_text) const;

@@ -40,6 +40,11 @@ std::string describe(const report::EvaluateReport& report) {
                    percent(summary.attention_share), " of the dense loop; VAE ",
                    fixed(summary.vae_seconds, 2), " s\n");
   }
+  if (summary.speedup_over_own_dense) {
+    text += concat("over our own dense kernel: loop ", fixed(summary.own_dense_seconds, 2),
+                   " s, speed-up ", fixed(*summary.speedup_over_own_dense, 2), "x; attention ",
+                   fixed(*summary.attention_speedup_over_own_dense, 2), "x\n");
+  }
   if (!report.why_no_part.empty()) {
     text += report.why_no_part + "\n";
   }
@@ -76,6 +81,7 @@ void add_evaluate(CLI::App& app, Context& context) {
     context.run = [settings](Context& at_run) {
       settings->options.prompts = settings->prompts.read();
       complete(settings->options.clip);
+      settings->options.facts = at_run.facts;
       const report::EvaluateReport report = jobs::evaluate(settings->options, at_run.control);
       at_run.print(describe(report), to_json(report));
     };

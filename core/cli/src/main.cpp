@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "exit_codes.h"
+#include "report_facts.h"
 #include "stop_on_signal.h"
 #include "twill/jobs/reproducible.h"
 #include "twill/plan/json_dump.h"
@@ -76,7 +77,7 @@ int run_verb(cli::Context& context, const std::stop_token& stop) {
 
 int run(int argc, char** argv) {
   cli::StopOnSignal signals;
-  cli::Context context;
+  cli::Context context{.facts = cli::report_facts(argc, argv)};
   CLI::App app(
       "Sparse attention plans for video diffusion transformers: find them, run them, measure them.",
       "twill");

@@ -20,7 +20,7 @@ std::string KeptQuality::key_of(const std::string& attention, const EncodedPromp
                 seed, " ", prompt.text);
 }
 
-std::optional<media::ClipQuality> KeptQuality::find(const std::string& key) const {
+std::optional<CountedQuality> KeptQuality::find(const std::string& key) const {
   const std::optional<json> kept = kept_.get(key);
   if (!kept || !kept->is_object() || !kept->contains("psnr_db") || !kept->contains("ssim")) {
     return std::nullopt;
@@ -30,14 +30,19 @@ std::optional<media::ClipQuality> KeptQuality::find(const std::string& key) cons
   if (!(psnr_db.is_number() || psnr_db.is_null()) || !ssim.is_number()) {
     return std::nullopt;
   }
-  return media::ClipQuality{.psnr_db = number_from(psnr_db), .ssim = ssim.get<double>()};
+  const json density = kept->value("density", json(1.0));
+  if (!density.is_number()) {
+    return std::nullopt;
+  }
+  return CountedQuality{.quality = {.psnr_db = number_from(psnr_db), .ssim = ssim.get<double>()},
+                        .density = density.get<double>()};
 }
 
 media::ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& prompt,
                                         std::uint64_t seed, const std::string& stage) {
   const std::string key = key_of(concat("plan ", fingerprint(plan)), prompt, seed);
-  if (const std::optional<media::ClipQuality> found = find(key)) {
-    return *found;
+  if (const std::optional<CountedQuality> found = find(key)) {
+    return found->quality;
   }
   engine::PlanAttention sparse(std::make_shared<Plan>(plan), prompt.layouts,
                                session_.clip().threads);
@@ -47,7 +52,7 @@ media::ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& p
         ErrorCode::kUnsupported,
         concat(stage, ": ", calls, " attention calls ran dense against the plan: ", reason));
   }
-  keep(key, quality);
+  keep(key, {.quality = quality});
   return quality;
 }
 
@@ -60,20 +65,23 @@ media::ClipQuality KeptQuality::make_and_compare(engine::SelfAttention& attentio
   return media::compare(rgb_frames(dense), rgb_frames(clip), session_.control().stop);
 }
 
-media::ClipQuality KeptQuality::measure(engine::SelfAttention& attention, const std::string& key,
-                                        const EncodedPrompt& prompt, std::uint64_t seed,
-                                        const std::string& stage) {
+CountedQuality KeptQuality::measure(CountedAttention& attention, const std::string& key,
+                                    const EncodedPrompt& prompt, std::uint64_t seed,
+                                    const std::string& stage) {
   const std::string kept = key_of(key, prompt, seed);
-  if (const std::optional<media::ClipQuality> found = find(kept)) {
+  if (const std::optional<CountedQuality> found = find(kept)) {
     return *found;
   }
-  const media::ClipQuality quality = make_and_compare(attention, prompt, seed, stage);
-  keep(kept, quality);
-  return quality;
+  CountedQuality found{.quality = make_and_compare(attention, prompt, seed, stage)};
+  found.density = attention.density();
+  keep(kept, found);
+  return found;
 }
 
-void KeptQuality::keep(const std::string& key, const media::ClipQuality& quality) const {
-  kept_.put(key, {{"psnr_db", number(quality.psnr_db)}, {"ssim", quality.ssim}});
+void KeptQuality::keep(const std::string& key, const CountedQuality& found) const {
+  kept_.put(key, {{"psnr_db", number(found.quality.psnr_db)},
+                  {"ssim", found.quality.ssim},
+                  {"density", found.density}});
 }
 
 at::Tensor KeptQuality::dense_clip(const EncodedPrompt& prompt, std::uint64_t seed,

@@ -10,12 +10,18 @@
 #include <string>
 
 #include "clip_files.h"
+#include "counted_attention.h"
 #include "kept_values.h"
 #include "session.h"
 #include "twill/media/video_metrics.h"
 #include "twill/plan/plan.h"
 
 namespace twill::jobs {
+
+struct CountedQuality {
+  media::ClipQuality quality;
+  double density = 1.0;  // of the clip
+};
 
 class KeptQuality {
  public:
@@ -26,19 +32,20 @@ class KeptQuality {
   // Throws Error(kUnsupported) when attention calls ran dense against the plan.
   media::ClipQuality measure(const Plan& plan, const EncodedPrompt& prompt, std::uint64_t seed,
                              const std::string& stage);
-  // The same for any attention; `key` tells it from all others.
-  media::ClipQuality measure(engine::SelfAttention& attention, const std::string& key,
-                             const EncodedPrompt& prompt, std::uint64_t seed,
-                             const std::string& stage);
+  // The same for attention whose density depends on the clip, new for each; `key` tells it from all
+  // others.
+  CountedQuality measure(CountedAttention& attention, const std::string& key,
+                         const EncodedPrompt& prompt, std::uint64_t seed, const std::string& stage);
+  // The prompt's dense clip; made, and kept, unless it was made before.
+  at::Tensor dense_clip(const EncodedPrompt& prompt, std::uint64_t seed, const std::string& stage);
 
  private:
   std::string key_of(const std::string& attention, const EncodedPrompt& prompt,
                      std::uint64_t seed) const;
-  std::optional<media::ClipQuality> find(const std::string& key) const;
-  void keep(const std::string& key, const media::ClipQuality& quality) const;
+  std::optional<CountedQuality> find(const std::string& key) const;
+  void keep(const std::string& key, const CountedQuality& found) const;
   media::ClipQuality make_and_compare(engine::SelfAttention& attention, const EncodedPrompt& prompt,
                                       std::uint64_t seed, const std::string& stage);
-  at::Tensor dense_clip(const EncodedPrompt& prompt, std::uint64_t seed, const std::string& stage);
 
   const Session& session_;
   DenseClips dense_clips_;

@@ -4,52 +4,56 @@
 #include "twill/jobs/policies.h"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 
 #include "clip_files.h"
+#include "contestants.h"
 #include "files.h"
 #include "json.h"
 #include "kept_quality.h"
-#include "oracle_attention.h"
+#include "kept_values.h"
+#include "output_power.h"
 #include "plan_inputs.h"
+#include "policy_rows.h"
+#include "policy_sums.h"
 #include "session.h"
-#include "solving.h"
+#include "tuning.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
+#include "twill/plan/plan_view.h"
 #include "twill/plan/whole_files.h"
-#include "twill/report/statistics.h"
+#include "twill/search/profile_hash.h"
 
 namespace twill::jobs {
 namespace {
 
 namespace fs = std::filesystem;
 
-media::ClipQuality mean_quality(const std::vector<media::ClipQuality>& all) {
-  media::ClipQuality mean;
-  for (const media::ClipQuality& quality : all) {
-    mean.psnr_db += quality.psnr_db / static_cast<double>(all.size());
-    mean.ssim += quality.ssim / static_cast<double>(all.size());
-  }
-  return mean;
-}
-
-// One way to spend the density: a plan, or the oracle.
-struct Contestant {
-  std::string name;
+struct Measured {
+  std::vector<media::ClipQuality> quality;  // [prompts]
   double density = 1.0;
-  std::optional<Plan> plan;
-  OracleAttention::Options oracle;
 };
 
+double mean_psnr(const std::vector<media::ClipQuality>& all) {
+  double sum = 0.0;
+  for (const media::ClipQuality& quality : all) {
+    sum += quality.psnr_db;
+  }
+  return sum / static_cast<double>(all.size());
+}
+
+// All rows from one profile.
 class Comparison {
  public:
   Comparison(const PoliciesOptions& options, const Session& session, const fs::path& work,
-             std::shared_ptr<const Profile> profile)
+             RowSources sources)
       : options_(options),
         session_(session),
         quality_(session, work),
-        profile_(std::move(profile)) {
-    check_profile_for(*profile_, session.model().shape(), options.profile);
+        kept_(kept_folder(work)),
+        contestants_(session, options, with_powers(std::move(sources))) {
     for (const std::string& prompt : options.tuning_prompts) {
       tuning_.push_back(session.encode(prompt));
     }
@@ -58,149 +62,174 @@ class Comparison {
     }
   }
 
-  // Empty: the oracle.
-  PolicyResult run(std::optional<search::Policy> policy) {
-    PolicyResult result{.policy = std::string(policy ? search::policy_name(*policy) : kOracleName)};
-    std::vector<Contestant> best;
-    double best_db = 0.0;
-    const auto attempt = [&](const DenseParts& parts) {
-      const auto known = std::any_of(result.tuning.begin(), result.tuning.end(),
-                                     [&](const TunedParts& tuned) { return tuned.parts == parts; });
-      std::vector<Contestant> plans =
-          known ? std::vector<Contestant>() : contestants(policy, parts);
-      if (plans.empty()) {
-        return;  // so many dense parts alone are over the budget
-      }
-      result.tuning.push_back(
-          {.parts = parts,
-           .quality =
-               tune(plans.front(), concat(result.policy, ", ", describe(parts), ", tuning"))});
-      if (best.empty() || result.tuning.back().quality.psnr_db > best_db) {
-        best = std::move(plans);
-        best_db = result.tuning.back().quality.psnr_db;
-        result.parts = parts;
-      }
-    };
-    if (policy == search::Policy::kSolver) {
-      attempt({});
+  PolicyRun run(const PolicyRow& row) {
+    if (const auto* rule = std::get_if<RuleRow>(&row.what)) {
+      return run_tuned(
+          row.name, rule->policy == search::Policy::kSolver,
+          [&](const DenseParts& parts) { return contestants_.of(*rule, parts, options_.density); });
     }
-    for (const std::int32_t steps : options_.dense_first_steps) {
-      attempt({.first_steps = steps, .last_steps = 0});
+    if (const auto* published = std::get_if<PublishedRow>(&row.what)) {
+      const std::optional<Contestant> contestant = contestants_.published(published->policy);
+      return contestant ? run_beside_solver(*contestant, row.name) : PolicyRun();
     }
-    for (const std::int32_t steps : options_.dense_last_steps) {
-      DenseParts parts = result.parts;
-      parts.last_steps = steps;
-      attempt(parts);
-    }
-    for (const std::int32_t layers : options_.dense_first_layers) {
-      DenseParts parts = result.parts;
-      parts.first_layers = layers;
-      attempt(parts);
-    }
-    if (best.empty()) {
-      return result;  // its patterns do not go below this density
-    }
-    std::size_t chosen = 0;
-    result.variants = {best_db};
-    for (std::size_t i = 1; i < best.size(); ++i) {
-      result.variants.push_back(
-          tune(best[i], concat(result.policy, ", choice ", i + 1, ", tuning")).psnr_db);
-      chosen = result.variants[i] > result.variants[chosen] ? i : chosen;
-    }
-    result.choice = best[chosen].name;
-    result.density = best[chosen].density;
-    result.quality = measure(best[chosen], prompts_, options_.seed, result.policy);
-    std::vector<double> psnr;
-    for (const media::ClipQuality& quality : result.quality) {
-      psnr.push_back(quality.psnr_db);
-    }
-    result.psnr_db = report::mean_of(psnr);
-    result.psnr_db_worst = report::worst_of(psnr);
-    result.ssim = mean_quality(result.quality).ssim;
-    return result;
+    return run_oracle(row.name, std::get<OracleRow>(row.what));
   }
 
  private:
-  static std::string describe(const DenseParts& parts) {
-    return parts.first_steps ? concat(*parts.first_steps, "+", parts.last_steps.value_or(0),
-                                      " dense steps, ", parts.first_layers, " dense layers")
-                             : concat("free dense steps, ", parts.first_layers, " dense layers");
+  RowSources with_powers(RowSources sources) {
+    sources.with_output_power = [this](const Profile& profile) { return by_power(profile); };
+    return sources;
   }
 
-  // The policy's own choice first; none when the dense parts alone are over the budget.
-  std::vector<Contestant> contestants(std::optional<search::Policy> policy,
-                                      const DenseParts& parts) const {
-    const auto steps = static_cast<double>(session_.steps());
-    const double layers = [&] {
-      double sum = 0.0;
-      for (const StackShape& stack : profile_->model.stacks) {
-        sum += stack.layers;
-      }
-      return sum;
-    }();
-    const double dense_steps =
-        static_cast<double>(parts.first_steps.value_or(0) + parts.last_steps.value_or(0)) / steps;
-    const double dense = dense_steps + (1.0 - dense_steps) * parts.first_layers / layers;
-    if (dense >= options_.density || dense_steps >= 1.0) {
-      return {};
+  // Mean squares of a dense clip of each tuning prompt.
+  std::vector<float> power_of(const Profile& profile) {
+    std::string key = concat("output power, profile ", search::profile_hash(profile), ", clips ",
+                             session_.dense_key(), " seed ", options_.tuning_seed);
+    for (const EncodedPrompt& prompt : tuning_) {
+      key += "\n" + prompt.text;
     }
-    if (!policy) {
-      Contestant oracle{.name = std::string(kOracleName), .density = options_.density};
-      oracle.oracle = {.share = (options_.density - dense) / (1.0 - dense),
-                       .dense_t = dense_times(parts),
-                       .dense_first_layers = parts.first_layers};
-      return {oracle};
+    const std::optional<json> kept = kept_.get(key);
+    if (kept && kept->is_array() && kept->size() == profile.gain.size() &&
+        std::ranges::all_of(*kept, [](const json& value) { return value.is_number(); })) {
+      return kept->get<std::vector<float>>();
     }
-    const SolveOptions solve_options{.policy = *policy,
-                                     .budget = options_.density,
-                                     .segments = options_.segments,
-                                     .dense_first_steps = parts.first_steps,
-                                     .dense_last_steps = parts.last_steps,
-                                     .dense_first_layers = parts.first_layers};
-    std::vector<Contestant> plans;
-    try {
-      for (search::SolveResult& result : solve_plans(profile_, run_of(session_), solve_options,
-                                                     static_cast<std::size_t>(options_.variants))) {
-        plans.push_back(
-            {.name = result.plan.name, .density = result.density, .plan = std::move(result.plan)});
-      }
-    } catch (const Error& error) {
-      // Rules whose cheapest patterns do not fit into what the dense parts leave.
-      if (error.code() != ErrorCode::kUnsupported && error.code() != ErrorCode::kUsage) {
-        throw;
-      }
+    OutputPower power(profile);
+    for (std::size_t i = 0; i < tuning_.size(); ++i) {
+      session_.denoise(
+          tuning_[i], report::seed_at(options_.tuning_seed, i), power,
+          concat("size of the heads' outputs, tuning ", i + 1, " of ", tuning_.size()));
     }
-    return plans;
+    kept_.put(key, power.mean());
+    return power.mean();
+  }
+  std::shared_ptr<const Profile> by_power(const Profile& profile) {
+    std::shared_ptr<const Profile>& found = by_power_[&profile];
+    if (!found) {
+      auto copy = std::make_shared<Profile>(profile);
+      copy->gain = power_of(profile);
+      found = copy;
+    }
+    return found;
   }
 
-  std::vector<double> dense_times(const DenseParts& parts) const {
-    const std::vector<double>& t = session_.step_t();
-    std::vector<double> dense(t.begin(), t.begin() + parts.first_steps.value_or(0));
-    dense.insert(dense.end(), t.end() - parts.last_steps.value_or(0), t.end());
-    return dense;
+  PolicyRun run_tuned(const std::string& name, bool own_choice,
+                      const std::function<std::vector<Contestant>(const DenseParts&)>& plans_of) {
+    std::vector<std::pair<DenseParts, std::vector<Contestant>>> made;
+    const auto contestant_of = [&](const TunedSetting& setting) -> const Contestant* {
+      auto found = std::ranges::find(made, setting.parts,
+                                     &std::pair<DenseParts, std::vector<Contestant>>::first);
+      if (found == made.end()) {
+        made.emplace_back(setting.parts, plans_of(setting.parts));
+        found = std::prev(made.end());
+      }
+      const auto variant = static_cast<std::size_t>(setting.variant);
+      return variant < found->second.size() ? &found->second[variant] : nullptr;
+    };
+    PolicyRun run;
+    run.tuned = tune(
+        [&](const TunedSetting& setting) -> std::optional<double> {
+          const Contestant* contestant = contestant_of(setting);
+          if (contestant == nullptr) {
+            return std::nullopt;
+          }
+          return mean_psnr(measure(*contestant, tuning_, options_.tuning_seed,
+                                   concat(name, ", ", describe(setting), ", tuning"))
+                               .quality);
+        },
+        static_cast<std::size_t>(options_.settings), own_choice);
+    if (run.tuned.tried.empty()) {
+      return run;  // its patterns do not go below this density
+    }
+    const Contestant best = *contestant_of(run.tuned.tried[run.tuned.best].setting);
+    if (name == policy_rows().front().name) {
+      solver_ = best.plan;
+    }
+    take(run, best, name);
+    return run;
   }
 
-  media::ClipQuality tune(const Contestant& contestant, const std::string& name) {
-    return mean_quality(measure(contestant, tuning_, options_.tuning_seed, name));
+  PolicyRun run_oracle(const std::string& name, const OracleRow& row) {
+    switch (row.shares) {
+      case OracleShares::kEqual:
+        return run_tuned(name, false, [&](const DenseParts& parts) {
+          std::vector<Contestant> one;
+          if (std::optional<Contestant> found = contestants_.with_equal_share(row, parts)) {
+            one.push_back(std::move(*found));
+          }
+          return one;
+        });
+      case OracleShares::kSolver: {
+        PolicyRun run;
+        take(run, contestants_.with_shares_of(row, *solver_), name);
+        return run;
+      }
+      case OracleShares::kTopP:
+        return run_top_p(name, row);
+    }
+    throw Error(ErrorCode::kUsage, "unknown shares of an oracle");
   }
 
-  std::vector<media::ClipQuality> measure(const Contestant& contestant,
-                                          const std::vector<EncodedPrompt>& prompts,
-                                          std::uint64_t first_seed, const std::string& name) {
-    std::vector<media::ClipQuality> all;
+  // The greatest p that keeps to the density on the tuning prompts.
+  PolicyRun run_top_p(const std::string& name, const OracleRow& row) {
+    constexpr int kHalvings = 7;  // to within 0.8 % of the mass
+    double low = 0.0, high = 1.0;
+    for (int i = 0; i < kHalvings; ++i) {
+      const double p = (low + high) / 2.0;
+      const Measured found = measure(contestants_.with_top_p(row, p), tuning_, options_.tuning_seed,
+                                     concat(name, ", p ", p, ", tuning"));
+      (found.density <= options_.density ? low : high) = p;
+    }
+    PolicyRun run;
+    if (low > 0.0) {
+      run = run_beside_solver(contestants_.with_top_p(row, low), name);
+      run.top_p = low;
+    }
+    return run;
+  }
+
+  // Its density is its own: the solver's plan for that density stands beside it.
+  PolicyRun run_beside_solver(const Contestant& contestant, const std::string& name) {
+    PolicyRun run;
+    take(run, contestant, name);
+    const std::vector<Contestant> solver = contestants_.of(RuleRow{}, {}, run.density);
+    require(!solver.empty(), ErrorCode::kUnsupported, name, ": the solver has no plan of density ",
+            run.density);
+    run.solver_there =
+        measure(solver.front(), prompts_, options_.seed, concat("solver beside ", name)).quality;
+    return run;
+  }
+
+  void take(PolicyRun& run, const Contestant& contestant, const std::string& name) {
+    Measured measured = measure(contestant, prompts_, options_.seed, name);
+    run.plan = contestant.name;
+    run.density = contestant.plan ? contestant.density : measured.density;
+    run.quality = std::move(measured.quality);
+    if (contestant.plan) {
+      run.lambda = told(*contestant.plan, "lambda");
+      run.epsilon = told(*contestant.plan, "epsilon");
+    }
+  }
+
+  static std::optional<double> told(const Plan& plan, const char* key) {
+    const auto found = plan.provenance.find(key);
+    return found == plan.provenance.end() ? std::nullopt : std::optional(std::stod(found->second));
+  }
+
+  Measured measure(const Contestant& contestant, const std::vector<EncodedPrompt>& prompts,
+                   std::uint64_t first_seed, const std::string& name) {
+    Measured all{.density = 0.0};
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       const std::uint64_t seed = report::seed_at(first_seed, i);
       const std::string stage = concat(name, " ", i + 1, " of ", prompts.size());
       if (contestant.plan) {
-        all.push_back(quality_.measure(*contestant.plan, prompts[i], seed, stage));
-      } else {
-        OracleAttention oracle(contestant.oracle);
-        all.push_back(quality_.measure(
-            oracle,
-            concat("oracle ", contestant.oracle.share, " ", contestant.oracle.dense_first_layers,
-                   " ", json_dump(json(contestant.oracle.dense_t))),
-            prompts[i], seed, stage));
+        all.quality.push_back(quality_.measure(*contestant.plan, prompts[i], seed, stage));
+        continue;
       }
+      const std::unique_ptr<CountedAttention> attention = contestant.attention();
+      const CountedQuality found =
+          quality_.measure(*attention, contestant.key, prompts[i], seed, stage);
+      all.quality.push_back(found.quality);
+      all.density += found.density / static_cast<double>(prompts.size());
     }
     return all;
   }
@@ -208,173 +237,94 @@ class Comparison {
   const PoliciesOptions& options_;
   const Session& session_;
   KeptQuality quality_;
-  std::shared_ptr<const Profile> profile_;
+  KeptValues kept_;
+  Contestants contestants_;
   std::vector<EncodedPrompt> tuning_;
   std::vector<EncodedPrompt> prompts_;
+  std::optional<Plan> solver_;  // the best on the tuning prompts
+  std::map<const Profile*, std::shared_ptr<const Profile>> by_power_;
 };
 
-void add_differences(std::vector<PolicyResult>& policies) {
-  const PolicyResult& solver = policies.front();
-  for (PolicyResult& policy : policies) {
-    if (policy.quality.empty()) {
-      continue;
+void check_options(const PoliciesOptions& options) {
+  require(!options.prompts.empty() && !options.tuning_prompts.empty(), ErrorCode::kUsage,
+          "prompts to measure on and prompts to tune on are both needed");
+  report::check_prompts(options.prompts);
+  report::check_prompts(options.tuning_prompts);
+  require(!options.profiles.empty(), ErrorCode::kUsage, "no profile");
+  require(options.fed_profiles.empty() || options.fed_profiles.size() == options.profiles.size(),
+          ErrorCode::kUsage, options.fed_profiles.size(), " profiles along sparse clips beside ",
+          options.profiles.size(), " profiles; each of these needs one, or none");
+  require(options.settings >= 1 && options.settings <= 1000, ErrorCode::kUsage, "settings ",
+          options.settings, " is not in 1..1000");
+  search::check_solve_options({.budget = options.density, .segments = options.segments});
+  check_clip(options.clip);
+}
+
+bool needs_fed(const PolicyRow& row) {
+  const auto* rule = std::get_if<RuleRow>(&row.what);
+  return rule != nullptr && rule->fed_forward;
+}
+
+std::vector<Output> outputs_of(const PoliciesOptions& options, const fs::path& work) {
+  return {{options.out, OutputKind::kReport}, {work, OutputKind::kFolder}};
+}
+
+std::vector<Input> inputs_of(const PoliciesOptions& options) {
+  std::vector<Input> inputs{{"model", options.clip.model}};
+  for (const auto* paths : {&options.profiles, &options.fed_profiles}) {
+    for (const fs::path& path : *paths) {
+      inputs.push_back({"profile", path});
     }
-    std::vector<double> differences;
-    for (std::size_t i = 0; i < policy.quality.size(); ++i) {
-      differences.push_back(solver.quality[i].psnr_db - policy.quality[i].psnr_db);
-    }
-    const report::Interval interval = report::bootstrap_interval(differences);
-    policy.behind_db = report::mean_of(differences);
-    policy.behind_db_low = interval.low;
-    policy.behind_db_high = interval.high;
   }
+  return inputs;
 }
 
 }  // namespace
 
 PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl& control) {
-  require(!options.prompts.empty() && !options.tuning_prompts.empty(), ErrorCode::kUsage,
-          "prompts to measure on and prompts to tune on are both needed");
-  report::check_prompts(options.prompts);
-  report::check_prompts(options.tuning_prompts);
-  require(!options.dense_first_steps.empty(), ErrorCode::kUsage,
-          "no number of dense first steps to try");
-  require(options.variants >= 1 && options.variants <= 64, ErrorCode::kUsage, "variants ",
-          options.variants, " is not in 1..64");
-  for (const auto& [name, values] : {std::pair("dense first steps", &options.dense_first_steps),
-                                     std::pair("dense last steps", &options.dense_last_steps),
-                                     std::pair("dense layers", &options.dense_first_layers)}) {
-    for (const std::int32_t value : *values) {
-      require(value >= 0, ErrorCode::kUsage, name, " ", value, " is negative");
+  check_options(options);
+  std::vector<PolicyRow> rows = policy_rows(options.rows);
+  if (options.fed_profiles.empty()) {
+    std::erase_if(rows, needs_fed);
+  }
+  const fs::path work = work_folder(options.out, options.work);
+  const Outputs outputs(outputs_of(options, work), inputs_of(options));
+  std::vector<std::shared_ptr<const Profile>> profiles, fed;
+  for (const fs::path& path : options.profiles) {
+    profiles.push_back(read_profile_of(path));
+  }
+  for (const fs::path& path : options.fed_profiles) {
+    fed.push_back(read_profile_of(path));
+  }
+  const Session session(options.clip, control);
+  for (std::size_t i = 0; i < profiles.size(); ++i) {
+    check_profile_for(*profiles[i], session.model().shape(), options.profiles[i]);
+    if (!fed.empty()) {
+      check_profile_for(*fed[i], session.model().shape(), options.fed_profiles[i]);
     }
   }
-  check_clip(options.clip);
-  const fs::path work = work_folder(options.out, options.work);
-  const Outputs outputs({{options.out, OutputKind::kReport}, {work, OutputKind::kFolder}},
-                        {{"profile", options.profile}, {"model", options.clip.model}});
-  const std::shared_ptr<const Profile> profile = read_profile_of(options.profile);
-  const Session session(options.clip, control);
   PoliciesReport report{
       .options = options,
       .model = concat(model_name(session.model().folder), " ", session.fingerprint()),
       .device = session.device(),
       .dtype = session.dtype()};
   report.options.clip = session.clip();
-  for (std::vector<std::int32_t>* values :
-       {&report.options.dense_first_steps, &report.options.dense_last_steps,
-        &report.options.dense_first_layers}) {
-    std::sort(values->begin(), values->end());
+  for (const PolicyRow& row : rows) {
+    report.policies.push_back({.row = row.name});
   }
-  Comparison comparison(report.options, session, work, profile);
-  for (const auto& [policy, name] : search::kPolicyNames) {
-    report.policies.push_back(comparison.run(policy));
-    require(policy != search::Policy::kSolver || !report.policies.back().quality.empty(),
-            ErrorCode::kUnsupported, "density ", options.density,
-            " is below what the solver reaches");
+  for (std::size_t i = 0; i < profiles.size(); ++i) {
+    report.profile_hashes.push_back(search::profile_hash(*profiles[i]));
+    Comparison comparison(report.options, session, work,
+                          {.profile = profiles[i], .fed = fed.empty() ? nullptr : fed[i]});
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      report.policies[row].runs.push_back(comparison.run(rows[row]));
+      require(row > 0 || report.policies[row].measured(), ErrorCode::kUnsupported, "density ",
+              options.density, " is below what the solver reaches");
+    }
   }
-  if (options.oracle) {
-    report.policies.push_back(comparison.run(std::nullopt));
-  }
-  add_differences(report.policies);
+  add_sums(report);
   write_file(options.out, to_json(report));
   return report;
-}
-
-namespace {
-
-std::string parts_text(const DenseParts& parts) {
-  return concat(parts.first_steps ? std::to_string(*parts.first_steps) : "free", "+",
-                parts.last_steps ? std::to_string(*parts.last_steps) : "free", ", ",
-                parts.first_layers);
-}
-
-json parts_json(const DenseParts& parts) {
-  const auto steps = [](const std::optional<std::int32_t>& count) {
-    return count ? json(*count) : json("free");
-  };
-  return {{"dense_first_steps", steps(parts.first_steps)},
-          {"dense_last_steps", steps(parts.last_steps)},
-          {"dense_first_layers", parts.first_layers}};
-}
-
-}  // namespace
-
-std::string describe(const PoliciesReport& report) {
-  const auto cell = [](const std::string& text, std::size_t width) {
-    return std::string(text.size() < width ? width - text.size() : 0, ' ') + text;
-  };
-  const auto number_cell = [&](double value, int digits, std::size_t width) {
-    char text[48];
-    std::snprintf(text, sizeof text, "%.*f", digits, value);
-    return cell(text, width);
-  };
-  std::string text =
-      "policy          dense steps, layers  density   PSNR  worst    SSIM  behind the solver (95 "
-      "%)\n";
-  for (const PolicyResult& policy : report.policies) {
-    const std::string& name = policy.policy;
-    text += name + std::string(name.size() < 16 ? 16 - name.size() : 0, ' ');
-    if (policy.quality.empty()) {
-      text += "  no plan of this rule at this density\n";
-      continue;
-    }
-    text += cell(parts_text(policy.parts), 19) + number_cell(policy.density, 3, 9) +
-            number_cell(policy.psnr_db, 2, 7) + number_cell(policy.psnr_db_worst, 2, 7) +
-            number_cell(policy.ssim, 4, 8);
-    if (&policy != &report.policies.front()) {
-      text += number_cell(policy.behind_db, 2, 7) + " dB (" +
-              number_cell(policy.behind_db_low, 2, 0) + " to " +
-              number_cell(policy.behind_db_high, 2, 0) + ")";
-    }
-    text += "\n";
-  }
-  const report::ClipSettings& clip = report.options.clip;
-  return text + concat(report.options.prompts.size(), " prompts, ", *clip.width, "x", *clip.height,
-                       "x", *clip.frames, ", ", *clip.sampler, ", shift ", *clip.shift, ", ",
-                       *clip.steps, " steps, ", report.dtype, ", ", report.device, "\n");
-}
-
-std::string to_json(const PoliciesReport& report) {
-  json policies = json::array();
-  for (const PolicyResult& policy : report.policies) {
-    json tuning = json::array();
-    for (const TunedParts& tuned : policy.tuning) {
-      json row = parts_json(tuned.parts);
-      row["psnr_db"] = number(tuned.quality.psnr_db);
-      row["ssim"] = tuned.quality.ssim;
-      tuning.push_back(std::move(row));
-    }
-    json rows = json::array();
-    for (std::size_t i = 0; i < policy.quality.size(); ++i) {
-      rows.push_back({{"prompt", report.options.prompts[i]},
-                      {"psnr_db", number(policy.quality[i].psnr_db)},
-                      {"ssim", policy.quality[i].ssim}});
-    }
-    policies.push_back(
-        {{"policy", policy.policy},
-         {"dense", parts_json(policy.parts)},
-         {"choice", policy.choice},
-         {"density", policy.density},
-         {"psnr_db", number(policy.psnr_db)},
-         {"psnr_db_worst", number(policy.psnr_db_worst)},
-         {"ssim", policy.ssim},
-         {"behind_solver_db", number(policy.behind_db)},
-         {"behind_solver_db_95", {number(policy.behind_db_low), number(policy.behind_db_high)}},
-         {"tuning", tuning},
-         {"rows", rows}});
-  }
-  json value = json::object();
-  value["density"] = report.options.density;
-  value.update(measured_with(report.model, report.device, report.dtype, report.options.clip));
-  value.update(
-      json{{"seed", report.options.seed},
-           {"tuning_prompts", report.options.tuning_prompts},
-           {"interval",
-            "paired bootstrap over prompts, 10,000 draws, 95 % percentiles, of the solver's "
-            "PSNR minus the "
-            "policy's"},
-           {"policies", policies}});
-  return json_dump(value, 2) + "\n";
 }
 
 }  // namespace twill::jobs

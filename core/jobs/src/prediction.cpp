@@ -11,14 +11,15 @@
 #include "json.h"
 #include "kept_quality.h"
 #include "plan_inputs.h"
+#include "prediction_sums.h"
 #include "session.h"
 #include "solving.h"
 #include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/whole_files.h"
-#include "twill/report/statistics.h"
 #include "twill/search/calibration.h"
 #include "twill/search/ledger.h"
+#include "twill/search/profile_hash.h"
 
 namespace twill::jobs {
 namespace {
@@ -27,6 +28,7 @@ namespace fs = std::filesystem;
 
 struct HeldOut {
   std::string name;
+  search::Policy policy = search::Policy::kSolver;
   search::SolveResult solved;
 };
 
@@ -68,7 +70,7 @@ std::vector<HeldOut> held_out_plans(const std::shared_ptr<const Profile>& profil
   std::vector<HeldOut> plans;
   for (const SolveOptions& one : wanted) {
     try {
-      HeldOut plan{name_of(one), solve_plan(profile, run, one)};
+      HeldOut plan{name_of(one), one.policy, solve_plan(profile, run, one)};
       // One plan under two names would rank itself right.
       const bool known = std::any_of(plans.begin(), plans.end(), [&](const HeldOut& other) {
         return run_the_same(other.solved.plan, plan.solved.plan);
@@ -114,7 +116,6 @@ PredictionReport check_prediction(const PredictionOptions& options, const JobCon
   const search::Ledger ledger(profile, search::forwards_of_run(*profile, session.step_t()),
                               search::time_weight_of(*profile), layout);
   KeptQuality quality(session, work);
-  std::vector<double> predicted, measured;
   for (std::size_t i = 0; i < plans.size(); ++i) {
     double mse = 0.0;
     for (std::size_t prompt = 0; prompt < prompts.size(); ++prompt) {
@@ -124,38 +125,64 @@ PredictionReport check_prediction(const PredictionOptions& options, const JobCon
                  " of ", prompts.size()));
       mse += search::mse_of(found.psnr_db) / static_cast<double>(prompts.size());
     }
-    predicted.push_back(ledger.error(plans[i].solved.plan));
-    measured.push_back(mse);
-    report.plans.push_back({plans[i].name, predicted.back(), mse});
+    report.plans.push_back({plans[i].name, ledger.error(plans[i].solved.plan), mse});
     report.densities.push_back(plans[i].solved.density);
+    report.policies.push_back(plans[i].policy);
   }
-  report.rank_correlation = search::rank_correlation(predicted, measured);
-  report.rank_correlation_at_equal_density = report::correlation_at_equal_density(
-      options.densities, report.densities, predicted, measured);
+  report.profile_hash = search::profile_hash(*profile);
+  add_sums(report);
   write_file(options.out, to_json(report));
   return report;
 }
 
 std::string describe(const PredictionReport& report) {
-  char text[256];
-  std::snprintf(text, sizeof text,
+  char line[256];
+  std::snprintf(line, sizeof line,
                 "%zu plans, %zu prompts: rank correlation of predicted and measured error %.3f; at "
-                "equal density %.3f\n",
+                "equal density %.3f\nwithout the solver's plans %.3f; at equal density %.3f\n"
+                "measured over predicted, about the mean of all: %.2f dB rms\n",
                 report.plans.size(), report.options.prompts.size(), report.rank_correlation,
-                report.rank_correlation_at_equal_density);
+                report.rank_correlation_at_equal_density, report.rank_correlation_of_others,
+                report.rank_correlation_of_others_at_equal_density, report.residual_db_rms);
+  std::string text = line;
+  for (const PredictionReport::RuleResidual& rule : report.by_rule) {
+    std::snprintf(line, sizeof line, "  %-15s %3d plans  %+.2f dB mean  %.2f dB rms\n",
+                  std::string(search::policy_name(rule.policy)).c_str(), rule.plans, rule.mean_db,
+                  rule.rms_db);
+    text += line;
+  }
   return text;
 }
 
 std::string to_json(const PredictionReport& report) {
-  json plans = json::array();
+  json plans = json::array(), rules = json::array();
   for (std::size_t i = 0; i < report.plans.size(); ++i) {
     plans.push_back({{"name", report.plans[i].name},
+                     {"policy", search::policy_name(report.policies[i])},
                      {"density", report.densities[i]},
                      {"predicted_error", report.plans[i].predicted},
                      {"clip_mse", report.plans[i].measured_mse}});
+    if (!report.residual_db.empty()) {
+      plans.back()["residual_db"] = report.residual_db[i];
+    }
+  }
+  for (const PredictionReport::RuleResidual& rule : report.by_rule) {
+    rules.push_back({{"policy", search::policy_name(rule.policy)},
+                     {"plans", rule.plans},
+                     {"mean_db", rule.mean_db},
+                     {"rms_db", rule.rms_db}});
   }
   json value{{"rank_correlation", report.rank_correlation},
-             {"rank_correlation_at_equal_density", report.rank_correlation_at_equal_density}};
+             {"rank_correlation_at_equal_density", report.rank_correlation_at_equal_density},
+             {"rank_correlation_of_others", report.rank_correlation_of_others},
+             {"rank_correlation_of_others_at_equal_density",
+              report.rank_correlation_of_others_at_equal_density},
+             {"residual_db_rms", report.residual_db_rms},
+             {"residual_db_by_rule", std::move(rules)},
+             {"profile", report.profile_hash}};
+  if (!report.options.facts.empty()) {
+    value["run"] = report.options.facts;
+  }
   value.update(measured_with(report.model, report.device, report.dtype, report.options.clip));
   value.update(
       json{{"seed", report.options.seed}, {"prompts", report.options.prompts}, {"plans", plans}});

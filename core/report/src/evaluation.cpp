@@ -28,8 +28,9 @@ constexpr const char* kMetric =
     "density: executed query-key cells (128x64 tiles) over dense's, all heads, layers and "
     "forwards; dense_seconds and sparse_seconds: wall clock of the denoising loop, mean per timed "
     "prompt, one process, interleaved, no result reused; speedup and attention_speedup: dense over "
-    "sparse, sums over the timed prompts, null where the plan took no part; attention_share: of "
-    "the dense loop; vae_seconds: one decode, mean";
+    "sparse, sums over the timed prompts, null where the plan took no part; own_dense and "
+    "over_own_dense: the same with dense attention by the kernels that run the plan; "
+    "attention_share: of the dense loop; vae_seconds: one decode, mean";
 
 constexpr double kMaxSeconds = 1e9;
 constexpr double kMaxCalls = 1e15;
@@ -71,6 +72,9 @@ EvaluateRow row_from(const Value& value) {
   if (row.timed) {
     row.dense = times_from(value.at("dense"));
     row.sparse = times_from(value.at("sparse"));
+    if (value.has("own_dense")) {
+      row.own_dense = times_from(value.at("own_dense"));
+    }
   }
   return row;
 }
@@ -104,6 +108,9 @@ json to_json_value(const EvaluateRow& row) {
   if (row.timed) {
     value["dense"] = to_json_value(row.dense);
     value["sparse"] = to_json_value(row.sparse);
+    if (row.own_dense.denoise > 0.0) {
+      value["own_dense"] = to_json_value(row.own_dense);
+    }
     value["speedup"] =
         took_part(row.attention) ? json(row.dense.denoise / row.sparse.denoise) : json(nullptr);
   }
@@ -118,6 +125,8 @@ EvaluateSummary summarise(const std::vector<EvaluateRow>& rows) {
   std::vector<double> ssim;
   ClipTimes dense;
   ClipTimes sparse;
+  ClipTimes own_dense;
+  bool all_own = true;  // timed rows have it
   EvaluateSummary summary;
   const auto add = [](ClipTimes& sum, const ClipTimes& times) {
     sum.text += times.text;
@@ -132,6 +141,8 @@ EvaluateSummary summarise(const std::vector<EvaluateRow>& rows) {
       ++summary.timed;
       add(dense, row.dense);
       add(sparse, row.sparse);
+      add(own_dense, row.own_dense);
+      all_own = all_own && row.own_dense.denoise > 0.0;
     }
   }
   summary.psnr_db = mean_of(psnr);
@@ -145,7 +156,12 @@ EvaluateSummary summarise(const std::vector<EvaluateRow>& rows) {
                     [](const EvaluateRow& row) { return took_part(row.attention); })) {
       summary.speedup = dense.denoise / sparse.denoise;
       summary.attention_speedup = dense.attention / sparse.attention;
+      if (all_own) {
+        summary.speedup_over_own_dense = own_dense.denoise / sparse.denoise;
+        summary.attention_speedup_over_own_dense = own_dense.attention / sparse.attention;
+      }
     }
+    summary.own_dense_seconds = all_own ? own_dense.denoise / clips : 0.0;
     summary.attention_share = dense.attention / dense.denoise;
     summary.vae_seconds = (dense.vae + sparse.vae) / (2 * clips);
     summary.text_seconds = dense.text / clips;
@@ -165,7 +181,7 @@ std::string to_json(const EvaluateReport& report) {
     seeds.push_back(row.seed);
     rows.push_back(to_json_value(row));
   }
-  const json value{
+  json value{
       {"density", report.density},
       {"psnr_db", number(summary.psnr_db)},
       {"psnr_db_worst", number(summary.psnr_db_worst)},
@@ -174,6 +190,10 @@ std::string to_json(const EvaluateReport& report) {
       {"sparse_seconds", when_timed(summary.sparse_seconds)},
       {"speedup", or_null(summary.speedup)},
       {"attention_speedup", or_null(summary.attention_speedup)},
+      {"own_dense_seconds",
+       summary.own_dense_seconds > 0.0 ? json(summary.own_dense_seconds) : json(nullptr)},
+      {"speedup_over_own_dense", or_null(summary.speedup_over_own_dense)},
+      {"attention_speedup_over_own_dense", or_null(summary.attention_speedup_over_own_dense)},
       {"attention_share", when_timed(summary.attention_share)},
       {"vae_seconds", when_timed(summary.vae_seconds)},
       {"text_seconds", when_timed(summary.text_seconds)},
@@ -208,6 +228,9 @@ std::string to_json(const EvaluateReport& report) {
       {"torch", report.torch_version},
       {"rows", rows},
   };
+  if (!report.facts.empty()) {
+    value["run"] = report.facts;
+  }
   return json_dump(value, 2) + "\n";
 }
 

@@ -25,16 +25,30 @@ double worst_of(std::span<const double> values) {
 }
 
 Interval bootstrap_interval(std::span<const double> differences, std::uint64_t seed) {
-  TWILL_ASSERT(!differences.empty());
+  return crossed_interval(differences, 1, seed);
+}
+
+Interval crossed_interval(std::span<const double> differences, std::size_t profiles,
+                          std::uint64_t seed) {
+  TWILL_ASSERT(profiles > 0 && !differences.empty() && differences.size() % profiles == 0);
   constexpr std::size_t kDraws = 10000;
+  const std::size_t prompts = differences.size() / profiles;
   std::mt19937_64 random(seed);
+  // The remainder's bias is below 1e-16 for so few, and unlike std's distributions it is the same
+  // everywhere.
+  const auto draw = [&](std::size_t count) { return count == 1 ? 0 : random() % count; };
   std::vector<double> means(kDraws);
+  std::vector<std::size_t> drawn(profiles);
   for (double& mean : means) {
+    for (std::size_t& profile : drawn) {
+      profile = draw(profiles);
+    }
     double sum = 0.0;
-    for (std::size_t i = 0; i < differences.size(); ++i) {
-      // The remainder's bias is below 1e-16 for so few prompts, and unlike std's distributions it
-      // is the same everywhere.
-      sum += differences[random() % differences.size()];
+    for (std::size_t i = 0; i < prompts; ++i) {
+      const std::size_t prompt = draw(prompts);
+      for (const std::size_t profile : drawn) {
+        sum += differences[profile * prompts + prompt];
+      }
     }
     mean = sum / static_cast<double>(differences.size());
   }

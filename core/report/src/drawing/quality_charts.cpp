@@ -154,8 +154,12 @@ Figure time_chart(const std::vector<MeasuredPlan>& measured) {
     if (compares_times(plan)) {
       text += concat(plan.name, ": loop ", fixed(*plan.summary.speedup, 2), "x, attention ",
                      fixed(*plan.summary.attention_speedup, 2), "x of ",
-                     percent(plan.summary.attention_share), " of the dense loop (",
-                     plan.summary.timed, plan.summary.timed == 1 ? " clip). " : " clips). ");
+                     percent(plan.summary.attention_share), " of the dense loop",
+                     plan.summary.speedup_over_own_dense
+                         ? concat(", over our own dense kernel ",
+                                  fixed(*plan.summary.speedup_over_own_dense, 2), "x")
+                         : "",
+                     " (", plan.summary.timed, plan.summary.timed == 1 ? " clip). " : " clips). ");
     }
   }
   figure.caption = text;

@@ -6,13 +6,28 @@
 //     dt^2 x w(t) x gain(t, head) x head_error(t, head, pattern) x coherence(pattern).
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "twill/plan/profile.h"
 #include "twill/search/forwards.h"
 
 namespace twill::search {
+
+// What a rule counts of a head's loss in a forward.
+enum class Measure : std::uint8_t {
+  kHeadError,  // relative to the head's own output
+  kGain,       // x gain: relative to the residual stream
+  kError,      // the whole predicted error: x gain, coherence, w(t) and the forward's weight
+};
+inline constexpr std::array<std::pair<Measure, std::string_view>, 3> kMeasureNames{{
+    {Measure::kHeadError, "relative"},
+    {Measure::kGain, "gain"},
+    {Measure::kError, "gain_and_time"},
+}};
 
 // w(t).
 double weight_at(const TimeWeight& table, double t);

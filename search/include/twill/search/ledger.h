@@ -70,8 +70,6 @@ using TimeShares = std::vector<TimeShare>;  // ascending t_index, none 0
 // Not changed by asking: several threads may ask at once.
 class Ledger {
  public:
-  enum class Measure { kError, kHeadError };
-
   // Counts the cells of every candidate: seconds for large models. Throws Error(kUsage) for a
   // weight, an expert or a layout that cannot be, Error(kModel) when the profile has no dense
   // candidate or a cost table of another size.
@@ -99,7 +97,7 @@ class Ledger {
   std::optional<std::size_t> candidate(const Pattern& pattern) const;
 
   // Of those of the forwards that run the expert: each counts its weight x w(t) in a sum of errors,
-  // and 1 in a sum of head errors.
+  // and 1 in sums of the other measures.
   TimeShares shares(Measure measure, std::span<const Forward> forwards, std::size_t expert) const;
   // Adds the sum that the shares are for. sums: [candidates].
   void add(Measure measure, const TimeShares& shares, std::size_t expert, std::size_t head,

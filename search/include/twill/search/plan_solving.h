@@ -30,6 +30,7 @@ struct SolveOptions {
       dense_first_steps;  // empty: the solver's choice, 0 for other policies
   std::optional<std::int32_t> dense_last_steps;
   std::int32_t dense_first_layers = 0;  // dense at all t, counted over all stacks
+  std::optional<Measure> measure;       // as SolveRequest's
   // Frames, rows and columns of tokens that the budget is for; empty: as profiled.
   std::optional<std::array<std::int32_t, 3>> grid;
   std::string name;  // of the plan; empty: its policy and budget

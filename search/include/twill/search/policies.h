@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Rules of others as plan makers on the same candidates, at equal density over all forwards.
+// Rules of others as plan makers on the same candidates, at equal density over all forwards. They
+// count head errors, unless request.measure says otherwise.
 #pragma once
 
 #include <array>
@@ -38,20 +39,22 @@ struct PolicyPlan {
 
 // Sparse-vDiT's offline search (arXiv 2506.03065, equation 2 and algorithm 1): a head
 // takes the candidate with the least  L = MSE + lambda x (1 - S),  S the share of cells that it
-// saves, or dense when every L is above epsilon. MSE here is the profile's head error (the paper
-// leaves its scale open). Heads have one table for all sparse forwards, or one for each of
-// request.max_segments stretches with equally many (the paper has one for each step).
-// For each lambda of `lambdas` epsilon is the one that meets the budget; a change of epsilon moves
-// whole heads, so the last head takes the best candidate by L that fits in what is left. One plan
-// per lambda that can meet the budget; the first is the one with the least sum of head errors.
-// request.dense_first_steps and dense_last_steps: empty counts as 0.
+// saves, or dense when every L is above epsilon. MSE here is the profile's head error, or what
+// request.measure says, brought to the same mean, so that one lambda means the same. (The paper's
+// is the mean square of what the head's output differs by; its scale is not told.) Heads have one
+// table for all sparse forwards, or one for each of request.max_segments stretches with equally
+// many (the paper has one for each step). For each lambda of `lambdas` epsilon is the one that
+// meets the budget; a change of epsilon moves whole heads, so the last head takes the best
+// candidate by L that fits in what is left. One plan per lambda that can meet the budget; the first
+// is the one with the least sum of what is counted. request.dense_first_steps and dense_last_steps:
+// empty counts as 0.
 std::vector<PolicyPlan> paper_greedy_plans(std::shared_ptr<const Profile> profile,
                                            const SolveRequest& request,
                                            const std::vector<double>& lambdas = {});
 
 // All heads take one candidate on all sparse forwards. What it leaves of the budget makes heads
 // dense, from the first layer on. Candidates that leave more than a tenth of dense's cost are left
-// out unless none is nearer. The first is the one with the least sum of head errors.
+// out unless none is nearer. The first is the one with the least sum of what is counted.
 std::vector<PolicyPlan> single_pattern_plans(std::shared_ptr<const Profile> profile,
                                              const SolveRequest& request);
 
@@ -62,6 +65,8 @@ std::vector<PolicyPlan> single_pattern_plans(std::shared_ptr<const Profile> prof
 // that meets the budget; what is left makes heads dense as for the single pattern.
 std::vector<PolicyPlan> svg_plans(std::shared_ptr<const Profile> profile,
                                   const SolveRequest& request);
+bool is_svg_spatial(const Pattern& pattern);
+bool is_svg_temporal(const Pattern& pattern);
 
 // Sliding tile attention (arXiv 2502.04507): every head takes the 3-D window around the query with
 // the least error, among those up to one size; in each of request.max_segments stretches. One plan

@@ -62,6 +62,10 @@ struct SolveRequest {
   // Layers that are dense at all t, counted from the first over all stacks.
   std::int32_t dense_first_layers = 0;
 
+  // What the plan is to have little of. Empty: the predicted error for the solver, the head error
+  // for the rules of others.
+  std::optional<Measure> measure;
+
   std::vector<FixedHeads> fixed;         // the last that names a head holds
   std::vector<PatternKind> forbidden;    // dense cannot be
   std::optional<double> max_head_error;  // no head is given a candidate with a greater one
@@ -78,9 +82,10 @@ struct SolveRequest {
 struct SolveResult {
   Plan plan;
   double predicted_error = 0.0;  // comparable between plans of one profile, forwards and weight
-  double lower_bound =
-      0.0;               // no plan within the budget has a smaller predicted error (Lagrange dual)
-  double density = 1.0;  // of the whole run
+  // No plan within the budget has a smaller predicted error (Lagrange dual); 0 where the request
+  // names another measure.
+  double lower_bound = 0.0;
+  double density = 1.0;          // of the whole run
   double attention_share = 1.0;  // of dense attention's time; equal to density without a cost table
   std::int32_t dense_first_steps = 0;  // as it came out
   std::int32_t dense_last_steps = 0;

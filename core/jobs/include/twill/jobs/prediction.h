@@ -25,6 +25,7 @@ struct PredictionOptions {
   // plan of every rule, each with no dense first step and with a fifth of the steps dense.
   std::vector<double> densities{0.2, 0.3, 0.4, 0.5, 0.6};
   std::int32_t segments = 8;
+  ReportFacts facts;           // that the report tells
   std::filesystem::path out;   // JSON
   std::filesystem::path work;  // kept clips and measurements; beside `out` if not given
 };
@@ -36,6 +37,23 @@ struct PredictionReport {
   // The same among plans whose densities differ by less than 0.02 of what was asked for; mean over
   // `densities`.
   double rank_correlation_at_equal_density = 0.0;
+  // Both among the plans of the rules of others: a model that the solver's plans are the best of
+  // ranks those right by construction.
+  double rank_correlation_of_others = 0.0;
+  double rank_correlation_of_others_at_equal_density = 0.0;
+  std::vector<search::Policy> policies;  // of each plan
+  // 10 log10(clip MSE / predicted error) of each plan, less their mean: above 0 the clip came out
+  // worse than predicted.
+  std::vector<double> residual_db;
+  double residual_db_rms = 0.0;
+  struct RuleResidual {
+    search::Policy policy = search::Policy::kSolver;
+    std::int32_t plans = 0;
+    double mean_db = 0.0;
+    double rms_db = 0.0;  // about 0
+  };
+  std::vector<RuleResidual> by_rule;
+  std::string profile_hash;
   PredictionOptions options;  // with the model's defaults filled in
   std::string model;
   std::string device;

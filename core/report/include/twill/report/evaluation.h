@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,9 @@
 namespace twill::report {
 
 // One prompt. Dense times are those of the same process, in turns with the sparse clip; empty when
-// not timed.
+// not timed. own_dense: of a loop with dense attention by the kernels that run the plan, so that
+// what they save is told from what they are faster by; not in reports of earlier versions, and 0
+// where the loop was not run.
 struct EvaluateRow {
   std::string prompt;
   std::uint64_t seed = 0;
@@ -29,6 +32,7 @@ struct EvaluateRow {
   bool timed = false;
   ClipTimes dense;
   ClipTimes sparse;
+  ClipTimes own_dense;
   double density = 1.0;    // of the sparse clip
   AttentionUse attention;  // of the sparse clip
 };
@@ -44,9 +48,10 @@ struct EvaluateReport {
   bool adapted = false;  // to each clip
   std::string device;
   std::string dtype;
-  std::string dense_attention;  // what dense clips ran through
-  TokenLayout layout;           // of the clips
-  ClipSettings clip;            // with the model's defaults filled in
+  std::string dense_attention;               // what dense clips ran through
+  std::map<std::string, std::string> facts;  // command, date and so on, as whoever asked told them
+  TokenLayout layout;                        // of the clips
+  ClipSettings clip;                         // with the model's defaults filled in
   std::string twill_version;
   std::string torch_version;
 };
@@ -63,6 +68,11 @@ struct EvaluateSummary {
   // Empty when no clip was timed, and when the plan took part in none of them.
   std::optional<double> speedup;
   std::optional<double> attention_speedup;
+  // The same over dense attention by our own kernels; 0 and empty where not every timed prompt has
+  // that.
+  double own_dense_seconds = 0.0;
+  std::optional<double> speedup_over_own_dense;
+  std::optional<double> attention_speedup_over_own_dense;
   double attention_share = 0.0;
   double vae_seconds = 0.0;
   double text_seconds = 0.0;

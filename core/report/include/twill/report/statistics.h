@@ -4,6 +4,7 @@
 // Means, worsts and intervals of the reports.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -21,6 +22,12 @@ struct Interval {
 // pair's difference): prompts are drawn with replacement, 10,000 times. The draws are seeded: the
 // same numbers give the same interval.
 Interval bootstrap_interval(std::span<const double> differences, std::uint64_t seed = 1);
+
+// The same for differences that were taken from several profiles on the same prompts, [profiles]
+// [prompts], prompts fastest: profiles are drawn with replacement, too, and one draw of prompts
+// serves all of them. Of one profile it is bootstrap_interval().
+Interval crossed_interval(std::span<const double> differences, std::size_t profiles,
+                          std::uint64_t seed = 1);
 
 // The mean of the rank correlations at each of `groups`: of the values whose density is within 0.02
 // of it. Groups of fewer than three values are left out; 0 where none is left. densities, predicted

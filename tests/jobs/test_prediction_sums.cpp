@@ -1,0 +1,78 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "prediction_sums.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "twill/report/statistics.h"
+#include "twill/search/calibration.h"
+
+namespace twill::jobs {
+namespace {
+
+using search::Policy;
+
+PredictionReport report_of(const std::vector<std::tuple<Policy, double, double, double>>& plans) {
+  PredictionReport report;
+  report.options.densities = {0.3, 0.5};
+  for (const auto& [policy, density, predicted, measured] : plans) {
+    report.policies.push_back(policy);
+    report.densities.push_back(density);
+    report.plans.push_back({"a plan", predicted, measured});
+  }
+  return report;
+}
+
+TEST(PredictionSums, ResidualsAreAboutTheMeanAndByRule) {
+  // Measured over predicted: 10, 10, 1000 and 1000, that is 10 and 30 dB.
+  PredictionReport report = report_of({{Policy::kSolver, 0.3, 1.0, 10.0},
+                                       {Policy::kSolver, 0.5, 0.1, 1.0},
+                                       {Policy::kSvg, 0.3, 2.0, 2000.0},
+                                       {Policy::kSvg, 0.5, 0.2, 200.0}});
+  add_sums(report);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_NEAR(report.residual_db[i], i < 2 ? -10.0 : 10.0, 1e-9);
+  }
+  EXPECT_NEAR(report.residual_db_rms, 10.0, 1e-9);
+  ASSERT_EQ(report.by_rule.size(), 2u);
+  EXPECT_EQ(report.by_rule[0].policy, Policy::kSolver);
+  EXPECT_EQ(report.by_rule[0].plans, 2);
+  EXPECT_NEAR(report.by_rule[0].mean_db, -10.0, 1e-9);
+  EXPECT_EQ(report.by_rule[1].policy, Policy::kSvg);
+  EXPECT_NEAR(report.by_rule[1].mean_db, 10.0, 1e-9);
+  EXPECT_NEAR(report.by_rule[1].rms_db, 10.0, 1e-9);
+}
+
+TEST(PredictionSums, CorrelationsWithAndWithoutTheSolversPlansAndAtEqualDensity) {
+  // The solver's plans rank right by themselves; those of others rank wrong at 0.3, right at 0.5.
+  PredictionReport report = report_of({{Policy::kSolver, 0.3, 0.1, 0.1},
+                                       {Policy::kSvg, 0.3, 1.0, 3.0},
+                                       {Policy::kSta, 0.31, 2.0, 2.0},
+                                       {Policy::kRadial, 0.29, 3.0, 1.0},
+                                       {Policy::kSvg, 0.5, 0.4, 0.4},
+                                       {Policy::kSta, 0.5, 0.5, 0.5},
+                                       {Policy::kRadial, 0.5, 0.6, 0.6}});
+  add_sums(report);
+  EXPECT_NEAR(report.rank_correlation_of_others_at_equal_density, 0.0, 1e-12);
+  const double with_solver = search::rank_correlation({0.1, 1, 2, 3}, {0.1, 3, 2, 1});
+  EXPECT_NEAR(report.rank_correlation_at_equal_density, (with_solver + 1.0) / 2.0, 1e-12);
+  EXPECT_NEAR(report.rank_correlation_of_others,
+              search::rank_correlation({1, 2, 3, .4, .5, .6}, {3, 2, 1, .4, .5, .6}), 1e-12);
+  EXPECT_GT(report.rank_correlation, report.rank_correlation_of_others);
+}
+
+TEST(PredictionSums, EqualClipsSayNothingOfARatio) {
+  PredictionReport report = report_of({{Policy::kSolver, 0.3, 1.0, 10.0},
+                                       {Policy::kSvg, 0.3, 1.0, 0.0},
+                                       {Policy::kSta, 0.3, 0.0, 1.0}});
+  add_sums(report);
+  EXPECT_NEAR(report.residual_db_rms, 0.0, 1e-12);
+  ASSERT_EQ(report.by_rule.size(), 1u);
+  EXPECT_EQ(report.residual_db.size(), 3u);
+}
+
+}  // namespace
+}  // namespace twill::jobs
