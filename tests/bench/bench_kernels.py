@@ -3,10 +3,10 @@
 """The portable CUDA kernels beside PyTorch's FlashAttention-2, in turns.
 
 They are timed where a better kernel runs, too: an H200 stands in for cards that are not at hand, as far as it can (its
-tensor cores are faster than its shared memory; GeForce cards have it the other way round). TFLOP/s count the cells of the
-list, 4 x 128 x 64 x head_dim each. The order changes with every round, and what draws much more power (the Hopper kernel,
-cuDNN) is not among the turns: right after the Hopper kernel the same code was 4 % slower. Every case checks sampled rows
-against float64. Run with PYTHONPATH=<build>/core/python.
+tensor cores are faster than its shared memory; GeForce cards have it the other way round). TFLOP/s count the cells of
+the list, 4 x 128 x 64 x head_dim each. The order changes with every round, and what draws much more power (the Hopper
+kernel, cuDNN) is not among the turns: right after the Hopper kernel the same code was 4 % slower. Every case checks
+sampled rows against float64. Run with PYTHONPATH=<build>/core/python.
 """
 
 import argparse

@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every measured number of a README stands in a result file, and is printed as it stands there."""
+
+import make_tables
+import page_numbers
+import pytest
+import result_paths
+
+import tree
+
+PAGES = (
+    "README.md",
+    "comfy_nodes/README.md",
+    "kernels/README.md",
+    "presets/README.md",
+    "presets/demo/README.md",
+    "tests/bench/README.md",
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_number_is_what_its_result_says(page):
+    """tests/bench/page_numbers.py says how a number names its result."""
+    assert page_numbers.problems(tree.text_of(page)) == []
+
+
+@pytest.mark.parametrize("page", make_tables.PAGES)
+def test_tables_are_what_the_results_give(page):
+    """`python tests/bench/make_tables.py` writes them."""
+    text = tree.text_of(page)
+    assert page_numbers.WRITTEN.search(text)
+    assert make_tables.with_tables(text) == text
+
+
+def with_another_digit(text: str) -> str:
+    return text[:-1] + str((int(text[-1]) + 3) % 10)
+
+
+def sourced(block: page_numbers.Block) -> list[int]:
+    """Which of its numbers have a result."""
+    kinds: list[bool] = []
+    for source in block.sources:
+        marked = source in ("given", "none")
+        kinds += [not marked] * (1 if marked else len(result_paths.numbers_of(source)))
+    return [i for i, has_result in enumerate(kinds) if has_result]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_another_digit_of_any_number_is_found(page):
+    unnoticed, tried = [], 0
+    for block in page_numbers.blocks(tree.text_of(page)):
+        places = list(page_numbers.NUMBER.finditer(block.text))
+        for i in sourced(block):
+            at, digits = places[i].span(), places[i].group()
+            text = block.text[: at[0]] + with_another_digit(digits) + block.text[at[1] :]
+            changed = page_numbers.Block(block.line, text, block.plain, block.before, block.sources)
+            tried += 1
+            if not page_numbers.problems_of(changed):
+                unnoticed.append((block.line, digits))
+    assert unnoticed == []
+    assert tried > 0 or page == "presets/README.md"  # whose table make_presets.py writes
+
+
+@pytest.mark.parametrize("page", make_tables.PAGES)
+def test_another_digit_of_a_written_table_is_found(page):
+    text = tree.text_of(page)
+    for table in page_numbers.WRITTEN.finditer(text):
+        digit = max(i for i, letter in enumerate(table.group()) if letter.isdigit())
+        changed = with_another_digit(table.group()[: digit + 1]) + table.group()[digit + 1 :]
+        mutated = text.replace(table.group(), changed)
+        assert make_tables.with_tables(mutated) != mutated, table.group().splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["It gains 3.2 dB.", "- 2.90x as fast", "| a row | 12 % |", "It takes 10 µs.", "It has 616 TFLOP/s.",
+     "It took 3 min.", "The rank correlation is 0.74.", "That is a density of 0.241.", "It lost -0.2 to +1.1 dB.",
+     "26 of 48 heads"],
+)  # fmt: skip
+def test_a_number_without_a_source_is_found(text):
+    assert page_numbers.problems(text) != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["49 frames of 256x256 (3,328 tokens)", "PyTorch 2.13.0 on an H200", "Wan 2.1 and 2.2, head_dim 64 and 128",
+     "at a density of 0.40, with shift 3 and 20 steps", "`--density 0.4`", "```bash\nrun 0.3\n```",
+     "![0.3 dB](a.png)", "| FlashAttention-4 | CogVideoX1.5 |", "arXiv 2506.19852"],
+)  # fmt: skip
+def test_what_is_no_measurement_needs_no_source(text):
+    assert page_numbers.problems(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("35.6 dB and 2 dB <!-- n: demo.psnr_db -->", "2 numbers (35.6, 2) and sources for 1"),
+        ("35.6 dB <!-- n: demo.psnr -->", "there is no 'psnr'"),
+        ("35.6 dB <!-- n: nothing.psnr_db -->", "there is no result file nothing.json"),
+        ("35.6 dB <!-- n: demo.rows[seed == 1] -->", "nothing has seed == 1"),
+        ("35.6 dB <!-- n: open('x') -->", "is not of this language"),
+        ("35.6 dB <!-- n: none -->", 'does not say "no result file is kept"'),
+        ("40 % <!-- n: demo.psnr_db -->", "40 is printed"),
+    ],
+)
+def test_a_source_that_does_not_fit_is_told(text, why):
+    (problem,) = page_numbers.problems(text)
+    assert why in problem
+
+
+def test_what_has_no_result_says_so():
+    assert page_numbers.problems("It took 5 s; no result file is kept. <!-- n: none -->") == []
+    row = "| a | 5 s <!-- n: none --> |"
+    table = f"It took (no result file is kept):\n\n| what | time |\n|---|---|\n{row}\n{row}\n"
+    assert page_numbers.problems(table) == []
+    assert len(page_numbers.problems(table.replace("no result", "a result"))) == 2
