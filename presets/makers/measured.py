@@ -29,9 +29,10 @@ def read_results() -> dict:
 def sentence(results: dict, timed: dict | None) -> str:
     if timed is None:
         return "speed not measured yet (tests/bench/bench_presets.py measures it)"
+    run = results["run"]
     return (
         "attention of a step, all layers, random q, k, v in bf16 at the setting: "
         f"dense {timed['dense_step_ms']:.1f} ms ({timed['best_dense']}), by this plan "
         f"{timed['plan_step_ms']:.1f} ms as the mean over the steps: "
-        f"{timed['speedup']:.2f}x; {results['device']}; {results['command']}"
+        f"{timed['speedup']:.2f}x; {run['device']}; {run['command']}"
     )

@@ -8,6 +8,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterable
 
+import result_index
 from result_paths import FUNCTIONS, read, spearman
 
 POLICIES = ("paper_greedy", "sta", "svg", "radial", "single_pattern", "dynamic_oracle")
@@ -230,6 +231,14 @@ def kernels_h200() -> list[str]:
         rivals = (rate(row[who]) for who in ("flash_attention_2", "cudnn_dense"))
         rows.append((SHAPES[row["shape"]], row["case"], *ours, *rivals))
     return lines(("heads x tokens", "list", "`portable`", "`compact`", "`hopper`", "FlashAttention-2", "cuDNN"), rows)
+
+
+@table("results")
+def results() -> list[str]:
+    return lines(
+        ("result", "measured on", "not known", "of which code it speaks", "is that the code here"),
+        result_index.table_rows(),
+    )
 
 
 @functools.cache

@@ -126,7 +126,7 @@ def test_a_timing_of_another_plan_is_not_shown():
     text = (PRESETS / f"{path}.json").read_text(encoding="utf-8")
     timed = {"heads": measured.heads_digest(text), "dense_step_ms": 200.0, "plan_step_ms": 100.0, "speedup": 2.0,
              "best_dense": "cudnn"}  # fmt: skip
-    results = {"device": "a card", "command": "a command", "presets": {path: timed}}
+    results = {"run": {"device": "a card", "command": "a command"}, "presets": {path: timed}}
     assert measured.result_of(results, path, timed["heads"]) is timed
     assert "2.00x" in measured.sentence(results, timed) and "a card" in measured.sentence(results, timed)
     changed = json.loads(text)

@@ -2,10 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every measured number of a README stands in a result file, and is printed as it stands there."""
 
+import json
+import subprocess
+import sys
+
 import make_tables
 import page_numbers
 import pytest
+import result_index
 import result_paths
+import run_facts
 
 import tree
 
@@ -115,3 +121,57 @@ def test_what_has_no_result_says_so():
     table = f"It took (no result file is kept):\n\n| what | time |\n|---|---|\n{row}\n{row}\n"
     assert page_numbers.problems(table) == []
     assert len(page_numbers.problems(table.replace("no result", "a result"))) == 2
+
+
+def test_every_result_says_what_it_speaks_of():
+    assert sorted(run_facts.read_index()) == result_index.names()
+
+
+@pytest.mark.parametrize("name", result_index.names())
+def test_a_result_begins_with_the_facts_of_its_run(name):
+    """tests/bench/run_facts.py writes them; what is not known is listed as such."""
+    assert result_index.runs(name)
+    assert [each for run in result_index.runs(name) for each in result_index.problems_of_run(name, run)] == []
+
+
+@pytest.mark.parametrize("name", result_index.names())
+def test_a_result_older_than_its_code_is_told(name):
+    """In results/speaks_of.json, and with it in the table of tests/bench/README.md; make_tables.py writes both."""
+    index = run_facts.read_index()
+    assert result_index.brought_up_to_date(index)[name] == index[name]
+    if result_index.sha256_of(name) != run_facts.code_sha256(tuple(index[name]["code"])):
+        assert index[name]["older"].endswith(".")
+        assert index[name]["older"] in tree.text_of("tests/bench/README.md")
+
+
+def test_other_code_is_found(monkeypatch):
+    name = result_index.names()[0]
+    index = run_facts.read_index()
+    now = run_facts.code_sha256(tuple(index[name]["code"]))
+    monkeypatch.setattr(result_index, "sha256_of", lambda _: now)
+    same = result_index.brought_up_to_date(index)[name]
+    assert same == {"code": index[name]["code"], "sha256": now}
+    monkeypatch.setattr(result_index, "sha256_of", lambda _: "0" * 64)
+    other = result_index.brought_up_to_date({**index, name: same})[name]
+    assert other["older"] == result_index.CHANGED
+
+
+def test_a_run_without_a_fact_is_found():
+    run = {"command": "c", "device": "NVIDIA H200", "versions": {"torch": "2"}, "commit": "a", "not_known": ["date"]}
+    assert result_index.problems_of_run("cuda_h200", run) == [
+        "cuda_h200: driver is neither told nor listed as not known"
+    ]
+    assert len(result_index.problems_of_run("policies", {**run, "driver": "1"})) == 3
+    told = {**run, "driver": "1", "date": "2026-12-01"}
+    assert result_index.problems_of_run("cuda_h200", told) == ["cuda_h200: date is told and listed as not known"]
+
+
+def test_a_measured_result_gets_its_facts(tmp_path):
+    file = tmp_path / "results.json"
+    file.write_text('{"open": 1}', encoding="utf-8")
+    command = [sys.executable, run_facts.__file__, "--into", file, "--name", "studio", "--command", "bench_studio"]
+    subprocess.run(command, check=True)
+    result = json.loads(file.read_text(encoding="utf-8"))
+    assert list(result) == ["run", "open"] and result["run"]["command"] == "bench_studio"
+    assert result_index.problems_of_run("studio", result["run"]) == []
+    assert len(result["run"]["code"]) == 64
