@@ -42,7 +42,7 @@ PLAN = "preset: demo/plan"
 PROMPT = "a red ball rolls left over a striped floor, camera pans right"
 LATENT = (1, 16, 13, 32, 32)  # 49 frames of 256x256: 13x16x16 = 3,328 tokens
 OTHER_LATENT = (1, 16, 9, 24, 40)  # 33 frames of 320x192: 9x12x20 = 2,160 tokens
-TEST_PROMPTS = ROOT / "presets" / "demo" / "prompts_test.txt"  # that no search saw
+TEST_PROMPTS = ROOT / "presets" / "demo" / "prompts_test.txt"  # no search saw them; constants.md
 STEPS, SHIFT = 20, 3.0
 
 
