@@ -69,6 +69,8 @@ def sha256_of(name: str) -> str:
 def brought_up_to_date(index: dict) -> dict:
     made = {}
     for name in names():
+        if name not in index:
+            raise LookupError(f"{INDEX.name} does not say of which code {name} speaks")
         entry = index[name]
         measured = sha256_of(name)
         fresh = {"code": entry["code"], "sha256": measured}

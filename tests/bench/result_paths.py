@@ -5,6 +5,7 @@
 An expression is written like Python and can do this:
 
     demo                      tests/bench/results/demo.json; `policies` is the folder, `demo_model` metrics.json
+    cpu_bf16                  what SHORT has under that name
     demo.psnr_db              a key; of a list it takes the key of every element
     policies['density_0.25_20_steps']   a key that is no word
     demo.rows[3]  [1:]        an element, some elements
@@ -31,6 +32,19 @@ OTHER_FILES = {
     "demo_model": ROOT / "presets" / "demo" / "metrics.json",
     "demo_preview": ROOT / "presets" / "demo" / "preview.json",
     "demo_search": ROOT / "presets" / "demo" / "plan.search.json",
+}
+# What pages ask for often.
+SHORT = {
+    "cpu_bf16": "flat(attention.results[dtype == 'BFloat16'].calls)",
+    "hunyuan_h200": "cuda_h200.attention[shape == 'hunyuan-720p']",
+    "gathers_h200": "cuda_h200.attention[case in ['multi_diagonal', 'window']].gather",
+    "head_dim_128_dense": "kernels_h200.attention[case == 'dense'][:3]",
+    "rules": "flat(values(policies).policies)",
+    "of_presets": "values(presets.presets)",
+    "short_clip": "transfer.points[used_at == '320x192x33']",
+    "long_clip": "transfer.points[used_at == '256x256x81']",
+    "comfy_short_clip": "comfy_other_size.other_size.variants",
+    "adapting_wan_14b": "adapting_h200.shapes[shape == 'wan-14b'][0].of_run",
 }
 
 
@@ -108,6 +122,10 @@ COMPARISONS = {
 }
 
 
+def named(name: str):
+    return value_of(SHORT[name]) if name in SHORT else read(name)
+
+
 def key_of(value, key: str):
     if isinstance(value, list):
         return [key_of(each, key) for each in value]
@@ -157,7 +175,7 @@ def evaluate(node: ast.AST, element=None):
         case ast.List() | ast.Tuple():
             return [evaluate(each, element) for each in node.elts]
         case ast.Name():
-            return read(node.id) if element is None else key_of(element, node.id)
+            return named(node.id) if element is None else key_of(element, node.id)
         case ast.Attribute():
             return key_of(evaluate(node.value, element), node.attr)
         case ast.Subscript():

@@ -3,6 +3,7 @@
 """Every measured number of a README stands in a result file, and is printed as it stands there."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -37,6 +38,26 @@ def test_tables_are_what_the_results_give(page):
     text = tree.text_of(page)
     assert page_numbers.WRITTEN.search(text)
     assert make_tables.with_tables(text) == text
+
+
+def test_the_table_of_presets_is_of_their_results():
+    """make_presets.py writes it, which needs the binary module; this does not."""
+    timed = result_paths.read("presets")["presets"]
+    table = page_numbers.WRITTEN.search(tree.text_of("presets/README.md")).group()
+    shown = {}
+    for line in table.splitlines():
+        if row := re.search(
+            r"\| `([\w./-]+)\.json` \| ([\d.]+) \| ([\d.]+)x \(([\d.]+)/density\) \| ([\w ]+) \|", line
+        ):
+            shown[row[1]] = row.groups()[1:]
+    assert sorted(shown) == sorted(timed)
+    for name, (density, faster, of_saving, layers) in shown.items():
+        result = timed[name]
+        assert page_numbers.Printed(density, False).is_of(result["density"]), name
+        assert page_numbers.Printed(faster, False).is_of(result["speedup"]), name
+        assert page_numbers.Printed(of_saving, False).is_of(result["speedup_times_density"]), name
+        run, kinds = result["kinds_timed"], result["kinds_of_layers"]
+        assert layers == ("all" if run == kinds else f"{run} of {kinds} kinds"), name
 
 
 def with_another_digit(text: str) -> str:
