@@ -40,7 +40,9 @@ def kept_pairs(reach: int, size: int) -> int:
 
 
 def has_sink(near: float) -> bool:
-    """The authors keep the first frame for Wan and not for HunyuanVideo, where near is 1."""
+    """The authors keep the first frame for Wan and not for HunyuanVideo, where near is 1; an earlier version of their
+    program (09c88be) kept it for both.
+    """
     return near < 1.0
 
 
