@@ -16,7 +16,7 @@ from pathlib import Path
 PRESETS = Path(__file__).resolve().parent
 sys.path.insert(0, str(PRESETS))
 
-from makers import measured, points, table  # noqa: E402
+from makers import measured, points, radial_table, table  # noqa: E402
 from makers.models import MODELS, Model  # noqa: E402
 from makers.plans import plan_text, run_density  # noqa: E402
 
@@ -51,6 +51,7 @@ def make_preset(model: Model, point: str, results: dict) -> tuple[str, str, str]
     bare = plan_text(model, title, ranges, {})
     density = run_density(model, bare)
     timed = measured.result_of(results, name, measured.heads_digest(bare))
+    radial = points.radial_setting(model, point)
     provenance = {
         "source": "made from published figures by presets/make_presets.py; see presets/README.md",
         "point": POINTS[point],
@@ -61,6 +62,7 @@ def make_preset(model: Model, point: str, results: dict) -> tuple[str, str, str]
         "replace": REPLACE,
         **({"expert_boundary": f"{model.boundary:g}"} if model.boundary else {}),
         **sources,
+        **({"source.cells": radial_table.sentence(model, point, radial, density)} if radial else {}),
     }
     text = plan_text(model, title, ranges, provenance)
     return f"{name}.json", text, table.row(model, f"{name}.json", density, timed)
@@ -68,14 +70,17 @@ def make_preset(model: Model, point: str, results: dict) -> tuple[str, str, str]
 
 def make_all(results: dict) -> dict[str, str]:
     """Path below presets -> text, README.md with its table included."""
-    made, rows = {}, []
+    made, rows, of_radial = {}, [], []
     for model in MODELS:
         for point in points.names_of(model):
             path, text, row = make_preset(model, point, results)
             made[path] = text
             rows.append(row)
+            if setting := points.radial_setting(model, point):
+                of_radial.append(radial_table.row(model, point, setting, run_density(model, text)))
     readme = (PRESETS / "README.md").read_text(encoding="utf-8")
-    made["README.md"] = table.written_into(readme, rows)
+    readme = table.written_into(readme, table.BEGIN, [*table.HEAD, *rows])
+    made["README.md"] = table.written_into(readme, table.RADIAL_BEGIN, [*radial_table.HEAD, *of_radial])
     return made
 
 

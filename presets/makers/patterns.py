@@ -62,7 +62,8 @@ def radial(layout: twill_vdit.TokenLayout, decay: float, near: float) -> dict:
     decay * 2^bits(tokens of a frame) / 2^bits(d) tokens of the query's place, at least RADIAL_LEAST_SHARE of the frame,
     with bits(n) the length of n in binary. `near`: share of the frame that distance 1 keeps at least (the authors: 1/2
     for Wan, 1 for Hunyuan).
-    Left out: that from a distance on only every second, fourth ... frame is kept; so ours keeps somewhat more.
+    Left out: that from a distance on only every second, fourth ... frame is kept. And a band around the query's place
+    runs on into the frames beside, where the authors' ends. So ours keeps more; radial_table.py says how much.
     """
     frame_tokens = layout.frame_tokens
     own_frames = 1 if near >= 1.0 else 0
@@ -108,8 +109,8 @@ def without_covered(parts: list[dict]) -> list[dict]:
     return kept
 
 
-@functools.cache
-def _density(pattern: str, layout: twill_vdit.TokenLayout) -> float:
+def one_head_plan(pattern: str) -> str:
+    """JSON of a plan of one head with that pattern."""
     plan = {
         "schema_version": "1.0",
         "name": "one head",
@@ -122,7 +123,12 @@ def _density(pattern: str, layout: twill_vdit.TokenLayout) -> float:
         "patterns": [json.loads(pattern)],
         "segments": [{"t_begin": 0, "t_end": 1, "heads": {"default": {"blocks": [[0]]}}}],
     }
-    return twill_vdit.compile_plan(twill_vdit.parse_plan(json.dumps(plan)), layout).density(0)
+    return json.dumps(plan)
+
+
+@functools.cache
+def _density(pattern: str, layout: twill_vdit.TokenLayout) -> float:
+    return twill_vdit.compile_plan(twill_vdit.parse_plan(one_head_plan(pattern)), layout).density(0)
 
 
 def density(pattern: dict, layout: twill_vdit.TokenLayout) -> float:

@@ -22,6 +22,8 @@ SVOO = "SVOO's sparsity profiles (arXiv 2603.18636; Mutual-Luo/SparseVideo, Apac
 RADIAL_WAN21 = (0.2, 0.5, 12 / 50)
 RADIAL_WAN22 = (0.8, 0.5, 11 / 40)
 RADIAL_HUNYUAN = (0.95, 1.0, 12 / 50)
+# Decays beyond the authors', for heads that need more keys.
+LEVELS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 
 
 @functools.cache
@@ -67,7 +69,7 @@ def svg_preset(model: Model, share: float, dense_share: float, where: str) -> tu
 
 def wan_levels(model: Model, decay: float, near: float) -> list[dict]:
     """Radial's mask as published, then wider ones; the last is dense."""
-    wider = [value for value in (0.5, 1.0, 1.5, 2.0, 3.0, 4.0) if value > decay]
+    wider = [value for value in LEVELS if value > decay]
     return [radial(model.layout, value, near) for value in (decay, *wider)] + [DENSE]
 
 
@@ -188,6 +190,24 @@ def hunyuan_preset(model: Model, point: str) -> tuple[list[Range], dict[str, str
 
 def names_of(model: Model) -> list[str]:
     return ["quality", "balanced", *(["fast"] if model.folder == "hunyuanvideo" else [])]
+
+
+def radial_setting(model: Model, point: str) -> tuple[float, float, float] | None:
+    """Of the presets by Radial's mask; None: by another rule."""
+    match model.folder, model.prefix:
+        case "hunyuanvideo", _:
+            return None
+        case "wan2.1-t2v", "14b-":
+            return RADIAL_WAN21
+        case "wan2.2-t2v", _:
+            return RADIAL_WAN22
+        case _ if point == "quality":
+            return None
+        case "wan2.2-i2v", _:
+            return RADIAL_WAN22
+        case "hunyuanvideo-1.5", _:
+            return RADIAL_HUNYUAN
+    return RADIAL_WAN21
 
 
 def build(model: Model, point: str) -> tuple[list[Range], dict[str, str]]:

@@ -14,13 +14,12 @@ run.
 import argparse
 import json
 import math
-import os
-import platform
 import statistics
 import sys
 import time
 from pathlib import Path
 
+import run_facts
 import torch
 import torch.nn.functional as functional
 
@@ -153,20 +152,20 @@ def main() -> None:
     given = parser.parse_args()
     device = torch.device(given.device)
     result = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
-        "cpus": len(os.sched_getaffinity(0)),
-        "torch": torch.__version__,
-        "command": " ".join(["bench_adapting.py", *map(str, sys.argv[1:])]),
+        "run": run_facts.run_facts(
+            "adapting_h200",
+            " ".join(["bench_adapting.py", *map(str, sys.argv[1:])]),
+            torch.cuda.get_device_name(device) if device.type == "cuda" else "",
+            run_facts.torch_versions(),
+            beside=run_facts.cpu(),
+        ),
         "shapes": [measure(device, getattr(torch, given.dtype), shape, given.rounds) for shape in given.shape],
     }
     for shape in result["shapes"]:
         assert all(math.isfinite(share) for share in shape["of_run"]["shares"].values())
-    text = json.dumps(result, indent=1) + "\n"
-    print(text)
+    print(json.dumps(result, indent=1))
     if given.out:
-        temporary = given.out.with_suffix(".part")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(given.out)
+        run_facts.write(given.out, result)
 
 
 if __name__ == "__main__":

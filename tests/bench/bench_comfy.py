@@ -13,7 +13,6 @@ import argparse
 import copy
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -33,6 +32,7 @@ import conftest  # noqa: E402, F401
 import comfy.sd  # noqa: E402
 import comfy.utils  # noqa: E402
 import nodes as core  # noqa: E402
+import run_facts  # noqa: E402
 import torch  # noqa: E402
 from twill_pack.twill_nodes import demo_model, metrics, plan_store  # noqa: E402
 from twill_pack.twill_nodes.patch import apply  # noqa: E402
@@ -42,7 +42,7 @@ PLAN = "preset: demo/plan"
 PROMPT = "a red ball rolls left over a striped floor, camera pans right"
 LATENT = (1, 16, 13, 32, 32)  # 49 frames of 256x256: 13x16x16 = 3,328 tokens
 OTHER_LATENT = (1, 16, 9, 24, 40)  # 33 frames of 320x192: 9x12x20 = 2,160 tokens
-TEST_PROMPTS = ROOT / "presets" / "demo" / "prompts_test.txt"  # that no search saw
+TEST_PROMPTS = ROOT / "presets" / "demo" / "prompts_test.txt"  # no search saw them; constants.md
 STEPS, SHIFT = 20, 3.0
 
 
@@ -131,11 +131,6 @@ def other_size(prompts: int) -> dict:
     }
 
 
-def cpu_name() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
@@ -145,23 +140,20 @@ def main() -> None:
     given = parser.parse_args(ARGUMENTS)
     with torch.inference_mode():
         result = {
-            "device": platform.processor() or platform.machine(),
-            "cpu": cpu_name(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-            "command": "bench_comfy.py " + " ".join(ARGUMENTS),
-            "comfyui": "0.30.0, --use-pytorch-cross-attention",
+            "run": run_facts.run_facts(
+                "comfy" if given.dtypes else "comfy_other_size",
+                "bench_comfy.py " + " ".join(ARGUMENTS),
+                versions={**run_facts.torch_versions(), "comfyui": "0.30.0, --use-pytorch-cross-attention"},
+                profile=run_facts.sha256_of(ROOT / "presets" / "demo" / "plan.json"),
+            ),
             "clip": "49 frames of 256x256, 3,328 tokens; euler, simple, shift 3, 20 steps, cfg 1",
             "samplers": [samplers(getattr(torch, dtype), given.repeats) for dtype in given.dtypes],
         }
         if given.prompts > 0:
             result["other_size"] = other_size(given.prompts)
-    text = json.dumps(result, indent=1) + "\n"
-    print(text)
+    print(json.dumps(result, indent=1))
     if given.out:
-        temporary = given.out.with_suffix(".part")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(given.out)
+        run_facts.write(given.out, result)
 
 
 if __name__ == "__main__":

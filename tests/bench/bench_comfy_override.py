@@ -14,12 +14,12 @@ import argparse
 import functools
 import importlib.util
 import json
-import platform
 import statistics
 import sys
 import time
 from pathlib import Path
 
+import run_facts
 import torch
 
 import twill_vdit
@@ -193,18 +193,17 @@ def main() -> None:
     dtypes = (torch.bfloat16, torch.float16) if cuda else (torch.bfloat16, torch.float32)
     with torch.inference_mode():
         result = {
-            "command": "bench_comfy_override.py " + " ".join(sys.argv[1:]),
-            "device": torch.cuda.get_device_name() if cuda else platform.processor() or platform.machine(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
+            "run": run_facts.run_facts(
+                "comfy_override_h100" if cuda else "comfy_override",
+                "bench_comfy_override.py " + " ".join(sys.argv[1:]),
+                torch.cuda.get_device_name() if cuda else "",
+                run_facts.torch_versions(),
+            ),
             "results": [measure(device, dtype, given.shape, given.calls) for dtype in dtypes],
         }
-    text = json.dumps(result, indent=1) + "\n"
-    print(text)
+    print(json.dumps(result, indent=1))
     if given.out:
-        temporary = given.out.with_suffix(".part")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(given.out)
+        run_facts.write(given.out, result)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,13 @@ import argparse
 import base64
 import functools
 import json
-import platform
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import run_facts
 import torch
 
 import twill_vdit
@@ -69,11 +69,6 @@ def made_up_profile(layout: TokenLayout, layers: int, heads: int, head_dim: int)
         profile["gain"] = as_floats(np.ones(shape))
         file.write_text(json.dumps(profile))
         return search.Profile.read(file)
-
-
-def cpu_name() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def different_layers(plan) -> list[tuple[int, int]]:
@@ -129,10 +124,13 @@ def measure(arguments: argparse.Namespace) -> dict:
     off = sorted(abs(layer["off"]) for layer in layers)
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
     return {
-        "command": "python " + " ".join(sys.argv),
-        "device": gpu or f"{cpu_name()}, {torch.get_num_threads()} threads",
-        "torch": torch.__version__,
-        "twill": twill_vdit.__version__,
+        "run": run_facts.run_facts(
+            "costs_h200" if gpu else "costs",
+            "python " + " ".join(sys.argv),
+            gpu,
+            {**run_facts.torch_versions(), "twill_vdit": twill_vdit.__version__},
+            **({"profile": run_facts.sha256_of(arguments.profile)} if arguments.profile else {}),
+        ),
         "dtype": arguments.dtype,
         "layout": f"{layout.frames}x{layout.rows}x{layout.cols}",
         "heads": heads,
@@ -157,7 +155,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     result = measure(arguments)
-    arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    run_facts.write(arguments.out, result)
     off = [f"{100 * result[key]:.1f} %" for key in ("off_median", "off_90_percent", "off_most")]
     print(f"{len(result['layers'])} layers, predicted off by: median {off[0]}, 90 % {off[1]}, most {off[2]}")
 

@@ -9,12 +9,14 @@ sampled rows against float64. Run with PYTHONPATH=<build>/core/python.
 import argparse
 import json
 import math
-import platform
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import bench_cuda_cases as cases
 import numpy as np
+import run_facts
 import torch
 import torch.nn.functional as functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -213,20 +215,18 @@ def run_profiling(report):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", required=True)
+    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--shapes", nargs="*", default=[name for name, _ in PLAN])
     parser.add_argument("--no-flex", action="store_true")
     arguments = parser.parse_args()
     report = {
-        "device": device_state(),
-        "versions": {
-            "torch": torch.__version__,
-            "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),
-            "python": platform.python_version(),
-        },
-        "command": "python tests/bench/bench_cuda.py --out results.json",
+        "run": run_facts.run_facts(
+            "cuda_h200",
+            "python tests/bench/bench_cuda.py " + " ".join(sys.argv[1:]),
+            torch.cuda.get_device_name(),
+            run_facts.torch_versions(),
+        ),
         "metric": "TFLOP/s over the cells of the list (cuDNN: over tokens x tokens), median of rounds in turns",
         "copy_tb_per_s": copy_bandwidth(),
         "host_overhead_us": host_overhead_us(),
@@ -236,12 +236,9 @@ def main():
     for name, case_names in PLAN:
         if name in arguments.shapes:
             run_shape(name, case_names, arguments.rounds, not arguments.no_flex, report)
-            with open(arguments.out, "w") as file:
-                json.dump(report, file, indent=1)
+            run_facts.write(arguments.out, report)
     run_profiling(report)
-    with open(arguments.out, "w") as file:
-        json.dump(report, file, indent=1)
-        file.write("\n")
+    run_facts.write(arguments.out, report)
 
 
 if __name__ == "__main__":

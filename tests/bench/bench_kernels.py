@@ -3,18 +3,20 @@
 """The portable CUDA kernels beside PyTorch's FlashAttention-2, in turns.
 
 They are timed where a better kernel runs, too: an H200 stands in for cards that are not at hand, as far as it can (its
-tensor cores are faster than its shared memory; GeForce cards have it the other way round). TFLOP/s count the cells of the
-list, 4 x 128 x 64 x head_dim each. The order changes with every round, and what draws much more power (the Hopper kernel,
-cuDNN) is not among the turns: right after the Hopper kernel the same code was 4 % slower. Every case checks sampled rows
-against float64. Run with PYTHONPATH=<build>/core/python.
+tensor cores are faster than its shared memory; GeForce cards have it the other way round). TFLOP/s count the cells of
+the list, 4 x 128 x 64 x head_dim each. The order changes with every round, and what draws much more power (the Hopper
+kernel, cuDNN) is not among the turns: right after the Hopper kernel the same code was 4 % slower. Every case checks
+sampled rows against float64. Run with PYTHONPATH=<build>/core/python.
 """
 
 import argparse
 import json
-import platform
+import sys
+from pathlib import Path
 
 import bench_cuda_cases as cases
 import numpy as np
+import run_facts
 import torch
 import torch.nn.functional as functional
 from bench_cuda import SHAPES, check_rows, device_state, time_in_turns
@@ -77,18 +79,17 @@ def run_case(name, case_name, tensors, rounds, report):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", required=True)
+    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--shapes", nargs="*", default=[*SHAPES, *MORE_SHAPES])
     arguments = parser.parse_args()
     report = {
-        "device": device_state(),
-        "versions": {
-            "torch": torch.__version__,
-            "cuda": torch.version.cuda,
-            "python": platform.python_version(),
-        },
-        "command": "python tests/bench/bench_kernels.py --out results.json",
+        "run": run_facts.run_facts(
+            "kernels_h200",
+            "python tests/bench/bench_kernels.py " + " ".join(sys.argv[1:]),
+            torch.cuda.get_device_name(),
+            run_facts.torch_versions(),
+        ),
         "metric": "TFLOP/s over the cells of the list (the rival: tokens x tokens), median of rounds in changing turns",
         "inputs": "normal, queries doubled, bf16",
         "attention": [],
@@ -99,9 +100,7 @@ def main():
         q, k, v = (torch.randn(shape, device="cuda", dtype=torch.bfloat16) for _ in "qkv")
         for case_name in CASES:
             run_case(name, case_name, (q.mul(2), k, v), arguments.rounds, report)
-    with open(arguments.out, "w") as file:
-        json.dump(report, file, indent=1)
-        file.write("\n")
+    run_facts.write(arguments.out, report)
 
 
 if __name__ == "__main__":

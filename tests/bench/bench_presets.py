@@ -19,17 +19,15 @@ import collections
 import functools
 import json
 import math
-import os
 import platform
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import run_facts
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -251,35 +249,17 @@ def device_state(device: torch.device) -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout.strip().splitlines()[0]
 
 
-def write(file: Path, report: dict) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as temporary:
-        json.dump(report, temporary, indent=1)
-        temporary.write("\n")
-    os.chmod(temporary.name, 0o644)
-    os.replace(temporary.name, file)
-
-
-def commit() -> str:
-    """Empty where there is no git or no repository."""
-    if shutil.which("git") is None:
-        return ""
-    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return found.stdout.strip()
-
-
 def measure_all(device: torch.device, options: argparse.Namespace, after_each) -> dict:
-    name_of_device = torch.cuda.get_device_name(device) if device.type == "cuda" else device_state(device)
     report = {
-        "device": name_of_device,
-        "state": device_state(device),
-        "versions": {"torch": torch.__version__, "cuda": torch.version.cuda, "twill_vdit": twill_vdit.__version__},
-        "command": "python tests/bench/bench_presets.py --out tests/bench/results/presets.json",
-        "commit": commit(),
-        "rounds": options.rounds,
+        "run": run_facts.run_facts(
+            "presets",
+            "python tests/bench/bench_presets.py --out tests/bench/results/presets.json",
+            torch.cuda.get_device_name(device) if device.type == "cuda" else "",
+            {**run_facts.torch_versions(), "twill_vdit": twill_vdit.__version__},
+            rounds=options.rounds,
+        ),
         "presets": {},
     }
-    if device.type == "cuda":
-        report["versions"]["cudnn"] = torch.backends.cudnn.version()
     for model in MODELS:
         names = [f"{model.folder}/{model.prefix}{point}" for point in points.names_of(model)]
         names = [name for name in names if not options.only or name in options.only]
@@ -315,7 +295,7 @@ def main() -> None:
         parser.error("there is no CUDA device; --tiny tests the script without one")
     device = torch.device("cpu" if arguments.tiny else "cuda")
     with torch.inference_mode():
-        measure_all(device, arguments, lambda report: write(arguments.out, report))
+        measure_all(device, arguments, lambda report: run_facts.write(arguments.out, report))
 
 
 if __name__ == "__main__":

@@ -87,9 +87,22 @@ def test_it_has_the_density_that_it_states(path):
 
 
 def table_row(path):
-    rows = [line for line in (PRESETS / "README.md").read_text(encoding="utf-8").splitlines() if f"`{path}`" in line]
-    assert len(rows) == 1
-    return rows[0]
+    """Of the table of all plans, whose rows begin with the model."""
+    lines = (PRESETS / "README.md").read_text(encoding="utf-8").splitlines()
+    (row,) = [line for line in lines if f"`{path}`" in line and not line.startswith(f"| `{path}`")]
+    return row
+
+
+def test_interpolated_layers_are_told():
+    """In the table and in the plan's provenance."""
+    results = measured.read_results()["presets"]
+    interpolated = {name for name, timed in results.items() if timed["kinds_timed"] < timed["kinds_of_layers"]}
+    assert len(interpolated) == 7
+    for name, timed in results.items():
+        told = f"{timed['kinds_timed']} of {timed['kinds_of_layers']} kinds"
+        in_plan = told in plan_of(f"{name}.json").provenance["measured"]
+        in_row = f"| {told} |" in table_row(f"{name}.json")
+        assert (in_plan, in_row) == (name in interpolated, name in interpolated), name
 
 
 @pytest.mark.parametrize("path", SHIPPED)
@@ -125,10 +138,11 @@ def test_a_timing_of_another_plan_is_not_shown():
     path = "hunyuanvideo/balanced"
     text = (PRESETS / f"{path}.json").read_text(encoding="utf-8")
     timed = {"heads": measured.heads_digest(text), "dense_step_ms": 200.0, "plan_step_ms": 100.0, "speedup": 2.0,
-             "best_dense": "cudnn"}  # fmt: skip
-    results = {"device": "a card", "command": "a command", "presets": {path: timed}}
+             "best_dense": "cudnn", "kinds_of_layers": 9, "kinds_timed": 4}  # fmt: skip
+    results = {"run": {"device": "a card", "command": "a command"}, "presets": {path: timed}}
     assert measured.result_of(results, path, timed["heads"]) is timed
     assert "2.00x" in measured.sentence(results, timed) and "a card" in measured.sentence(results, timed)
+    assert "4 of 9 kinds of layers were timed" in measured.sentence(results, timed)
     changed = json.loads(text)
     changed["segments"][0]["heads"]["default"]["double_blocks"][3][4] = 1
     assert measured.result_of(results, path, measured.heads_digest(json.dumps(changed))) is None

@@ -1,0 +1,256 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of pages that follow from result files; make_tables.py writes them."""
+
+import functools
+import math
+import re
+import statistics
+from collections.abc import Callable, Iterable
+
+import result_index
+from result_paths import FUNCTIONS, read, spearman
+
+POLICIES = ("paper_greedy", "sta", "svg", "radial", "single_pattern", "dynamic_oracle")
+RULES = {
+    "solver": "the solver",
+    "paper_greedy": "the paper's greedy rule",
+    "sta": "STA",
+    "svg": "SVG",
+    "radial": "Radial",
+    "single_pattern": "one pattern for all",
+}
+SHAPES = {
+    "hunyuan-720p": "HunyuanVideo 720p, 24 x 119,056",
+    "wan-14b-720p": "Wan 14B 720p, 40 x 75,600",
+    "wan-1.3b-480p": "Wan 1.3B 480p, 12 x 32,760",
+    "cogvideox-1.5": "CogVideoX1.5, 48 x 45,106, head_dim 64",
+    "head-dim-96": "16 x 32,760, head_dim 96",
+    "head-dim-256": "8 x 32,760, head_dim 256",
+}
+SIZES = ("256x256x81", "320x192x33")
+TABLES: dict[str, Callable[[], list[str]]] = {}
+
+
+def table(name: str):
+    def listed(make):
+        TABLES[name] = make
+        return make
+
+    return listed
+
+
+def lines(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    head = tuple(head)
+    first, *rest = (f"| {' | '.join(row)} |" for row in (head, *rows))
+    return [first, "|" + "---|" * len(head), *rest]
+
+
+def span(values: Iterable[float], digits: int, unit: str = "", between: str = "-") -> str:
+    """Least and greatest, or one number where both print alike."""
+    low, high = (f"{value:.{digits}f}" for value in (min(values), max(values)))
+    return f"{low}{unit}" if low == high else f"{low}{between}{high}{unit}"
+
+
+def two_digits(values: list[float]) -> str:
+    return span(values, 0 if min(values) >= 9.5 else 1, "x")
+
+
+@table("cpu_attention")
+def cpu_attention() -> list[str]:
+    results = read("attention")["results"]
+    rows = []
+    for call in ("dense", "vertical_stripe", "diagonal", "mixed", "window", "multi_diagonal"):
+        of_call = [(each["dtype"], one) for each in results for one in each["calls"] if one["call"] == call]
+        speeds = [[one["ratio"]["median"] for dtype, one in of_call if dtype == name] for name in ("Float", "BFloat16")]
+        rows.append((call, span([one["density"] for _, one in of_call], 2), *map(two_digits, speeds)))
+    return lines(("pattern", "density", "fp32", "bf16"), rows)
+
+
+@table("policies")
+def policies() -> list[str]:
+    found = list(read("policies").values())
+    rows = []
+    for point in sorted(found, key=lambda each: (each["density"], -each["steps"])):
+        by_name = {each["policy"]: each for each in point["policies"]}
+        behind = []
+        for name in POLICIES:
+            low, high = by_name[name]["behind_solver_db_95"]
+            behind.append(f"{by_name[name]['behind_solver_db']:.1f} ({low:.1f} to {high:.1f})")
+        solver = f"{by_name['solver']['psnr_db']:.1f} dB"
+        rows.append((f"{point['density']:.2f}, {point['steps']}", solver, *behind))
+    head = ("density, steps", "solver, PSNR", "the paper's greedy rule, λ swept", "STA", "SVG", "Radial")
+    return lines((*head, "one pattern for all", "top mass, dynamic"), rows)
+
+
+@table("transfer")
+def transfer() -> list[str]:
+    points = read("transfer")["points"]
+    rows = []
+    for density in (0.25, 0.35, 0.5):
+        cells = [f"{density:.2f}"]
+        for size in SIZES:
+            (point,) = (p for p in points if p["used_at"] == size and p["searched_density"] == density)
+            plans = (point[name]["psnr_db"] for name in ("as_it_is", "adapted", "searched_there"))
+            cells += [f"{point['density_there']:.3f}", *(f"{psnr:.1f} dB" for psnr in plans)]
+        rows.append(cells)
+    head = [each for size in SIZES for each in (f"density at {size}", "as it is", "adapted", "searched there")]
+    return lines(("found for", *head), rows)
+
+
+def adapting() -> dict:
+    return {each["shape"]: each for each in read("adapting_h200")["shapes"]}
+
+
+@table("adapting_on_cpu")
+def adapting_on_cpu() -> list[str]:
+    rows = []
+    for shape, name in (("wan-14b", "Wan 14B at 480p"), ("hunyuan-720p", "HunyuanVideo at 720p")):
+        found = adapting()[shape]
+        cpu, dense = (statistics.median(found["layer_seconds"][who]) for who in ("on_cpu", "dense"))
+        share = found["of_run"]["measuring_seconds"]["on_cpu"] / found["of_run"]["dense_attention_seconds"]
+        rows.append((name, f"{cpu:.1f} s", f"{dense:.2g} s", f"{share:.1f}"))
+    measured = "four measured steps with guidance, over dense attention of 50 steps"
+    return lines(("a layer of", "on the CPU, with the copy", "dense attention on the GPU", measured), rows)
+
+
+@table("adapting")
+def adapting_on_gpu() -> list[str]:
+    names = {
+        "wan-1.3b": "Wan 1.3B at 480p",
+        "wan-14b": "Wan 14B at 480p",
+        "wan-14b-720p": "Wan 14B at 720p",
+        "hunyuan-720p": "HunyuanVideo at 720p",
+    }
+    rows = []
+    for shape, name in names.items():
+        found = adapting()[shape]
+        seconds = (statistics.median(found["layer_seconds"][who]) for who in ("kernels", "torch"))
+        share = found["of_run"]["shares"]["kernels"]
+        rows.append((name, *(f"{1e3 * each:.0f} ms" for each in seconds), f"{share:.3f}"))
+    measured = "four measured steps and solving again, over dense attention of 50 steps"
+    return lines(("a layer of", "kernels", "torch", measured), rows)
+
+
+@table("measuring")
+def measuring() -> list[str]:
+    def text(seconds: float) -> str:
+        return f"{1e3 * seconds:.2g} ms" if seconds < 0.1 else f"{seconds:.2g} s"
+
+    rows = []
+    for row in read("measuring_h200")["layer"]["rows"]:
+        name = "the demo model" if row["shape"] == "demo" else row["shape"]
+        medians = (statistics.median(row[key][1:]) for key in ("gpu_seconds", "cpu_with_copy_seconds"))
+        rows.append((name, *map(text, medians)))
+    return lines(("a layer of", "on the GPU", "on the CPU, with the copy"), rows)
+
+
+@table("costs")
+def costs() -> list[str]:
+    names = {"costs": "CPU, the demo's layers", "costs_h100": "H100, Wan 1.3B's layers", "costs_h200": "H200, the same"}
+    rows = [
+        (name, *(f"{100 * read(file)[key]:.1f} %" for key in ("off_median", "off_90_percent", "off_most")))
+        for file, name in names.items()
+    ]
+    return lines(("machine", "median", "90th percentile", "most"), rows)
+
+
+def rule_of(plan: dict) -> str:
+    return plan["name"].split()[0]
+
+
+def rank_correlation(plans: list[dict]) -> float:
+    return spearman([each["predicted_error"] for each in plans], [each["clip_mse"] for each in plans])
+
+
+def at_density(plans: list[dict], density: float) -> list[dict]:
+    """As `twill bench prediction` groups them."""
+    return [each for each in plans if abs(each["density"] - density) < 0.02]
+
+
+DENSITIES = (0.2, 0.3, 0.4, 0.5, 0.6)
+
+
+@table("prediction")
+def prediction() -> list[str]:
+    plans = read("prediction")["plans"]
+    others = [each for each in plans if rule_of(each) != "solver"]
+    rows = []
+    for name, some in ((f"all {len(plans)}", plans), (f"without the solver's own {len(plans) - len(others)}", others)):
+        at_each = [rank_correlation(at_density(some, density)) for density in DENSITIES]
+        cells = (rank_correlation(some), statistics.fmean(at_each), *at_each)
+        rows.append((name, *(f"{each:.2f}" for each in cells)))
+    return lines(("plans", "all densities", "at equal density, mean", *(f"at {each}" for each in DENSITIES)), rows)
+
+
+def worse_than_predicted_db(plans: list[dict]) -> list[float]:
+    """By how many dB the clips of each plan are worse than predicted, beside the mean of all plans."""
+    off = [10 * math.log10(each["clip_mse"] / each["predicted_error"]) for each in plans]
+    return [each - statistics.fmean(off) for each in off]
+
+
+@table("prediction_by_rule")
+def prediction_by_rule() -> list[str]:
+    plans = read("prediction")["plans"]
+    off = worse_than_predicted_db(plans)
+    rows = []
+    for rule, name in (*RULES.items(), (None, "all")):
+        of_rule = [each for plan, each in zip(plans, off, strict=True) if rule in (None, rule_of(plan))]
+        rms = math.sqrt(statistics.fmean(each * each for each in of_rule))
+        least, mean, most = min(of_rule), statistics.fmean(of_rule), max(of_rule)
+        mean = 0.0 if abs(mean) < 0.05 else mean
+        rows.append((name, str(len(of_rule)), f"{mean:+.1f} dB", f"{rms:.1f} dB", f"{least:+.1f} to {most:+.1f} dB"))
+    return lines(("plans of", "how many", "mean", "rms", "from, to"), rows)
+
+
+def rate(row: dict | None) -> str:
+    return f"{row['tflops']:.0f}" if row else ""
+
+
+def rate_with_range(row: dict | None) -> str:
+    return f"{rate(row)} ({row['tflops_range'][0]:.0f}-{row['tflops_range'][1]:.0f})" if row else ""
+
+
+@table("cuda_h200")
+def cuda_h200() -> list[str]:
+    rows = []
+    for row in read("cuda_h200")["attention"]:
+        case = row["case"].rstrip("0123456789. ").replace("_", " ")
+        ours, cudnn, flex = rate_with_range(row["twill"]), rate(row["cudnn_dense"]), rate(row.get("flex"))
+        faster = f"{row['speedup_over_cudnn_dense']:.2f}"
+        rows.append((SHAPES[row["shape"]], case, f"{row['density']:.2f}", ours, cudnn, flex, faster))
+    head = ("heads x tokens", "list", "density", "TFLOP/s (range of 5 rounds)", "cuDNN dense", "FlexAttention")
+    return lines((*head, "speed-up over cuDNN dense"), rows)
+
+
+@table("kernels_h200")
+def kernels_h200() -> list[str]:
+    rows = []
+    for row in read("kernels_h200")["attention"]:
+        ours = (rate_with_range(row.get(kernel)) for kernel in ("portable", "compact", "hopper"))
+        rivals = (rate(row[who]) for who in ("flash_attention_2", "cudnn_dense"))
+        rows.append((SHAPES[row["shape"]], row["case"], *ours, *rivals))
+    return lines(("heads x tokens", "list", "`portable`", "`compact`", "`hopper`", "FlashAttention-2", "cuDNN"), rows)
+
+
+@table("results")
+def results() -> list[str]:
+    return lines(
+        ("result", "measured on", "not known", "of which code it speaks", "is that the code here"),
+        result_index.table_rows(),
+    )
+
+
+@functools.cache
+def text_of(name: str) -> str:
+    return "\n".join(TABLES[name]())
+
+
+def cell(name: str, row: str, column: str) -> float:
+    """The first number of a cell of a table, by what stands in its first column and its head."""
+    table = [line.strip("| ").split(" | ") for line in text_of(name).splitlines()]
+    (found,) = (each for each in table if each[0] == row)
+    return float(re.search(r"[-+]?[\d.]+", found[table[0].index(column)]).group())
+
+
+FUNCTIONS["cell"] = cell
