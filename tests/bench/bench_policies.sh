@@ -10,7 +10,7 @@
 # that no constant was chosen on: those of presets/demo/prompts_follow.txt from seed 5000 on. A run that was stopped goes
 # on. TWILL names the program (default: twill), DEVICES the GPUs that processes are spread over (default: 0), PROCESSES
 # how many run at once (default: 4), ROWS what is measured (default: everything), COUNT how many prompts (default: 16),
-# SETTINGS how many settings a row may try (default: 12), MODEL the model (default: presets/demo). COMMIT stands in the
+# PROMPTS and SEED other prompts for a trial, SETTINGS how many settings a row may try (default: 12), MODEL the model (default: presets/demo). COMMIT stands in the
 # reports.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -41,7 +41,8 @@ compare() { # density, steps, report, rows
   "$twill" --quiet bench policies --model "$model" --profile "$out/$2_0.json" --profile "$out/$2_1.json" \
     --profile "$out/$2_2.json" --fed-profile "$out/$1_$2_fed_0.json" --fed-profile "$out/$1_$2_fed_1.json" \
     --fed-profile "$out/$1_$2_fed_2.json" --tuning-prompts "$out/tuning.txt" \
-    --prompts presets/demo/prompts_follow.txt --count "${COUNT:-16}" --seed 5000 --tuning-seed 700 \
+    --prompts "${PROMPTS:-presets/demo/prompts_follow.txt}" --count "${COUNT:-16}" --seed "${SEED:-5000}" \
+    --tuning-seed 700 \
     --settings "${SETTINGS:-12}" --steps "$2" --density "$1" "${rows[@]}" --work "$out/work" --out "$3"
 }
 
