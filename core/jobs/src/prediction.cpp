@@ -4,10 +4,10 @@
 #include "twill/jobs/prediction.h"
 #include "twill/jobs/model_facts.h"
 
-#include <algorithm>
-#include <cmath>
+#include <cstdio>
 
 #include "files.h"
+#include "held_out_plans.h"
 #include "json.h"
 #include "kept_quality.h"
 #include "plan_inputs.h"
@@ -16,7 +16,6 @@
 #include "twill/plan/outputs.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/whole_files.h"
-#include "twill/report/statistics.h"
 #include "twill/search/calibration.h"
 #include "twill/search/ledger.h"
 
@@ -25,11 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct HeldOut {
-  std::string name;
-  search::SolveResult solved;
-};
-
 void check_options(const PredictionOptions& options) {
   report::check_prompts(options.prompts);
   require(!options.densities.empty(), ErrorCode::kUsage, "no density");
@@ -37,53 +31,6 @@ void check_options(const PredictionOptions& options) {
     check_solve_options({.budget = density, .segments = options.segments});
   }
   check_clip(options.clip);
-}
-
-std::string name_of(const SolveOptions& options) {
-  return concat(search::policy_name(options.policy), " ", options.budget, ", ",
-                options.dense_first_steps ? std::to_string(*options.dense_first_steps) : "free",
-                " dense steps, ", options.segments, " segments");
-}
-
-std::vector<HeldOut> held_out_plans(const std::shared_ptr<const Profile>& profile,
-                                    const report::SamplerRun& run, const TokenLayout& layout,
-                                    const PredictionOptions& options) {
-  const std::array grid{layout.frames, layout.rows, layout.cols};
-  const auto fifth = std::max<std::int32_t>(1, run.steps / 5);
-  std::vector<SolveOptions> wanted;
-  for (const double density : options.densities) {
-    wanted.push_back({.budget = density, .segments = options.segments, .grid = grid});
-    wanted.push_back({.budget = density, .segments = 1, .grid = grid});
-    for (const auto& [policy, name] : search::kPolicyNames) {
-      for (const std::int32_t steps : {0, fifth}) {
-        wanted.push_back({.policy = policy,
-                          .budget = density,
-                          .segments = options.segments,
-                          .dense_first_steps = steps,
-                          .dense_last_steps = 0,
-                          .grid = grid});
-      }
-    }
-  }
-  std::vector<HeldOut> plans;
-  for (const SolveOptions& one : wanted) {
-    try {
-      HeldOut plan{name_of(one), solve_plan(profile, run, one)};
-      // One plan under two names would rank itself right.
-      const bool known = std::any_of(plans.begin(), plans.end(), [&](const HeldOut& other) {
-        return run_the_same(other.solved.plan, plan.solved.plan);
-      });
-      if (!known) {
-        plans.push_back(std::move(plan));
-      }
-    } catch (const Error& error) {
-      // A rule that does not reach this density.
-      if (error.code() != ErrorCode::kUnsupported && error.code() != ErrorCode::kUsage) {
-        throw;
-      }
-    }
-  }
-  return plans;
 }
 
 }  // namespace
@@ -114,24 +61,17 @@ PredictionReport check_prediction(const PredictionOptions& options, const JobCon
   const search::Ledger ledger(profile, search::forwards_of_run(*profile, session.step_t()),
                               search::time_weight_of(*profile), layout);
   KeptQuality quality(session, work);
-  std::vector<double> predicted, measured;
+  std::vector<std::vector<double>> psnr_db(plans.size());
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    double mse = 0.0;
     for (std::size_t prompt = 0; prompt < prompts.size(); ++prompt) {
       const media::ClipQuality found = quality.measure(
           plans[i].solved.plan, prompts[prompt], report::seed_at(options.seed, prompt),
           concat("plan ", i + 1, " of ", plans.size(), ", ", plans[i].name, ", prompt ", prompt + 1,
                  " of ", prompts.size()));
-      mse += search::mse_of(found.psnr_db) / static_cast<double>(prompts.size());
+      psnr_db[i].push_back(found.psnr_db);
     }
-    predicted.push_back(ledger.error(plans[i].solved.plan));
-    measured.push_back(mse);
-    report.plans.push_back({plans[i].name, predicted.back(), mse});
-    report.densities.push_back(plans[i].solved.density);
   }
-  report.rank_correlation = search::rank_correlation(predicted, measured);
-  report.rank_correlation_at_equal_density = report::correlation_at_equal_density(
-      options.densities, report.densities, predicted, measured);
+  add_outcome(report, plans, ledger, psnr_db);
   write_file(options.out, to_json(report));
   return report;
 }
