@@ -162,7 +162,7 @@ TEST(HeldOutPlans, of_a_profile_that_is_damaged_are_not_left_out_in_silence) {
 class Outcome : public ::testing::Test {
  protected:
   Outcome() {
-    options_.densities = {0.3, 0.5};
+    options_.densities = {0.25, 0.5};
     plans_ = held_out_plans(profile_, run_, profile_->layout, options_);
     for (const HeldOut& plan : plans_) {
       predicted_.push_back(ledger_.error(plan.solved.plan));
@@ -216,22 +216,22 @@ TEST_F(Outcome, ranks_plans_that_came_as_predicted_right) {
   EXPECT_NEAR(report.rank_correlation_at_equal_density, 1.0, 1e-12);
 }
 
-// At 0.3 as predicted and at 0.5 the other way round: the mean of 1 and -1, whatever all together
-// have.
+// At 0.25 as predicted and at 0.5 the other way round: the mean of 1 and -1, however many plans
+// each of them has.
 TEST_F(Outcome, ranks_plans_of_each_density_by_themselves) {
   std::vector<std::vector<double>> psnr_db;
   std::size_t sparser = 0, denser = 0;
   for (std::size_t i = 0; i < plans_.size(); ++i) {
-    sparser += at(i, 0.3) ? 1 : 0;
+    sparser += at(i, 0.25) ? 1 : 0;
     denser += at(i, 0.5) ? 1 : 0;
     psnr_db.push_back(
         {at(i, 0.5) ? 60.0 + std::log1p(predicted_[i]) : 50.0 - std::log1p(predicted_[i])});
   }
   ASSERT_GT(sparser, 2u);
-  ASSERT_GT(denser, 2u);
+  ASSERT_GT(denser, sparser);
   const PredictionReport report = outcome(psnr_db);
   EXPECT_NEAR(report.rank_correlation_at_equal_density, 0.0, 1e-12);
-  EXPECT_GT(report.rank_correlation, 0.1);
+  EXPECT_NE(report.rank_correlation, 0.0);
 }
 
 }  // namespace
