@@ -162,7 +162,9 @@ struct Solver::Impl {
     return bin == last || (!run.dense_last_bins && may_be_dense);
   }
 
-  Priced at_price(double price) const {
+  // of_error: how often an error counts; 0 where cost alone decides.
+  Priced at_price(double price, double of_error = 1.0) const {
+    const double least_slope = price / of_error;
     const std::size_t bins = last - first;
     const std::size_t most = most_segments();
     // [segments so far][bin reached]
@@ -177,8 +179,8 @@ struct Solver::Impl {
     for (std::size_t begin = 0; begin < bins; ++begin) {
       for (std::size_t end = begin + 1; end <= bins; ++end) {
         const IntervalTable& table = tables.at(first + begin, first + end);
-        const std::size_t taken = table.taken_at(price);
-        value[begin * (bins + 1) + end] = table.base_error - table.saved_sums[taken] +
+        const std::size_t taken = table.taken_at(least_slope);
+        value[begin * (bins + 1) + end] = of_error * (table.base_error - table.saved_sums[taken]) +
                                           price * (table.base_cost + table.cost_sums[taken]);
       }
     }
@@ -217,10 +219,13 @@ struct Solver::Impl {
     result.cost = dense_cost_of(result.cuts);
     for (std::size_t i = 0; i + 1 < result.cuts.at.size(); ++i) {
       const IntervalTable& table = tables.at(result.cuts.at[i], result.cuts.at[i + 1]);
-      result.cost += table.base_cost + table.cost_sums[table.taken_at(price)];
+      result.cost += table.base_cost + table.cost_sums[table.taken_at(least_slope)];
     }
     return result;
   }
+  // No price finds it: where heads may not take their cheapest candidate at every step, other cuts
+  // can cost next to nothing more and save much error.
+  Priced cheapest() const { return at_price(1.0, 0.0); }
 
   double dense_cost_of(const Cuts& cuts) const {
     return dense_cost[cuts.at.front()] + full_cost - dense_cost[cuts.at.back()];
@@ -368,9 +373,11 @@ Solved Solver::Impl::search(double budget) const {
     return priced.cost;
   };
   double low = tables.steepest() * kLeastPrice, high = 2.0 * tables.steepest();
-  const double least = look(high);
+  const Priced cheapest_cuts = cheapest();
+  const double least = cheapest_cuts.cost;
   require(least <= most * (1.0 + kRounding), ErrorCode::kUnsupported, "budget: ", budget,
           " is below ", exact_text(least / full_cost), ", the least that the request allows");
+  look(high);
   if (look(0.0) > most) {
     while (high / low > 1.0 + kPriceRounding) {
       const double price = std::sqrt(low * high);
@@ -386,9 +393,11 @@ Solved Solver::Impl::search(double budget) const {
       solved.cuts = tried[i];
     }
   }
-  if (solved.filled.error == kForbidden) {  // only the cheapest cuts fit
-    solved.filled = fill(tried.front(), most);
-    solved.cuts = tried.front();
+  for (const Cuts& cuts : {tried.front(), cheapest_cuts.cuts}) {
+    if (solved.filled.error == kForbidden) {
+      solved.filled = fill(cuts, most);
+      solved.cuts = cuts;
+    }
   }
   return solved;
 }
@@ -422,7 +431,7 @@ Solver::Solver(Solver&&) noexcept = default;
 Solver& Solver::operator=(Solver&&) noexcept = default;
 
 double Solver::least_budget() const {
-  return std::min(1.0, impl_->at_price(2.0 * impl_->tables.steepest()).cost / impl_->full_cost);
+  return std::min(1.0, impl_->cheapest().cost / impl_->full_cost);
 }
 
 SolveResult Solver::solve() const { return solve(impl_->request.budget); }

@@ -10,8 +10,8 @@
 # that no constant was chosen on: those of presets/demo/prompts_follow.txt from seed 5000 on. A run that was stopped goes
 # on. TWILL names the program (default: twill), DEVICES the GPUs that processes are spread over (default: 0), PROCESSES
 # how many run at once (default: 4), ROWS what is measured (default: everything), COUNT how many prompts (default: 16),
-# PROMPTS and SEED other prompts for a trial, SETTINGS how many settings a row may try (default: 12), MODEL the model (default: presets/demo). COMMIT stands in the
-# reports.
+# PROMPTS and SEED other prompts for a trial, SETTINGS how many settings a row may try (default: 12), MODEL the model
+# (default: presets/demo). COMMIT stands in the reports.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=$1

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cmath>
+#include <random>
 #include <vector>
 
 #include "twill/report/statistics.h"
@@ -43,6 +44,32 @@ TEST(Bootstrap, leaves_out_a_fortieth_at_each_end) {
   const Interval interval = bootstrap_interval(differences);
   EXPECT_DOUBLE_EQ(interval.low, 4.0 / 16.0);
   EXPECT_DOUBLE_EQ(interval.high, 12.0 / 16.0);
+}
+
+// The draws again, counted: 250 of 10,000 means lie below the interval and 250 above it.
+TEST(Bootstrap, has_as_many_draws_below_as_above) {
+  const std::array differences{0.0, 1.0, 5.0, -2.0, 0.37, 2.13, -0.71, 11.9, 3.3, -4.7, 0.05};
+  for (const std::uint64_t seed : {1u, 7u}) {
+    const Interval interval = bootstrap_interval(differences, seed);
+    std::mt19937_64 random(seed);
+    int below = 0, at_low = 0, at_high = 0, above = 0;
+    for (int draw = 0; draw < 10000; ++draw) {
+      double sum = 0.0;
+      for (std::size_t i = 0; i < differences.size(); ++i) {
+        sum += differences[random() % differences.size()];
+      }
+      const double mean = sum / static_cast<double>(differences.size());
+      below += mean < interval.low ? 1 : 0;
+      at_low += mean == interval.low ? 1 : 0;
+      at_high += mean == interval.high ? 1 : 0;
+      above += mean > interval.high ? 1 : 0;
+    }
+    // Draws of the same numbers have equal means.
+    EXPECT_LE(below, 250);
+    EXPECT_GT(below + at_low, 250);
+    EXPECT_LE(above, 250);
+    EXPECT_GT(above + at_high, 250);
+  }
 }
 
 TEST(Bootstrap, is_the_same_every_time) {
@@ -84,6 +111,23 @@ TEST(EqualDensity, each_group_is_ranked_by_itself) {
   // Two are no order, and 0.7 belongs to no group.
   EXPECT_DOUBLE_EQ(correlation_at_equal_density(std::array{0.9}, densities, predicted, measured),
                    0.0);
+}
+
+// Densities that differ by less than 0.02 are equal, by 0.02 they are not.
+TEST(EqualDensity, ends_before_two_hundredths) {
+  const std::array predicted{1.0, 2.0, 3.0}, measured{10.0, 20.0, 30.0};
+  const auto at = [&](double density) {
+    return correlation_at_equal_density(std::array{0.0}, std::array{0.0, 0.01, density}, predicted,
+                                        measured);
+  };
+  EXPECT_EQ(at(0.019), 1.0);
+  EXPECT_EQ(at(0.02), 0.0);
+}
+
+TEST(Means, are_of_all_values) {
+  EXPECT_DOUBLE_EQ(mean_of(std::array{1.0, 2.0, 6.0}), 3.0);
+  EXPECT_DOUBLE_EQ(mean_of(std::array{-4.5}), -4.5);
+  EXPECT_EQ(worst_of(std::array{2.0, -1.0, 7.0}), -1.0);
 }
 
 }  // namespace

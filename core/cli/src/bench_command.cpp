@@ -86,6 +86,8 @@ void add_prediction(CLI::App& bench, Context& context) {
   jobs::PredictionOptions& options = settings->options;
   add_measurement_options(*verb, settings->prompts, options);
   verb->add_option("--profile", options.profile, "plan with a profile, or a profile")->required();
+  verb->add_flag("--terms", options.terms,
+                 "tell what each predicted error is made of, by layer, pattern and forward");
   verb->add_option("--densities", options.densities,
                    "executed shares of dense attention over the whole run")
       ->delimiter(',')

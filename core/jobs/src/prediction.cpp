@@ -4,14 +4,13 @@
 #include "twill/jobs/prediction.h"
 #include "twill/jobs/model_facts.h"
 
-#include <algorithm>
-#include <cmath>
+#include <cstdio>
 
 #include "files.h"
+#include "held_out_plans.h"
 #include "json.h"
 #include "kept_quality.h"
 #include "plan_inputs.h"
-#include "prediction_sums.h"
 #include "session.h"
 #include "solving.h"
 #include "twill/plan/outputs.h"
@@ -26,12 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct HeldOut {
-  std::string name;
-  search::Policy policy = search::Policy::kSolver;
-  search::SolveResult solved;
-};
-
 void check_options(const PredictionOptions& options) {
   report::check_prompts(options.prompts);
   require(!options.densities.empty(), ErrorCode::kUsage, "no density");
@@ -39,53 +32,6 @@ void check_options(const PredictionOptions& options) {
     check_solve_options({.budget = density, .segments = options.segments});
   }
   check_clip(options.clip);
-}
-
-std::string name_of(const SolveOptions& options) {
-  return concat(search::policy_name(options.policy), " ", options.budget, ", ",
-                options.dense_first_steps ? std::to_string(*options.dense_first_steps) : "free",
-                " dense steps, ", options.segments, " segments");
-}
-
-std::vector<HeldOut> held_out_plans(const std::shared_ptr<const Profile>& profile,
-                                    const report::SamplerRun& run, const TokenLayout& layout,
-                                    const PredictionOptions& options) {
-  const std::array grid{layout.frames, layout.rows, layout.cols};
-  const auto fifth = std::max<std::int32_t>(1, run.steps / 5);
-  std::vector<SolveOptions> wanted;
-  for (const double density : options.densities) {
-    wanted.push_back({.budget = density, .segments = options.segments, .grid = grid});
-    wanted.push_back({.budget = density, .segments = 1, .grid = grid});
-    for (const auto& [policy, name] : search::kPolicyNames) {
-      for (const std::int32_t steps : {0, fifth}) {
-        wanted.push_back({.policy = policy,
-                          .budget = density,
-                          .segments = options.segments,
-                          .dense_first_steps = steps,
-                          .dense_last_steps = 0,
-                          .grid = grid});
-      }
-    }
-  }
-  std::vector<HeldOut> plans;
-  for (const SolveOptions& one : wanted) {
-    try {
-      HeldOut plan{name_of(one), one.policy, solve_plan(profile, run, one)};
-      // One plan under two names would rank itself right.
-      const bool known = std::any_of(plans.begin(), plans.end(), [&](const HeldOut& other) {
-        return run_the_same(other.solved.plan, plan.solved.plan);
-      });
-      if (!known) {
-        plans.push_back(std::move(plan));
-      }
-    } catch (const Error& error) {
-      // A rule that does not reach this density.
-      if (error.code() != ErrorCode::kUnsupported && error.code() != ErrorCode::kUsage) {
-        throw;
-      }
-    }
-  }
-  return plans;
 }
 
 }  // namespace
@@ -116,21 +62,18 @@ PredictionReport check_prediction(const PredictionOptions& options, const JobCon
   const search::Ledger ledger(profile, search::forwards_of_run(*profile, session.step_t()),
                               search::time_weight_of(*profile), layout);
   KeptQuality quality(session, work);
+  std::vector<std::vector<double>> psnr_db(plans.size());
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    double mse = 0.0;
     for (std::size_t prompt = 0; prompt < prompts.size(); ++prompt) {
       const media::ClipQuality found = quality.measure(
           plans[i].solved.plan, prompts[prompt], report::seed_at(options.seed, prompt),
           concat("plan ", i + 1, " of ", plans.size(), ", ", plans[i].name, ", prompt ", prompt + 1,
                  " of ", prompts.size()));
-      mse += search::mse_of(found.psnr_db) / static_cast<double>(prompts.size());
+      psnr_db[i].push_back(found.psnr_db);
     }
-    report.plans.push_back({plans[i].name, ledger.error(plans[i].solved.plan), mse});
-    report.densities.push_back(plans[i].solved.density);
-    report.policies.push_back(plans[i].policy);
   }
   report.profile_hash = search::profile_hash(*profile);
-  add_sums(report);
+  add_outcome(report, plans, ledger, psnr_db);
   write_file(options.out, to_json(report));
   return report;
 }
@@ -162,6 +105,14 @@ std::string to_json(const PredictionReport& report) {
                      {"density", report.densities[i]},
                      {"predicted_error", report.plans[i].predicted},
                      {"clip_mse", report.plans[i].measured_mse}});
+    if (!report.terms.empty()) {
+      json by_kind = json::object();
+      for (std::size_t kind = 0; kind < kPatternNames.size(); ++kind) {
+        by_kind[std::string(kPatternNames[kind].second)] = report.terms[i].kind_error[kind];
+      }
+      plans.back()["error_by_layer_and_forward"] = report.terms[i].layer_error;
+      plans.back()["error_by_kind_and_forward"] = std::move(by_kind);
+    }
     if (!report.residual_db.empty()) {
       plans.back()["residual_db"] = report.residual_db[i];
     }

@@ -22,9 +22,11 @@ struct PredictionOptions {
   std::vector<std::string> prompts;  // not those of the profile
   std::uint64_t seed = 1000;         // of the first prompt; each next prompt takes the next seed
   // Shares of dense's cells. At each one: the solver's plan, with one segment too, and the first
-  // plan of every rule, each with no dense first step and with a fifth of the steps dense.
+  // plan of every rule, each with no dense first step and with a fifth of the steps dense; of the
+  // rules of others also the first plan, without dense steps, that counts the predicted error.
   std::vector<double> densities{0.2, 0.3, 0.4, 0.5, 0.6};
   std::int32_t segments = 8;
+  bool terms = false;          // the report tells what the predicted error of each plan is made of
   ReportFacts facts;           // that the report tells
   std::filesystem::path out;   // JSON
   std::filesystem::path work;  // kept clips and measurements; beside `out` if not given
@@ -54,6 +56,11 @@ struct PredictionReport {
   };
   std::vector<RuleResidual> by_rule;
   std::string profile_hash;
+  struct Terms {
+    std::vector<std::vector<double>> layer_error;  // [layer, stacks one after another][forward]
+    std::vector<std::vector<double>> kind_error;   // [kPatternNames][forward]
+  };
+  std::vector<Terms> terms;   // [plans] where they were asked for
   PredictionOptions options;  // with the model's defaults filled in
   std::string model;
   std::string device;
