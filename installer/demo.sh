@@ -20,10 +20,10 @@ search_plan() {
     --out "$out/plan.json" --work "$work"
 }
 
-# The first two prompts are timed, dense and sparse in turns; the dense clips of the others are kept for the next run.
+# Every prompt is timed: dense, sparse, and the loop alone with our own dense kernel, in turns.
 evaluate_plan() {
   "$twill" evaluate --model "$model" --prompts "$model/prompts_test.txt" --count "${TWILL_DEMO_PROMPTS:-4}" \
-    --plan "$out/plan.json" --timed 2 \
+    --plan "$out/plan.json" \
     --out "$out/report.json" --save-clips "$out" --work "$work" | tee "$work/table.txt"
 }
 
