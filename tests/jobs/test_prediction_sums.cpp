@@ -64,6 +64,22 @@ TEST(PredictionSums, CorrelationsWithAndWithoutTheSolversPlansAndAtEqualDensity)
   EXPECT_GT(report.rank_correlation, report.rank_correlation_of_others);
 }
 
+// Residuals that differ in size, and three plans of others: the fewest that have an order.
+TEST(PredictionSums, EveryResidualCountsAndThreePlansHaveAnOrder) {
+  PredictionReport report = report_of({{Policy::kSvg, 0.3, 1.0, 1.0},
+                                       {Policy::kSvg, 0.3, 2.0, 2.0},
+                                       {Policy::kSta, 0.3, 3.0, 3000.0}});
+  add_sums(report);
+  EXPECT_NEAR(report.residual_db_rms, std::sqrt((100.0 + 100.0 + 400.0) / 3.0), 1e-9);
+  EXPECT_NEAR(report.by_rule[1].mean_db, 20.0, 1e-9);
+  EXPECT_NEAR(report.rank_correlation_of_others, 1.0, 1e-12);
+  EXPECT_NEAR(report.rank_correlation_of_others_at_equal_density, 1.0, 1e-12);
+  // Two have none.
+  report = report_of({{Policy::kSvg, 0.3, 1.0, 1.0}, {Policy::kSta, 0.3, 2.0, 2.0}});
+  add_sums(report);
+  EXPECT_EQ(report.rank_correlation_of_others, 0.0);
+}
+
 TEST(PredictionSums, EqualClipsSayNothingOfARatio) {
   PredictionReport report = report_of({{Policy::kSolver, 0.3, 1.0, 10.0},
                                        {Policy::kSvg, 0.3, 1.0, 0.0},
@@ -71,7 +87,7 @@ TEST(PredictionSums, EqualClipsSayNothingOfARatio) {
   add_sums(report);
   EXPECT_NEAR(report.residual_db_rms, 0.0, 1e-12);
   ASSERT_EQ(report.by_rule.size(), 1u);
-  EXPECT_EQ(report.residual_db.size(), 3u);
+  EXPECT_EQ(report.residual_db, (std::vector<double>{0.0, 0.0, 0.0}));
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 struct Hill {
   std::int32_t first = 0, variant = 0, last = 0, layers = 0;
   double own_choice = -100.0;
-  std::int32_t most_steps = 20, variants = 8;
+  std::int32_t most_steps = 20, variants = 8, most_last = 20, most_layers = 20;
   std::vector<TunedSetting> asked;
 
   std::optional<double> operator()(const TunedSetting& at) {
@@ -23,7 +23,8 @@ struct Hill {
     if (!at.parts.first_steps) {
       return own_choice;
     }
-    if (*at.parts.first_steps + *at.parts.last_steps > most_steps || at.variant >= variants) {
+    if (*at.parts.first_steps + *at.parts.last_steps > most_steps || at.variant >= variants ||
+        *at.parts.last_steps > most_last || at.parts.first_layers > most_layers) {
       return std::nullopt;
     }
     const auto away = [](std::int32_t a, std::int32_t b) { return std::abs(a - b); };
@@ -57,6 +58,30 @@ TEST(Tuning, TriesNoMoreThanItMayAndSaysWhenTheTopIsAtTheEdge) {
   EXPECT_FALSE(tuned.inside);
 }
 
+// Of 0, 2, 4 and 3 the best is 2; 1 was not tried.
+TEST(Tuning, TheTopIsAtTheEdgeWhereANeighbourBelowWasNotTried) {
+  Hill hill{.first = 2, .variants = 1, .most_last = 0, .most_layers = 0};
+  const Tuned tuned = tune(std::ref(hill), 4, false);
+  EXPECT_EQ(tuned.tried.back().setting.parts.first_steps, 3);
+  EXPECT_EQ(best_of(tuned).parts.first_steps, 2);
+  EXPECT_FALSE(tuned.inside);
+  EXPECT_TRUE(tune(std::ref(hill), 6, false).inside);
+}
+
+// With the second plan fewer dense steps are better, down to none.
+TEST(Tuning, GoesBackToNoneWhereAnotherNumberAsksForIt) {
+  const auto measure = [](const TunedSetting& at) -> std::optional<double> {
+    if (at.variant > 1 || *at.parts.last_steps > 0 || at.parts.first_layers > 0) {
+      return std::nullopt;
+    }
+    const double steps = *at.parts.first_steps;
+    return at.variant == 0 ? 2.0 - std::abs(steps - 2.0) : 10.0 - steps;
+  };
+  const Tuned tuned = tune(measure, 40, false);
+  EXPECT_EQ(best_of(tuned), (TunedSetting{.parts = {0, 0, 0}, .variant = 1}));
+  EXPECT_TRUE(tuned.inside);
+}
+
 TEST(Tuning, AsksForNothingTwiceAndCountsNoSettingThatIsNone) {
   Hill hill{.first = 3, .most_steps = 3, .variants = 1};
   const Tuned tuned = tune(std::ref(hill), 40, false);
@@ -79,6 +104,14 @@ TEST(Tuning, TheBestOfAllIsTakenNeverAWorseOne) {
   }
   EXPECT_NE(tuned.best, 0u);
   EXPECT_NE(tuned.best, tuned.tried.size() - 1);
+}
+
+TEST(Tuning, OfEquallyGoodSettingsTheFirstIsTaken) {
+  const auto measure = [](const TunedSetting& at) -> std::optional<double> {
+    return at.variant < 3 ? std::optional(30.0) : std::nullopt;
+  };
+  EXPECT_EQ(tune(measure, 20, false).best, 0u);
+  EXPECT_EQ(tune(measure, 20, true).best, 0u);
 }
 
 TEST(Tuning, TheOwnChoiceIsTriedFirstAndWinsOnlyWhenItIsBetter) {

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @dataclass
-class Test:
+class SuiteTest:
     name: str
     milliseconds: int
     reached: set[int]
@@ -44,7 +45,7 @@ class Program:
     name: str
     filter: str  # GoogleTest's, of the tests that count
     command: list[str]
-    tests: list[Test] = field(default_factory=list)
+    tests: list[SuiteTest] = field(default_factory=list)
 
 
 def slow_tests(name: str) -> str:
@@ -158,7 +159,7 @@ class Build:
             raise MutationError(f"{program.name} fails without a mutant:\n{ran.stdout[-3000:]}{ran.stderr[-1000:]}")
         for line in reached.read_text(encoding="utf-8").splitlines():
             name, milliseconds, *numbers = line.split("\t")
-            program.tests.append(Test(name, int(milliseconds), {int(number) for number in numbers}))
+            program.tests.append(SuiteTest(name, int(milliseconds), {int(number) for number in numbers}))
 
     def make(self, wanted: dict[str, str], by_file: dict[str, dict[int, Mutation]]) -> tuple[list[Program], set[int]]:
         """wanted: programs with a filter of their tests. Returns them, and the mutants that do not compile."""
@@ -177,18 +178,21 @@ class Run:
     tests: int = 0
 
 
-def run_tests(program: Program, tests: list[Test], number: int) -> Run:
-    """Until the first test that fails. A mutant that makes them many times slower hangs."""
+def run_tests(program: Program, tests: list[SuiteTest], number: int) -> Run:
+    """Until the first test that fails. A mutant that makes them many times slower hangs.
+
+    Time on the processor decides, which other programs do not lengthen; the clock ends what waits for ever.
+    """
     names = ":".join(test.name for test in tests)
-    limit = 20.0 + 10.0 * sum(test.milliseconds for test in tests) / 1000.0
+    limit = 10 + sum(test.milliseconds for test in tests) // 100
     try:
         ran = subprocess.run(
-            [*program.command, f"--gtest_filter={names}", "--gtest_fail_fast"],
+            ["prlimit", f"--cpu={limit}:{limit + 5}", *program.command, f"--gtest_filter={names}", "--gtest_fail_fast"],
             capture_output=True,
-            timeout=limit,
+            timeout=20.0 * limit,
             env={**os.environ, "TWILL_MUTANT": str(number)},
         )
-        said, how = ran.stdout, "fails" if ran.returncode == 1 else "crashes"
+        said, how = ran.stdout, {1: "fails", -signal.SIGXCPU: "hangs"}.get(ran.returncode, "crashes")
         if ran.returncode == 0:
             return Run(tests=len(tests))
     except subprocess.TimeoutExpired as late:

@@ -151,8 +151,11 @@ def of_condition(node: Node) -> Iterator[tuple[Node, str, str]]:
     condition = node.child_by_field_name("condition")
     if node.type == "if_statement" and condition.type == "condition_clause":
         condition = condition.child_by_field_name("value")
-    if node.type in ("if_statement", "conditional_expression") and condition.type.endswith(
-        ("expression", "identifier")
+    # Of anything else than an operator's result the type is not known: `c ? !(x) : (x)` of an optional number is a
+    # number that is there, whatever x is.
+    if node.type in ("if_statement", "conditional_expression") and condition.type in (
+        "binary_expression",
+        "unary_expression",
     ):
         yield condition, f"!({condition.text.decode()})", "negated"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mutant_programs import ROOT, Build, Run, slow_tests
+from mutant_programs import ROOT, Build, Program, Run, SuiteTest, run_tests, slow_tests
 from mutant_sites import Mutation, named_site, sites, without_comments
 from run_mutants import Mutant, Trial, named_mutations, read_lists, report
 from schemata import Schemata
@@ -138,6 +138,21 @@ def test_reasons_are_for_mutants_that_there_are():
 def test_slow_tests_are_left_out():
     assert "Solver.LargeProblemsComeNearTheBound" in slow_tests("search_test")
     assert slow_tests("report_test") == ""
+
+
+@pytest.mark.parametrize(
+    ("script", "killer", "how"),
+    [
+        pytest.param("exit 0", "", "", id="passes"),
+        pytest.param("echo '[  FAILED  ] A.b (3 ms)'; exit 1", "p: A.b", "fails", id="fails"),
+        pytest.param("echo '[ RUN      ] A.c'; kill -SEGV $$", "p: A.c", "crashes", id="crashes"),
+        pytest.param("exit 2", "p: before the first test", "crashes", id="does_not_begin"),
+        pytest.param("echo '[ RUN      ] A.d'; kill -XCPU $$", "p: A.d", "hangs", id="takes_too_long"),
+    ],
+)
+def test_how_a_program_ends_is_told(script, killer, how):
+    ran = run_tests(Program("p", "*", ["sh", "-c", script]), [SuiteTest("A.b", 1, {0})], 0)
+    assert (ran.killer, ran.how) == (killer, how)
 
 
 def test_a_reason_does_not_hide_that_tests_notice():

@@ -36,7 +36,7 @@ std::vector<double> solver_beside(const PolicyResult& solver, const PolicyResult
 }
 
 struct Difference {
-  double mean = 0.0;
+  double mean;
   report::Interval interval;
 };
 

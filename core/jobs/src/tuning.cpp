@@ -30,7 +30,8 @@ class PatternSearch {
     TunedSetting at{.parts = {.first_steps = 0, .last_steps = 0}};
     if (look(at)) {
       climb(at);
-      result_.inside = inside(at);
+      // The climb ends where every neighbour was looked at, unless it is cut short.
+      result_.inside = !cut_short_;
     }
     for (std::size_t i = 1; i < result_.tried.size(); ++i) {
       result_.best =
@@ -56,6 +57,7 @@ class PatternSearch {
       return known->psnr_db;
     }
     if (result_.tried.size() >= most_) {
+      cut_short_ = true;
       return std::nullopt;
     }
     known_.push_back({setting, measure_(setting)});
@@ -98,21 +100,9 @@ class PatternSearch {
     }
   }
 
-  // Every neighbour was tried, or there is none.
-  bool inside(const TunedSetting& at) const {
-    for (std::size_t axis = 0; axis < kAxes.size(); ++axis) {
-      for (const std::int32_t by : {1, -1}) {
-        const std::optional<TunedSetting> other = moved(at, axis, by);
-        if (other && find(*other) == nullptr) {
-          return false;
-        }
-      }
-    }
-    return true;
-  }
-
   const MeasureSetting& measure_;
-  std::size_t most_ = 0;
+  std::size_t most_;
+  bool cut_short_ = false;
   std::vector<Known> known_;
   Tuned result_;
 };
