@@ -178,9 +178,9 @@ class Outcome : public ::testing::Test {
   bool at(std::size_t plan, double density) const {
     return std::abs(plans_[plan].solved.density - density) < 0.02;
   }
-  PredictionReport outcome(const std::vector<std::vector<double>>& psnr_db) const {
-    PredictionReport report{.options = options_};
-    add_outcome(report, plans_, ledger_, psnr_db);
+  report::PredictionReport outcome(const std::vector<std::vector<double>>& psnr_db) const {
+    report::PredictionReport report{.asked = options_.densities};
+    add_outcome(report, plans_, ledger_, psnr_db, options_.terms);
     return report;
   }
 
@@ -198,7 +198,7 @@ TEST_F(Outcome, is_the_mean_of_the_prompts_squared_errors) {
   for (std::size_t i = 0; i < plans_.size(); ++i) {
     psnr_db.push_back({20.0 + static_cast<double>(i), 31.0, 40.0});
   }
-  const PredictionReport report = outcome(psnr_db);
+  const report::PredictionReport report = outcome(psnr_db);
   ASSERT_EQ(report.plans.size(), plans_.size());
   for (std::size_t i = 0; i < plans_.size(); ++i) {
     double mse = 0.0;
@@ -215,7 +215,8 @@ TEST_F(Outcome, is_the_mean_of_the_prompts_squared_errors) {
 TEST_F(Outcome, terms_add_up_to_what_was_predicted) {
   EXPECT_TRUE(outcome(std::vector<std::vector<double>>(plans_.size(), {30.0})).terms.empty());
   options_.terms = true;
-  const PredictionReport report = outcome(std::vector<std::vector<double>>(plans_.size(), {30.0}));
+  const report::PredictionReport report =
+      outcome(std::vector<std::vector<double>>(plans_.size(), {30.0}));
   ASSERT_EQ(report.terms.size(), plans_.size());
   for (std::size_t i = 0; i < plans_.size(); ++i) {
     for (const auto* terms : {&report.terms[i].layer_error, &report.terms[i].kind_error}) {
@@ -234,7 +235,7 @@ TEST_F(Outcome, ranks_plans_that_came_as_predicted_right) {
   for (const double error : predicted_) {
     psnr_db.push_back({60.0 - std::log1p(error)});
   }
-  const PredictionReport report = outcome(psnr_db);
+  const report::PredictionReport report = outcome(psnr_db);
   EXPECT_NEAR(report.rank_correlation, 1.0, 1e-12);
   EXPECT_NEAR(report.rank_correlation_at_equal_density, 1.0, 1e-12);
 }
@@ -252,7 +253,7 @@ TEST_F(Outcome, ranks_plans_of_each_density_by_themselves) {
   }
   ASSERT_GT(sparser, 2u);
   ASSERT_GT(denser, sparser);
-  const PredictionReport report = outcome(psnr_db);
+  const report::PredictionReport report = outcome(psnr_db);
   EXPECT_NEAR(report.rank_correlation_at_equal_density, 0.0, 1e-12);
   EXPECT_NE(report.rank_correlation, 0.0);
 }

@@ -291,10 +291,10 @@ TEST_F(Jobs, policies_are_compared_at_one_density_and_measured_once) {
                "published.svg", "oracle.mass.raster.top_p", "oracle.error.own_order.solver"},
       .facts = {{"command", "twill bench policies"}}};
   options.out = folder_ / "policies.json";
-  const PoliciesReport report = compare_policies(options, {});
+  const report::PoliciesReport report = compare_policies(options, {});
   EXPECT_EQ(report.policies.front().row, "solver");
   std::size_t measured = 0;
-  for (const PolicyResult& policy : report.policies) {
+  for (const report::PolicyResult& policy : report.policies) {
     if (!policy.measured()) {
       continue;  // none of the rule's patterns is so sparse at so few tokens
     }
@@ -407,7 +407,7 @@ TEST_F(Jobs, prediction_is_checked_on_plans_of_all_rules_and_goes_on_where_it_wa
   StopAfter stop{.left = 8};
   EXPECT_THROW(check_prediction(options, stop.control()), Cancelled);
   EXPECT_FALSE(fs::exists(options.out));
-  const PredictionReport report = check_prediction(options, {});
+  const report::PredictionReport report = check_prediction(options, {});
   EXPECT_GE(report.plans.size(), 6u);
   EXPECT_LE(std::abs(report.rank_correlation), 1.0);
   for (const report::PredictedMeasured& plan : report.plans) {

@@ -68,8 +68,9 @@ void add_policies(CLI::App& bench, Context& context) {
           report::read_prompts(settings->tuning_file, settings->tuning_count);
       complete(settings->options.clip);
       settings->options.facts = at_run.facts;
-      const jobs::PoliciesReport report = jobs::compare_policies(settings->options, at_run.control);
-      at_run.print(jobs::describe(report), jobs::to_json(report));
+      const report::PoliciesReport report =
+          jobs::compare_policies(settings->options, at_run.control);
+      at_run.print(describe(report), to_json(report));
     };
   });
 }
@@ -97,9 +98,9 @@ void add_prediction(CLI::App& bench, Context& context) {
       settings->options.prompts = settings->prompts.read();
       complete(settings->options.clip);
       settings->options.facts = at_run.facts;
-      const jobs::PredictionReport report =
+      const report::PredictionReport report =
           jobs::check_prediction(settings->options, at_run.control);
-      at_run.print(jobs::describe(report), jobs::to_json(report));
+      at_run.print(describe(report), to_json(report));
     };
   });
 }

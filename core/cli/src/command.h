@@ -16,6 +16,7 @@
 #include "twill/jobs/job.h"
 #include "twill/jobs/search.h"
 #include "twill/report/clip_settings.h"
+#include "twill/report/measured_with.h"
 #include "twill/report/sampler_run.h"
 
 namespace twill::cli {
@@ -26,7 +27,7 @@ struct Context {
   std::function<void(Context&)> run;  // of the verb that was named
   int exit_code = kExitFinished;      // of a verb that ran to its end
   jobs::JobControl control;
-  jobs::ReportFacts facts;  // for reports of measurements
+  report::ReportFacts facts;  // for reports of measurements
 
   // `text` for people, `json` for machines, whichever was asked for, on stdout.
   void print(const std::string& text, const std::string& json_text) const;

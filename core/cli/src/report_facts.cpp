@@ -45,8 +45,8 @@ std::string driver() {
 
 }  // namespace
 
-jobs::ReportFacts report_facts(int argc, char** argv) {
-  jobs::ReportFacts facts{{"command", typed(argc, argv)}, {"date", today()}};
+report::ReportFacts report_facts(int argc, char** argv) {
+  report::ReportFacts facts{{"command", typed(argc, argv)}, {"date", today()}};
   if (const std::string version = driver(); !version.empty()) {
     facts["driver"] = version;
   }

@@ -4,12 +4,12 @@
 // How a report came about, as far as only the command line and the machine know it.
 #pragma once
 
-#include "twill/jobs/job.h"
+#include "twill/report/measured_with.h"
 
 namespace twill::cli {
 
 // "command" as it was typed, "date" (UTC), "driver" of the NVIDIA GPU where there is one, and
 // "commit" from the environment's TWILL_COMMIT.
-jobs::ReportFacts report_facts(int argc, char** argv);
+report::ReportFacts report_facts(int argc, char** argv);
 
 }  // namespace twill::cli

@@ -7,7 +7,6 @@
 #include <array>
 #include <cstddef>
 
-#include "prediction_sums.h"
 #include "solving.h"
 #include "twill/plan/error.h"
 #include "twill/plan/names.h"
@@ -73,10 +72,11 @@ std::vector<HeldOut> held_out_plans(const std::shared_ptr<const Profile>& profil
   return plans;
 }
 
-void add_outcome(PredictionReport& report, const std::vector<HeldOut>& plans,
-                 const search::Ledger& ledger, const std::vector<std::vector<double>>& psnr_db) {
+void add_outcome(report::PredictionReport& report, const std::vector<HeldOut>& plans,
+                 const search::Ledger& ledger, const std::vector<std::vector<double>>& psnr_db,
+                 bool terms) {
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    if (report.options.terms) {
+    if (terms) {
       const search::PlanSums sums = ledger.sums(plans[i].solved.plan);
       report.terms.push_back({.layer_error = sums.layer_error, .kind_error = sums.kind_error});
     }

@@ -28,9 +28,10 @@ std::vector<HeldOut> held_out_plans(const std::shared_ptr<const Profile>& profil
                                     const report::SamplerRun& run, const TokenLayout& layout,
                                     const PredictionOptions& options);
 
-// The plans with predicted and measured errors, and all that prediction_sums.h makes of them.
+// The plans with predicted and measured errors, and all that report::add_sums() makes of them.
 // psnr_db: [plan][prompt] of clips against the dense ones.
-void add_outcome(PredictionReport& report, const std::vector<HeldOut>& plans,
-                 const search::Ledger& ledger, const std::vector<std::vector<double>>& psnr_db);
+void add_outcome(report::PredictionReport& report, const std::vector<HeldOut>& plans,
+                 const search::Ledger& ledger, const std::vector<std::vector<double>>& psnr_db,
+                 bool terms);
 
 }  // namespace twill::jobs

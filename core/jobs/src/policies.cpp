@@ -16,7 +16,6 @@
 #include "output_power.h"
 #include "plan_inputs.h"
 #include "policy_rows.h"
-#include "policy_sums.h"
 #include "session.h"
 #include "tuning.h"
 #include "twill/jobs/model_facts.h"
@@ -281,7 +280,7 @@ std::vector<Input> inputs_of(const PoliciesOptions& options) {
 
 }  // namespace
 
-PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl& control) {
+report::PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl& control) {
   check_options(options);
   std::vector<PolicyRow> rows = policy_rows(options.rows);
   if (options.fed_profiles.empty()) {
@@ -303,18 +302,20 @@ PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl
       check_profile_for(*fed[i], session.model().shape(), options.fed_profiles[i]);
     }
   }
-  PoliciesReport report{
-      .options = options,
-      .model = concat(model_name(session.model().folder), " ", session.fingerprint()),
-      .device = session.device(),
-      .dtype = session.dtype()};
-  report.options.clip = session.clip();
+  report::PoliciesReport report{.density = options.density,
+                                .segments = options.segments,
+                                .settings = options.settings,
+                                .seed = options.seed,
+                                .tuning_seed = options.tuning_seed,
+                                .prompts = options.prompts,
+                                .tuning_prompts = options.tuning_prompts,
+                                .with = measured_with(session, options.facts)};
   for (const PolicyRow& row : rows) {
     report.policies.push_back({.row = row.name});
   }
   for (std::size_t i = 0; i < profiles.size(); ++i) {
     report.profile_hashes.push_back(search::profile_hash(*profiles[i]));
-    Comparison comparison(report.options, session, work,
+    Comparison comparison(options, session, work,
                           {.profile = profiles[i], .fed = fed.empty() ? nullptr : fed[i]});
     for (std::size_t row = 0; row < rows.size(); ++row) {
       report.policies[row].runs.push_back(comparison.run(rows[row]));
@@ -322,7 +323,7 @@ PoliciesReport compare_policies(const PoliciesOptions& options, const JobControl
               options.density, " is below what the solver reaches");
     }
   }
-  add_sums(report);
+  add_sums(report, contrast_rows());
   write_file(options.out, to_json(report));
   return report;
 }

@@ -30,7 +30,7 @@ constexpr std::array<std::pair<OracleShares, std::string_view>, 3> kShareNames{{
     {OracleShares::kTopP, "top_p"},
 }};
 
-constexpr std::array<ContrastRows, 8> kContrasts{{
+constexpr std::array<report::ContrastRows, 8> kContrasts{{
     {"gain, in the paper's rule", "paper_greedy.gain.step", "paper_greedy.relative.step"},
     {"the weight of t, in the paper's rule", "paper_greedy.gain_and_time.step",
      "paper_greedy.gain.step"},
@@ -139,6 +139,6 @@ std::vector<std::string> policy_row_names() {
   return names;
 }
 
-std::span<const ContrastRows> contrast_rows() { return kContrasts; }
+std::span<const report::ContrastRows> contrast_rows() { return kContrasts; }
 
 }  // namespace twill::jobs

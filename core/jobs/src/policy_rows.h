@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "oracle_attention.h"
+#include "twill/report/policies_report.h"
 #include "twill/search/policies.h"
 
 namespace twill::jobs {
@@ -57,9 +58,6 @@ std::vector<PolicyRow> policy_rows();
 std::vector<PolicyRow> policy_rows(const std::vector<std::string>& wanted);
 
 // What one factor brings is the difference of two rows that differ in it alone.
-struct ContrastRows {
-  std::string_view factor, row, than;
-};
-std::span<const ContrastRows> contrast_rows();
+std::span<const report::ContrastRows> contrast_rows();
 
 }  // namespace twill::jobs

@@ -273,6 +273,16 @@ void Session::note_once(const std::string& sentence) const {
   }
 }
 
+report::MeasuredWith measured_with(const Session& session, const report::ReportFacts& facts) {
+  return {.model = concat(model_name(session.model().folder), " ", session.fingerprint()),
+          .device = session.device(),
+          .dtype = session.dtype(),
+          .twill_version = TWILL_VERSION,
+          .torch_version = torch_version(),
+          .clip = session.clip(),
+          .facts = facts};
+}
+
 report::AttentionUse attention_use(const engine::AttentionCounts& counts) {
   return {.sparse_calls = counts.sparse,
           .planned_dense_calls = counts.planned_dense,

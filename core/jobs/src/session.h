@@ -21,6 +21,7 @@
 #include "twill/jobs/job.h"
 #include "twill/report/attention_use.h"
 #include "twill/report/clip_settings.h"
+#include "twill/report/measured_with.h"
 
 namespace twill::jobs {
 
@@ -119,6 +120,8 @@ class Session {
   mutable std::set<std::string> noted_;
 };
 
+// What reports of measurements say of the session.
+report::MeasuredWith measured_with(const Session& session, const report::ReportFacts& facts);
 report::AttentionUse attention_use(const engine::AttentionCounts& counts);
 std::string torch_version();
 

@@ -23,7 +23,7 @@ struct EvaluateOptions {
   std::filesystem::path plan;
   bool adapt = false;         // as in GenerateOptions
   std::int64_t timed = -1;    // the first so many prompts are timed; negative: all
-  ReportFacts facts;          // that the report tells
+  report::ReportFacts facts;  // that the report tells
   std::filesystem::path out;  // report.json
   // Folder for dense.mp4, sparse.mp4 and side_by_side.png (first prompt), worst.png (side by side,
   // the prompt with the lowest PSNR) and heads.png; empty: none.

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <stop_token>
 #include <string>
 
@@ -30,10 +29,6 @@ struct JobControl {
   std::function<void(const std::string&)> note;  // one sentence that the user should read
   std::stop_token stop;                          // looked at before every layer of a forward
 };
-
-// What a report tells of how it came about and the job does not know: "command", "date", "commit",
-// "driver".
-using ReportFacts = std::map<std::string, std::string>;
 
 // A job ends in exactly one of these; cancelled is no failure.
 enum class OutcomeKind : std::uint8_t { kFinished, kCancelled, kFailed };

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 #include "twill/report/attention_use.h"
 #include "twill/report/clip_settings.h"
 #include "twill/report/generated_clip.h"
+#include "twill/report/measured_with.h"
 
 namespace twill::report {
 
@@ -48,10 +48,10 @@ struct EvaluateReport {
   bool adapted = false;  // to each clip
   std::string device;
   std::string dtype;
-  std::string dense_attention;               // what dense clips ran through
-  std::map<std::string, std::string> facts;  // command, date and so on, as whoever asked told them
-  TokenLayout layout;                        // of the clips
-  ClipSettings clip;                         // with the model's defaults filled in
+  std::string dense_attention;  // what dense clips ran through
+  ReportFacts facts;            // as whoever asked told them
+  TokenLayout layout;           // of the clips
+  ClipSettings clip;            // with the model's defaults filled in
   std::string twill_version;
   std::string torch_version;
 };

@@ -1,14 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "policy_sums.h"
-
 #include <algorithm>
 
-#include "policy_rows.h"
 #include "twill/plan/error.h"
+#include "twill/report/policies_report.h"
 
-namespace twill::jobs {
+namespace twill::report {
 namespace {
 
 // [profiles][prompts], prompts fastest.
@@ -37,7 +35,7 @@ std::vector<double> solver_beside(const PolicyResult& solver, const PolicyResult
 
 struct Difference {
   double mean;
-  report::Interval interval;
+  Interval interval;
 };
 
 Difference difference(const std::vector<double>& a, const std::vector<double>& b,
@@ -47,13 +45,13 @@ Difference difference(const std::vector<double>& a, const std::vector<double>& b
   for (std::size_t i = 0; i < a.size(); ++i) {
     differences.push_back(a[i] - b[i]);
   }
-  return {report::mean_of(differences), report::crossed_interval(differences, profiles)};
+  return {mean_of(differences), crossed_interval(differences, profiles)};
 }
 
 void add_means(PolicyResult& row) {
   const std::vector<double> psnr = psnr_of(row);
-  row.psnr_db = report::mean_of(psnr);
-  row.psnr_db_worst = report::worst_of(psnr);
+  row.psnr_db = mean_of(psnr);
+  row.psnr_db_worst = worst_of(psnr);
   std::vector<double> ssim, density;
   for (const PolicyRun& run : row.runs) {
     density.push_back(run.density);
@@ -61,8 +59,8 @@ void add_means(PolicyResult& row) {
       ssim.push_back(quality.ssim);
     }
   }
-  row.ssim = report::mean_of(ssim);
-  row.density = report::mean_of(density);
+  row.ssim = mean_of(ssim);
+  row.density = mean_of(density);
 }
 
 // A row that one profile has no plan for is compared with none.
@@ -72,7 +70,7 @@ bool is_whole(const PolicyResult& row) {
 
 }  // namespace
 
-void add_sums(PoliciesReport& report) {
+void add_sums(PoliciesReport& report, std::span<const ContrastRows> contrasts) {
   const std::size_t profiles = report.policies.front().runs.size();
   for (PolicyResult& row : report.policies) {
     if (!is_whole(row)) {
@@ -85,7 +83,7 @@ void add_sums(PoliciesReport& report) {
     row.behind_db = behind.mean;
     row.behind_db_95 = behind.interval;
   }
-  for (const ContrastRows& rows : contrast_rows()) {
+  for (const ContrastRows& rows : contrasts) {
     const auto find = [&](std::string_view name) {
       return std::ranges::find_if(report.policies, [&](const PolicyResult& row) {
         return row.row == name && row.measured();
@@ -103,4 +101,4 @@ void add_sums(PoliciesReport& report) {
   }
 }
 
-}  // namespace twill::jobs
+}  // namespace twill::report

@@ -1,15 +1,15 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "prediction_sums.h"
-
 #include <cmath>
+#include <optional>
 
 #include "twill/plan/error.h"
+#include "twill/report/prediction_report.h"
 #include "twill/report/statistics.h"
 #include "twill/search/calibration.h"
 
-namespace twill::jobs {
+namespace twill::report {
 namespace {
 
 struct Columns {
@@ -29,8 +29,8 @@ Columns columns_of(const PredictionReport& report, bool with_solver) {
 }
 
 double at_equal_density(const PredictionReport& report, const Columns& columns) {
-  return report::correlation_at_equal_density(report.options.densities, columns.densities,
-                                              columns.predicted, columns.measured);
+  return correlation_at_equal_density(report.asked, columns.densities, columns.predicted,
+                                      columns.measured);
 }
 
 double rms(const std::vector<double>& values) {
@@ -42,7 +42,7 @@ double rms(const std::vector<double>& values) {
 }
 
 // Plans without an error on either side say nothing of a ratio.
-std::optional<double> loss_db(const report::PredictedMeasured& plan) {
+std::optional<double> loss_db(const PredictedMeasured& plan) {
   return plan.predicted > 0.0 && plan.measured_mse > 0.0
              ? std::optional(10.0 * std::log10(plan.measured_mse / plan.predicted))
              : std::nullopt;
@@ -50,7 +50,7 @@ std::optional<double> loss_db(const report::PredictedMeasured& plan) {
 
 void add_residuals(PredictionReport& report) {
   std::vector<double> known;
-  for (const report::PredictedMeasured& plan : report.plans) {
+  for (const PredictedMeasured& plan : report.plans) {
     if (const std::optional<double> loss = loss_db(plan)) {
       known.push_back(*loss);
     }
@@ -58,9 +58,9 @@ void add_residuals(PredictionReport& report) {
   if (known.empty()) {
     return;
   }
-  const double mean = report::mean_of(known);
+  const double mean = mean_of(known);
   known.clear();
-  for (const report::PredictedMeasured& plan : report.plans) {
+  for (const PredictedMeasured& plan : report.plans) {
     const std::optional<double> loss = loss_db(plan);
     report.residual_db.push_back(loss ? *loss - mean : 0.0);
     if (loss) {
@@ -78,7 +78,7 @@ void add_residuals(PredictionReport& report) {
     if (!of_rule.empty()) {
       report.by_rule.push_back({.policy = policy,
                                 .plans = static_cast<std::int32_t>(of_rule.size()),
-                                .mean_db = report::mean_of(of_rule),
+                                .mean_db = mean_of(of_rule),
                                 .rms_db = rms(of_rule)});
     }
   }
@@ -99,4 +99,4 @@ void add_sums(PredictionReport& report) {
   add_residuals(report);
 }
 
-}  // namespace twill::jobs
+}  // namespace twill::report

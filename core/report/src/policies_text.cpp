@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "json.h"
-#include "twill/jobs/policies.h"
+#include "measured_with_json.h"
 #include "twill/plan/error.h"
+#include "twill/report/policies_report.h"
 
-namespace twill::jobs {
+namespace twill::report {
 namespace {
 
 std::string padded(const std::string& text, std::size_t width) {
@@ -23,7 +23,7 @@ std::string number_cell(double value, int digits, std::size_t width) {
   return padded(text, width);
 }
 
-std::string with_interval(double value, const report::Interval& interval) {
+std::string with_interval(double value, const Interval& interval) {
   return concat(number_cell(value, 2, 7), " dB (", number_cell(interval.low, 2, 0), " to ",
                 number_cell(interval.high, 2, 0), ")");
 }
@@ -36,7 +36,7 @@ json steps_json(const std::optional<std::int32_t>& steps) {
   return steps ? json(*steps) : json("free");
 }
 
-json interval_json(const report::Interval& interval) {
+json interval_json(const Interval& interval) {
   return {number(interval.low), number(interval.high)};
 }
 
@@ -143,11 +143,11 @@ std::string describe(const PoliciesReport& report) {
     text += concat(contrast.factor, ": ", with_interval(contrast.brings_db, contrast.brings_db_95),
                    "\n");
   }
-  const report::ClipSettings& clip = report.options.clip;
-  return text + concat(report.options.profiles.size(), " profiles, ", report.options.prompts.size(),
+  const ClipSettings& clip = report.with.clip;
+  return text + concat(report.profile_hashes.size(), " profiles, ", report.prompts.size(),
                        " prompts, ", *clip.width, "x", *clip.height, "x", *clip.frames, ", ",
                        *clip.sampler, ", shift ", *clip.shift, ", ", *clip.steps, " steps, ",
-                       report.dtype, ", ", report.device, "\n");
+                       report.with.dtype, ", ", report.with.device, "\n");
 }
 
 std::string to_json(const PoliciesReport& report) {
@@ -162,19 +162,15 @@ std::string to_json(const PoliciesReport& report) {
                          {"brings_db", number(contrast.brings_db)},
                          {"brings_db_95", interval_json(contrast.brings_db_95)}});
   }
-  const PoliciesOptions& options = report.options;
   json value{
-      {"density", options.density}, {"segments", options.segments}, {"settings", options.settings}};
-  if (!options.facts.empty()) {
-    value["run"] = options.facts;
-  }
+      {"density", report.density}, {"segments", report.segments}, {"settings", report.settings}};
   value["profiles"] = report.profile_hashes;
-  value.update(measured_with(report.model, report.device, report.dtype, options.clip));
+  value.update(to_json_value(report.with));
   value.update(json{
-      {"seed", options.seed},
-      {"prompts", options.prompts},
-      {"tuning_seed", options.tuning_seed},
-      {"tuning_prompts", options.tuning_prompts},
+      {"seed", report.seed},
+      {"prompts", report.prompts},
+      {"tuning_seed", report.tuning_seed},
+      {"tuning_prompts", report.tuning_prompts},
       {"interval",
        "bootstrap over prompts and profiles, 10,000 draws, 95 % percentiles, of differences taken "
        "clip by clip"},
@@ -183,4 +179,4 @@ std::string to_json(const PoliciesReport& report) {
   return json_dump(value, 2) + "\n";
 }
 
-}  // namespace twill::jobs
+}  // namespace twill::report

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "prediction_sums.h"
+#include "twill/report/prediction_report.h"
 
 #include <gtest/gtest.h>
 
@@ -10,14 +10,14 @@
 #include "twill/report/statistics.h"
 #include "twill/search/calibration.h"
 
-namespace twill::jobs {
+namespace twill::report {
 namespace {
 
 using search::Policy;
 
 PredictionReport report_of(const std::vector<std::tuple<Policy, double, double, double>>& plans) {
   PredictionReport report;
-  report.options.densities = {0.3, 0.5};
+  report.asked = {0.3, 0.5};
   for (const auto& [policy, density, predicted, measured] : plans) {
     report.policies.push_back(policy);
     report.densities.push_back(density);
@@ -91,4 +91,4 @@ TEST(PredictionSums, EqualClipsSayNothingOfARatio) {
 }
 
 }  // namespace
-}  // namespace twill::jobs
+}  // namespace twill::report

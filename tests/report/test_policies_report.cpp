@@ -1,19 +1,19 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "policy_sums.h"
+#include "twill/report/policies_report.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
-#include <set>
 
-#include "policy_rows.h"
-#include "twill/plan/error.h"
-
-namespace twill::jobs {
+namespace twill::report {
 namespace {
+
+constexpr std::array<ContrastRows, 2> kContrasts{
+    {{"the solver", "solver", "paper_greedy.gain_and_time.step"},
+     {"segments, in the solver", "solver", "solver.one"}}};
 
 PolicyRun run_of(std::initializer_list<double> psnr_db, double density = 0.4) {
   PolicyRun run{.density = density};
@@ -37,7 +37,7 @@ PoliciesReport some_report() {
 
 TEST(PolicySums, DifferencesAreTakenClipByClip) {
   PoliciesReport report = some_report();
-  add_sums(report);
+  add_sums(report, kContrasts);
   const PolicyResult& one = report.policies[1];
   EXPECT_DOUBLE_EQ(one.psnr_db, 172.0 / 6.0);
   EXPECT_EQ(one.psnr_db_worst, 18.0);
@@ -45,7 +45,7 @@ TEST(PolicySums, DifferencesAreTakenClipByClip) {
   EXPECT_DOUBLE_EQ(one.density, 0.39);
   EXPECT_DOUBLE_EQ(one.behind_db, (1.0 + 2 + 1 + 3 + 2 + 2) / 6.0);
   const std::array differences{1.0, 2.0, 1.0, 3.0, 2.0, 2.0};
-  const report::Interval wanted = report::crossed_interval(differences, 2);
+  const Interval wanted = crossed_interval(differences, 2);
   EXPECT_DOUBLE_EQ(one.behind_db_95.low, wanted.low);
   EXPECT_DOUBLE_EQ(one.behind_db_95.high, wanted.high);
   // Unpaired, prompts that differ by 20 dB would hide all of it.
@@ -56,7 +56,7 @@ TEST(PolicySums, DifferencesAreTakenClipByClip) {
 
 TEST(PolicySums, ARowWithoutAPlanOfOneProfileIsNotMeasured) {
   PoliciesReport report = some_report();
-  add_sums(report);
+  add_sums(report, kContrasts);
   EXPECT_FALSE(report.policies[2].measured());
   EXPECT_EQ(report.policies[2].psnr_db, 0.0);
 }
@@ -66,48 +66,17 @@ TEST(PolicySums, ARowOfAnotherDensityIsComparedWithTheSolverThere) {
   for (PolicyRun& run : report.policies[1].runs) {
     run.solver_there = run_of({30, 50, 40}).quality;
   }
-  add_sums(report);
+  add_sums(report, kContrasts);
   EXPECT_DOUBLE_EQ(report.policies[1].behind_db, (11.0 + 12 + 11 + 12 + 11 + 11) / 6.0);
 }
 
 TEST(PolicySums, ContrastsAreThoseOfRowsThatWereBothMeasured) {
   PoliciesReport report = some_report();
-  add_sums(report);
+  add_sums(report, kContrasts);
   ASSERT_EQ(report.contrasts.size(), 1u);
   EXPECT_EQ(report.contrasts[0].factor, "segments, in the solver");
   EXPECT_DOUBLE_EQ(report.contrasts[0].brings_db, 11.0 / 6.0);
 }
 
-TEST(PolicyRows, ContrastsNameRowsThatDiffer) {
-  const std::vector<std::string> names = policy_row_names();
-  for (const ContrastRows& contrast : contrast_rows()) {
-    EXPECT_NE(std::ranges::find(names, contrast.row), names.end()) << contrast.row;
-    EXPECT_NE(std::ranges::find(names, contrast.than), names.end()) << contrast.than;
-    EXPECT_NE(contrast.row, contrast.than);
-  }
-  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
-}
-
-TEST(PolicyRows, AreChosenByNameOrByWhatTheyBeginWith) {
-  const auto chosen = [](const std::vector<std::string>& wanted) {
-    std::vector<std::string> names;
-    for (const PolicyRow& row : policy_rows(wanted)) {
-      names.push_back(row.name);
-    }
-    return names;
-  };
-  EXPECT_EQ(chosen({}), policy_row_names());
-  EXPECT_EQ(chosen({"sta.relative"}), (std::vector<std::string>{"solver", "sta.relative"}));
-  EXPECT_EQ(chosen({"svg"}),
-            (std::vector<std::string>{"solver", "svg.relative", "svg.gain_and_time"}));
-  try {
-    policy_rows({"svg", "stan"});
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("row \"stan\" is none of solver, "), std::string::npos)
-        << error.what();
-  }
-}
-
 }  // namespace
-}  // namespace twill::jobs
+}  // namespace twill::report
