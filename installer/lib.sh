@@ -55,7 +55,7 @@ TWILL_QT_PACKAGES=(qt6-base-dev qt6-svg-dev qt6-websockets-dev qt6-tools-dev qt6
 # Debian 12 and Ubuntu 24.04 call all of these the same. system_package_names MORE...: what one command needs besides.
 system_package_names() {
   printf '%s\n' "$@" g++ cmake ninja-build ccache pkg-config nlohmann-json3-dev libgtest-dev libcli11-dev libyaml-cpp-dev \
-    libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
+    libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libsentencepiece-dev
   local python
   python=$(find_python || true)
   case $python in

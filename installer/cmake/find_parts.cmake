@@ -77,6 +77,18 @@ else()
   twill_decide(TORCH "${CLI11_FOUND}" "CLI11 was not found (Debian: libcli11-dev)")
 endif()
 
+# Its .pc file would link the trainer too.
+if(NOT TWILL_TEXT STREQUAL "OFF")
+  find_path(TWILL_SENTENCEPIECE_HEADERS sentencepiece_processor.h)
+  find_library(TWILL_SENTENCEPIECE_LIBRARY sentencepiece)
+endif()
+set(TWILL_SENTENCEPIECE_FOUND FALSE)
+if(TWILL_SENTENCEPIECE_HEADERS AND TWILL_SENTENCEPIECE_LIBRARY)
+  set(TWILL_SENTENCEPIECE_FOUND TRUE)
+endif()
+twill_decide(TEXT "${TWILL_SENTENCEPIECE_FOUND}"
+  "SentencePiece was not found (Debian: libsentencepiece-dev), which text encoders of real models need")
+
 if(NOT TWILL_VIDEO STREQUAL "OFF")
   find_package(PkgConfig QUIET)
   if(PkgConfig_FOUND)

@@ -7,6 +7,7 @@
 //   engine_probe sparse=PLAN WEIGHTS INPUTS OUTPUTS   as denoise, by a plan
 //   engine_probe model=PROMPT FOLDER INPUTS OUTPUTS   a model folder's run, dense, by Euler steps
 //   engine_probe text TABLE OUTPUTS PROMPT
+//   engine_probe umt5=DTYPE FOLDER OUTPUTS PROMPT   umt5.safetensors and spiece.model of a folder
 //   engine_probe sampler NAME INPUTS OUTPUTS
 //   engine_probe noise SEED INPUTS OUTPUTS
 //   engine_probe video FILE INPUTS OUTPUTS
@@ -26,10 +27,12 @@
 #include <vector>
 
 #include "twill/engine/attention.h"
+#include "twill/engine/device.h"
 #include "twill/engine/model.h"
 #include "twill/engine/noise.h"
 #include "twill/engine/sampler.h"
 #include "twill/engine/text_table.h"
+#include "twill/engine/umt5.h"
 #include "twill/engine/wan_dit.h"
 #include "twill/engine/wan_vae.h"
 #include "twill/engine/weights.h"
@@ -45,6 +48,7 @@ using twill::engine::Weights;
 
 constexpr std::string_view kSparse = "sparse=";
 constexpr std::string_view kModel = "model=";
+constexpr std::string_view kUmt5 = "umt5=";
 
 at::Tensor denoise(const twill::engine::WanDit& dit, const Weights& inputs,
                    twill::engine::SelfAttention& attention) {
@@ -168,6 +172,16 @@ int run(int argc, char** argv) {
   if (what == "text") {
     const auto table = twill::engine::TextTable::load(argv[2]);
     twill::engine::write_safetensors(argv[3], {{"out", table.encode(argv[4])}});
+    return 0;
+  }
+  if (what.starts_with(kUmt5)) {
+    const std::filesystem::path folder = argv[2];
+    const twill::engine::Umt5Encoder encoder(
+        Weights::open(folder / "umt5.safetensors"),
+        twill::engine::SentencePiece::open(folder / "spiece.model"),
+        twill::engine::dtype_of(what.substr(kUmt5.size())).value(), at::kCPU);
+    std::printf("%s\n", encoder.note(argv[4]).c_str());
+    twill::engine::write_safetensors(argv[3], {{"out", encoder.encode(argv[4])}});
     return 0;
   }
   if (what == "sampler") {

@@ -108,9 +108,12 @@ INSTANTIATE_TEST_SUITE_P(
             ".files: not a JSON object"},
         BadJson{"a_part_that_is_not_known",
                 changed("\"files\": {", "\"files\": {\"dit_low_noise\": \"e.safetensors\", "),
-                ".files.dit_low_noise is not known; known are dit, vae and text"},
+                ".files.dit_low_noise is not known; known are dit, vae, text and tokenizer"},
         BadJson{"a_path_outside", changed("v.safetensors", "../v.safetensors"),
                 ".files.vae: \"../v.safetensors\" is not a path inside the folder"},
+        BadJson{"a_tokenizer_outside",
+                changed("\"files\": {", "\"files\": {\"tokenizer\": \"../spiece.model\", "),
+                ".files.tokenizer: \"../spiece.model\" is not a path inside the folder"},
         BadJson{"an_absolute_path", changed("v.safetensors", "/v.safetensors"),
                 ".files.vae: \"/v.safetensors\""},
         BadJson{"steps_are_text", changed("\"steps\": 20", "\"steps\": \"20\""),
@@ -266,8 +269,9 @@ TEST(Experts, OfTwoModelsAreRefused) {
 TEST(Experts, AMissingOneIsNamed) {
   const TempDir folder;
   write_model(folder, changed("\"wan2.1-t2v\"", "\"wan2.2-t2v\""));
-  EXPECT_ERROR(load_model(folder.path()),
-               ".files.dit is not known; known are dit_high_noise, dit_low_noise, vae and text");
+  EXPECT_ERROR(
+      load_model(folder.path()),
+      ".files.dit is not known; known are dit_high_noise, dit_low_noise, vae, text and tokenizer");
 }
 
 TEST(Conditioning, OfAnotherNetworkIsRefused) {

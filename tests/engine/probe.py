@@ -27,10 +27,12 @@ def patient_threads() -> dict[str, str]:
     return {"OMP_WAIT_POLICY": "passive", **os.environ}
 
 
-def call_probe(*arguments: str | Path) -> None:
+def call_probe(*arguments: str | Path) -> str:
+    """Run it and give what it printed."""
     command = [str(part) for part in (probe_program(), *arguments)]
     result = subprocess.run(command, env=patient_threads(), capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def encode_prompt(folder: Path, table: Path, prompt: str) -> torch.Tensor:

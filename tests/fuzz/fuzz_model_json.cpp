@@ -3,6 +3,7 @@
 
 // A model.json that is taken names files inside its folder, and a clip that can be made.
 #include <algorithm>
+#include <vector>
 
 #include "fuzz.h"
 #include "twill/engine/model_description.h"
@@ -23,7 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::filesystem::path& folder = twill::fuzz::scratch_folder();
   twill::fuzz::read_or_refuse([&] {
     const auto model = twill::engine::describe_model(folder);
-    for (const std::filesystem::path& file : model.files()) {
+    std::vector<std::filesystem::path> files = model.files();
+    files.push_back(model.tokenizer.empty() ? model.text : model.tokenizer);
+    for (const std::filesystem::path& file : files) {
       inside(file);
     }
     twill::fuzz::demand(model.defaults.steps > 0 && model.defaults.size.frames > 0,

@@ -30,6 +30,7 @@ class Fields {
     require(object_.contains(name), ErrorCode::kFile, where_, ": field ", name, " is missing");
     return object_[name];
   }
+  bool has(const std::string& name) const { return object_.contains(name); }
   Fields object(const std::string& name) const { return {path(name), at(name)}; }
   std::string text(const std::string& name) const {
     require(at(name).is_string(), ErrorCode::kFile, path(name), " is ", json_shown(at(name)),
@@ -75,8 +76,8 @@ json read_json(const fs::path& file) {
   return json_tree<json>(read_text(file, kMostBytes), file.string());
 }
 
-// Weight files lie in the model's folder or below it.
-fs::path weight_file(const fs::path& folder, const Fields& files, const std::string& name) {
+// A model's files lie in the model's folder or below it.
+fs::path file_inside(const fs::path& folder, const Fields& files, const std::string& name) {
   const fs::path relative(files.text(name));
   bool inside = relative.is_relative() && !relative.empty();
   for (const fs::path& part : relative) {
@@ -144,13 +145,16 @@ ModelDescription describe_model(const fs::path& folder) {
   const Fields files = fields.object("files");
   std::vector<std::string> known = network_fields(*description.family);
   const std::vector<std::string> networks = known;
-  known.insert(known.end(), {"vae", "text"});
+  known.insert(known.end(), {"vae", "text", "tokenizer"});
   files.check_known(known);
   for (const std::string& name : networks) {
-    description.networks.push_back(weight_file(folder, files, name));
+    description.networks.push_back(file_inside(folder, files, name));
   }
-  description.vae = weight_file(folder, files, "vae");
-  description.text = weight_file(folder, files, "text");
+  description.vae = file_inside(folder, files, "vae");
+  description.text = file_inside(folder, files, "text");
+  if (files.has("tokenizer")) {
+    description.tokenizer = file_inside(folder, files, "tokenizer");
+  }
   return description;
 }
 

@@ -257,6 +257,28 @@ at::Tensor Weights::get(std::string_view name, at::IntArrayRef sizes, at::Scalar
   return (found.scale.empty() ? read(found) : scaled(found, name)).to(dtype);
 }
 
+at::Tensor Weights::get_rows(std::string_view name, at::IntArrayRef sizes,
+                             const std::vector<std::int64_t>& rows, at::ScalarType dtype) const {
+  const Entry& found = entry(name);
+  TWILL_ASSERT(sizes.size() == 2 && std::ranges::all_of(rows, [&](std::int64_t row) {
+                 return row >= 0 && row < sizes[0];
+               }));
+  if (!found.scale.empty() || headers_only_ || at::IntArrayRef(found.shape) != sizes ||
+      !c10::isFloatingType(found.dtype)) {
+    const at::Tensor whole = get(name, sizes, dtype);
+    return whole.index_select(0, at::tensor(rows, at::kLong).to(whole.device()));
+  }
+  found.used = true;
+  at::Tensor copy = at::empty({std::ssize(rows), sizes[1]}, at::TensorOptions().dtype(found.dtype));
+  const std::uint64_t bytes = (found.end - found.begin) / static_cast<std::uint64_t>(sizes[0]);
+  char* place = static_cast<char*>(copy.mutable_data_ptr());
+  for (const std::int64_t row : rows) {
+    found.file->read(found.begin + static_cast<std::uint64_t>(row) * bytes, place, bytes, stop_);
+    place += bytes;
+  }
+  return copy.to(dtype);
+}
+
 bool Weights::changes_nothing(const std::string& name, const Entry& entry) const {
   return std::ranges::any_of(kHarmless, [&](const Harmless& harmless) {
     const bool named = harmless.at_start ? entry.stored_name.starts_with(harmless.part)
@@ -287,6 +309,10 @@ void Weights::check_all_used(std::string_view network) const {
                     : concat(place_of(*first), others, " is not known: ", network,
                              " does not have it, and it may change what the model is"));
   }
+  check_unchanged();
+}
+
+void Weights::check_unchanged() const {
   std::set<const WeightFile*> files;
   for (const auto& [name, entry] : entries_) {
     if (files.insert(entry.file.get()).second) {

@@ -16,6 +16,7 @@
 #include "session.h"
 #include "twill/engine/device.h"
 #include "twill/engine/model.h"
+#include "twill/engine/sentence_piece.h"
 #include "twill/jobs/model_folders.h"
 #include "twill/kernels/machine.h"
 #include "twill/plan/plan_io.h"
@@ -184,6 +185,13 @@ DoctorReport examine() {
   report.missing.emplace_back(
       "video files: this build was made without libav*; clips can be written as PNG frames");
 #endif
+  report.facts.emplace_back("text encoders",
+                            engine::SentencePiece::left_out().empty() ? "yes" : "no");
+  if (!engine::SentencePiece::left_out().empty()) {
+    report.missing.emplace_back(
+        "text encoders: this build was made without SentencePiece; models whose text side is a "
+        "table of words run");
+  }
   add_files(&report);
   add_write_access(&report);
   return report;

@@ -28,13 +28,16 @@ report::ClipSettings size_settings(const engine::ClipSize& size) {
   return {.width = size.width, .height = size.height, .frames = size.frames};
 }
 
-// All files of the model's networks, wherever model.json says that they lie.
-std::vector<fs::path> network_files(const engine::ModelDescription& description) {
+// All files of the model, wherever model.json says that they lie.
+std::vector<fs::path> model_files(const engine::ModelDescription& description) {
   std::vector<fs::path> files;
   for (const fs::path& part : description.files()) {
     for (fs::path& file : engine::weight_files(part)) {
       files.push_back(std::move(file));
     }
+  }
+  if (!description.tokenizer.empty()) {
+    files.push_back(description.tokenizer);
   }
   return files;
 }
@@ -67,7 +70,7 @@ ModelFacts read_model_facts(const fs::path& folder) {
   for (const engine::ClipSize& size : description.sizes) {
     facts.sizes.push_back(size_settings(size));
   }
-  for (const fs::path& file : network_files(description)) {
+  for (const fs::path& file : model_files(description)) {
     facts.weight_bytes += bytes_of(file);
   }
   return facts;
@@ -104,7 +107,7 @@ report::ClipSettings with_defaults(const report::ClipSettings& settings, const M
 
 std::string model_fingerprint(const fs::path& folder, const std::stop_token& stop) {
   const engine::ModelDescription description = engine::describe_model(folder);
-  std::vector<fs::path> files = network_files(description);
+  std::vector<fs::path> files = model_files(description);
   files.push_back(folder / "model.json");
   std::uint64_t hash = hash_text(description.family->name);
   for (const fs::path& file : files) {
@@ -114,6 +117,9 @@ std::string model_fingerprint(const fs::path& folder, const std::stop_token& sto
 }
 
 std::string prompt_problem(const ModelFacts& facts, const std::string& prompt) {
+  if (!facts.words) {
+    return {};
+  }
   try {
     engine::load_text_encoder(facts.folder)->encode(prompt);
     return {};

@@ -147,9 +147,11 @@ EncodedPrompt Session::encode(const std::string& prompt) const {
   const c10::InferenceMode inference;
   const Clock::time_point begin = Clock::now();
   EncodedPrompt encoded{.text = prompt};
+  note_once(model_.text->note(prompt));
   encoded.positive = model_.condition(prompt);
   encoded.layouts = {model_.layout(size(), encoded.positive)};
   if (guided()) {
+    note_once(model_.text->note(clip_.negative_prompt));
     encoded.negative = model_.condition(clip_.negative_prompt);
     const TokenLayout second = model_.layout(size(), *encoded.negative);
     if (second != encoded.layouts.front()) {
@@ -268,7 +270,7 @@ std::unique_ptr<CallMeasurer> Session::measurer(const MeasuringTask& task) const
 }
 
 void Session::note_once(const std::string& sentence) const {
-  if (noted_.insert(sentence).second && control_.note) {
+  if (!sentence.empty() && noted_.insert(sentence).second && control_.note) {
     control_.note(sentence);
   }
 }

@@ -38,8 +38,10 @@ struct ModelDescription {
   std::vector<std::filesystem::path> networks;  // of each expert
   std::filesystem::path vae;
   std::filesystem::path text;
+  // A SentencePiece model; empty where the text side has its own inside, or needs none.
+  std::filesystem::path tokenizer;
 
-  std::vector<std::filesystem::path> files() const;  // all of them
+  std::vector<std::filesystem::path> files() const;  // of weights: all but the tokenizer
 };
 
 // Throws Error(kFile) naming file, field and value when model.json is not what it should be.

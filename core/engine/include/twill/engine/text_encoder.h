@@ -22,6 +22,8 @@ class TextEncoder {
   virtual const std::vector<std::string>* words() const = 0;
   // [1, tokens, text_dim] fp32. Throws Error(kUsage) for a prompt that it cannot read.
   virtual at::Tensor encode(std::string_view prompt) const = 0;
+  // One sentence that the user should read of what encode() leaves out of this prompt, or empty.
+  virtual std::string note(std::string_view /*prompt*/) const { return {}; }
 };
 
 }  // namespace twill::engine

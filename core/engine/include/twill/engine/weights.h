@@ -60,11 +60,16 @@ class Weights {
   at::Tensor get(std::string_view name) const;
   // A copy in `dtype`, scaled, after a check of its sizes. Throws Cancelled as set_stop() says.
   at::Tensor get(std::string_view name, at::IntArrayRef sizes, at::ScalarType dtype) const;
+  // The same of single rows of a matrix of those sizes, in that order; only their bytes are read.
+  at::Tensor get_rows(std::string_view name, at::IntArrayRef sizes,
+                      const std::vector<std::int64_t>& rows, at::ScalarType dtype) const;
 
   // For the end of loading: nothing of the files may be lost silently. Throws Error(kUnsupported)
   // naming a tensor that was never asked for, unless it is known to change nothing; Error(kFile)
   // when a file was written to meanwhile. network: "a Wan 2.1 VAE".
   void check_all_used(std::string_view network) const;
+  // Throws Error(kFile) when a file was written to since it was opened.
+  void check_unchanged() const;
   // "file: tensor name", as stored there, to begin a message.
   std::string place_of(std::string_view name) const;
 

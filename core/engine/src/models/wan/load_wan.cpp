@@ -4,8 +4,8 @@
 #include <ATen/ATen.h>
 
 #include "models/architectures.h"
+#include "text/load_text.h"
 #include "twill/engine/latent_preview.h"
-#include "twill/engine/text_table.h"
 #include "twill/engine/wan_dit.h"
 #include "twill/engine/wan_vae.h"
 #include "twill/plan/error.h"
@@ -16,7 +16,7 @@ namespace {
 
 // Each part is read by itself; here they meet.
 void check_parts(const ModelDescription& files, std::size_t expert, const WanConfig& dit,
-                 std::int64_t vae_channels, const TextTable& text) {
+                 std::int64_t vae_channels, const TextEncoder& text) {
   const std::string file = files.networks[expert].string();
   require(dit.in_channels == dit.out_channels, ErrorCode::kUnsupported, file, ": takes ",
           dit.in_channels, " channels and makes ", dit.out_channels,
@@ -41,7 +41,8 @@ void check_experts(const ModelDescription& files, std::size_t expert, const WanC
 }  // namespace
 
 std::unique_ptr<TextEncoder> load_wan_text(const ModelDescription& description) {
-  return std::make_unique<TextTable>(TextTable::load(description.text));
+  return load_text({.description = description,
+                    .open = [](const std::filesystem::path& file) { return Weights::open(file); }});
 }
 
 std::string recognise_wan(const Weights& weights) {
@@ -59,7 +60,10 @@ Parts load_wan(const PartsRequest& request) {
     check_experts(files, configs.size() - 1, configs.front(), configs.back());
   }
   const Weights vae = request.open(files.vae);
-  auto text = std::make_unique<TextTable>(TextTable::load(files.text));
+  std::unique_ptr<TextEncoder> text = load_text({.description = files,
+                                                 .open = request.open,
+                                                 .dtype = request.dtype,
+                                                 .device = request.device});
   const std::int64_t channels = detect_latent_channels(vae);
   for (std::size_t i = 0; i < configs.size(); ++i) {
     check_parts(files, i, configs[i], channels, *text);
