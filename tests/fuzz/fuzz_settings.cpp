@@ -5,6 +5,7 @@
 #include <string>
 
 #include "fuzz.h"
+#include "twill/plan/model_families.h"
 #include "twill/plan/text.h"
 #include "twill/report/clip_settings.h"
 
@@ -23,8 +24,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     twill::report::ClipSettings settings;
     twill::report::parse_size(line, settings);
     twill::report::check_clip_settings(settings);
-    twill::fuzz::demand(*settings.width % 16 == 0 && *settings.height % 16 == 0,
-                        "a size that no clip has");
+    for (const twill::ModelFamily& family : twill::model_families()) {
+      twill::fuzz::read_or_refuse([&] {
+        twill::report::check_clip_settings(settings, family);
+        twill::fuzz::demand(*settings.width > 0 && *settings.width % family.width_step() == 0 &&
+                                *settings.height > 0 &&
+                                *settings.height % family.height_step() == 0,
+                            "a size that no clip of the family has");
+      });
+    }
   });
   twill::fuzz::read_or_refuse([&] {
     const std::uint64_t seed = twill::report::parse_seed(line);
