@@ -36,7 +36,7 @@ std::string why_no_kernel() {
   if (engine::choose_device().is_cpu()) {
     return "no CUDA device, or a LibTorch without CUDA";
   }
-  return kernels::why_no_cuda_kernel(64, kernels::Dtype::kBf16, 0.125f).reason;
+  return kernels::why_no_cuda_kernel({.head_dim = 64, .scale = 0.125f}).reason;
 }
 
 class OnDevice : public ::testing::Test {

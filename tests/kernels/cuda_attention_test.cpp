@@ -329,10 +329,10 @@ TEST(CudaAttentionChoice, IsTheFirstKernelThatTakesTheCall) {
         wanted = fact.name + " " + std::to_string(fact.version);
       }
     }
-    EXPECT_EQ(cuda_kernel_of(head_dim, Dtype::kBf16, 0.1f), wanted);
-    EXPECT_EQ(why_no_cuda_kernel(head_dim, Dtype::kBf16, 0.1f).ok, !wanted.empty());
+    EXPECT_EQ(cuda_kernel_of({.head_dim = head_dim, .scale = 0.1f}), wanted);
+    EXPECT_EQ(why_no_cuda_kernel({.head_dim = head_dim, .scale = 0.1f}).ok, !wanted.empty());
   }
-  EXPECT_EQ(cuda_kernel_of(64, Dtype::kF32, 0.1f), "");
+  EXPECT_EQ(cuda_kernel_of({.head_dim = 64, .dtype = Dtype::kF32, .scale = 0.1f}), "");
 }
 
 TEST(CudaAttentionRefusals, NameTheThingAndTheValue) {

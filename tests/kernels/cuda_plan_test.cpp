@@ -57,6 +57,7 @@ TEST(CudaPlanTest, DearHeadsComeFirstAndEveryItemHasOnePlace) {
   const std::int64_t at = plan.offsets.layers;
   EXPECT_EQ(plan.image[at], 3) << "the text rows of three sparse heads go first";
   EXPECT_EQ(plan.image[at + 1], 6 * 8 - 3);
+  EXPECT_EQ(plan.image[at + 2], 6);
   std::vector<std::int32_t> order;
   std::int32_t heavy = 0;
   std::int32_t others = 0;
@@ -86,6 +87,39 @@ TEST(CudaPlanTest, ListsKeepTheirTablesAndShareAnOrder) {
   EXPECT_NE(second.positions, 0);
   EXPECT_EQ(second.positions, third.positions);
   EXPECT_EQ(plan.image[second.positions], kTokens - 1);
+}
+
+TEST(CudaPlanTest, HeadsOfAPrecisionAreAPartOfTheirOwn) {
+  const Lists lists;
+  std::vector<HeadTask> tasks = kMixed;
+  for (const int head : {0, 2, 3, 5}) {  // skip and mean have no keys: nothing to quantise
+    tasks[head].precision = Precision::kInt8;
+  }
+  const CudaPlan plan = make(lists, {kMixed, tasks}, 1);
+  EXPECT_EQ(plan.layers[0].in_elements, 6);
+  EXPECT_EQ(plan.layers[0].quantised, 2);
+  EXPECT_EQ(plan.layers[0].gathered, 2);
+  const std::int64_t at = plan.offsets.layers + plan.offsets.layer_words;
+  const auto first = record_at<CudaPart>(plan, at);
+  const auto second = record_at<CudaPart>(plan, at + 4);
+  EXPECT_EQ(first.heads, 4);
+  EXPECT_EQ(first.heavy, 2);
+  EXPECT_EQ(first.others, 4 * 8 - 2);
+  EXPECT_EQ(second.first_head, 4);
+  EXPECT_EQ(second.heads, 2);
+  EXPECT_EQ(second.heavy, 1);
+  EXPECT_EQ(second.others, 2 * 8 - 1);
+  std::vector<std::int32_t> order;
+  std::vector<std::int32_t> gathered;
+  for (std::int32_t i = 0; i < 6; ++i) {
+    const auto head = record_at<CudaHead>(plan, at + kCudaLayerWords + 8 * i);
+    EXPECT_EQ(head.precision, i < 4 ? 0 : 1);
+    order.push_back(head.head);
+    gathered.push_back(head.gathered);
+  }
+  EXPECT_EQ(order, (std::vector<std::int32_t>{1, 4, 0, 3, 2, 5}));
+  EXPECT_EQ(gathered, (std::vector<std::int32_t>{0, -1, -1, -1, 0, 1}))
+      << "a quantised head is copied in any order, and counts in its own part";
 }
 
 TEST(CudaPlanTest, ALayerKnowsTheMostOfItsVariants) {

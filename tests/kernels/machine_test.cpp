@@ -47,6 +47,7 @@ TEST(CudaKernels, AreChosenByDeviceAndHeadDim) {
     const char* why;
     std::int32_t capability, head_dim;
     const char* kernel;
+    Precision precision = Precision::kBf16;
   } rows[] = {{"H100", 90, 128, "hopper"},
               {"H100, a head_dim that Hopper's kernel lacks", 90, 96, "portable"},
               {"A100", 80, 128, "portable"},
@@ -56,10 +57,13 @@ TEST(CudaKernels, AreChosenByDeviceAndHeadDim) {
               {"RTX 5090", 120, 256, "compact"},
               {"a card to come", 130, 128, "compact"},
               {"RTX 2080", 75, 128, "none"},
-              {"a head_dim that none has", 89, 80, "none"}};
+              {"a head_dim that none has", 89, 80, "none"},
+              {"INT8 on an H100", 90, 128, "int8", Precision::kInt8},
+              {"INT8 on an RTX 3090", 86, 64, "int8_compact", Precision::kInt8},
+              {"a head_dim that INT8 lacks", 89, 256, "none", Precision::kInt8}};
   for (const auto& row : rows) {
-    EXPECT_EQ(best_kernel(row.capability, {.head_dim = row.head_dim, .scale = 0.1f}), row.kernel)
-        << row.why;
+    const CudaCall call{.head_dim = row.head_dim, .scale = 0.1f, .precision = row.precision};
+    EXPECT_EQ(best_kernel(row.capability, call), row.kernel) << row.why;
   }
 }
 
@@ -101,9 +105,10 @@ TEST(CudaKernels, RunWhereOneDeviceRunsThem) {
   const CudaDevice ada{.name = "RTX 4090", .capability = 89};
   const CudaDevice hopper{.name = "H200", .capability = 90};
   using Names = std::vector<std::string>;
-  EXPECT_EQ(reasons({.devices = {ada}}), (Names{"", "", "compact"}));
-  EXPECT_EQ(reasons({.devices = {ada, hopper}}), (Names{"hopper", "portable", "compact"}));
-  EXPECT_EQ(reasons({.why_not = "no driver"}), (Names{"", "", ""}));
+  EXPECT_EQ(reasons({.devices = {ada}}), (Names{"", "", "compact", "", "int8_compact"}));
+  EXPECT_EQ(reasons({.devices = {ada, hopper}}),
+            (Names{"hopper", "portable", "compact", "int8", "int8_compact"}));
+  EXPECT_EQ(reasons({.why_not = "no driver"}), (Names{"", "", "", "", ""}));
   EXPECT_EQ(cuda_kernels_of({.why_not = "no driver"}).front().why_not, "no driver");
 }
 

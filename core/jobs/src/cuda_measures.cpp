@@ -93,7 +93,8 @@ ShownCall CudaMeasures::show(const at::Tensor& q, const at::Tensor& k, const at:
   const at::Tensor values = engine::in_whole_rows(v);
   const search::AttentionCall call = call_of(queries, keys, values);
   const c10::DeviceGuard guard(q.device());
-  require_ok(kernels::why_no_cuda_kernel(call.head_dim, call.dtype, call.scale));
+  require_ok(kernels::why_no_cuda_kernel(
+      {.head_dim = call.head_dim, .dtype = call.dtype, .scale = call.scale}));
   prepare(q.device(), rows);
   HeadMeasures measures;
   measure_errors(call, measures);

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "bindings.h"
@@ -40,6 +41,28 @@ constexpr std::array<std::pair<std::string_view, kernels::HeadMode>, 4> kModeNam
     {"mean", kernels::HeadMode::kMean},
 }};
 
+constexpr std::array<std::pair<std::string_view, kernels::Precision>, 2> kPrecisions{{
+    {"bf16", kernels::Precision::kBf16},
+    {"int8", kernels::Precision::kInt8},
+}};
+
+kernels::Precision read_precision(const std::string& named) {
+  for (const auto& [name, precision] : kPrecisions) {
+    if (name == named) {
+      return precision;
+    }
+  }
+  throw Error(ErrorCode::kUsage, concat("precision ", named, " is not one of bf16, int8"));
+}
+
+kernels::CudaCall read_call(std::int32_t head_dim, const std::string& dtype, float scale,
+                            const std::string& precision) {
+  return {.head_dim = head_dim,
+          .dtype = read_dtype("q", dtype),
+          .scale = scale,
+          .precision = read_precision(precision)};
+}
+
 template <typename T>
 T* pointer_of(Address address) {
   return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr)
@@ -53,6 +76,18 @@ kernels::HeadTask read_task(const TaskTuple& task) {
   }
   throw Error(ErrorCode::kUsage,
               concat("mode ", task.first, " is not one of dense, sparse, skip, mean"));
+}
+
+// (mode, list), or with the precision.
+using TaskArgument = std::variant<TaskTuple, std::tuple<std::string, std::int32_t, std::string>>;
+kernels::HeadTask read_task_argument(const TaskArgument& argument) {
+  if (const auto* task = std::get_if<TaskTuple>(&argument)) {
+    return read_task(*task);
+  }
+  const auto& [mode, list, precision] = std::get<1>(argument);
+  kernels::HeadTask task = read_task({mode, list});
+  task.precision = read_precision(precision);
+  return task;
 }
 
 std::span<const std::int32_t> span_of(const IntArray& array) {
@@ -72,7 +107,7 @@ using CudaTablesPointer = std::shared_ptr<CudaTables>;
 // tasks[variant][layer][head]
 CudaTablesPointer tables_of_lists(
     std::int32_t tokens, const std::vector<ListTuple>& lists,
-    const std::vector<std::vector<std::vector<TaskTuple>>>& variants) {
+    const std::vector<std::vector<std::vector<TaskArgument>>>& variants) {
   std::vector<kernels::TileListView> views;
   std::transform(lists.begin(), lists.end(), std::back_inserter(views), view_of);
   std::vector<std::vector<kernels::HeadTask>> storage;
@@ -81,7 +116,7 @@ CudaTablesPointer tables_of_lists(
             layers.size(), " and ", variants.front().size(), " layers");
     for (const auto& heads : layers) {
       auto& tasks = storage.emplace_back();
-      std::transform(heads.begin(), heads.end(), std::back_inserter(tasks), read_task);
+      std::transform(heads.begin(), heads.end(), std::back_inserter(tasks), read_task_argument);
     }
   }
   const std::vector<std::span<const kernels::HeadTask>> tasks(storage.begin(), storage.end());
@@ -192,7 +227,7 @@ void bind_cuda(py::module_& module) {
       .def_static("of_lists", &tables_of_lists, py::arg("tokens"), py::arg("lists"),
                   py::arg("tasks"),
                   "lists: (runs [runs, 2], run_begin, position_to_token or None); "
-                  "tasks[variant][layer][head]: (mode, list)")
+                  "tasks[variant][layer][head]: (mode, list) or (mode, list, precision)")
       .def("image", &image_of, "int32 words, to be copied to the device.")
       .def("layer", &CudaTables::layer, py::arg("stack"), py::arg("layer"))
       .def("variant", &CudaTables::variant, py::arg("segment"), py::arg("expert"))
@@ -213,17 +248,19 @@ void bind_cuda(py::module_& module) {
              py::arg("size"), py::arg("query_stride"), py::arg("map"), py::arg("stream"));
   module.def(
       "why_no_cuda",
-      [](std::int32_t head_dim, const std::string& dtype, float scale) {
-        return kernels::why_no_cuda_kernel(head_dim, read_dtype("q", dtype), scale).reason;
+      [](std::int32_t head_dim, const std::string& dtype, float scale,
+         const std::string& precision) {
+        return kernels::why_no_cuda_kernel(read_call(head_dim, dtype, scale, precision)).reason;
       },
-      py::arg("head_dim"), py::arg("dtype"), py::arg("scale"),
+      py::arg("head_dim"), py::arg("dtype"), py::arg("scale"), py::arg("precision") = "bf16",
       "Empty when this build and the current device have a kernel for such tensors.");
   module.def(
       "cuda_kernel_of",
-      [](std::int32_t head_dim, const std::string& dtype, float scale) {
-        return kernels::cuda_kernel_of(head_dim, read_dtype("q", dtype), scale);
+      [](std::int32_t head_dim, const std::string& dtype, float scale,
+         const std::string& precision) {
+        return kernels::cuda_kernel_of(read_call(head_dim, dtype, scale, precision));
       },
-      py::arg("head_dim"), py::arg("dtype"), py::arg("scale"),
+      py::arg("head_dim"), py::arg("dtype"), py::arg("scale"), py::arg("precision") = "bf16",
       "Name and version of the kernel that runs such tensors on the current device.");
 }
 

@@ -16,8 +16,8 @@
 namespace twill::kernels {
 namespace {
 
-CudaCall call_of(const AttentionTensors& in) {
-  return {.head_dim = in.head_dim, .dtype = in.dtype, .scale = in.scale};
+CudaCall call_of(const AttentionTensors& in, Precision precision) {
+  return {.head_dim = in.head_dim, .dtype = in.dtype, .scale = in.scale, .precision = precision};
 }
 
 Status check_plan(const CudaAttentionParams& p) {
@@ -65,24 +65,51 @@ Status check_tensors(const CudaAttentionParams& p) {
   return {};
 }
 
-// The kernel that runs the call, or why none does.
-CudaChoice choose(const CudaAttentionParams& p) {
-  CudaChoice choice = choose_cuda_kernel(p.kernel, call_of(p.tensors));
-  if (choice.kernel == nullptr) {
-    return choice;
+// The kernels that run the parts of a layer; null for a part without heads in any variant.
+struct Kernels {
+  const CudaKernel* in_elements = nullptr;
+  const CudaKernel* int8 = nullptr;
+  Status status;  // why one is missing
+};
+Kernels choose(const CudaAttentionParams& p) {
+  Kernels kernels{.status = check_device()};
+  if (kernels.status) {
+    kernels.status = check_plan(p);
   }
-  choice.status = check_plan(p);
-  if (choice.status) {
-    choice.status = check_tensors(p);
+  if (!kernels.status) {
+    return kernels;
   }
-  if (choice.status) {
-    const std::size_t needed = choice.kernel->workspace(p).bytes;
-    if (p.workspace == nullptr || p.workspace_bytes < needed) {
-      choice.status = refuse("the workspace has ", p.workspace == nullptr ? 0 : p.workspace_bytes,
-                             " bytes, ", needed, " are needed");
+  const CudaPlan::Layer& layer = p.plan->layers[p.layer];
+  for (const auto& [precision, heads, kernel] :
+       {std::tuple{Precision::kBf16, layer.in_elements, &kernels.in_elements},
+        std::tuple{Precision::kInt8, layer.quantised, &kernels.int8}}) {
+    if (heads > 0 && kernels.status) {
+      CudaChoice choice = choose_cuda_kernel(p.kernel, call_of(p.tensors, precision));
+      *kernel = choice.kernel;
+      kernels.status = std::move(choice.status);
     }
   }
-  return choice;
+  return kernels;
+}
+
+Status check_workspace(const CudaAttentionParams& p) {
+  const std::size_t needed = cuda_workspace_of(p).bytes;
+  if (p.workspace == nullptr || p.workspace_bytes < needed) {
+    return refuse("the workspace has ", p.workspace == nullptr ? 0 : p.workspace_bytes, " bytes, ",
+                  needed, " are needed");
+  }
+  return {};
+}
+
+Kernels choose_and_check(const CudaAttentionParams& p) {
+  Kernels kernels = choose(p);
+  if (kernels.status) {
+    kernels.status = check_tensors(p);
+  }
+  if (kernels.status) {
+    kernels.status = check_workspace(p);
+  }
+  return kernels;
 }
 
 LayerView view_of(const CudaAttentionParams& p) {
@@ -104,48 +131,44 @@ Status answer(cudaError_t error, const char* what) {
 
 }  // namespace
 
-Status why_no_cuda_kernel(std::int32_t head_dim, Dtype dtype, float scale) {
-  return choose_cuda_kernel({}, {.head_dim = head_dim, .dtype = dtype, .scale = scale}).status;
-}
+Status why_no_cuda_kernel(const CudaCall& call) { return choose_cuda_kernel({}, call).status; }
 
-std::string cuda_kernel_of(std::int32_t head_dim, Dtype dtype, float scale) {
-  const CudaChoice choice =
-      choose_cuda_kernel({}, {.head_dim = head_dim, .dtype = dtype, .scale = scale});
+std::string cuda_kernel_of(const CudaCall& call) {
+  const CudaChoice choice = choose_cuda_kernel({}, call);
   return choice.kernel == nullptr ? std::string()
                                   : std::string(choice.kernel->rule.name) + " " +
                                         std::to_string(choice.kernel->rule.version);
 }
 
 std::size_t cuda_workspace_bytes(const CudaAttentionParams& p) {
-  const CudaChoice choice = choose_cuda_kernel(p.kernel, call_of(p.tensors));
-  return choice.kernel != nullptr && check_plan(p) ? choice.kernel->workspace(p).bytes : 0;
+  return choose(p).status ? cuda_workspace_of(p).bytes : 0;
 }
 
-Status can_run_attention_cuda(const CudaAttentionParams& p) { return choose(p).status; }
+Status can_run_attention_cuda(const CudaAttentionParams& p) { return choose_and_check(p).status; }
 
 Status run_attention_cuda(const CudaAttentionParams& p) {
-  const CudaChoice choice = choose(p);
-  if (!choice.status) {
-    return choice.status;
+  const Kernels kernels = choose_and_check(p);
+  if (!kernels.status) {
+    return kernels.status;
   }
   const AttentionTensors& in = p.tensors;
   const CudaPlan::Layer& layer = p.plan->layers[p.layer];
   auto* stream = static_cast<cudaStream_t>(p.stream);
   auto* base = static_cast<char*>(p.workspace);
-  const CudaWorkspace parts = choice.kernel->workspace(p);
-  const CallArgs args{.layer = view_of(p),
-                      .mean_sums = reinterpret_cast<const float*>(base + parts.mean_sums),
-                      .next_item = reinterpret_cast<std::int32_t*>(base),
-                      .out = p.out,
-                      .out_batch = p.out_strides.batch,
-                      .out_head = p.out_strides.head,
-                      .out_token = p.out_strides.token,
-                      .lse = p.lse,
-                      .factor = base2_factor(in.scale)};
+  const CudaWorkspace parts = cuda_workspace_of(p);
+  CallArgs args{.layer = view_of(p),
+                .mean_sums = reinterpret_cast<const float*>(base + parts.mean_sums),
+                .next_item = reinterpret_cast<std::int32_t*>(base),
+                .out = p.out,
+                .out_batch = p.out_strides.batch,
+                .out_head = p.out_strides.head,
+                .out_token = p.out_strides.token,
+                .lse = p.lse,
+                .factor = base2_factor(in.scale)};
   const std::array<void*, 3> gathered{base + parts.gathered[0], base + parts.gathered[1],
                                       base + parts.gathered[2]};
 
-  cudaError_t error = cudaMemsetAsync(base, 0, sizeof(std::int32_t), stream);
+  cudaError_t error = cudaMemsetAsync(base, 0, kCudaParts * sizeof(std::int32_t), stream);
   if (error == cudaSuccess && layer.means > 0) {
     error = launch_mean_sums({.layer = args.layer,
                               .v = in.v,
@@ -166,11 +189,23 @@ Status run_attention_cuda(const CudaAttentionParams& p) {
   if (error != cudaSuccess) {
     return answer(error, "launching attention");
   }
-  return choice.kernel->launch({.params = p,
-                                .args = args,
-                                .gathered = {gathered[0], gathered[1], gathered[2]},
-                                .gathered_heads = layer.gathered,
-                                .stream = stream});
+  const CudaLaunch launch{.params = p,
+                          .args = args,
+                          .gathered = {gathered[0], gathered[1], gathered[2]},
+                          .gathered_heads = layer.gathered,
+                          .quantised = {.heads = layer.quantised,
+                                        .queries = base + parts.queries,
+                                        .rows = base + parts.rows,
+                                        .keys = base + parts.keys,
+                                        .channels = base + parts.channels},
+                          .stream = stream};
+  if (kernels.in_elements != nullptr) {
+    if (Status status = kernels.in_elements->launch(launch); !status) {
+      return status;
+    }
+  }
+  ++args.next_item;
+  return kernels.int8 != nullptr ? kernels.int8->launch(launch) : Status{};
 }
 
 Status set_cuda_plan_variant(const CudaPlan& plan, std::int32_t* device_image, std::int32_t variant,

@@ -4,6 +4,8 @@
 #include "twill/kernels/cuda_plan.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -14,6 +16,7 @@ namespace twill::kernels {
 namespace {
 
 static_assert(sizeof(CudaHead) == 8 * sizeof(std::int32_t));
+static_assert(sizeof(CudaPart) == 4 * sizeof(std::int32_t));
 static_assert(sizeof(CudaList) == 8 * sizeof(std::int32_t));
 static_assert(sizeof(KeyRun) == 2 * sizeof(std::int32_t));
 
@@ -104,41 +107,74 @@ class PlanImage {
   // The layer's record; `most_heads` of room.
   std::vector<std::int32_t> layer_record(std::span<const HeadTask> tasks, std::int32_t most_heads,
                                          CudaPlan::Layer& facts) const {
-    std::vector<std::int32_t> heads(tasks.size());
+    std::vector<std::int32_t> heads(tasks.size());  // the dear ones first
     std::iota(heads.begin(), heads.end(), 0);
     std::ranges::stable_sort(heads, std::greater<>(),
                              [&](std::int32_t head) { return cost(tasks[head]); });
-    std::vector<CudaHead> records;
-    std::int32_t heavy = 0;
-    std::int32_t others = 0;
+    const auto others = std::ranges::stable_partition(
+        heads, [&](std::int32_t head) { return precision_of(tasks[head]) == Precision::kBf16; });
+    const auto in_elements = static_cast<std::int32_t>(others.begin() - heads.begin());
+    const auto all = std::span<const std::int32_t>(heads);
+    const Part first = part_of(all.first(in_elements), tasks, 0);
+    const Part second = part_of(all.subspan(in_elements), tasks, in_elements);
+    facts.heads = static_cast<std::int32_t>(tasks.size());
+    facts.in_elements = std::max(facts.in_elements, first.part.heads);
+    facts.gathered = std::max(facts.gathered, first.gathered);
+    facts.quantised = std::max(facts.quantised, second.gathered);
+    facts.means = std::max(facts.means, first.means);
+    std::vector<std::int32_t> words;
+    const auto append = [&](const auto& values) {
+      const auto bytes = std::as_bytes(std::span(values));
+      const std::size_t at = words.size();
+      words.resize(at + bytes.size() / sizeof(std::int32_t));
+      std::memcpy(words.data() + at, bytes.data(), bytes.size());
+    };
+    append(std::array{first.part, second.part});
+    append(first.heads);
+    append(second.heads);
+    words.resize(kCudaLayerWords + most_heads * sizeof(CudaHead) / sizeof(std::int32_t), 0);
+    return words;
+  }
+
+  static Precision precision_of(const HeadTask& task) {
+    const bool has_keys = task.mode == HeadMode::kDense || task.mode == HeadMode::kSparse;
+    return has_keys ? task.precision : Precision::kBf16;
+  }
+
+  struct Part {
+    CudaPart part;
+    std::vector<CudaHead> heads;
     std::int32_t gathered = 0;
     std::int32_t means = 0;
+  };
+  Part part_of(std::span<const std::int32_t> heads, std::span<const HeadTask> tasks,
+               std::int32_t first_head) const {
+    Part result;
+    result.part.first_head = first_head;
     for (const std::int32_t head : heads) {
       const HeadTask& task = tasks[head];
+      const Precision precision = precision_of(task);
       CudaHead record{.head = head,
                       .mode = static_cast<std::int32_t>(task.mode),
-                      .heavy_before = heavy,
-                      .others_before = others};
+                      .heavy_before = result.part.heavy,
+                      .others_before = result.part.others,
+                      .precision = static_cast<std::int32_t>(precision)};
+      bool has_order = false;
       if (task.mode == HeadMode::kSparse) {
         record.list = task.list;
         record.heavy = heavy_[task.list];
-        if (!input_.lists[task.list].position_to_token.empty()) {
-          record.gathered = gathered++;
-        }
+        has_order = !input_.lists[task.list].position_to_token.empty();
       }
-      means += task.mode == HeadMode::kMean ? 1 : 0;
-      heavy += record.heavy;
-      others += query_tiles_ - record.heavy;
-      records.push_back(record);
+      if (has_order || precision == Precision::kInt8) {
+        record.gathered = result.gathered++;
+      }
+      result.means += task.mode == HeadMode::kMean ? 1 : 0;
+      result.part.heavy += record.heavy;
+      result.part.others += query_tiles_ - record.heavy;
+      ++result.part.heads;
+      result.heads.push_back(record);
     }
-    facts.heads = static_cast<std::int32_t>(tasks.size());
-    facts.gathered = std::max(facts.gathered, gathered);
-    facts.means = std::max(facts.means, means);
-    std::vector<std::int32_t> words{heavy, others, 0, 0};
-    const auto* from = reinterpret_cast<const std::int32_t*>(records.data());
-    words.insert(words.end(), from, from + records.size() * sizeof(CudaHead) / sizeof(*from));
-    words.resize(kCudaLayerWords + most_heads * sizeof(CudaHead) / sizeof(*from), 0);
-    return words;
+    return result;
   }
 
   void add_layers() {

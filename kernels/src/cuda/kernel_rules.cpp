@@ -13,8 +13,9 @@ namespace {
 constexpr std::int32_t kAnyLater = std::numeric_limits<std::int32_t>::max();
 constexpr std::array<std::int32_t, 2> kHopperHeadDims{64, 128};
 constexpr std::array<std::int32_t, 4> kPortableHeadDims{64, 96, 128, 256};
+constexpr std::array<std::int32_t, 3> kInt8HeadDims{64, 96, 128};
 
-constexpr std::array<CudaKernelRule, 3> kRules{{
+constexpr std::array<CudaKernelRule, 5> kRules{{
     {.name = "hopper",
      .version = 1,
      .first_capability = 90,
@@ -33,6 +34,20 @@ constexpr std::array<CudaKernelRule, 3> kRules{{
      .last_capability = kAnyLater,
      .shared_kib = 99,
      .head_dims = kPortableHeadDims},
+    {.name = "int8",
+     .version = 1,
+     .first_capability = 80,
+     .last_capability = kAnyLater,
+     .shared_kib = 163,
+     .head_dims = kInt8HeadDims,
+     .precision = Precision::kInt8},
+    {.name = "int8_compact",
+     .version = 1,
+     .first_capability = 80,
+     .last_capability = kAnyLater,
+     .shared_kib = 99,
+     .head_dims = kInt8HeadDims,
+     .precision = Precision::kInt8},
 }};
 
 // What a block may have at most, by the table of compute capabilities of the CUDA C++ Programming
@@ -98,6 +113,9 @@ std::string why_not_kernel(const CudaKernelRule& rule, std::int32_t capability,
 std::vector<CudaKernelFact> cuda_kernels(std::int32_t capability, const CudaCall& call) {
   std::vector<CudaKernelFact> facts;
   for (const CudaKernelRule& rule : kRules) {
+    if (rule.precision != call.precision) {
+      continue;
+    }
     facts.push_back({.name = std::string(rule.name),
                      .version = rule.version,
                      .why_not = why_not_kernel(rule, capability, call)});

@@ -21,12 +21,13 @@ struct CudaKernelRule {
   std::int32_t last_capability = 0;
   std::int32_t shared_kib = 0;  // that a block of the device may have, at least
   std::span<const std::int32_t> head_dims;
+  Precision precision = Precision::kBf16;  // of the heads that it computes
 };
 
 // The kernels of kernel_table.cpp stand in the same order.
 std::span<const CudaKernelRule> cuda_kernel_rules();
 
-// Empty when the kernel takes such calls on such devices.
+// Empty when the kernel takes heads of its precision of such calls on such devices.
 std::string why_not_kernel(const CudaKernelRule& rule, std::int32_t capability,
                            const CudaCall& call);
 

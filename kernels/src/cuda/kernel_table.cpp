@@ -3,9 +3,13 @@
 
 #include "kernel_table.h"
 
+#include <algorithm>
+
 #include "../checks.h"
 #include "../elements.h"
 #include "device.h"
+#include "int8/launch.h"
+#include "int8/layout.h"
 #include "portable/launch.h"
 #include "sm90/launch.h"
 
@@ -14,12 +18,30 @@ namespace {
 
 constexpr std::size_t kAlignment = 256;
 
-// Of kernels that read rows of 16-bit elements in token order.
-CudaWorkspace gathered_workspace(const CudaAttentionParams& p) {
+const std::array<CudaKernel, 5>& kernels() {
+  static const std::array<CudaKernel, 5> table{{
+      {cuda_kernel_rules()[0], &sm90::launch},
+      {cuda_kernel_rules()[1], &portable::launch_roomy},
+      {cuda_kernel_rules()[2], &portable::launch_compact},
+      {cuda_kernel_rules()[3], &int8::launch_roomy},
+      {cuda_kernel_rules()[4], &int8::launch_compact},
+  }};
+  return table;
+}
+
+bool names(std::string_view name, Precision precision) {
+  return std::ranges::any_of(kernels(), [&](const CudaKernel& kernel) {
+    return kernel.rule.name == name && kernel.rule.precision == precision;
+  });
+}
+
+}  // namespace
+
+CudaWorkspace cuda_workspace_of(const CudaAttentionParams& p) {
   const CudaPlan::Layer& layer = p.plan->layers[p.layer];
   const AttentionTensors& in = p.tensors;
   CudaWorkspace parts;
-  parts.bytes = kAlignment;  // the number of the next item
+  parts.bytes = kAlignment;
   const auto take = [&](std::size_t bytes) {
     const std::size_t at = parts.bytes;
     parts.bytes += (bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -31,19 +53,14 @@ CudaWorkspace gathered_workspace(const CudaAttentionParams& p) {
     part = take(static_cast<std::size_t>(in.batch) * layer.gathered * in.tokens * in.head_dim *
                 static_cast<std::size_t>(element_bytes(in.dtype)));
   }
+  const int8::Layout layout{.tokens = in.tokens, .head_dim = in.head_dim};
+  const std::size_t quantised = static_cast<std::size_t>(in.batch) * layer.quantised;
+  parts.queries = take(quantised * layout.query_bytes());
+  parts.rows = take(quantised * layout.row_scales() * sizeof(int8::RowScale));
+  parts.keys = take(quantised * layout.key_bytes());
+  parts.channels = take(quantised * layout.channel_floats() * sizeof(float));
   return parts;
 }
-
-const std::array<CudaKernel, 3>& kernels() {
-  static const std::array<CudaKernel, 3> table{{
-      {cuda_kernel_rules()[0], &gathered_workspace, &sm90::launch},
-      {cuda_kernel_rules()[1], &gathered_workspace, &portable::launch_roomy},
-      {cuda_kernel_rules()[2], &gathered_workspace, &portable::launch_compact},
-  }};
-  return table;
-}
-
-}  // namespace
 
 CudaChoice choose_cuda_kernel(std::string_view name, const CudaCall& call) {
   CudaChoice choice;
@@ -51,8 +68,12 @@ CudaChoice choose_cuda_kernel(std::string_view name, const CudaCall& call) {
   if (!choice.status) {
     return choice;
   }
+  if (!name.empty() && !names(name, Precision::kBf16) && !names(name, Precision::kInt8)) {
+    return {.status = refuse("kernel ", name, " is not one of the CUDA kernels")};
+  }
+  const bool any = !names(name, call.precision);
   for (const CudaKernel& kernel : kernels()) {
-    if (!name.empty() && name != kernel.rule.name) {
+    if (kernel.rule.precision != call.precision || (!any && name != kernel.rule.name)) {
       continue;
     }
     std::string why_not = why_not_kernel(kernel.rule, capability, call);
@@ -61,9 +82,6 @@ CudaChoice choose_cuda_kernel(std::string_view name, const CudaCall& call) {
     }
     // The last kernel takes most: what it lacks, all lack.
     choice.status = Status::failure(std::move(why_not));
-  }
-  if (choice.status) {
-    choice.status = refuse("kernel ", name, " is not one of the CUDA kernels");
   }
   return choice;
 }

@@ -16,29 +16,47 @@
 
 namespace twill::kernels {
 
-// Parts of a workspace, in bytes from its begin.
+// Parts of a workspace, in bytes from its begin, where the numbers of the next items of both parts
+// of the layer are.
 struct CudaWorkspace {
   std::size_t mean_sums = 0;
   std::array<std::size_t, 3> gathered{};  // q, k, v of the heads that have a token order
+  // Of the heads that are quantised: int8/layout.h.
+  std::size_t queries = 0;
+  std::size_t rows = 0;
+  std::size_t keys = 0;
+  std::size_t channels = 0;
   std::size_t bytes = 0;
 };
+CudaWorkspace cuda_workspace_of(const CudaAttentionParams& params);
 
-// One layer, ready to be launched: sums of mean heads and gathered rows are in the workspace.
+// Memory for the quantised heads of a layer.
+struct QuantisedHeads {
+  std::int32_t heads = 0;
+  void* queries = nullptr;
+  void* rows = nullptr;
+  void* keys = nullptr;
+  void* channels = nullptr;
+};
+
+// One part of a layer, ready to be launched: sums of mean heads and gathered rows are in the
+// workspace.
 struct CudaLaunch {
   const CudaAttentionParams& params;
   const CallArgs& args;
   std::array<const void*, 3> gathered{};  // [batch, gathered heads, tokens, head_dim], contiguous
   std::int32_t gathered_heads = 0;
+  QuantisedHeads quantised;
   cudaStream_t stream = nullptr;
 };
 
 struct CudaKernel {
   const CudaKernelRule& rule;
-  CudaWorkspace (*workspace)(const CudaAttentionParams& params);
   Status (*launch)(const CudaLaunch& launch);
 };
 
-// The kernel of this name (empty: the best) that takes such calls on the current device.
+// The kernel of this name that takes such calls on the current device; the best one if the name is
+// empty or that of a kernel for another precision.
 struct CudaChoice {
   const CudaKernel* kernel = nullptr;
   Status status;  // why there is none

@@ -25,6 +25,9 @@ struct LayerView {
 // Chunks of tokens whose values a mean head sums apart.
 inline constexpr std::int32_t kMeanChunks = 64;
 
+// Most key tiles of kernels that keep two counts of them in a register (key_tiles.cuh).
+inline constexpr std::int32_t kMostKeyTiles = 0xffff;
+
 struct CallArgs {
   LayerView layer;
   const float* mean_sums = nullptr;   // [batch, heads, kMeanChunks, head_dim]

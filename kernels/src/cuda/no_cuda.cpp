@@ -14,8 +14,8 @@ Status none() { return Status::failure(why_not_driver(0, 0)); }
 }  // namespace
 
 CudaMachine cuda_machine() { return {.why_not = why_not_driver(0, 0)}; }
-Status why_no_cuda_kernel(std::int32_t, Dtype, float) { return none(); }
-std::string cuda_kernel_of(std::int32_t, Dtype, float) { return {}; }
+Status why_no_cuda_kernel(const CudaCall&) { return none(); }
+std::string cuda_kernel_of(const CudaCall&) { return {}; }
 std::size_t cuda_workspace_bytes(const CudaAttentionParams&) { return 0; }
 Status can_run_attention_cuda(const CudaAttentionParams&) { return none(); }
 Status run_attention_cuda(const CudaAttentionParams&) { return none(); }

@@ -32,6 +32,20 @@ __device__ __forceinline__ void load_matrices(std::uint32_t address, std::uint32
   }
 }
 
+__device__ __forceinline__ float load_shared(std::uint32_t address) {
+  float value;
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(value) : "r"(address) : "memory");
+  return value;
+}
+__device__ __forceinline__ float2 load_shared_pair(std::uint32_t address) {
+  float2 pair;
+  asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];"
+               : "=f"(pair.x), "=f"(pair.y)
+               : "r"(address)
+               : "memory");
+  return pair;
+}
+
 // mma.sync m16n8k16, c += a b with sums in fp32. Thread t of the warp holds rows t / 4 and t / 4 +
 // 8 of a and c, columns 2 * (t % 4) + {0, 1} of c.
 __device__ __forceinline__ void multiply(float* c, const std::uint32_t* a, std::uint32_t b0,
@@ -47,6 +61,28 @@ __device__ __forceinline__ void multiply(float* c, const std::uint32_t* a, std::
       "{%8, %9}, {%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+// mma.sync m16n8k32 of 8-bit integers, d = c + a b with 32-bit sums; rows and columns as above, and
+// a thread's word of a or b holds four elements that follow each other.
+__device__ __forceinline__ void multiply_s8(std::int32_t* d, const std::uint32_t* a,
+                                            std::uint32_t b0, std::uint32_t b1,
+                                            const std::int32_t* c) {
+  asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%10, %11, %12, %13};"
+      : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "r"(c[0]), "r"(c[1]),
+        "r"(c[2]), "r"(c[3]));
+}
+// a is unsigned.
+__device__ __forceinline__ void multiply_u8(std::int32_t* d, const std::uint32_t* a,
+                                            std::uint32_t b0, std::uint32_t b1,
+                                            const std::int32_t* c) {
+  asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%10, %11, %12, %13};"
+      : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "r"(c[0]), "r"(c[1]),
+        "r"(c[2]), "r"(c[3]));
 }
 
 // cp.async: 16 bytes to shared memory, of which those past `bytes` (0 or 16) are set to 0.

@@ -22,7 +22,7 @@ __device__ const CudaHead* heads_of(const LayerView& view) {
 __global__ void __launch_bounds__(kThreads) gather_kernel(const __grid_constant__ GatherArgs args) {
   const LayerView& view = args.layer;
   const CudaHead head = heads_of(view)[blockIdx.y];
-  if (head.gathered < 0) {
+  if (head.gathered < 0 || head.precision != static_cast<std::int32_t>(Precision::kBf16)) {
     return;
   }
   const CudaList list =

@@ -31,26 +31,26 @@ struct Item {
 // Finds an item; every thread of the warp calls it with the same number.
 class WorkList {
  public:
-  __device__ explicit WorkList(const LayerView& view) : view_(view) {
+  // The items of one part of the layer.
+  __device__ WorkList(const LayerView& view, Precision precision) : view_(view) {
     const std::int64_t variant = view.variant < 0 ? view.image[0] : view.variant;
     layer_ = view.image + view.offsets.layers +
              (variant * view.layers + view.layer) * view.offsets.layer_words;
-    heavy_ = layer_[0];
-    others_ = layer_[1];
+    part_ = reinterpret_cast<const CudaPart*>(layer_)[static_cast<std::int32_t>(precision)];
     query_tiles_ = tiles_of(view.tokens, kQueryTile);
     key_tiles_ = tiles_of(view.tokens, kKeyTile);
   }
 
   __device__ Item find(std::int32_t number) const {
     Item item;
-    if (number >= view_.batch * (heavy_ + others_)) {
+    if (number >= view_.batch * (part_.heavy + part_.others)) {
       return item;
     }
-    const bool first = number < view_.batch * heavy_;
-    const std::int32_t in_part = first ? number : number - view_.batch * heavy_;
-    const std::int32_t size = first ? heavy_ : others_;
-    item.batch = in_part / size;
-    const std::int32_t wanted = in_part % size;
+    const bool first = number < view_.batch * part_.heavy;
+    const std::int32_t among = first ? number : number - view_.batch * part_.heavy;
+    const std::int32_t size = first ? part_.heavy : part_.others;
+    item.batch = among / size;
+    const std::int32_t wanted = among % size;
     const CudaHead head = head_of(wanted, first);
     const std::int32_t slot =
         first ? wanted - head.heavy_before : wanted - head.others_before + head.heavy;
@@ -71,12 +71,13 @@ class WorkList {
  private:
   // The last head whose items begin at or before this one.
   __device__ CudaHead head_of(std::int32_t wanted, bool first) const {
-    const auto* heads = reinterpret_cast<const CudaHead*>(layer_ + kCudaLayerWords);
+    const auto* heads =
+        reinterpret_cast<const CudaHead*>(layer_ + kCudaLayerWords) + part_.first_head;
     const auto lane = static_cast<std::int32_t>(threadIdx.x % 32);
     std::int32_t found = 0;
-    for (std::int32_t base = 0; base < view_.heads; base += 32) {
+    for (std::int32_t base = 0; base < part_.heads; base += 32) {
       bool has_it = false;
-      if (base + lane < view_.heads) {
+      if (base + lane < part_.heads) {
         const CudaHead& head = heads[base + lane];
         const std::int32_t before = first ? head.heavy_before : head.others_before;
         const std::int32_t count = first ? head.heavy : query_tiles_ - head.heavy;
@@ -106,8 +107,7 @@ class WorkList {
 
   const LayerView& view_;
   const std::int32_t* layer_;
-  std::int32_t heavy_;
-  std::int32_t others_;
+  CudaPart part_;
   std::int32_t query_tiles_;
   std::int32_t key_tiles_;
 };

@@ -12,6 +12,7 @@
 
 #include "twill/kernels/attention_tensors.h"
 #include "twill/kernels/cuda_plan.h"
+#include "twill/kernels/machine.h"
 #include "twill/kernels/status.h"
 
 namespace twill::kernels {
@@ -35,14 +36,15 @@ struct CudaAttentionParams {
   // -infinity for a query without keys, log(tokens) in a mean head. Null: not wanted.
   float* lse = nullptr;
   void* stream = nullptr;  // cudaStream_t
-  // Which kernel, by its name in machine.h's cuda_kernels(). Empty: the best that takes the call.
+  // Which kernel, by its name in machine.h's cuda_kernels(), for the heads of its precision. Empty:
+  // the best that takes the call.
   std::string_view kernel;
 };
 
 // Whether this build and the current device have a kernel for such calls, before any plan is made.
-Status why_no_cuda_kernel(std::int32_t head_dim, Dtype dtype, float scale);
+Status why_no_cuda_kernel(const CudaCall& call);
 // The one that runs them, "name version"; empty when none does.
-std::string cuda_kernel_of(std::int32_t head_dim, Dtype dtype, float scale);
+std::string cuda_kernel_of(const CudaCall& call);
 
 std::size_t cuda_workspace_bytes(const CudaAttentionParams& params);
 
@@ -50,8 +52,8 @@ std::size_t cuda_workspace_bytes(const CudaAttentionParams& params);
 // why.
 Status can_run_attention_cuda(const CudaAttentionParams& params);
 // Asynchronous; allocates and waits for nothing. The same bits for the same inputs. Gathering the
-// heads that have a token order and summing the values of mean heads are launches of their own
-// before the one launch for all heads; a layer without such heads has only that.
+// heads that have a token order, quantising and summing the values of mean heads are launches of
+// their own before the one launch for all heads of a precision.
 Status run_attention_cuda(const CudaAttentionParams& params);
 
 // Says which variant of the plan the launches after it on this stream (or a graph captured before)

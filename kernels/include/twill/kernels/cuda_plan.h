@@ -35,18 +35,28 @@ struct CudaPlanOffsets {
 // First word of the image: the variant that holds.
 inline constexpr std::int32_t kCudaHeaderWords = 4;
 
-// Record of a layer: two words (items that go first, other items; of one batch row), two spare
-// ones, then CudaHead records, the dearest head first.
-inline constexpr std::int32_t kCudaLayerWords = 4;
+// Record of a layer: a CudaPart for each Precision, then the CudaHead records of the first part and
+// those of the second, the dearest head of each first. Heads without keys are in the first. A part
+// is a launch of its own.
+inline constexpr std::int32_t kCudaParts = 2;
+struct CudaPart {
+  std::int32_t heavy = 0;  // items that go first, of one batch row
+  std::int32_t others = 0;
+  std::int32_t heads = 0;
+  std::int32_t first_head = 0;  // index of its first record
+};
+inline constexpr std::int32_t kCudaLayerWords = 4 * kCudaParts;
 struct CudaHead {
   std::int32_t head = 0;
   std::int32_t mode = 0;  // HeadMode
   std::int32_t list = -1;
-  std::int32_t gathered = -1;      // index among the layer's heads with a token order, or -1
+  // Index among the heads of its part that are copied before the launch: those with a token order,
+  // and every one that is quantised; -1 for the others.
+  std::int32_t gathered = -1;
   std::int32_t heavy_before = 0;   // items that go first, of the heads before this one
   std::int32_t others_before = 0;  // the other items of the heads before this one
   std::int32_t heavy = 0;          // items of this head that go first
-  std::int32_t spare = 0;
+  std::int32_t precision = 0;      // Precision: its part
 };
 struct CudaList {
   std::int32_t runs = 0;       // word offset of KeyRun pairs
@@ -65,8 +75,11 @@ struct CudaPlan {
   std::vector<std::int32_t> image;  // to be copied to the device, 16-byte aligned
   struct Layer {
     std::int32_t heads = 0;
-    std::int32_t gathered = 0;  // most heads with a token order in any variant
-    std::int32_t means = 0;     // most mean heads in any variant
+    // Most in any variant.
+    std::int32_t gathered = 0;     // heads with a token order in the first part
+    std::int32_t quantised = 0;    // heads of the second part
+    std::int32_t in_elements = 0;  // heads of the first
+    std::int32_t means = 0;
   };
   std::vector<Layer> layers;
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "twill/kernels/attention_tensors.h"
+#include "twill/kernels/tile_list.h"
 
 namespace twill::kernels {
 
@@ -51,6 +52,7 @@ struct CudaCall {
   std::int32_t head_dim = 0;
   Dtype dtype = Dtype::kBf16;
   float scale = 0.0f;
+  Precision precision = Precision::kBf16;  // of the heads
 };
 struct CudaKernelFact {
   std::string name;

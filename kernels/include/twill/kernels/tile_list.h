@@ -42,9 +42,16 @@ enum class HeadMode : std::uint8_t {
   kMean,    // output the mean of all values
 };
 
+// What the two products of a head are computed in.
+enum class Precision : std::uint8_t {
+  kBf16,  // in elements of q, k and v, whichever 16 or 32 bits these have
+  kInt8,  // quantised to 8 bits, where a kernel does that; the CPU kernels compute it as kBf16
+};
+
 struct HeadTask {
   HeadMode mode = HeadMode::kDense;
-  std::int32_t list = -1;  // index into the launch's tile lists when kSparse
+  std::int32_t list = -1;                  // index into the launch's tile lists when kSparse
+  Precision precision = Precision::kBf16;  // of heads with keys
 
   friend bool operator==(const HeadTask&, const HeadTask&) = default;
 };

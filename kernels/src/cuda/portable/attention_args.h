@@ -13,9 +13,6 @@
 
 namespace twill::kernels::portable {
 
-// Two counts of key tiles share a register.
-inline constexpr std::int32_t kMostKeyTiles = 0xffff;
-
 // [batch, heads, tokens, head_dim]
 struct Tensor {
   const void* base;

@@ -11,11 +11,12 @@
 // are, as FlashAttention-4 does.
 #pragma once
 
-#include <atomic>
 #include <cmath>
 #include <cstdint>
 
+#include "../key_tiles.cuh"
 #include "../output_rows.cuh"
+#include "../persistent_launch.cuh"
 #include "../ptx.cuh"
 #include "../softmax.cuh"
 #include "../work.cuh"
@@ -24,6 +25,7 @@
 namespace twill::kernels::portable {
 
 using cuda::Item;
+using cuda::KeyTiles;
 using cuda::load_matrices;
 using cuda::shared_address;
 
@@ -65,44 +67,6 @@ __device__ __forceinline__ std::uint32_t place_of(std::uint32_t row, std::uint32
   const std::uint32_t mask = S::kPieces % 8 == 0 ? row % 8 : row / 2 % 4;
   return row * S::kRowBytes + ((piece ^ mask) << 4);
 }
-
-// The key tiles of an item from its last to its first. All threads hold the same. Two counts share
-// a register (kMostKeyTiles), for registers are what bounds the kernel.
-class KeyTiles {
- public:
-  __device__ KeyTiles(const std::int32_t* image, const Item& item)
-      : at_(item.runs + 2 * item.run_count) {
-    upcoming_ = item.runs != 0 ? ask(image) : static_cast<std::uint32_t>(item.key_tiles);
-    take(image, item);
-  }
-
-  __device__ __forceinline__ std::int32_t next(const std::int32_t* image, const Item& item) {
-    if (left_ == 0) {
-      take(image, item);
-    }
-    --left_;
-    return --end_;
-  }
-
- private:
-  __device__ __forceinline__ std::uint32_t ask(const std::int32_t* image) {
-    at_ -= 2;
-    const int2 run = __ldg(reinterpret_cast<const int2*>(image + at_));
-    return static_cast<std::uint32_t>(run.x) << 16 | static_cast<std::uint32_t>(run.y);
-  }
-  __device__ __forceinline__ void take(const std::int32_t* image, const Item& item) {
-    left_ = static_cast<std::int32_t>(upcoming_ & 0xffff);
-    end_ = static_cast<std::int32_t>(upcoming_ >> 16) + left_;
-    if (at_ > item.runs && item.runs != 0) {
-      upcoming_ = ask(image);
-    }
-  }
-
-  std::int32_t at_;         // word of the upcoming run
-  std::uint32_t upcoming_;  // first << 16 | count, asked for before it is needed
-  std::int32_t end_ = 0;
-  std::int32_t left_ = 0;
-};
 
 template <typename S>
 class Attention {
@@ -159,7 +123,7 @@ class Attention {
       number = atomicAdd(args_.call.next_item, 1);
     }
     number = __shfl_sync(0xffffffffu, number, 0);
-    const Item item = cuda::WorkList(args_.call.layer).find(number);
+    const Item item = cuda::WorkList(args_.call.layer, Precision::kBf16).find(number);
     if (threadIdx.x == 0) {
       control_.items[slot] = item;
     }
@@ -428,44 +392,12 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks)
   Attention<S>(args, memory).run();
 }
 
-// Blocks that fill the current device; what it takes to launch them is done once for each device.
-template <typename S>
-cudaError_t blocks_of_device(int* blocks) {
-  constexpr int kDevices = 64;
-  static std::atomic<int> known[kDevices];
-  int device = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  if (error == cudaSuccess && device < kDevices && known[device] != 0) {
-    *blocks = known[device];
-    return cudaSuccess;
-  }
-  int multiprocessors = 0;
-  int on_each = 0;
-  if (error == cudaSuccess) {
-    error = cudaFuncSetAttribute(attention_kernel<S>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                 S::kSharedBytes);
-  }
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
-  }
-  if (error == cudaSuccess) {
-    error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&on_each, attention_kernel<S>,
-                                                          S::kThreads, S::kSharedBytes);
-  }
-  if (error != cudaSuccess) {
-    return error;
-  }
-  *blocks = multiprocessors * on_each;
-  if (device < kDevices) {
-    known[device] = *blocks;
-  }
-  return cudaSuccess;
-}
-
 template <typename S>
 cudaError_t launch_shape(const AttentionArgs& args, cudaStream_t stream) {
   int blocks = 0;
-  if (const cudaError_t error = blocks_of_device<S>(&blocks); error != cudaSuccess) {
+  const cudaError_t error =
+      cuda::blocks_of_device<attention_kernel<S>, S::kThreads, S::kSharedBytes>(&blocks);
+  if (error != cudaSuccess) {
     return error;
   }
   attention_kernel<S><<<blocks, S::kThreads, S::kSharedBytes, stream>>>(args);

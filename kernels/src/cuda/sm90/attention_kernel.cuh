@@ -130,7 +130,7 @@ class Producer {
       : args_(args), shared_(shared), leads_(threadIdx.x % 32 == 0) {}
 
   __device__ void run() {
-    const WorkList work(args_.call.layer);
+    const WorkList work(args_.call.layer, Precision::kBf16);
     Item item = work.find(take_number());
     while (true) {
       publish(item);

@@ -1,0 +1,12 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "shapes.cuh"
+
+namespace twill::kernels::int8 {
+
+cudaError_t launch_roomy_f16(const AttentionArgs& args, int head_dim, cudaStream_t stream) {
+  return launch_table<Roomy<cuda::F16>>(args, head_dim, stream);
+}
+
+}  // namespace twill::kernels::int8
