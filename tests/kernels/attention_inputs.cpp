@@ -215,6 +215,17 @@ std::vector<float> Inputs::rows(const void* base, const Strides& strides, std::i
   return values;
 }
 
+std::vector<float> Inputs::rows_of(int tensor, std::int32_t batch, std::int32_t head) const {
+  return rows(memory_.data() + tensor * tensor_offset_ * element_bytes(case_.dtype), in_strides_,
+              batch, head);
+}
+
+std::vector<std::int32_t> Inputs::position_to_token(std::int32_t head) const {
+  const HeadTask& task = tasks_[head];
+  return task.mode == HeadMode::kSparse ? lists_[task.list].position_to_token
+                                        : std::vector<std::int32_t>();
+}
+
 std::vector<float> Inputs::output() const {
   std::vector<float> values;
   for (std::int32_t batch = 0; batch < case_.batch; ++batch) {
@@ -342,7 +353,8 @@ std::vector<double> Inputs::log_sums() {
 }
 
 std::vector<double> Inputs::row_by_definition(std::int32_t head, std::int32_t query,
-                                              const std::function<bool(std::int32_t)>& keeps) {
+                                              const std::function<bool(std::int32_t)>& keeps,
+                                              double* log_sum) {
   const AttentionTensors p = params().tensors;
   const std::vector<float> q = rows(p.q, p.q_strides, 0, head);
   const std::vector<float> k = rows(p.k, p.k_strides, 0, head);
@@ -365,6 +377,9 @@ std::vector<double> Inputs::row_by_definition(std::int32_t head, std::int32_t qu
   }
   for (double& value : out) {
     value /= total;
+  }
+  if (log_sum != nullptr) {
+    *log_sum = std::log(total);
   }
   return out;
 }

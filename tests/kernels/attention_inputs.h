@@ -54,9 +54,11 @@ class Inputs {
   // Logarithm of the sum of exp(scores) over the kept keys in double, [batch, heads, tokens];
   // -infinity without keys, log(tokens) in a mean head.
   std::vector<double> log_sums();
-  // One row of batch row 0 in double over the keys that `keeps` names: [head_dim].
+  // One row of batch row 0 in double over the keys that `keeps` names: [head_dim]; and the
+  // logarithm of its sum, where it is wanted.
   std::vector<double> row_by_definition(std::int32_t head, std::int32_t query,
-                                        const std::function<bool(std::int32_t key)>& keeps);
+                                        const std::function<bool(std::int32_t key)>& keeps,
+                                        double* log_sum = nullptr);
 
   // [batch, heads, tokens, head_dim] as the last call left it.
   std::vector<float> output() const;
@@ -66,6 +68,16 @@ class Inputs {
   void set_value(std::int32_t head, std::int32_t token, float value);
 
   void set_tasks(std::vector<HeadTask> tasks) { tasks_ = std::move(tasks); }
+  void set_precision(Precision precision) {
+    for (HeadTask& task : tasks_) {
+      task.precision = precision;
+    }
+  }
+  // q (0), k (1) or v (2) of a head: [tokens, head_dim].
+  std::vector<float> rows_of(int tensor, std::int32_t batch, std::int32_t head) const;
+  std::vector<bool> kept_keys(std::int32_t head) const;  // [query token, key token]
+  // Empty: raster.
+  std::vector<std::int32_t> position_to_token(std::int32_t head) const;
   // softmax(q k^T) over all keys in double: [tokens, tokens].
   std::vector<double> dense_weights(std::int32_t batch, std::int32_t head);
 
@@ -74,7 +86,6 @@ class Inputs {
 
  private:
   void make_lists(std::mt19937_64& random);
-  std::vector<bool> kept_keys(std::int32_t head) const;  // [query token, key token]
   std::vector<float> rows(const void* base, const Strides& strides, std::int32_t batch,
                           std::int32_t head) const;
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "attention_inputs.h"
 #include "device_memory.h"
 #include "elements.h"
+#include "int8_bounds.h"
 #include "twill/kernels/machine.h"
 
 namespace twill::kernels {
@@ -38,6 +40,12 @@ class OfKernel {
   ~OfKernel() { kernel_in_test.clear(); }
 };
 
+constexpr std::array<const char*, 5> kKernels{"hopper", "portable", "compact", "int8",
+                                              "int8_compact"};
+Precision precision_of(const std::string& kernel) {
+  return kernel.starts_with("int8") ? Precision::kInt8 : Precision::kBf16;
+}
+
 // Why a kernel of the table does not take such calls on this device.
 std::string why_not_here(const std::string& kernel, std::int32_t head_dim) {
   const CudaMachine machine = cuda_machine();
@@ -45,7 +53,8 @@ std::string why_not_here(const std::string& kernel, std::int32_t head_dim) {
     return machine.why_not;
   }
   for (const CudaKernelFact& fact :
-       cuda_kernels(machine.devices.front().capability, {.head_dim = head_dim})) {
+       cuda_kernels(machine.devices.front().capability,
+                    {.head_dim = head_dim, .precision = precision_of(kernel)})) {
     if (fact.name == kernel) {
       return fact.why_not;
     }
@@ -136,8 +145,10 @@ std::vector<KernelCase> cuda_cases() {
         c.dtype = dtype;
         c.head_dim = head_dim;
         c.why = why + "_" + name + "_" + std::to_string(head_dim);
-        for (const char* kernel : {"hopper", "portable", "compact"}) {
-          if (kernel != std::string("hopper") || head_dim == 64 || head_dim == 128) {
+        for (const std::string kernel : kKernels) {
+          const bool hopper = kernel == "hopper";
+          const bool int8 = precision_of(kernel) == Precision::kInt8;
+          if ((!hopper || head_dim == 64 || head_dim == 128) && (!int8 || head_dim != 256)) {
             cases.push_back({kernel, c});
           }
         }
@@ -162,25 +173,44 @@ class CudaAttention : public ::testing::TestWithParam<KernelCase> {
       GTEST_SKIP() << why_not;
     }
   }
+  bool is_int8() const { return precision_of(GetParam().kernel) == Precision::kInt8; }
+  Inputs inputs_;
+
+  CudaAttention() : inputs_(GetParam().of) {
+    inputs_.set_precision(precision_of(GetParam().kernel));
+  }
   OfKernel kernel_{GetParam().kernel};
 };
 
-TEST_P(CudaAttention, IsAsExactAsPlainLoops) {
-  Inputs inputs(GetParam().of);
+TEST_P(CudaAttention, IsAsExactAsPlainLoopsOrItsScales) {
+  Inputs& inputs = inputs_;
   const std::vector<double> exact = inputs.by_definition<double>();
-  EXPECT_LE(testing::worst_error(inputs.run(run_on_device), exact),
-            testing::allowed_error(inputs, exact));
+  const std::vector<float> out = inputs.run(run_on_device);
+  if (!is_int8()) {
+    EXPECT_LE(testing::worst_error(out, exact), testing::allowed_error(inputs, exact));
+    return;
+  }
+  ASSERT_EQ(out.size(), exact.size());
+  const std::vector<double> bounds = testing::int8_bounds(inputs).output;
+  const double roundoff = testing::roundoff(GetParam().of.dtype);
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    ASSERT_LE(std::abs(out[i] - exact[i]),
+              bounds[i] + roundoff * (bounds[i] + std::abs(exact[i])) + 0x1p-20)
+        << "element " << i << " is " << out[i] << " instead of " << exact[i];
+  }
 }
 
 TEST_P(CudaAttention, GivesTheSameBitsAgain) {
-  Inputs inputs(GetParam().of);
+  Inputs& inputs = inputs_;
   const std::vector<float> once = inputs.run(run_on_device);
   ASSERT_FALSE(once.empty());
   EXPECT_EQ(inputs.run(run_on_device), once);
 }
 
 TEST_P(CudaAttention, LogSumExpIsThatOfTheKeptKeys) {
-  Inputs inputs(GetParam().of);
+  Inputs& inputs = inputs_;
+  const std::vector<double> bounds =
+      is_int8() ? testing::int8_bounds(inputs).log_sums : std::vector<double>();
   const AttentionParams p = inputs.params();
   DeviceCall call(p);
   ASSERT_TRUE(call.run());
@@ -191,7 +221,9 @@ TEST_P(CudaAttention, LogSumExpIsThatOfTheKeptKeys) {
       ASSERT_EQ(lse[i], exact[i]) << "query " << i;
     } else {
       // Scores are fp32 sums of head_dim products, weights carry 2^-13 (exp2 by a polynomial).
-      ASSERT_NEAR(lse[i], exact[i], 0x1p-13 + 0x1p-20 * std::abs(exact[i])) << "query " << i;
+      const double by_scales = is_int8() ? bounds[i] : 0.0;
+      ASSERT_NEAR(lse[i], exact[i], by_scales + 0x1p-13 + 0x1p-20 * std::abs(exact[i]))
+          << "query " << i;
     }
   }
 }
@@ -212,8 +244,9 @@ class CudaKernel : public ::testing::TestWithParam<const char*> {
     }
   }
   OfKernel kernel_{GetParam()};
+  Precision precision_ = precision_of(GetParam());
 };
-INSTANTIATE_TEST_SUITE_P(Each, CudaKernel, ::testing::Values("hopper", "portable", "compact"),
+INSTANTIATE_TEST_SUITE_P(Each, CudaKernel, ::testing::ValuesIn(kKernels),
                          [](const auto& test) { return std::string(test.param); });
 
 TEST_P(CudaKernel, WritesNothingBetweenTheRows) {
@@ -221,6 +254,7 @@ TEST_P(CudaKernel, WritesNothingBetweenTheRows) {
                  .tokens = 200,
                  .dtype = Dtype::kBf16,
                  .layout = testing::Layout::kInterleaved});
+  inputs.set_precision(precision_);
   ASSERT_FALSE(inputs.run(run_on_device).empty());
   EXPECT_TRUE(inputs.gaps_are_untouched());
 }
@@ -231,11 +265,11 @@ TEST_P(CudaKernel, GivesTheDenseResultForAListOfAllTiles) {
   const std::vector<KeyRun> runs(6, {.first = 0, .count = tile_count(p.tensors.tokens, kKeyTile)});
   const std::vector<std::int32_t> run_begin{0, 1, 2, 3, 4, 5, 6};
   const std::vector<TileListView> lists{{runs, run_begin, {}}};
-  const std::vector<HeadTask> dense(p.tensors.heads);
+  const std::vector<HeadTask> dense(p.tensors.heads, {.precision = precision_});
   p.tasks = dense;
   ASSERT_TRUE(run_on_device(p));
   const std::vector<float> by_dense = inputs.output();
-  const std::vector<HeadTask> sparse(p.tensors.heads, {HeadMode::kSparse, 0});
+  const std::vector<HeadTask> sparse(p.tensors.heads, {HeadMode::kSparse, 0, precision_});
   p.tasks = sparse;
   p.lists = lists;
   ASSERT_TRUE(run_on_device(p));
@@ -256,17 +290,24 @@ TEST_P(CudaKernel, ReadsLongListsOfShortRuns) {
     run_begin.push_back(static_cast<std::int32_t>(runs.size()));
   }
   const std::vector<TileListView> lists{{runs, run_begin, {}}};
-  const std::vector<HeadTask> tasks(p.tensors.heads, {HeadMode::kSparse, 0});
+  const std::vector<HeadTask> tasks(p.tensors.heads, {HeadMode::kSparse, 0, precision_});
   p.tasks = tasks;
   p.lists = lists;
-  ASSERT_TRUE(run_on_device(p));
+  DeviceCall call(p);
+  ASSERT_TRUE(call.run());
+  call.copy_out();
   const std::vector<float> out = inputs.output();
+  const std::vector<float> lse = call.lse();
   for (const std::int32_t query : {0, 127, 128, 4000, 8999, 9000}) {
-    const std::vector<double> exact = inputs.row_by_definition(0, query, [&](std::int32_t key) {
+    double log_sum = 0.0;
+    const auto keeps = [&](std::int32_t key) {
       const std::int32_t tile = key / kKeyTile - query / kQueryTile % 3;
       return tile >= 0 && tile % 2 == 0;
-    });
-    for (std::int32_t d = 0; d < p.tensors.head_dim; ++d) {
+    };
+    const std::vector<double> exact = inputs.row_by_definition(0, query, keeps, &log_sum);
+    // One of the 70 tiles more or less is a hundredth and more.
+    ASSERT_NEAR(lse[query], log_sum, 4e-3) << "query " << query;
+    for (std::int32_t d = 0; d < p.tensors.head_dim && precision_ == Precision::kBf16; ++d) {
       ASSERT_NEAR(out[static_cast<std::size_t>(query) * p.tensors.head_dim + d], exact[d], 2e-4)
           << "query " << query;  // weights and result in fp16: 2^-11 of values of some 0.1
     }
@@ -275,6 +316,7 @@ TEST_P(CudaKernel, ReadsLongListsOfShortRuns) {
 
 TEST_P(CudaKernel, FollowsTheVariantInACapturedGraph) {
   Inputs inputs({.why = "variants", .tokens = 431, .head_dim = 128, .dtype = Dtype::kBf16});
+  inputs.set_precision(precision_);
   const AttentionParams p = inputs.params();
   const std::vector<HeadTask> first(p.tasks.begin(), p.tasks.end());
   const std::vector<HeadTask> second(first.rbegin(), first.rend());
@@ -316,6 +358,30 @@ TEST_P(CudaKernel, FollowsTheVariantInACapturedGraph) {
   cudaGraphExecDestroy(executable);
   cudaGraphDestroy(graph);
   cudaStreamDestroy(stream);
+}
+
+// Heads of both precisions in a layer, whichever kernels run them.
+TEST(CudaAttentionPrecision, ALayerMayHaveBoth) {
+  SKIP_WITHOUT_DEVICE();
+  Inputs inputs({.why = "mixed", .tokens = 431, .head_dim = 64, .dtype = Dtype::kBf16});
+  std::vector<HeadTask> tasks = {inputs.params().tasks.begin(), inputs.params().tasks.end()};
+  std::vector<std::vector<float>> alone;
+  for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
+    inputs.set_precision(precision);
+    alone.push_back(inputs.run(run_on_device));
+    ASSERT_FALSE(alone.back().empty());
+  }
+  for (const std::size_t head : {0u, 2u, 4u}) {
+    tasks[head].precision = Precision::kInt8;
+  }
+  inputs.set_tasks(tasks);
+  const std::vector<float> both = inputs.run(run_on_device);
+  ASSERT_EQ(both.size(), alone[0].size());
+  const std::size_t size = both.size() / tasks.size();
+  for (std::size_t i = 0; i < both.size(); ++i) {
+    const auto& expected = alone[static_cast<std::size_t>(tasks[i / size].precision)];
+    ASSERT_EQ(both[i], expected[i]) << "head " << i / size;
+  }
 }
 
 // The first call of all on a device, and the choice among the kernels.

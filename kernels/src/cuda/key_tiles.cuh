@@ -14,6 +14,7 @@ namespace twill::kernels::cuda {
 // a register (kMostKeyTiles), for registers are what bounds the kernel.
 class KeyTiles {
  public:
+  KeyTiles() = default;
   __device__ KeyTiles(const std::int32_t* image, const Item& item)
       : at_(item.runs + 2 * item.run_count) {
     upcoming_ = item.runs != 0 ? ask(image) : static_cast<std::uint32_t>(item.key_tiles);
@@ -44,8 +45,8 @@ class KeyTiles {
 
   std::int32_t at_;         // word of the upcoming run
   std::uint32_t upcoming_;  // first << 16 | count, asked for before it is needed
-  std::int32_t end_ = 0;
-  std::int32_t left_ = 0;
+  std::int32_t end_;
+  std::int32_t left_;
 };
 
 }  // namespace twill::kernels::cuda

@@ -36,7 +36,7 @@ struct Shape {
   static constexpr int kPieces = kHeadDim / 16;  // of 16 bytes, of a row of queries or keys
   static constexpr int kQueryBytes = kQueryTile * kHeadDim;
   static constexpr int kKeyBytes = kKeyTile * kHeadDim;
-  static constexpr int kTileBytes = 2 * kKeyBytes + static_cast<int>(sizeof(TileScales));
+  static constexpr int kTileBytes = 2 * kKeyBytes + kKeyTile + static_cast<int>(sizeof(TileScales));
   static constexpr int kStageBytes = 2 * kKeyBytes + 128;
   static constexpr int kRowsBegin = kQueryBytes;  // RowScale
   static constexpr int kRowsBytes = kQueryTile * static_cast<int>(sizeof(RowScale));
@@ -139,26 +139,28 @@ class Attention {
     copy<S::kTileBytes>(control_.keys + tile * S::kTileBytes, to);
   }
 
+  // Where a lane reads of a block of 16 rows of queries or keys, from the place of the first 32
+  // channels on.
+  __device__ __forceinline__ static std::uint32_t in_chunk(std::uint32_t place, int chunk) {
+    constexpr bool kMasksLowBitOnly = S::kPieces == 6;
+    return kMasksLowBitOnly ? place + 32 * chunk : place ^ (32 * chunk);
+  }
+
   // scores = q k^T of a tile, as sums that begin at kBaseBits.
-  __device__ __forceinline__ void score(std::uint32_t keys,
+  __device__ __forceinline__ void score(std::uint32_t queries_at, std::uint32_t keys_at,
                                         std::int32_t (&scores)[S::kRowBlocks][kScores]) const {
-    const std::uint32_t lane = threadIdx.x % 32;
     const std::int32_t base[4] = {kBaseBits, kBaseBits, kBaseBits, kBaseBits};
 #pragma unroll
     for (int chunk = 0; chunk < S::kHeadDim / 32; ++chunk) {
       std::uint32_t queries[S::kRowBlocks][4];
 #pragma unroll
       for (int block = 0; block < S::kRowBlocks; ++block) {
-        load_matrices(
-            shared_ + place_of<S::kPieces>(first_row_of(block) + lane % 16, 2 * chunk + lane / 16),
-            queries[block]);
+        load_matrices(in_chunk(queries_at, chunk) + 16 * block * S::kHeadDim, queries[block]);
       }
 #pragma unroll
       for (int pair = 0; pair < kKeyTile / 16; ++pair) {
         std::uint32_t k[4];  // two blocks of 8 keys, each of 32 channels
-        load_matrices(keys + place_of<S::kPieces>(16 * pair + lane / 16 * 8 + lane % 8,
-                                                  2 * chunk + lane / 8 % 2),
-                      k);
+        load_matrices(in_chunk(keys_at, chunk) + 16 * pair * S::kHeadDim, k);
 #pragma unroll
         for (int block = 0; block < S::kRowBlocks; ++block) {
           std::int32_t* low = &scores[block][8 * pair];
@@ -170,31 +172,32 @@ class Attention {
     }
   }
 
-  // Keys past the last token, in the last tile, which is computed first.
-  __device__ void mask(std::int32_t valid, std::int32_t (&scores)[S::kRowBlocks][kScores]) const {
-    const auto column = static_cast<std::int32_t>(threadIdx.x % 4 * 2);
+  // Sums of a tile are added with the base that they began at, which is taken away again now and
+  // then: before it costs the sums more digits than 8-bit factors have.
+  static constexpr int kTilesOfBase = 4;
+  __device__ __forceinline__ static void take_base(float (&base)[S::kRowBlocks][2],
+                                                   float (&out)[S::kRowBlocks][S::kHeadDim / 2]) {
 #pragma unroll
-    for (int i = 0; i < kScores; ++i) {
-      if (i / 4 * 8 + i % 2 + column >= valid) {
+    for (int block = 0; block < S::kRowBlocks; ++block) {
+      const float taken[2] = {base[block][0] * kBase, base[block][1] * kBase};
 #pragma unroll
-        for (auto& of_block : scores) {
-          of_block[i] = __float_as_int(-INFINITY);
-        }
+      for (int i = 0; i < S::kHeadDim / 2; ++i) {
+        out[block][i] -= taken[i / 2 % 2];
       }
+      base[block][0] = base[block][1] = 0.0f;
     }
   }
 
-  // out += shares (weights v) of a tile; totals: sums of the weights.
-  __device__ __forceinline__ void add_values(std::uint32_t values,
+  // out += shares (base + weights v) of a tile.
+  __device__ __forceinline__ void add_values(std::uint32_t values_at,
                                              const std::uint32_t (&weights)[S::kRowBlocks][kWords],
                                              const float (&shares)[S::kRowBlocks][2],
                                              float (&out)[S::kRowBlocks][S::kHeadDim / 2]) const {
-    const std::uint32_t lane = threadIdx.x % 32;
     const std::int32_t base[4] = {kBaseBits, kBaseBits, kBaseBits, kBaseBits};
 #pragma unroll
     for (int channels = 0; channels < S::kHeadDim / 8; ++channels) {
       std::uint32_t v[4];  // 64 keys of 8 channels
-      load_matrices(values + place_of<4>(8 * channels + lane % 8, lane / 8), v);
+      load_matrices(values_at + 8 * channels * kKeyTile, v);
 #pragma unroll
       for (int block = 0; block < S::kRowBlocks; ++block) {
         std::int32_t sums[4];
@@ -203,20 +206,20 @@ class Attention {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
           float& to = out[block][4 * channels + i];
-          to = fmaf(__int_as_float(sums[i]) - kBase, shares[block][i / 2], to);
+          to = fmaf(__int_as_float(sums[i]), shares[block][i / 2], to);
         }
       }
     }
   }
 
   // Sums of a row block's weights by a product with ones, of both rows of this thread.
-  __device__ __forceinline__ static void total(const std::uint32_t (&weights)[kWords],
+  __device__ __forceinline__ static void total(const std::uint32_t (&ones)[4],
+                                               const std::uint32_t (&weights)[kWords],
                                                float (&totals)[2]) {
-    constexpr std::uint32_t kOnes = 0x01010101u;
     const std::int32_t base[4] = {kBaseBits, kBaseBits, kBaseBits, kBaseBits};
     std::int32_t sums[4];
-    cuda::multiply_u8(sums, &weights[0], kOnes, kOnes, base);
-    cuda::multiply_u8(sums, &weights[4], kOnes, kOnes, sums);
+    cuda::multiply_u8(sums, &weights[0], ones[0], ones[1], base);
+    cuda::multiply_u8(sums, &weights[4], ones[2], ones[3], sums);
     totals[0] = __int_as_float(sums[0]) - kBase;
     totals[1] = __int_as_float(sums[2]) - kBase;
   }
@@ -245,6 +248,7 @@ class Attention {
     publish_next(next_slot);
 
     Softmax softmax[S::kRowBlocks];
+    float base[S::kRowBlocks][2] = {};  // shares whose base is in out
     float out[S::kRowBlocks][S::kHeadDim / 2];
 #pragma unroll
     for (auto& of_block : out) {
@@ -253,50 +257,69 @@ class Attention {
         value = 0.0f;
       }
     }
-    const std::int32_t valid =
-        min(kKeyTile, args_.call.layer.tokens - item.last_key_tile * kKeyTile);
+    const std::uint32_t lane = threadIdx.x % 32;
+    const std::uint32_t queries_at =
+        shared_ + place_of<S::kPieces>(first_row_of(0) + lane % 16, lane / 16);
+    const std::uint32_t keys_at = place_of<S::kPieces>(lane / 16 * 8 + lane % 8, lane / 8 % 2);
+    const std::uint32_t values_at = S::kKeyBytes + place_of<4>(lane % 8, lane / 8);
+    const std::uint32_t ones_at = 2 * S::kKeyBytes + 16 * (lane / 8);
     std::uint32_t stage = shared_ + S::kStepsBegin;
     for (std::int32_t left = item.key_tiles; left > 0; --left) {
       cuda::copy_async_wait<S::kStages - 2>();
       __syncthreads();
+      const float2 scales =
+          cuda::load_shared_pair(stage + 2 * S::kKeyBytes + kKeyTile);  // TileScales
+      std::int32_t scores[S::kRowBlocks][kScores];
+      score(queries_at, stage + keys_at, scores);
+      bool passes = false;
+#pragma unroll
+      for (int block = 0; block < S::kRowBlocks; ++block) {
+        const float factors[2] = {cuda::load_shared(row_scale_at(block, 0)) * scales.x,
+                                  cuda::load_shared(row_scale_at(block, 1)) * scales.x};
+        softmax[block].follow(scores[block], factors);
+        passes = passes || softmax[block].passes();
+      }
+      if (__any_sync(0xffffffffu, passes)) {
+#pragma unroll
+        for (int block = 0; block < S::kRowBlocks; ++block) {
+          float shrink[2];
+          softmax[block].move(shrink);
+          base[block][0] *= shrink[0];
+          base[block][1] *= shrink[1];
+#pragma unroll
+          for (int i = 0; i < S::kHeadDim / 2; ++i) {
+            out[block][i] *= shrink[i / 2 % 2];
+          }
+        }
+      }
+      // All have done with the tile before this one: its place is free.
       if (left >= S::kStages) {
         constexpr std::uint32_t kLast = (S::kStages - 1) * S::kStageBytes;
         const bool is_first = stage == shared_ + S::kStepsBegin;
         copy_tile(tiles, item, is_first ? stage + kLast : stage - S::kStageBytes);
       }
       cuda::copy_async_commit();
-      std::int32_t scores[S::kRowBlocks][kScores];
-      score(stage, scores);
-      if (left == item.key_tiles && valid < kKeyTile) {
-        mask(valid, scores);
-      }
-      const float2 scales = cuda::load_shared_pair(stage + 2 * S::kKeyBytes);  // TileScales
       std::uint32_t weights[S::kRowBlocks][kWords];
+      std::uint32_t ones[4];
+      load_matrices(stage + ones_at, ones);
       float shares[S::kRowBlocks][2];
 #pragma unroll
       for (int block = 0; block < S::kRowBlocks; ++block) {
-        const float factors[2] = {cuda::load_shared(row_scale_at(block, 0)) * scales.x,
-                                  cuda::load_shared(row_scale_at(block, 1)) * scales.x};
-        softmax[block].step(reinterpret_cast<const float(&)[kScores]>(scores[block]), factors,
-                            weights[block]);
-        if (__any_sync(0xffffffffu, softmax[block].passes())) {
-          float shrink[2];
-          softmax[block].move(shrink);
-#pragma unroll
-          for (int i = 0; i < S::kHeadDim / 2; ++i) {
-            out[block][i] *= shrink[i / 2 % 2];
-          }
-        }
+        softmax[block].weigh(scores[block], weights[block]);
         float totals[2];
-        total(weights[block], totals);
+        total(ones, weights[block], totals);
 #pragma unroll
         for (int row = 0; row < 2; ++row) {
           const float share = softmax[block].share(row);
           softmax[block].add(row, share, totals[row]);
           shares[block][row] = share * scales.y;
+          base[block][row] += shares[block][row];
         }
       }
-      add_values(stage + S::kKeyBytes, weights, shares, out);
+      add_values(stage + values_at, weights, shares, out);
+      if (left % kTilesOfBase == 1) {
+        take_base(base, out);
+      }
       stage += S::kStageBytes;
       stage = stage == shared_ + S::kControlBegin ? shared_ + S::kStepsBegin : stage;
     }

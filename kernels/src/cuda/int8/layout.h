@@ -40,7 +40,8 @@ struct Layout {
   std::int32_t head_dim = 0;
 
   // Query tiles are of kQueryTile rows of head_dim bytes; key tiles of kKeyTile rows of keys, then
-  // of head_dim rows of kKeyTile values each, then TileScales.
+  // of head_dim rows of kKeyTile values each, then of a row of ones, 0 behind the last token, whose
+  // product with the weights is their sum, then TileScales.
   TWILL_HOST_AND_DEVICE constexpr std::int64_t query_tiles() const {
     return (tokens + kQueryTile - 1) / kQueryTile;
   }
@@ -48,7 +49,8 @@ struct Layout {
     return (tokens + kKeyTile - 1) / kKeyTile;
   }
   TWILL_HOST_AND_DEVICE constexpr std::int64_t tile_bytes() const {
-    return 2 * std::int64_t{kKeyTile} * head_dim + static_cast<std::int64_t>(sizeof(TileScales));
+    return 2 * std::int64_t{kKeyTile} * head_dim + kKeyTile +
+           static_cast<std::int64_t>(sizeof(TileScales));
   }
   // Of one head of one batch row.
   TWILL_HOST_AND_DEVICE constexpr std::int64_t query_bytes() const {

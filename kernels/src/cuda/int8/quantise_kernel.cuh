@@ -331,20 +331,15 @@ __global__ void __launch_bounds__(kQuantiseThreads)
     return most;
   };
 
+  // Behind the last token its key stands again: a score that is there already moves no maximum.
   from = rows_of<Element>(args, 1, head, blockIdx.z) + kEach * lane;
+  const std::int64_t last = positions != nullptr ? positions[layout.tokens - 1] : layout.tokens - 1;
 #pragma unroll
   for (int i = 0; i < kRows; ++i) {
-    if (token[i] >= 0) {
-      load_row(from + token[i] * args.strides[1].token, x[i]);
+    load_row(from + (token[i] >= 0 ? token[i] : last) * args.strides[1].token, x[i]);
 #pragma unroll
-      for (int j = 0; j < kEach; ++j) {
-        x[i][j] -= mean[j];
-      }
-    } else {
-#pragma unroll
-      for (float& value : x[i]) {
-        value = 0.0f;
-      }
+    for (int j = 0; j < kEach; ++j) {
+      x[i][j] -= mean[j];
     }
     rotate(x[i]);
   }
@@ -399,8 +394,13 @@ __global__ void __launch_bounds__(kQuantiseThreads)
     *reinterpret_cast<uint4*>(values + place_of<4>(channel, at % 4)) = {words[0], words[1],
                                                                         words[2], words[3]};
   }
+  std::uint8_t* ones = tile + 2 * kKeyTile * kHeadDim;
+  if (threadIdx.x < kKeyTile) {
+    const std::uint32_t position = blockIdx.x * kKeyTile + threadIdx.x;
+    ones[place_of_key(threadIdx.x)] = position < static_cast<std::uint32_t>(layout.tokens) ? 1 : 0;
+  }
   if (threadIdx.x == 0) {
-    *reinterpret_cast<TileScales*>(tile + 2 * kKeyTile * kHeadDim) = {
+    *reinterpret_cast<TileScales*>(ones + kKeyTile) = {
         key_most / kMostSigned, value_most / kMostSigned, {0.0f, 0.0f}};
   }
 }

@@ -11,12 +11,13 @@
 namespace twill::kernels::int8 {
 
 // Devices with 163 KiB for a multiprocessor and more (8.0, 9.0, 10.0): two blocks of four warps,
-// each with 32 rows, so that a warp's reads of keys and values serve two products.
+// each with 32 rows, so that a warp's reads of keys and values serve two products. Measured on an
+// H200 beside 16 rows, 32 keys a step, 2 to 4 stages and 3 blocks.
 template <typename Element>
 struct Roomy {
   using Dim64 = Shape<Element, 64, 4, 3, 2>;
   using Dim96 = Shape<Element, 96, 4, 3, 2>;
-  using Dim128 = Shape<Element, 128, 4, 2, 2>;
+  using Dim128 = Shape<Element, 128, 4, 3, 2>;
 };
 
 // Devices with 99 KiB (8.6, 8.9, 12.0): eight warps with 16 rows each where two blocks do not fit.

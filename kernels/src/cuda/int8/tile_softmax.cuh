@@ -17,57 +17,61 @@
 
 namespace twill::kernels::int8 {
 
-inline constexpr float kBase = 12582912.0f;            // 1.5 * 2^23
-inline constexpr std::int32_t kBaseBits = 0x4b400000;  // of kBase
-// Times a float below 1, the bits of the product are the float times 255, rounded: it is denormal.
-inline constexpr float kWeightUnit = 255 * 1.40129846432481707e-45f;  // 255 * 2^-149
+inline constexpr float kBase = 12582912.0f;                 // 1.5 * 2^23
+inline constexpr std::int32_t kBaseBits = 0x4b400000;       // of kBase
+inline constexpr float kWeightBits = 7.99435343685885816f;  // log2(kMostWeight)
 
 // Thread t of a warp holds rows t % 32 / 4 and that + 8 of a block of 16, as softmax.cuh says.
 template <int kScores>
 class TileSoftmax {
  public:
   // factors: what integer scores of each of the two rows are multiplied with, in base 2.
-  // scores: as sums that began at kBaseBits, and -infinity for keys that are none. packed: weights
-  // of four keys a word, in the order of place_of_key().
-  __device__ __forceinline__ void step(const float (&scores)[kScores], const float (&factors)[2],
-                                       std::uint32_t (&packed)[kScores / 4]) {
-    float shift[2];
-    float factor[2];
+  // scores: sums that began at kBaseBits.
+  __device__ __forceinline__ void follow(const std::int32_t (&scores)[kScores],
+                                         const float (&factors)[2]) {
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
-      float most = fmaxf(scores[2 * row], scores[2 * row + 1]);
+      // Floats of one sign compare as their bits do.
+      std::int32_t most = max(scores[2 * row], scores[2 * row + 1]);
 #pragma unroll
       for (int i = 4; i < kScores; i += 4) {
-        most = fmaxf(most, fmaxf(scores[i + 2 * row], scores[i + 2 * row + 1]));
+        most = __vimax3_s32(most, scores[i + 2 * row], scores[i + 2 * row + 1]);
       }
-      most = cuda::quad_max(most);
-      // A score of -infinity times 0 is not a number. Above 4 one unit of a score is 16 times the
-      // weight of the next, and rounding the shift up must not round the largest weight to 0.
-      factor[row] = fminf(fmaxf(factors[row], 1e-30f), 4.0f);
-      // Rounded up, so that no weight passes 1.
-      shift[row] = __fmul_ru(most, factor[row]);
-      tile_maximum_[row] = (most - kBase) * factor[row];
-    }
-#pragma unroll
-    for (int group = 0; group < kScores / 8; ++group) {
-#pragma unroll
-      for (int row = 0; row < 2; ++row) {
-        float weights[4];
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          const float score = scores[8 * group + 4 * (i / 2) + 2 * row + i % 2];
-          weights[i] = cuda::exp2_approximate(fmaf(score, factor[row], -shift[row])) * kWeightUnit;
-        }
-        // Bytes as denormal floats, which add up exactly.
-        const float low = fmaf(weights[1], 256.0f, weights[0]);
-        const float high = fmaf(weights[3], 256.0f, weights[2]);
-        packed[2 * group + row] = __byte_perm(__float_as_uint(low), __float_as_uint(high), 0x5410);
-      }
+      const float largest = cuda::quad_max(__int_as_float(most));
+      // Above 4 one unit of a score is 16 times the weight of the next, and rounding the shift up
+      // must not round the largest weight to 0.
+      factor_[row] = fminf(factors[row], 4.0f);
+      // Rounded up, so that no weight passes kMostWeight: 256 would be 0 in a byte.
+      shift_[row] = __fadd_ru(__fmul_ru(largest, factor_[row]), -kWeightBits);
+      tile_maximum_[row] = (largest - kBase) * factor_[row];
     }
   }
 
-  // After step(): whether the largest score so far moves, which all lanes answer alike. It follows
-  // only by more than 2^8, which the sums bear.
+  // After follow(). packed: weights of four keys a word, in the order of place_of_key().
+  __device__ __forceinline__ void weigh(const std::int32_t (&scores)[kScores],
+                                        std::uint32_t (&packed)[kScores / 4]) const {
+#pragma unroll
+    for (int group = 0; group < kScores / 8; ++group) {
+      weigh_group(group, scores, packed);
+    }
+  }
+  // Of 16 keys.
+  __device__ __forceinline__ void weigh_group(int group, const std::int32_t (&scores)[kScores],
+                                              std::uint32_t (&packed)[kScores / 4]) const {
+#pragma unroll
+    for (int row = 0; row < 2; ++row) {
+      std::uint32_t pairs[2];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const std::int32_t* score = &scores[8 * group + 4 * i + 2 * row];
+        pairs[i] = rounded(weight(score[0], row), weight(score[1], row));
+      }
+      packed[2 * group + row] = __byte_perm(pairs[0], pairs[1], 0x6420);
+    }
+  }
+
+  // After follow(): whether the largest score so far moves, which all lanes answer alike. It
+  // follows only by more than 2^8, which the sums bear.
   __device__ __forceinline__ bool passes() const {
     return tile_maximum_[0] - maximum_[0] > 8.0f || tile_maximum_[1] - maximum_[1] > 8.0f;
   }
@@ -98,6 +102,21 @@ class TileSoftmax {
   }
 
  private:
+  __device__ __forceinline__ float weight(std::int32_t score, int row) const {
+    return cuda::exp2_approximate(fmaf(__int_as_float(score), factor_[row], -shift_[row]));
+  }
+  // Two weights as integers in the low bytes of the halves of a word: the sums with 1024 have the
+  // bits of 1024 and the integer in them.
+  static __device__ __forceinline__ std::uint32_t rounded(float low, float high) {
+    constexpr std::uint32_t kHalves1024 = 0x64006400u;
+    const std::uint32_t pair = cuda::pack_pair(low, high, cuda::F16{});
+    std::uint32_t sum;
+    asm("add.rn.f16x2 %0, %1, %2;" : "=r"(sum) : "r"(pair), "r"(kHalves1024));
+    return sum;
+  }
+
+  float factor_[2];
+  float shift_[2];
   float tile_maximum_[2];
   float maximum_[2] = {-INFINITY, -INFINITY};
   float sum_[2] = {0.0f, 0.0f};
