@@ -11,10 +11,6 @@
 // are, as FlashAttention-4 does.
 #pragma once
 
-#include <atomic>
-#include <cmath>
-#include <cstdint>
-
 #include "../output_rows.cuh"
 #include "../ptx.cuh"
 #include "../softmax.cuh"
@@ -310,7 +306,7 @@ class Attention {
       if (i / 4 * 8 + i % 2 + column >= valid) {
 #pragma unroll
         for (auto& of_block : scores) {
-          of_block[i] = -INFINITY;
+          of_block[i] = -cuda::kInfinity;
         }
       }
     }
@@ -426,50 +422,6 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks)
     attention_kernel(const __grid_constant__ AttentionArgs args) {
   extern __shared__ __align__(128) unsigned char memory[];
   Attention<S>(args, memory).run();
-}
-
-// Blocks that fill the current device; what it takes to launch them is done once for each device.
-template <typename S>
-cudaError_t blocks_of_device(int* blocks) {
-  constexpr int kDevices = 64;
-  static std::atomic<int> known[kDevices];
-  int device = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  if (error == cudaSuccess && device < kDevices && known[device] != 0) {
-    *blocks = known[device];
-    return cudaSuccess;
-  }
-  int multiprocessors = 0;
-  int on_each = 0;
-  if (error == cudaSuccess) {
-    error = cudaFuncSetAttribute(attention_kernel<S>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                 S::kSharedBytes);
-  }
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
-  }
-  if (error == cudaSuccess) {
-    error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&on_each, attention_kernel<S>,
-                                                          S::kThreads, S::kSharedBytes);
-  }
-  if (error != cudaSuccess) {
-    return error;
-  }
-  *blocks = multiprocessors * on_each;
-  if (device < kDevices) {
-    known[device] = *blocks;
-  }
-  return cudaSuccess;
-}
-
-template <typename S>
-cudaError_t launch_shape(const AttentionArgs& args, cudaStream_t stream) {
-  int blocks = 0;
-  if (const cudaError_t error = blocks_of_device<S>(&blocks); error != cudaSuccess) {
-    return error;
-  }
-  attention_kernel<S><<<blocks, S::kThreads, S::kSharedBytes, stream>>>(args);
-  return cudaGetLastError();
 }
 
 }  // namespace twill::kernels::portable
