@@ -113,7 +113,7 @@ class CompiledPlan:
             if self.native is not None:
                 self._tile_lists[index] = TileList(*self.native.tile_list(index))
             else:
-                self._tile_lists[index] = compile_pattern(self.plan.patterns[index], self.layout)
+                self._tile_lists[index] = compile_pattern(self.plan.patterns[index], self.layout)[1]
         return self._tile_lists[index]
 
     def density(self, segment: int, expert: int | None = None) -> float:
