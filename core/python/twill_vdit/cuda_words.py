@@ -161,9 +161,9 @@ class CudaWords:
 
     @classmethod
     def of_plan(cls, compiled: "CompiledPlan") -> "CudaWords":
-        """Of a plan that was compiled without the binary module."""
+        """Of a plan that was compiled by the binary module or without it."""
         plan, layout = compiled.plan, compiled.layout
-        list_of, lists = _shared_lists(compiled)
+        list_of, lists = _shared_lists(compiled) if compiled.native is None else _native_lists(compiled)
         first_layer = [0]
         for shape in plan.model.stacks:
             first_layer.append(first_layer[-1] + shape.layers)
@@ -202,6 +202,22 @@ class CudaWords:
         require(0 <= segment < segments, f"segment {segment} is not one of 0..{segments - 1}")
         require(0 <= expert < self._experts, f"expert {expert} is not one of 0..{self._experts - 1}", "model")
         return segment * self._experts + expert
+
+
+def _native_lists(compiled: "CompiledPlan") -> tuple[dict[int, int], list[ListArrays]]:
+    """The lists that the binary module made, under its own numbers."""
+    stacks = [(stack, layer) for stack, shape in enumerate(compiled.plan.model.stacks) for layer in range(shape.layers)]
+    segments, experts = range(len(compiled.plan.segments)), range(len(compiled.plan.model.experts))
+    numbers = [
+        index
+        for segment in segments
+        for expert in experts
+        for place in stacks
+        for _, index in compiled.tasks(segment, expert, *place)
+    ]
+    made = [compiled.tile_list(index) for index in range(max(numbers) + 1)]
+    lists: list[ListArrays] = [(tiles.runs, tiles.run_begin, tiles.position_to_token) for tiles in made]
+    return {index: index for index in range(len(made))}, lists
 
 
 def _shared_lists(compiled: "CompiledPlan") -> tuple[dict[int, int], list[ListArrays]]:
