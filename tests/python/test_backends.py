@@ -71,6 +71,13 @@ def test_kernels_are_compiled_where_the_binary_module_has_none(gpu):
         backends.say_why_not_native(choice, call)
 
 
+def test_both_reasons_are_said_on_a_gpu_without_kernels(gpu):
+    gpu("this build has no CUDA kernels (built without nvcc)")
+    call = Call(GPU, BF16, 128)
+    with pytest.warns(UserWarning, match=r"this build has no CUDA kernels .*; cuda-core is not installed$"):
+        backends.say_why_not_native(choose(call), call)
+
+
 def test_without_any_kernel_the_sentence_says_how_to_get_one(monkeypatch):
     monkeypatch.setattr(native, "binary", None)
     monkeypatch.setattr(native, "why_not", "no module of that name")

@@ -249,8 +249,9 @@ def say_why_not_native(choice: Choice, call: Call) -> None:
         lacking = dict(choice.passed_over).get("runtime_cuda", "") if call.device.type == "cuda" else ""
         native.say_that_it_is_missing(choice.backend.what, lacking)
         return
-    meant = "native_cuda" if call.device.type == "cuda" else "native_cpu"
-    reason = dict(choice.passed_over).get(meant)
+    meant = ("native_cuda", "runtime_cuda") if call.device.type == "cuda" else ("native_cpu",)
+    passed_over = dict(choice.passed_over)
+    reason = "; ".join(dict.fromkeys(passed_over[name] for name in meant if name in passed_over))
     if reason:
         native.say_once(f"twill_vdit runs its plans on {call.device.type} through {choice.backend.what}: {reason}")
 

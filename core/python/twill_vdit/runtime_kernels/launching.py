@@ -281,7 +281,7 @@ class DeviceWords:
         gathered = [base + part for part in parts.gathered]
         if gather is not None:
             self._gather(gather, call, tensors, gathered, facts.gathered, stream)
-        arguments = structs.AttentionArgs(call=call)
+        arguments = entry.arguments(call=call)
         head = q.shape[2] * q.shape[3]
         packed = structs.Strides(facts.gathered * head, head, q.shape[3])
         for name, x, place in zip("qkv", tensors, gathered, strict=True):
