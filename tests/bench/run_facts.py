@@ -85,8 +85,18 @@ def code_sha256(patterns: tuple[str, ...]) -> str:
     return digest.hexdigest()
 
 
-def run_facts(name: str, command: str, device: str = "", versions: dict | None = None, **more: object) -> dict:
-    """name: of the result in the index. device: of a GPU; without one it is the CPU. more: profile, lambda, epsilon."""
+def run_facts(
+    name: str,
+    command: str,
+    device: str = "",
+    versions: dict | None = None,
+    code: list[str] | None = None,
+    **more: object,
+) -> dict:
+    """name: of the result in the index. device: of a GPU; without one it is the CPU. more: profile, lambda, epsilon.
+
+    code: what the result speaks of, where it is not in the index yet.
+    """
     facts = {
         "command": command,
         "device": device or cpu(),
@@ -94,7 +104,7 @@ def run_facts(name: str, command: str, device: str = "", versions: dict | None =
         "versions": {"python": platform.python_version(), **(versions or {})},
         "commit": commit(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "code": code_sha256(tuple(read_index()[name]["code"])),
+        "code": code_sha256(tuple(code or read_index()[name]["code"])),
         **more,
     }
     known = {key: value for key, value in facts.items() if value}

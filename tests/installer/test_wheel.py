@@ -19,7 +19,11 @@ CARRIED = {
     "twill_vdit/_twill.pyi",
     "twill_vdit/_version.py",
     "twill_vdit/py.typed",
+    "twill_vdit/kernel_sources/include/twill/kernels/cuda_words.h",
+    "twill_vdit/kernel_sources/src/cuda/portable/shapes.cuh",
+    "twill_vdit/kernel_sources/src/cuda/side_kernels.cuh",
     "twill_vdit/running/__init__.py",
+    "twill_vdit/runtime_kernels/__init__.py",
     "twill_vdit/presets/models.json",
     "twill_vdit/presets/plan.schema.json",
     *(f"twill_vdit/presets/demo/{name}" for name in ("model.json", "prompts_search.txt")),
@@ -82,4 +86,35 @@ def test_the_pure_wheel_fits_every_python_and_system(pure_wheel):
     names = names_in(pure_wheel)
     assert CARRIED - names == set()
     assert unexpected(names) == set()
-    assert not [name for name in names if name.endswith((".so", ".pyd", ".cpp", ".h"))]
+    assert not [name for name in names if name.endswith((".so", ".pyd", ".cpp", ".cu"))]
+    assert [name for name in names if name.endswith(".h") and not name.startswith("twill_vdit/kernel_sources/")] == []
+
+
+# What a wheel's package makes of the kernels' texts in its own folder; the first NVRTC compiles, where it is there.
+TRY_TEXTS = """
+import sys
+import twill_vdit
+from twill_vdit.runtime_kernels import compiling, entries, sources
+assert sources.folder() == __import__("pathlib").Path(twill_vdit.__file__).parent / "kernel_sources", sources.folder()
+texts = {instance.name: compiling.text_of(instance) for instance in entries.every_instance()}
+assert len(texts) > 10
+if compiling.why_not():
+    print("not compiled:", compiling.why_not())
+else:
+    for instance in (entries.GATHER, entries.ENTRIES[-1].instance("bfloat16", 128)):
+        print("compiled", instance.name, len(compiling.compile_instance(instance, 80).code))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["binary_wheel", "pure_wheel"])
+def test_the_kernels_travel_as_text_and_compile_from_there(which, request, tmp_path):
+    with zipfile.ZipFile(request.getfixturevalue(which)) as archive:
+        archive.extractall(tmp_path)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TWILL_")}
+    environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-c", TRY_TEXTS]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    print(result.stdout)
+    assert "compiled" in result.stdout

@@ -3,6 +3,7 @@
 """Layouts and patterns that the tests of this folder share; every name says why the case is there."""
 
 from twill_vdit import Diagonal, KeyBox, MultiDiagonal, Pattern, TokenLayout, TokenOrder, VerticalStripe, Window
+from twill_vdit.patterns import PATTERN_NAMES
 
 LAYOUTS = {
     "one_token": TokenLayout(frames=1, rows=1, cols=1),
@@ -46,3 +47,24 @@ ORDERS = {
     "time_fastest": TokenOrder("time_fastest"),
     "tiles": TokenOrder("tiles", 2, 4, 4),
 }
+
+KIND_OF = dict(zip((Diagonal, MultiDiagonal, VerticalStripe, Window), PATTERN_NAMES[3:7], strict=True))
+
+
+def random_part(random):
+    """Mostly those that can miss a clip."""
+
+    def fraction(least):
+        return float(random.integers(16 * least, 17) / 16)
+
+    kind = random.integers(10)
+    if kind == 0:
+        return Diagonal(fraction(0))
+    if kind == 1:
+        return MultiDiagonal(int(random.integers(4)), fraction(0), fraction(0))
+    if kind < 5:
+        begin, row = (int(x) for x in random.integers((-9, 0), (10, 16)))
+        end = begin + int(random.integers(1, 5))
+        return VerticalStripe((KeyBox(begin, end, row / 16, float(random.integers(row + 1, 17)) / 16),))
+    radius, offset = int(random.integers(3)), int(random.integers(-9, 10))
+    return Window(radius, fraction(0), fraction(0), offset, fraction(-1), fraction(-1))

@@ -13,6 +13,7 @@ from attention_cases import LAYOUTS, PATTERNS
 from tolerance import assert_as_exact_as_torch, in_double
 from twill_vdit import Error, backends, cuda, flex, native, sparse_attention
 from twill_vdit.backends import Call, choose
+from twill_vdit.runtime_kernels import launching
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 BF16 = torch.bfloat16
@@ -31,9 +32,10 @@ def forget_choices():
 def gpu(monkeypatch):
     """A GPU as far as the choice can see: what its kernels and FlexAttention answer is set by the test."""
 
-    def answers(native_cuda="", flex_attention=""):
+    def answers(native_cuda="", flex_attention="", runtime_cuda="cuda-core is not installed"):
         monkeypatch.setattr(native, "binary", native.binary or object())
         monkeypatch.setattr(cuda, "why_not", lambda *call: native_cuda)
+        monkeypatch.setattr(launching, "why_not", lambda *call: runtime_cuda)
         monkeypatch.setattr(flex, "why_not", lambda *call: flex_attention)
 
     return answers
@@ -56,6 +58,38 @@ def test_the_best_form_that_runs_is_chosen(gpu, native_cuda, flex_attention, run
     assert reasons.get("flex", "") == (flex_attention if runs == "eager" else "")
 
 
+def test_kernels_are_compiled_where_the_binary_module_has_none(gpu):
+    gpu("this build has no CUDA kernels (built without nvcc)", "", "")
+    call = Call(GPU, BF16, 128)
+    choice = choose(call)
+    assert choice.backend.name == "runtime_cuda"
+    assert choice.backend.follows_graphs
+    assert dict(choice.passed_over)["native_cuda"] == "this build has no CUDA kernels (built without nvcc)"
+    assert twill_vdit.has_kernel(GPU, BF16, 128)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it is no slower form
+        backends.say_why_not_native(choice, call)
+
+
+def test_both_reasons_are_said_on_a_gpu_without_kernels(gpu):
+    gpu("this build has no CUDA kernels (built without nvcc)")
+    call = Call(GPU, BF16, 128)
+    with pytest.warns(UserWarning, match=r"this build has no CUDA kernels .*; cuda-core is not installed$"):
+        backends.say_why_not_native(choose(call), call)
+
+
+def test_without_any_kernel_the_sentence_says_how_to_get_one(monkeypatch):
+    monkeypatch.setattr(native, "binary", None)
+    monkeypatch.setattr(native, "why_not", "no module of that name")
+    monkeypatch.setattr(launching, "why_not", lambda *call: "cuda-core is not installed")
+    monkeypatch.setattr(flex, "why_not", lambda *call: "")
+    call = Call(GPU, BF16, 128, has_tables=False)
+    with pytest.warns(
+        UserWarning, match=r"through FlexAttention.* and slowly: no module.*; cuda-core is not installed"
+    ):
+        backends.say_why_not_native(choose(call), call)
+
+
 @needs_binary
 def test_the_cpu_has_its_kernels_and_what_they_lack_is_said():
     assert choose(Call(CPU, torch.float32, 64)).backend.name == "native_cpu"
@@ -71,7 +105,9 @@ def test_a_wanted_form_runs_or_says_why_not():
     assert choose(Call(CPU, torch.float32, 64), "eager").backend.name == "eager"
     with pytest.raises(Error, match="backend 'native_cuda' does not run here: the tensors stand on cpu"):
         choose(Call(CPU, torch.float32, 64), "native_cuda")
-    with pytest.raises(Error, match="backend 'fast' is not one of auto, native_cuda, native_cpu, flex, eager"):
+    with pytest.raises(
+        Error, match="backend 'fast' is not one of auto, native_cuda, runtime_cuda, native_cpu, flex, eager"
+    ):
         choose(Call(CPU, torch.float32, 64), "fast")
 
 

@@ -49,7 +49,16 @@ def test_it_reports_and_finds_nothing_wrong(presets, capsys):
         ("made by a test", "wan2.1-t2v", "")
     ]
     assert all(entry["why_not"] == "" for entry in report["write_access"])
-    assert {row["runs"] for row in report["attention"]} <= {"native_cuda", "native_cpu", "flex", "eager"}
+    assert {row["runs"] for row in report["attention"]} <= {
+        "native_cuda",
+        "runtime_cuda",
+        "native_cpu",
+        "flex",
+        "eager",
+    }
+    compiled_here = [entry for entry in report["kernels"] if entry["name"].startswith("compiled here ")]
+    assert [entry["name"] for entry in compiled_here] == ["compiled here portable", "compiled here compact"]
+    assert all(entry["runs"] == (entry["why_not"] == "") for entry in compiled_here)
     if native.binary is None:
         assert any("the binary module is not there" in sentence for sentence in report["missing"])
     else:

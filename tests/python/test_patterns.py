@@ -6,12 +6,10 @@ import pytest
 import torch
 
 import pattern_oracle as oracle
-from attention_cases import LAYOUTS, ORDERS, PATTERNS
-from twill_vdit import Diagonal, Error, KeyBox, MultiDiagonal, Pattern, TokenLayout, VerticalStripe, Window
-from twill_vdit.patterns import PATTERN_NAMES, keeps
+from attention_cases import KIND_OF, LAYOUTS, ORDERS, PATTERNS, random_part
+from twill_vdit import Error, Pattern, TokenLayout
+from twill_vdit.patterns import keeps
 from twill_vdit.tile_lists import compile_pattern_in_order
-
-KIND_OF = dict(zip((Diagonal, MultiDiagonal, VerticalStripe, Window), PATTERN_NAMES[3:7], strict=True))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
@@ -21,38 +19,23 @@ def test_keeps_is_the_definition(pattern, layout):
     assert np.array_equal(keeps(pattern, layout, tokens, tokens), oracle.keep_matrix(pattern, layout))
 
 
-def random_part(random):
-    """Mostly those that can miss a clip."""
-
-    def fraction(least):
-        return float(random.integers(16 * least, 17) / 16)
-
-    kind = random.integers(10)
-    if kind == 0:
-        return Diagonal(fraction(0))
-    if kind == 1:
-        return MultiDiagonal(int(random.integers(4)), fraction(0), fraction(0))
-    if kind < 5:
-        begin, row = (int(x) for x in random.integers((-9, 0), (10, 16)))
-        end = begin + int(random.integers(1, 5))
-        return VerticalStripe((KeyBox(begin, end, row / 16, float(random.integers(row + 1, 17)) / 16),))
-    radius, offset = int(random.integers(3)), int(random.integers(-9, 10))
-    return Window(radius, fraction(0), fraction(0), offset, fraction(-1), fraction(-1))
-
-
-def test_no_query_of_a_sparse_pattern_is_without_a_key():
+def test_no_query_of_a_sparse_pattern_is_without_a_key_and_lists_hold_its_tiles():
     random = np.random.default_rng(20261130)
     for case in range(150):
         parts = tuple(random_part(random) for _ in range(random.integers(1, 4)))
         pattern = Pattern("union" if len(parts) > 1 else KIND_OF[type(parts[0])], parts)
         sizes = dict(zip(("frames", "rows", "cols"), random.integers(1, (6, 7, 7)), strict=True))
-        layout = TokenLayout(**sizes, suffix=random.integers(2) * 9)
+        layout = TokenLayout(**sizes, prefix=random.integers(2) * 70, suffix=random.integers(2) * 9)
         tokens = np.arange(layout.tokens)
         kept = keeps(pattern, layout, tokens, tokens)
         assert np.array_equal(kept, oracle.keep_matrix(pattern, layout)), (case, pattern, layout)
-        assert kept[: layout.grid_tokens, : layout.grid_tokens].any(axis=1).all(), (case, pattern, layout)
+        grid = slice(layout.prefix, layout.prefix + layout.grid_tokens)
+        assert kept[grid, grid].any(axis=1).all(), (case, pattern, layout)
         for order in ORDERS.values():
-            assert (np.diff(compile_pattern_in_order(pattern, order, layout).run_begin) > 0).all()
+            made = compile_pattern_in_order(pattern, order, layout)
+            assert (np.diff(made.run_begin) > 0).all()
+            expected = oracle.tile_matrix(kept, oracle.order_of(order, layout))
+            assert np.array_equal(oracle.tiles_of_runs(made, layout), expected), (case, pattern, layout, order)
 
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)

@@ -4,7 +4,10 @@
 // What of the kernels runs on this machine.
 #include <pybind11/stl.h>
 
+#include <string>
+
 #include "bindings.h"
+#include "tensor_argument.h"
 #include "twill/kernels/machine.h"
 
 namespace py = pybind11;
@@ -38,6 +41,18 @@ py::dict cuda_machine() {
                   py::arg("kernels") = kernels);
 }
 
+py::list cuda_kernels(std::int32_t capability, std::int32_t head_dim, const std::string& dtype,
+                      float scale) {
+  const kernels::CudaCall call{
+      .head_dim = head_dim, .dtype = read_dtype("q", dtype), .scale = scale};
+  py::list facts;
+  for (const kernels::CudaKernelFact& fact : kernels::cuda_kernels(capability, call)) {
+    facts.append(py::dict(py::arg("name") = fact.name, py::arg("version") = fact.version,
+                          py::arg("why_not") = fact.why_not));
+  }
+  return facts;
+}
+
 }  // namespace
 
 void bind_machine(py::module_& module) {
@@ -47,6 +62,10 @@ void bind_machine(py::module_& module) {
              "{built_with, driver_takes, why_not, devices: [{name, capability, memory_bytes, "
              "why_not}], kernels: [{name, why_not}], the best first}; CUDA versions as 13000 for "
              "13.0, 0 for none.");
+  module.def("cuda_kernels", &cuda_kernels, py::arg("capability"), py::arg("head_dim"),
+             py::arg("dtype"), py::arg("scale"),
+             "[{name, version, why_not}] of the CUDA kernels, the best first, for such calls on a "
+             "device of this compute capability.");
   module.def("why_not_driver", &kernels::why_not_driver, py::arg("built_with"),
              py::arg("driver_takes"));
   module.def("why_not_capability", &kernels::why_not_capability, py::arg("capability"));

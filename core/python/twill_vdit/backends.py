@@ -11,6 +11,7 @@ import torch
 
 from twill_vdit import cuda, eager, flex, native
 from twill_vdit.errors import Error
+from twill_vdit.runtime_kernels import compiling, launching
 from twill_vdit.tensors import DTYPES, argument
 
 if TYPE_CHECKING:
@@ -43,13 +44,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Backend:
-    """follows_graphs: a captured CUDA graph computes what set_time says at its replay."""
+    """tables_on: a plan's tables on a device, of forms whose captured graphs compute what set_time says at replay."""
 
     name: str
     what: str
-    follows_graphs: bool
     why_not: Callable[[Call], str]
     run: Callable[..., torch.Tensor]
+    tables_on: "Callable[[CompiledPlan, torch.device], cuda.DevicePlan | launching.DeviceWords] | None" = None
+
+    @property
+    def follows_graphs(self) -> bool:
+        return self.tables_on is not None
 
 
 def _no_tables(call: Call) -> str:
@@ -76,6 +81,14 @@ def _why_not_native_cuda(call: Call) -> str:
     return _no_tables(call) or cuda.why_not(call.device, call.dtype, call.head_dim, call.scale)
 
 
+def _why_not_runtime_cuda(call: Call) -> str:
+    if call.device.type != "cuda":
+        return f"the tensors stand on {call.device.type}"
+    if call.dtype not in DTYPES:
+        return f"it has no kernel for {call.dtype}"
+    return launching.why_not(call.device, call.dtype, call.head_dim, call.scale)
+
+
 def _run_native_cpu(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: "CompiledPlan", place: Place, scale: float
 ) -> torch.Tensor:
@@ -89,18 +102,43 @@ def _run_native_cpu(
     return out
 
 
-def _run_native_cuda(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: "CompiledPlan", place: Place, scale: float
+def _run_on_words(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    plan: "CompiledPlan",
+    place: Place,
+    scale: float,
+    on_device: "cuda.DevicePlan | launching.DeviceWords",
 ) -> torch.Tensor:
+    """By tables in device memory."""
     out = torch.empty_like(q)
     if not cuda.has_whole_rows(out):
-        return out.copy_(_run_native_cuda(q.contiguous(), k.contiguous(), v.contiguous(), plan, place, scale))
+        q, k, v = (x.contiguous() for x in (q, k, v))
+        return out.copy_(_run_on_words(q, k, v, plan, place, scale, on_device))
     q, k, v = map(cuda.in_whole_rows, (q, k, v))
-    on_device = cuda.device_plan_of(plan, q.device)
     variant = -1 if place.follows else on_device.tables.variant(place.segment, place.expert)
     with torch.cuda.device(q.device):
         layer = on_device.tables.layer(place.stack, place.layer)
         return on_device.run(q, k, v, out, scale, layer, variant=variant)
+
+
+def _run_native_cuda(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: "CompiledPlan", place: Place, scale: float
+) -> torch.Tensor:
+    return _run_on_words(q, k, v, plan, place, scale, cuda.device_plan_of(plan, q.device))
+
+
+def _run_runtime_cuda(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: "CompiledPlan", place: Place, scale: float
+) -> torch.Tensor:
+    try:
+        return _run_on_words(q, k, v, plan, place, scale, launching.device_words_of(plan, q.device))
+    except compiling.CompileError as error:  # whether NVRTC compiles on this machine shows only here
+        launching.note_failure(error)
+        choose.cache_clear()
+        call = Call(q.device, q.dtype, q.shape[3], 1.0 if scale >= 0 else -1.0, plan.native is not None)
+        return choose(call).backend.run(q, k, v, plan, place, scale)
 
 
 def _tasks(plan: "CompiledPlan", place: Place) -> list[tuple[str, int]]:
@@ -127,16 +165,28 @@ def _run_flex(
 
 
 BACKENDS = (
-    Backend("native_cuda", "CUDA kernels of the binary module", True, _why_not_native_cuda, _run_native_cuda),
-    Backend("native_cpu", "CPU kernels of the binary module", False, _why_not_native_cpu, _run_native_cpu),
+    Backend(
+        "native_cuda",
+        "CUDA kernels of the binary module",
+        _why_not_native_cuda,
+        _run_native_cuda,
+        cuda.device_plan_of,
+    ),
+    Backend(
+        "runtime_cuda",
+        "CUDA kernels that are compiled here",
+        _why_not_runtime_cuda,
+        _run_runtime_cuda,
+        launching.device_words_of,
+    ),
+    Backend("native_cpu", "CPU kernels of the binary module", _why_not_native_cpu, _run_native_cpu),
     Backend(
         "flex",
         "FlexAttention of torch, compiled with Triton",
-        False,
         lambda call: flex.why_not(call.device, call.dtype, call.head_dim),
         _run_flex,
     ),
-    Backend("eager", "plain torch", False, lambda call: "", _run_eager),
+    Backend("eager", "plain torch", lambda call: "", _run_eager),
 )
 BACKEND_NAMES = tuple(backend.name for backend in BACKENDS)
 
@@ -152,9 +202,10 @@ def name_of(choice: Choice, call: Call) -> str:
 
     Measured times are kept by it.
     """
-    if choice.backend.name != "native_cuda":
+    of_form = {"native_cuda": cuda.kernel_of, "runtime_cuda": launching.kernel_of}.get(choice.backend.name)
+    if of_form is None:
         return choice.backend.name
-    return f"{choice.backend.name} {cuda.kernel_of(call.device, call.dtype, call.head_dim, call.scale)}"
+    return f"{choice.backend.name} {of_form(call.device, call.dtype, call.head_dim, call.scale)}"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -174,7 +225,7 @@ def choose(call: Call, wanted: str = AUTO) -> Choice:
 
 
 def has_kernel(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float | None = None) -> bool:
-    """Whether the binary module has a kernel for such calls; without one a plan may be slower than dense attention.
+    """Whether there is a kernel for such calls; without one a plan may be slower than dense attention.
 
     Args:
         device: of the tensors.
@@ -184,18 +235,23 @@ def has_kernel(device: torch.device, dtype: torch.dtype, head_dim: int, scale: f
     """
     scale = head_dim**-0.5 if scale is None else scale
     call = Call(device, dtype, head_dim, scale, has_tables=native.binary is not None)
-    return choose(call).backend.name.startswith("native")
+    return choose(call).backend.name in _KERNELS
+
+
+_KERNELS = ("native_cuda", "runtime_cuda", "native_cpu")
 
 
 def say_why_not_native(choice: Choice, call: Call) -> None:
     """Nobody who has the binary module gets the slower forms without being told, nor who lacks it."""
-    if choice.backend.name.startswith("native"):
+    if choice.backend.name in _KERNELS:
         return
     if native.binary is None:
-        native.say_that_it_is_missing(choice.backend.what)
+        lacking = dict(choice.passed_over).get("runtime_cuda", "") if call.device.type == "cuda" else ""
+        native.say_that_it_is_missing(choice.backend.what, lacking)
         return
-    meant = "native_cuda" if call.device.type == "cuda" else "native_cpu"
-    reason = dict(choice.passed_over).get(meant)
+    meant = ("native_cuda", "runtime_cuda") if call.device.type == "cuda" else ("native_cpu",)
+    passed_over = dict(choice.passed_over)
+    reason = "; ".join(dict.fromkeys(passed_over[name] for name in meant if name in passed_over))
     if reason:
         native.say_once(f"twill_vdit runs its plans on {call.device.type} through {choice.backend.what}: {reason}")
 
@@ -229,7 +285,7 @@ def backend_report(
     for call in calls:
         choice = choose(call)
         # Kernels of another kind of device say nothing about this one.
-        other = "native_cpu" if call.device.type == "cuda" else "native_cuda"
+        others = ("native_cpu",) if call.device.type == "cuda" else ("native_cuda", "runtime_cuda")
         report.append(
             {
                 "device": str(call.device),
@@ -237,7 +293,7 @@ def backend_report(
                 "head_dim": call.head_dim,
                 "runs": choice.backend.name,
                 "kernel": name_of(choice, call),
-                "passed_over": {name: reason for name, reason in choice.passed_over if name != other},
+                "passed_over": {name: reason for name, reason in choice.passed_over if name not in others},
             }
         )
     return report

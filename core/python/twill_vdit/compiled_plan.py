@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from twill_vdit import _twill
     from twill_vdit.cuda import DevicePlan
+    from twill_vdit.runtime_kernels.launching import DeviceWords
 
 _handles = itertools.count(1)
 _compiled_plans: "weakref.WeakValueDictionary[int, CompiledPlan]" = weakref.WeakValueDictionary()
@@ -52,6 +53,7 @@ class CompiledPlan:
         self.handle = next(_handles)
         self._tile_lists: dict[int, TileList] = {}
         self.on_devices: dict[torch.device, DevicePlan] = {}  # filled by cuda.py
+        self.words_on_devices: dict[torch.device, DeviceWords] = {}  # filled by runtime_kernels
         self.places: dict[torch.device, tuple[int, int]] = {}  # (segment, expert) of set_time
         _compiled_plans[self.handle] = self
 
@@ -113,7 +115,7 @@ class CompiledPlan:
             if self.native is not None:
                 self._tile_lists[index] = TileList(*self.native.tile_list(index))
             else:
-                self._tile_lists[index] = compile_pattern(self.plan.patterns[index], self.layout)
+                self._tile_lists[index] = compile_pattern(self.plan.patterns[index], self.layout)[1]
         return self._tile_lists[index]
 
     def density(self, segment: int, expert: int | None = None) -> float:
@@ -184,6 +186,7 @@ def compile_plan(plan: Plan, layout: TokenLayout, backend: str = "auto") -> Comp
     Args:
         plan: what to compile.
         layout: of the calls.
-        backend: "auto", or the one form of attention that may run: "native_cuda", "native_cpu", "flex" or "eager".
+        backend: "auto", or the one form of attention that may run: "native_cuda", "runtime_cuda", "native_cpu", "flex"
+            or "eager".
     """
     return CompiledPlan(plan, layout, backend)

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from twill_vdit import backends, cuda
-from twill_vdit.errors import require
+from twill_vdit import backends
+from twill_vdit.errors import Error, require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twill_vdit.compiled_plan import CompiledPlan
+    from twill_vdit.cuda import DevicePlan
+    from twill_vdit.runtime_kernels.launching import DeviceWords
 
 
 def set_time(plan: "CompiledPlan", t: float, expert: int, device: torch.device | str) -> None:
@@ -26,7 +30,19 @@ def set_time(plan: "CompiledPlan", t: float, expert: int, device: torch.device |
             not torch.cuda.is_current_stream_capturing(),
             "set_time: call it before a CUDA graph is captured or replayed, not inside",
         )
-        if plan.native is not None and plan.backend in (backends.AUTO, "native_cuda"):
-            on_device = cuda.device_plan_of(plan, device)
+        tables_on = _tables_on(plan, device)
+        if tables_on is not None:
+            on_device = tables_on(plan, device)
             on_device.set_variant(on_device.tables.variant(segment, expert))
     plan.places[device] = (segment, expert)
+
+
+def _tables_on(
+    plan: "CompiledPlan", device: torch.device
+) -> "Callable[[CompiledPlan, torch.device], DevicePlan | DeviceWords] | None":
+    """Of the form that runs the plan's heads there, if it follows captured graphs; both 16-bit dtypes have the same."""
+    call = backends.Call(device, torch.bfloat16, plan.plan.model.head_dim, has_tables=plan.native is not None)
+    try:
+        return backends.choose(call, plan.backend).backend.tables_on
+    except Error:  # the wanted form does not run: the call itself will say so
+        return None

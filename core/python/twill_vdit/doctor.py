@@ -94,8 +94,9 @@ def _add_versions(report: Report) -> None:
         report.missing.append("torch is not installed: plans can be read and written, not run; pip install torch")
     if native.binary is None:
         report.missing.append(
-            f"the binary module is not there ({native.why_not}): plans run in plain torch or FlexAttention, slower, "
-            "and nothing can be searched; install a wheel for this system, or from source with a C++20 compiler"
+            f"the binary module is not there ({native.why_not}): plans run by CUDA kernels that are compiled here, or "
+            "slower in plain torch or FlexAttention, and nothing can be searched; install a wheel for this system, or "
+            "from source with a C++20 compiler"
         )
     elif native.binary.__version__ != twill_vdit.__version__:
         report.problems.append(
@@ -144,7 +145,10 @@ def _add_attention(report: Report) -> None:
         why_not = why_not_driver(report.driver["nvidia"], torch.version.cuda, f"torch {torch.__version__}")
         report.problems.append(why_not or f"torch {torch.__version__} sees no GPU, though there is an NVIDIA driver")
     from twill_vdit.backends import backend_report
+    from twill_vdit.runtime_kernels.launching import why_not_kernels
 
+    for name, why_not in why_not_kernels():
+        report.kernels.append({"name": f"compiled here {name}", "runs": not why_not, "why_not": why_not})
     report.attention = backend_report()
 
 

@@ -32,6 +32,12 @@ def say_once(text: str) -> None:
     warnings.warn(text, stacklevel=3)
 
 
-def say_that_it_is_missing(instead: str) -> None:
-    """Tell once that plans run without the binary module, and through what instead."""
-    say_once(f"twill_vdit runs without its binary module, through {instead} and slowly: {why_not}")
+def say_that_it_is_missing(instead: str, no_compiler: str = "") -> None:
+    """Tell once that plans run without the binary module, and through what instead.
+
+    Args:
+        instead: what runs them.
+        no_compiler: why the CUDA kernels are not compiled here either, on a GPU.
+    """
+    also = f"; {no_compiler}" if no_compiler else ""
+    say_once(f"twill_vdit runs without its binary module, through {instead} and slowly: {why_not}{also}")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tables that say which tiles a head computes, made in numpy from the definition of each pattern.
+"""The tables that say which tiles a head computes, made in numpy.
 
 Slower than the binary module and the same result; a tile that a pattern touches is computed whole.
 """
@@ -10,11 +10,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from twill_vdit.key_regions import KeyRegions
 from twill_vdit.layout import TokenLayout, TokenOrder
-from twill_vdit.patterns import Pattern, keeps
+from twill_vdit.order_geometry import KEY_TILE, QUERY_TILE, WORD, Words, geometry_of, tile_count
+from twill_vdit.patterns import Pattern
 
-QUERY_TILE = 128
-KEY_TILE = 64
+__all__ = [
+    "DEFAULT_ORDERS",
+    "KEY_TILE",
+    "QUERY_TILE",
+    "ListArrays",
+    "TileList",
+    "compile_pattern",
+    "compile_pattern_in_order",
+    "dense_tiles",
+    "needs_list",
+    "tile_count",
+]
 
 # Where a pattern leaves its order open: the one with the fewest tiles, the first of equals. The list of core/plan.
 DEFAULT_ORDERS = (
@@ -50,32 +62,59 @@ class TileList:
         return np.concatenate([np.arange(first, first + count) for first, count in rows] or [np.arange(0)])
 
 
-def tile_count(tokens: int, tile: int) -> int:
-    return -(-tokens // tile)
-
-
 def dense_tiles(layout: TokenLayout) -> int:
     return tile_count(layout.tokens, QUERY_TILE) * tile_count(layout.tokens, KEY_TILE)
 
 
-def compile_pattern_in_order(pattern: Pattern, order: TokenOrder, layout: TokenLayout) -> TileList:
-    tokens = order.position_to_token(layout)
-    key_tiles = tile_count(layout.tokens, KEY_TILE)
-    padding = key_tiles * KEY_TILE - layout.tokens
-    runs, run_begin = [], [0]
-    for begin in range(0, layout.tokens, QUERY_TILE):
-        kept = keeps(pattern, layout, tokens[begin : begin + QUERY_TILE], tokens).any(axis=0)
-        touched = np.pad(kept, (0, padding)).reshape(key_tiles, KEY_TILE).any(axis=1)
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], touched.astype(np.int8), [0]])))
-        runs += [(first, end - first) for first, end in edges.reshape(-1, 2)]
-        run_begin.append(len(runs))
+def needs_list(pattern: Pattern) -> bool:
+    """Whether the pattern is compiled to a list; dense, skip and mean are not."""
+    return bool(pattern.parts)
+
+
+def _tiles(pattern: Pattern, order: TokenOrder, layout: TokenLayout) -> Words:
+    """[query tiles, words]: the key tiles of each query tile."""
+    geometry = geometry_of(order, layout)
+    if pattern.parts:
+        return KeyRegions(pattern, layout).tiles(geometry)
+    made = np.zeros((geometry.query_tiles, geometry.words), dtype="<u8")
+    if pattern.kind == "dense":
+        made[:] = geometry.every
+    return made
+
+
+_ONES = np.array([value.bit_count() for value in range(1 << 16)], dtype=np.uint8)
+
+
+def _count(tiles: Words) -> int:
+    return int(_ONES[tiles.view("<u2")].sum(dtype=np.int64))
+
+
+def _list_of(tiles: Words, order: TokenOrder, layout: TokenLayout) -> TileList:
+    """A run begins and ends where a bit differs from the one before it; the bit behind the last tile is 0."""
+    query_tiles, words = tiles.shape
+    before = tiles << np.uint64(1)
+    before[:, 1:] |= tiles[:, :-1] >> np.uint64(WORD - 1)
+    edges = np.flatnonzero(np.unpackbits((tiles ^ before).view(np.uint8), bitorder="little").view(bool))
+    begins, ends = edges[0::2], edges[1::2]
+    tile, first = np.divmod(begins, words * WORD)
+    run_begin = np.searchsorted(tile, np.arange(query_tiles + 1))
+    runs = np.empty((len(begins), 2), dtype=np.int32)
+    runs[:, 0], runs[:, 1] = first, ends - begins
     return TileList(
-        np.array(runs, dtype=np.int32).reshape(-1, 2),
-        np.array(run_begin, dtype=np.int32),
-        None if order.kind == "raster" else tokens,
+        runs,
+        run_begin.astype(np.int32),
+        None if order.kind == "raster" else geometry_of(order, layout).position_to_token,
     )
 
 
-def compile_pattern(pattern: Pattern, layout: TokenLayout) -> TileList:
+def compile_pattern_in_order(pattern: Pattern, order: TokenOrder, layout: TokenLayout) -> TileList:
+    """For each query tile the key tiles that hold a key that any of its queries keeps."""
+    return _list_of(_tiles(pattern, order, layout), order, layout)
+
+
+def compile_pattern(pattern: Pattern, layout: TokenLayout) -> tuple[TokenOrder, TileList]:
+    """The pattern's own order, or the one with the fewest tiles, and the list there."""
     orders = DEFAULT_ORDERS if pattern.order is None else (pattern.order,)
-    return min((compile_pattern_in_order(pattern, order, layout) for order in orders), key=lambda made: made.tiles)
+    made = [_tiles(pattern, order, layout) for order in orders]
+    best = min(range(len(orders)), key=lambda i: _count(made[i]))
+    return orders[best], _list_of(made[best], orders[best], layout)

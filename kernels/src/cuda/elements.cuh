@@ -5,9 +5,11 @@
 // needed.
 #pragma once
 
-#include <cstdint>
+#include "twill/kernels/integers.h"
 
 namespace twill::kernels::cuda {
+
+inline constexpr float kInfinity = __builtin_bit_cast(float, 0x7f800000u);
 
 struct Bf16 {
   std::uint16_t bits;

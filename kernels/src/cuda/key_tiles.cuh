@@ -4,8 +4,6 @@
 // The key tiles of an item of work, for kernels whose threads all walk the list.
 #pragma once
 
-#include <cstdint>
-
 #include "work.cuh"
 
 namespace twill::kernels::cuda {

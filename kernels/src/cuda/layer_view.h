@@ -4,9 +4,7 @@
 // One layer of a plan in device memory, and what every attention kernel is told about a call.
 #pragma once
 
-#include <cstdint>
-
-#include "twill/kernels/cuda_plan.h"
+#include "twill/kernels/cuda_words.h"
 
 namespace twill::kernels {
 

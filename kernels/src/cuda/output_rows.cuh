@@ -4,9 +4,6 @@
 // A warp's 16 rows on their way to memory. Accumulators lie as softmax.cuh has the scores.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-
 #include "elements.cuh"
 #include "layer_view.h"
 #include "work.cuh"
@@ -93,7 +90,7 @@ class OutputRows {
       out[i + 1] = out[i + 3] = sum.y * share;
     }
     store(out, 1.0f, 1.0f);
-    const float lse = mean ? logf(static_cast<float>(args_.layer.tokens)) : -INFINITY;
+    const float lse = mean ? logf(static_cast<float>(args_.layer.tokens)) : -kInfinity;
     store_lse(lse, lse);
   }
 

@@ -5,8 +5,6 @@
 // PTX ISA.
 #pragma once
 
-#include <cstdint>
-
 #include "elements.cuh"
 
 namespace twill::kernels::cuda {

@@ -6,9 +6,6 @@
 // scores[4 * i + {2, 3}] those of the second, as mma.sync and wgmma leave them.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-
 #include "ptx.cuh"
 
 namespace twill::kernels::cuda {
@@ -26,7 +23,7 @@ class Softmax {
   __device__ explicit Softmax(float factor) : factor_(factor) {
 #pragma unroll
     for (int block = 0; block < kBlocks; ++block) {
-      maximum_[block][0] = maximum_[block][1] = -INFINITY;
+      maximum_[block][0] = maximum_[block][1] = -kInfinity;
       shrink_[block][0] = shrink_[block][1] = 1.0f;
     }
   }

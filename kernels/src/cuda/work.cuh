@@ -4,10 +4,8 @@
 // Items of work: one query tile of one head of one batch row, found from a number by the plan.
 #pragma once
 
-#include <cstdint>
-
 #include "layer_view.h"
-#include "twill/kernels/tile_list.h"
+#include "twill/kernels/tiles.h"
 
 namespace twill::kernels::cuda {
 

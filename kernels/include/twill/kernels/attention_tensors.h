@@ -4,7 +4,7 @@
 // The tensors of an attention call, as every kernel of this folder takes them.
 #pragma once
 
-#include <cstdint>
+#include "twill/kernels/integers.h"
 
 namespace twill::kernels {
 

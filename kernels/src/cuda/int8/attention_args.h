@@ -4,10 +4,6 @@
 // What the launcher hands to the INT8 kernels.
 #pragma once
 
-#include <cuda_runtime.h>
-
-#include <cstdint>
-
 #include "../layer_view.h"
 #include "layout.h"
 #include "twill/kernels/attention_tensors.h"
@@ -35,14 +31,5 @@ struct AttentionArgs {
   CallArgs call;
   Quantised heads;
 };
-
-cudaError_t launch_quantise_bf16(const QuantiseArgs& args, cudaStream_t stream);
-cudaError_t launch_quantise_f16(const QuantiseArgs& args, cudaStream_t stream);
-
-// Launches the instance for this head_dim of a table (shapes.cuh).
-cudaError_t launch_roomy_bf16(const AttentionArgs& args, int head_dim, cudaStream_t stream);
-cudaError_t launch_roomy_f16(const AttentionArgs& args, int head_dim, cudaStream_t stream);
-cudaError_t launch_compact_bf16(const AttentionArgs& args, int head_dim, cudaStream_t stream);
-cudaError_t launch_compact_f16(const AttentionArgs& args, int head_dim, cudaStream_t stream);
 
 }  // namespace twill::kernels::int8

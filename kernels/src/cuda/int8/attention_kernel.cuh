@@ -7,9 +7,6 @@
 // copy to shared memory, some tiles ahead.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-
 #include "../key_tiles.cuh"
 #include "../output_rows.cuh"
 #include "../ptx.cuh"

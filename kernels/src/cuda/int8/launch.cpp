@@ -4,7 +4,7 @@
 #include "launch.h"
 
 #include "../../checks.h"
-#include "attention_args.h"
+#include "tables.h"
 
 namespace twill::kernels::int8 {
 namespace {

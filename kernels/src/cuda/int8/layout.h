@@ -5,9 +5,7 @@
 // them to shared memory, tile by tile, each piece of 16 bytes where no bank conflicts.
 #pragma once
 
-#include <cstdint>
-
-#include "twill/kernels/tile_list.h"
+#include "twill/kernels/tiles.h"
 
 #ifdef __CUDACC__
 #define TWILL_HOST_AND_DEVICE __host__ __device__

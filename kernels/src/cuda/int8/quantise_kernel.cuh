@@ -12,9 +12,6 @@
 // tokens: any vector would do, these make the scales small.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-
 #include "../elements.cuh"
 #include "attention_args.h"
 
@@ -402,34 +399,6 @@ __global__ void __launch_bounds__(kQuantiseThreads)
   if (threadIdx.x == 0) {
     *reinterpret_cast<TileScales*>(ones + kKeyTile) = {
         key_most / kMostSigned, value_most / kMostSigned, {0.0f, 0.0f}};
-  }
-}
-
-template <typename Element, int kHeadDim>
-cudaError_t launch_quantise_dim(const QuantiseArgs& args, cudaStream_t stream) {
-  const auto heads = static_cast<unsigned>(args.to.heads);
-  const auto batch = static_cast<unsigned>(args.layer.batch);
-  const auto halves =
-      static_cast<unsigned>(tile_count(args.layer.tokens, kQueryTile) * (kQueryTile / kKeyTile));
-  channels_kernel<Element, kHeadDim><<<dim3(heads, batch), kSumThreads, 0, stream>>>(args);
-  quantise_kernel<Element, kHeadDim>
-      <<<dim3(halves, heads, batch), kQuantiseThreads, 0, stream>>>(args);
-  return cudaGetLastError();
-}
-
-template <typename Element>
-cudaError_t launch_quantise(const QuantiseArgs& args, cudaStream_t stream) {
-  switch (args.layer.head_dim) {
-    case 64:
-      return launch_quantise_dim<Element, 64>(args, stream);
-    case 96:
-      return launch_quantise_dim<Element, 96>(args, stream);
-    case 128:
-      return launch_quantise_dim<Element, 128>(args, stream);
-    case 256:
-      return launch_quantise_dim<Element, 256>(args, stream);
-    default:
-      return cudaErrorInvalidValue;
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "shapes.cuh"
+#include "launch_tables.cuh"
 
 namespace twill::kernels::int8 {
 

@@ -5,7 +5,6 @@
 // block may have. tests/kernels/test_kernel_resources.py holds that none of them spills registers.
 #pragma once
 
-#include "../persistent_launch.cuh"
 #include "attention_kernel.cuh"
 
 namespace twill::kernels::int8 {
@@ -27,31 +26,5 @@ struct Compact {
   using Dim96 = Shape<Element, 96, 8, 3, 1>;
   using Dim128 = Shape<Element, 128, 8, 3, 1>;
 };
-
-template <typename S>
-cudaError_t launch_shape(const AttentionArgs& args, cudaStream_t stream) {
-  int blocks = 0;
-  const cudaError_t error =
-      cuda::blocks_of_device<attention_kernel<S>, S::kThreads, S::kSharedBytes>(&blocks);
-  if (error != cudaSuccess) {
-    return error;
-  }
-  attention_kernel<S><<<blocks, S::kThreads, S::kSharedBytes, stream>>>(args);
-  return cudaGetLastError();
-}
-
-template <typename Table>
-cudaError_t launch_table(const AttentionArgs& args, int head_dim, cudaStream_t stream) {
-  switch (head_dim) {
-    case 64:
-      return launch_shape<typename Table::Dim64>(args, stream);
-    case 96:
-      return launch_shape<typename Table::Dim96>(args, stream);
-    case 128:
-      return launch_shape<typename Table::Dim128>(args, stream);
-    default:
-      return cudaErrorInvalidValue;
-  }
-}
 
 }  // namespace twill::kernels::int8

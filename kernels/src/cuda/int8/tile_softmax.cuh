@@ -9,9 +9,6 @@
 // tile counts among all is a factor of the row.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-
 #include "../ptx.cuh"
 #include "layout.h"
 
@@ -118,7 +115,7 @@ class TileSoftmax {
   float factor_[2];
   float shift_[2];
   float tile_maximum_[2];
-  float maximum_[2] = {-INFINITY, -INFINITY};
+  float maximum_[2] = {-cuda::kInfinity, -cuda::kInfinity};
   float sum_[2] = {0.0f, 0.0f};
 };
 

@@ -11,12 +11,8 @@
 // are, as FlashAttention-4 does.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-
 #include "../key_tiles.cuh"
 #include "../output_rows.cuh"
-#include "../persistent_launch.cuh"
 #include "../ptx.cuh"
 #include "../softmax.cuh"
 #include "../work.cuh"
@@ -274,7 +270,7 @@ class Attention {
       if (i / 4 * 8 + i % 2 + column >= valid) {
 #pragma unroll
         for (auto& of_block : scores) {
-          of_block[i] = -INFINITY;
+          of_block[i] = -cuda::kInfinity;
         }
       }
     }
@@ -390,18 +386,6 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks)
     attention_kernel(const __grid_constant__ AttentionArgs args) {
   extern __shared__ __align__(128) unsigned char memory[];
   Attention<S>(args, memory).run();
-}
-
-template <typename S>
-cudaError_t launch_shape(const AttentionArgs& args, cudaStream_t stream) {
-  int blocks = 0;
-  const cudaError_t error =
-      cuda::blocks_of_device<attention_kernel<S>, S::kThreads, S::kSharedBytes>(&blocks);
-  if (error != cudaSuccess) {
-    return error;
-  }
-  attention_kernel<S><<<blocks, S::kThreads, S::kSharedBytes, stream>>>(args);
-  return cudaGetLastError();
 }
 
 }  // namespace twill::kernels::portable

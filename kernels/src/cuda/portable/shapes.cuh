@@ -31,20 +31,4 @@ struct Compact {
   using Dim256 = Shape<Element, 256, 8, 16, 4, 1, true, true>;
 };
 
-template <typename Table>
-cudaError_t launch_table(const AttentionArgs& args, int head_dim, cudaStream_t stream) {
-  switch (head_dim) {
-    case 64:
-      return launch_shape<typename Table::Dim64>(args, stream);
-    case 96:
-      return launch_shape<typename Table::Dim96>(args, stream);
-    case 128:
-      return launch_shape<typename Table::Dim128>(args, stream);
-    case 256:
-      return launch_shape<typename Table::Dim256>(args, stream);
-    default:
-      return cudaErrorInvalidValue;
-  }
-}
-
 }  // namespace twill::kernels::portable

@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""NVRTC compiles every kernel from its text alone, for every kind of card; no GPU is needed."""
+
+import io
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+import torch  # noqa: F401  # its NVRTC, where it has one, is found by what it loads
+
+from twill_vdit.runtime_kernels import compiling, entries, sources, structs
+
+needs_nvrtc = pytest.mark.skipif(compiling.why_not() != "", reason=compiling.why_not() or "it is there")
+CAPABILITIES = (80, 86, 89, 90, 100, 120)
+# Bytes that a kernel may spill, by card and head_dim. NVRTC 13.0 spills none, 12.8 does 24 of these and 13.5 all.
+SPILLS = {} if compiling.why_not() or compiling.nvrtc_version() == (13, 0) else {(100, 128): 96}
+MOST_SECONDS = 30  # that the first use may take for one dtype and head_dim
+
+
+def needed_for(capability, dtype, head_dim):
+    """What a plan with token orders and mean heads compiles on such a card."""
+    entry, why_not = entries.choose_entry("", capability, head_dim, dtype, 1.0)
+    assert why_not == ""
+    return [entry.instance(dtype, head_dim), entries.GATHER, entries.mean_instance(dtype)]
+
+
+@needs_nvrtc
+@pytest.mark.slow
+@pytest.mark.parametrize("head_dim", entries.ENTRIES[0].head_dims)
+@pytest.mark.parametrize("dtype", entries.ELEMENTS)
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_the_texts_alone_compile_without_spills(capability, dtype, head_dim, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # an empty folder, so that nothing is included from here
+    begin = time.process_time()
+    for instance in needed_for(capability, dtype, head_dim):
+        log = io.StringIO()
+        made = compiling.compile_instance(instance, capability, log)
+        assert made.code.startswith(b"\x7fELF")
+        assert made.symbol in log.getvalue()
+        spills = re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", log.getvalue())
+        assert spills
+        spilled = max(int(bytes_) for pair in spills for bytes_ in pair)
+        assert spilled <= SPILLS.get((capability, head_dim), 0), log.getvalue()
+        threads, shared_bytes, *_ = made.facts
+        assert threads in (128, 256)
+        assert shared_bytes <= 1024 * (163 if instance.name.startswith("portable") else 99)
+    seconds = time.process_time() - begin
+    print(f"{capability} {dtype} {head_dim}: {seconds:.1f} s")
+    assert seconds <= MOST_SECONDS
+
+
+@needs_nvrtc
+def test_a_small_kernel_says_its_facts():
+    made = compiling.compile_instance(entries.GATHER, 80)
+    assert made.facts == (256, 0, 8)
+    assert not made.is_ptx
+
+
+@needs_nvrtc
+def test_a_card_that_nvrtc_does_not_know_gets_ptx_of_the_newest_that_it_does():
+    assert compiling.options_for(90) == ("sm_90", "cubin")
+    architecture, kind = compiling.options_for(990)
+    assert kind == "ptx"
+    assert re.fullmatch(r"compute_\d+", architecture)
+    with pytest.raises(compiling.CompileError, match=r"NVRTC [\d.]+ has no code for compute capability 10"):
+        compiling.options_for(10)
+
+
+@needs_nvrtc
+@pytest.mark.parametrize(("change", "complaint"), [
+    pytest.param(("int32_t layers = 0;", "int64_t layers = 0;"), "error: static assertion failed", id="field"),
+    pytest.param(("kMeanChunks = 64", "kMeanChunks = 32"), "error: static assertion failed", id="constant"),
+    pytest.param(("kRowsOfThread = 8", "kRowsOfThread = many"), 'error: identifier "many" is undefined', id="mistake"),
+])  # fmt: skip
+def test_what_the_package_takes_for_granted_is_checked_when_it_is_compiled(monkeypatch, change, complaint):
+    text = sources.text_of("side_kernels.cuh")
+    assert change[0] in text
+    monkeypatch.setattr(sources, "text_of", lambda name: text.replace(*change))
+    with pytest.raises(compiling.CompileError, match=complaint):
+        compiling.compile_instance(entries.GATHER, 80)
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
+def test_structs_are_the_hosts_too(tmp_path):
+    first = sources.files_of("portable/attention_args.h")
+    files = [*first, *(file for file in sources.files_of("side_args.h") if file not in first)]
+    texts = ["#define TWILL_OFFSET(type, field) __builtin_offsetof(type, field)"]
+    texts += [sources._without_includes(file.read_text()) for file in files]
+    checks = [structs.layout_checks(s) for s in (structs.AttentionArgs, structs.GatherArgs, structs.MeanArgs)]
+    file = tmp_path / "structs.cpp"
+    file.write_text("\n".join([*texts, *checks]))
+    command = ["c++", "-std=c++20", "-Wno-invalid-offsetof", "-fsyntax-only", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    file.write_text("\n".join([*texts, *checks]).replace("sizeof(::twill::kernels::Strides) == 24", "sizeof(int) == 3"))
+    assert subprocess.run(command, capture_output=True, text=True).returncode != 0
