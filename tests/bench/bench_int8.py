@@ -31,6 +31,7 @@ try:
 except ImportError:
     comfy_kitchen = None
 
+CODE = ["tests/bench/bench_int8.py", "kernels/src/cuda/int8", "kernels/src/cuda/*.cuh"]
 SHARES = (0.1, 0.3, 0.5)
 INPUTS = ("normal", "outliers")
 ROWS = (0, 1, 0.33, 0.5, 0.77, -1)
@@ -128,6 +129,7 @@ def main():
             "python tests/bench/bench_int8.py " + " ".join(sys.argv[1:]),
             torch.cuda.get_device_name(),
             versions,
+            CODE,
         ),
         "metric": "TFLOP/s over the cells of the list, median of rounds in changing turns; relative errors of rows",
         "attention": [],

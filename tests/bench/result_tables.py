@@ -233,6 +233,64 @@ def kernels_h200() -> list[str]:
     return lines(("heads x tokens", "list", "`portable`", "`compact`", "`hopper`", "FlashAttention-2", "cuDNN"), rows)
 
 
+@table("int8_h200")
+def int8_h200() -> list[str]:
+    rows = []
+    for row in read("int8_h200")["attention"]:
+        if "ms" not in row["int8"]:
+            continue
+        rival, pooled = row.get("comfy_kitchen_int8") or row.get("sol_attn"), row.get("sol_attn_tail")
+        of_rival = f"{rival['ms']:.1f}" + (f" / {pooled['ms']:.1f}" if pooled else "") if rival else ""
+        faster = f"{rival['ms'] / row['int8']['ms']:.2f}" if rival else ""
+        of_portable = f"{row['portable']['ms'] / row['int8']['ms']:.2f}"
+        ours = (rate_with_range(row["int8"]), f"{row['int8']['ms']:.1f}")
+        rows.append((SHAPES[row["shape"]], row["case"], *ours, of_rival, faster, of_portable))
+    head = ("heads x tokens", "list", "`int8`, TFLOP/s", "ms", "comfy-kitchen, ms", "over that", "over `portable`")
+    return lines(head, rows)
+
+
+@table("int8_errors")
+def int8_errors() -> list[str]:
+    def both(row: dict | None) -> str:
+        errors = (row or {}).get("relative_error")
+        return f"{errors['mean']:.4f} ({errors['largest']:.4f})" if errors else ""
+
+    of = ("int8", "comfy_kitchen_int8", "portable")
+    rows = [
+        (SHAPES[row["shape"]], row["inputs"], *(both(row.get(who)) for who in of))
+        for row in read("int8_h200")["attention"]
+        if row["case"] == "dense"
+    ]
+    return lines(("heads x tokens", "inputs", "`int8`", "comfy-kitchen INT8", "`portable`"), rows)
+
+
+# Multiprocessors, boost clock in GHz, and dense rates of the tensor cores in TFLOP/s and Top/s (bf16 with sums in fp32;
+# INT8), as NVIDIA's papers on the architectures of GA102, AD102 and GB202 have them. Every one has 16 exponentials and
+# 4 instructions of a warp for a cycle and multiprocessor.
+CARDS = {
+    "RTX 3090": (82, 1.695, 71, 284),
+    "RTX 4090": (128, 2.52, 165.2, 660.6),
+    "RTX 5090": (170, 2.407, 209.5, 838),
+}
+# Instructions of a thread for a cell, counted in the loop that ptxas makes of the INT8 kernel at head_dim 128 for 8.9.
+INSTRUCTIONS_OF_A_CELL = 14
+
+
+@table("roofline")
+def roofline() -> list[str]:
+    cells, head_dim = 24 * 119056**2, 128
+    rows = []
+    for card, (multiprocessors, clock, bf16, int8) in CARDS.items():
+        work = 4 * cells * head_dim / 1e12
+        exponentials = cells / (multiprocessors * 16 * clock * 1e9)
+        instructions = cells * INSTRUCTIONS_OF_A_CELL / (multiprocessors * 128 * clock * 1e9)
+        for density in (1.0, 0.3):
+            times = (work / bf16, work / int8, exponentials, instructions)
+            rows.append((card, f"{density:.1f}", *(f"{density * each * 1e3:,.0f}" for each in times)))
+    head = ("card", "density", "products in bf16, ms", "products in INT8, ms", "exponentials, ms", "instructions, ms")
+    return lines(head, rows)
+
+
 @table("results")
 def results() -> list[str]:
     return lines(

@@ -104,7 +104,8 @@ struct Head {
   }
 
   double score_error(std::int32_t query, std::int32_t key) {
-    // A row's shift is rounded up twice, beside 1.5 * 2^23 units: by less than 2 units each time.
+    // A shift is rounded up twice, beside 1.5 * 2^23 units: the unit of the weights is that of a
+    // score of up to 4 units more.
     double error = 4.0 * query_scale[query] * key_scale[tile_of[key]];
     const double half_key = 0.5 * key_scale[tile_of[key]];
     const double half_query = 0.5 * query_scale[query];

@@ -40,7 +40,6 @@ class TileSoftmax {
       factor_[row] = fminf(factors[row], 4.0f);
       // Rounded up, so that no weight passes kMostWeight: 256 would be 0 in a byte.
       shift_[row] = __fadd_ru(__fmul_ru(largest, factor_[row]), -kWeightBits);
-      tile_maximum_[row] = (largest - kBase) * factor_[row];
     }
   }
 
@@ -70,13 +69,13 @@ class TileSoftmax {
   // After follow(): whether the largest score so far moves, which all lanes answer alike. It
   // follows only by more than 2^8, which the sums bear.
   __device__ __forceinline__ bool passes() const {
-    return tile_maximum_[0] - maximum_[0] > 8.0f || tile_maximum_[1] - maximum_[1] > 8.0f;
+    return tile_maximum(0) - maximum_[0] > 8.0f || tile_maximum(1) - maximum_[1] > 8.0f;
   }
   // shrink: what was summed so far is multiplied with it.
   __device__ __forceinline__ void move(float (&shrink)[2]) {
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
-      const float next = fmaxf(maximum_[row], tile_maximum_[row]);
+      const float next = fmaxf(maximum_[row], tile_maximum(row));
       shrink[row] = cuda::exp2_approximate(maximum_[row] - next);
       maximum_[row] = next;
       sum_[row] *= shrink[row];
@@ -84,7 +83,7 @@ class TileSoftmax {
   }
   // The factor of this tile's weights.
   __device__ __forceinline__ float share(int row) const {
-    return cuda::exp2_approximate(tile_maximum_[row] - maximum_[row]);
+    return cuda::exp2_approximate(tile_maximum(row) - maximum_[row]);
   }
   // total: of this tile's weights, in units of 1 / kMostWeight.
   __device__ __forceinline__ void add(int row, float share, float total) {
@@ -99,6 +98,10 @@ class TileSoftmax {
   }
 
  private:
+  // What weights of kMostWeight stand for, in base 2: by the rounded shift, which the weights have.
+  __device__ __forceinline__ float tile_maximum(int row) const {
+    return fmaf(-kBase, factor_[row], shift_[row]) + kWeightBits;
+  }
   __device__ __forceinline__ float weight(std::int32_t score, int row) const {
     return cuda::exp2_approximate(fmaf(__int_as_float(score), factor_[row], -shift_[row]));
   }
@@ -114,7 +117,6 @@ class TileSoftmax {
 
   float factor_[2];
   float shift_[2];
-  float tile_maximum_[2];
   float maximum_[2] = {-cuda::kInfinity, -cuda::kInfinity};
   float sum_[2] = {0.0f, 0.0f};
 };
