@@ -250,7 +250,8 @@ QString HeadsModel::tooltip(const QModelIndex& index) const {
                      .arg(to_qt(plan_->model.stacks[stack_].name))
                      .arg(index.row())
                      .arg(index.column());
-  text += QStringLiteral("\n") + to_qt(describe(pattern_of(*plan_, segment_, head_at(index))));
+  const HeadRef head = head_at(index);
+  text += QStringLiteral("\n") + to_qt(describe_head(*plan_, segment_, head.expert, head.head));
   if (of.density) {
     text += QStringLiteral("\n") + tr("density %1 %, %2 % of the cost")
                                        .arg(*of.density * 100.0, 0, 'f', 1)

@@ -8,18 +8,6 @@
 #include "twill/search/calibration.h"
 
 namespace twill::jobs {
-namespace {
-
-void add(engine::AttentionCounts& sum, const engine::AttentionCounts& counts) {
-  sum.sparse += counts.sparse;
-  sum.planned_dense += counts.planned_dense;
-  for (const auto& [reason, calls] : counts.fallback) {
-    sum.fallback[reason] += calls;
-  }
-}
-
-}  // namespace
-
 search::SolveRequest adapting_request(const Plan& plan, const std::vector<double>& forward_t,
                                       const TokenLayout& layout, double density) {
   return {.forwards = search::forwards_of_run(*plan.profile, forward_t),
@@ -37,14 +25,14 @@ void check_can_adapt(const Plan& plan) {
 
 void AdaptingAttention::compile() {
   if (sparse_) {
-    add(before_, sparse_->counts());
+    before_ += sparse_->counts();
   }
   sparse_.emplace(run_->plan(), layout_, session_.clip().threads);
 }
 
 engine::AttentionCounts AdaptingAttention::counts() const {
   engine::AttentionCounts sum = before_;
-  add(sum, sparse_->counts());
+  sum += sparse_->counts();
   return sum;
 }
 

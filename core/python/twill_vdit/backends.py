@@ -43,13 +43,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Backend:
-    """follows_graphs: a captured CUDA graph computes what set_time says at its replay."""
+    """follows_graphs: a captured CUDA graph computes what set_time says at its replay.
+
+    why_not_int8: of the heads that a plan wants in INT8; the default is of a form that never computes so.
+    """
 
     name: str
     what: str
     follows_graphs: bool
     why_not: Callable[[Call], str]
     run: Callable[..., torch.Tensor]
+    why_not_int8: Callable[[Call], str] | None = None
 
 
 def _no_tables(call: Call) -> str:
@@ -74,6 +78,10 @@ def _why_not_native_cuda(call: Call) -> str:
     if call.dtype not in DTYPES:
         return f"it has no kernel for {call.dtype}"
     return _no_tables(call) or cuda.why_not(call.device, call.dtype, call.head_dim, call.scale)
+
+
+def _why_not_int8_cuda(call: Call) -> str:
+    return cuda.why_not(call.device, call.dtype, call.head_dim, call.scale, "int8")
 
 
 def _run_native_cpu(
@@ -127,7 +135,14 @@ def _run_flex(
 
 
 BACKENDS = (
-    Backend("native_cuda", "CUDA kernels of the binary module", True, _why_not_native_cuda, _run_native_cuda),
+    Backend(
+        "native_cuda",
+        "CUDA kernels of the binary module",
+        True,
+        _why_not_native_cuda,
+        _run_native_cuda,
+        _why_not_int8_cuda,
+    ),
     Backend("native_cpu", "CPU kernels of the binary module", False, _why_not_native_cpu, _run_native_cpu),
     Backend(
         "flex",
@@ -185,6 +200,19 @@ def has_kernel(device: torch.device, dtype: torch.dtype, head_dim: int, scale: f
     scale = head_dim**-0.5 if scale is None else scale
     call = Call(device, dtype, head_dim, scale, has_tables=native.binary is not None)
     return choose(call).backend.name.startswith("native")
+
+
+def why_not_int8(choice: Choice, call: Call) -> str:
+    """Why heads that a plan wants in INT8 are computed as bf16 in such calls; empty where they are in INT8."""
+    why_not = choice.backend.why_not_int8
+    return f"the {choice.backend.what} computes in the dtype of the tensors" if why_not is None else why_not(call)
+
+
+def say_why_not_int8(choice: Choice, call: Call, int8_heads: int) -> None:
+    """Nobody who asked for INT8 gets something else without being told. int8_heads: that the plan wants so."""
+    reason = why_not_int8(choice, call) if int8_heads else ""
+    if reason:
+        native.say_once(f"twill_vdit computes the {int8_heads} int8 heads of the plan as bf16: {reason}")
 
 
 def say_why_not_native(choice: Choice, call: Call) -> None:

@@ -32,12 +32,12 @@ def in_whole_rows(x: torch.Tensor) -> torch.Tensor:
     return x if has_whole_rows(x) else x.clone(memory_format=torch.contiguous_format)
 
 
-def why_not(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float) -> str:
-    """Empty when the binary has a kernel for such tensors on the device, else the reason."""
+def why_not(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float, precision: str = "bf16") -> str:
+    """Empty when the binary has a kernel of this precision for such tensors on the device, else the reason."""
     if dtype not in DTYPES:
         return f"dtype {dtype}"
     with torch.cuda.device(device):
-        return binary.why_no_cuda(head_dim, DTYPES[dtype], scale)
+        return binary.why_no_cuda(head_dim, DTYPES[dtype], scale, precision)
 
 
 def kernel_of(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float) -> str:
@@ -96,9 +96,10 @@ class DevicePlan:
 
 
 def device_plan_of(plan: "CompiledPlan", device: torch.device) -> DevicePlan:
-    """The plan's tables there, copied at the first call."""
+    """The plan's tables there, copied at the first call; heads in INT8 become bf16 where no kernel takes them."""
     if device not in plan.on_devices:
-        plan.on_devices[device] = DevicePlan(binary.CudaTables.of_plan(plan.tables()), device)
+        takes_int8 = not why_not(device, torch.bfloat16, plan.plan.model.head_dim, 1.0, "int8")
+        plan.on_devices[device] = DevicePlan(binary.CudaTables.of_plan(plan.tables(), takes_int8), device)
     return plan.on_devices[device]
 
 

@@ -192,6 +192,9 @@ Facts evaluation_facts(const MeasuredPlan& measured) {
       {"versions", concat("twill ", report.twill_version, ", torch ", report.torch_version)},
       {"attention calls", concat(report.attention.sparse_calls, " sparse, ",
                                  report.attention.planned_dense_calls, " dense as planned")}};
+  if (const std::string precision = precision_text(report.attention); !precision.empty()) {
+    facts.push_back({"precision", precision});
+  }
   if (report.adapted) {
     facts.push_back({"plan was", "adapted to each clip while it was made"});
   }
