@@ -110,6 +110,11 @@ class Choice {
 
 }  // namespace
 
+double int8_error_share_of(const Plan& plan) {
+  const bool known = plan.profile != nullptr && !plan.profile->int8_error.empty();
+  return known && precision_counts(plan).int8 > 0 ? kInt8ErrorShare : 0.0;
+}
+
 double choose_precision(const Ledger& ledger, const BinnedRun& run, const Prices& prices,
                         const SolveRequest& request, const ErrorTable& predicted,
                         std::vector<ChosenSegment>& segments) {

@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from test_search import GAIN, TIMES, make_profiler, planted
+from test_search import LAYOUT as SEARCHED
+from test_search_run import Host, begun
 
 import twill_vdit
-from twill_vdit import backends, native
+from twill_vdit import backends, native, search
 from twill_vdit.native import binary
 from twill_vdit.plan import PRECISIONS
 from twill_vdit.running.report import Report
@@ -106,3 +109,94 @@ def test_a_report_says_how_many_and_why_not():
     assert report.as_dict()["int8_heads"] == 3
     assert report.as_dict()["heads_with_keys"] == 12
     assert report.as_dict()["int8_as_bf16"] == {"no kernel": 2}
+
+
+# At densities that leave something out: no share of nothing is anything.
+def profile_with(change=lambda x: x, **more):
+    profiler = make_profiler(**more)
+    for t_index in range(len(TIMES)):
+        for layer in range(2):
+            q, k, v = map(change, planted(10 * t_index + layer))
+            profiler.observe(q, k, v, GAIN, t_index=t_index, layer=layer)
+        profiler.finish_unit(t_index)
+    return profiler.finish()
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return profile_with(int8=True)
+
+
+def test_a_profile_knows_what_int8_loses_where_it_was_asked(measured):
+    assert measured.int8_error.shape == (len(TIMES) * 6,)
+    assert (measured.int8_error > 0).all() and (measured.int8_error < 1e-2).all()
+    assert profile_with().int8_error is None
+
+
+def test_a_solver_gives_heads_to_int8_where_the_profile_knows_it(measured):
+    def int8(profile, **share):
+        return search.solve(profile, [0.9, 0.7, 0.4], density=0.2, **share).plan.precision_counts()[0]
+
+    assert int8(measured, int8_error_share=1e9) > 0
+    assert int8(measured) == int8(measured, int8_error_share=search.INT8_ERROR_SHARE)
+    assert int8(measured, int8_error_share=0.0) == 0
+    unknown = profile_with()
+    assert int8(unknown) == 0
+    with pytest.raises(twill_vdit.Error, match="the profile does not know what int8 loses"):
+        int8(unknown, int8_error_share=0.05)
+
+
+def test_a_search_measures_it_and_plans_with_it(tmp_path):
+    found = Host().work_for(begun(tmp_path / "with", share=0.2, int8=True, int8_error_share=1e9))
+    assert search.profile_of(found.plan).int8_error is not None
+    int8, with_keys = found.plan.precision_counts()
+    assert int8 == with_keys > 0
+    without = Host().work_for(begun(tmp_path / "without"))
+    assert search.profile_of(without.plan).int8_error is None
+    assert without.plan.precision_counts()[0] == 0
+
+
+def test_an_adapted_plan_has_heads_in_int8_where_it_is_asked_to(measured):
+    def int8(share):
+        run = search.AdaptiveRun(measured, TIMES, density=0.2, layout=SEARCHED, int8_error_share=share)
+        return run.plan.precision_counts()[0]
+
+    assert int8(0.0) == 0
+    assert int8(1e9) > 0
+
+
+def test_hosts_can_ask_before():
+    assert not twill_vdit.has_int8_kernel(torch.device("cpu"), torch.bfloat16, 64)
+
+
+def why_no_int8_kernel():
+    if not torch.cuda.is_available():
+        return "no CUDA device"
+    from twill_vdit import cuda
+
+    return cuda.why_not(torch.device("cuda", 0), torch.bfloat16, 64, 0.125, "int8")
+
+
+on_cuda = pytest.mark.skipif(why_no_int8_kernel() != "", reason=why_no_int8_kernel() or "it runs")
+
+
+@on_cuda
+def test_what_the_kernel_loses_is_what_the_cpu_finds():
+    there = profile_with(lambda x: x.to("cuda", torch.bfloat16), int8=True).int8_error
+    here = profile_with(lambda x: x.bfloat16().float(), int8=True).int8_error
+    # Both outputs of the device are rounded to 16 bits: 2^-17 of the norm at most.
+    assert there == pytest.approx(here, rel=0.1, abs=2**-17)
+
+
+@on_cuda
+def test_a_device_computes_them_in_int8(plan):
+    assert twill_vdit.has_int8_kernel(torch.device("cuda", 0), torch.bfloat16, 128)
+    q, k, v = torch.randn(3, 1, 2, LAYOUT.tokens, 128, device="cuda", dtype=torch.bfloat16)
+    there = {"layer": 0, "stack": 0, "expert": 0, "segment": 0}  # its first head is dense and in int8
+    out, plain = (
+        twill_vdit.sparse_attention(q, k, v, twill_vdit.compile_plan(each, LAYOUT), **there)
+        for each in (plan, in_bf16())
+    )
+    lost = (out - plain).float().square().sum((0, 2, 3)) / plain.float().square().sum((0, 2, 3)).clamp_min(1e-9)
+    assert 0 < lost[0] < 1e-2, "rounded, and to 8 bits"
+    assert lost[1] == 0, "a skipped head"

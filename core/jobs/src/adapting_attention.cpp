@@ -15,6 +15,7 @@ search::SolveRequest adapting_request(const Plan& plan, const std::vector<double
           .layout = layout,
           .weight = search::time_weight_of(*plan.profile),
           .max_segments = SolveOptions{}.segments,
+          .int8_error_share = search::int8_error_share_of(plan),
           .name = plan.name};
 }
 

@@ -202,6 +202,20 @@ def has_kernel(device: torch.device, dtype: torch.dtype, head_dim: int, scale: f
     return choose(call).backend.name.startswith("native")
 
 
+def has_int8_kernel(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float | None = None) -> bool:
+    """Whether heads that a plan has in INT8 are computed so in such calls; elsewhere they are computed as bf16.
+
+    Args:
+        device: of the tensors.
+        dtype: of the tensors.
+        head_dim: of the heads.
+        scale: of q k^T, 1/sqrt(head_dim) if not given.
+    """
+    scale = head_dim**-0.5 if scale is None else scale
+    call = Call(device, dtype, head_dim, scale, has_tables=native.binary is not None)
+    return not why_not_int8(choose(call), call)
+
+
 def why_not_int8(choice: Choice, call: Call) -> str:
     """Why heads that a plan wants in INT8 are computed as bf16 in such calls; empty where they are in INT8."""
     why_not = choice.backend.why_not_int8

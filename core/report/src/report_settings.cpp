@@ -73,7 +73,8 @@ void add_solving(Words& words, const Plan& plan) {
   words.add("--segments", plan.provenance, "segments")
       .add("--dense-first", plan.provenance, "dense_first_steps")
       .add("--dense-last", plan.provenance, "dense_last_steps")
-      .add("--dense-layers", shown_facts(plan), "dense_first_layers");
+      .add("--dense-layers", shown_facts(plan), "dense_first_layers")
+      .add("--int8-error-share", plan.provenance, "int8_error_share");
 }
 
 // --steps, --shift, --sampler, --grid.

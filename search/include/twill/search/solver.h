@@ -42,6 +42,10 @@ struct FixedHeads {
 // How much more predicted error INT8 may bring, where nobody says: 5 % are 0.2 dB.
 inline constexpr double kInt8ErrorShare = 0.05;
 
+// Of a plan that is solved again: kInt8ErrorShare where it has heads in INT8 and its profile knows
+// what they lose, else 0.
+double int8_error_share_of(const Plan& plan);
+
 // The profile's layout with another grid: frames, rows and columns of tokens. Throws Error(kUsage)
 // naming what is out of range.
 TokenLayout layout_at(const Profile& profile, const std::array<std::int32_t, 3>& grid);

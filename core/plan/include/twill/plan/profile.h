@@ -39,8 +39,9 @@ struct Profile {
   // [t][expert][head_index].
   std::vector<float> gain;
   // Head error of dense attention with both products in INT8, [t][expert][head_index]; empty when
-  // it was not measured. Rounding and what a pattern leaves out have nothing to do with each other,
-  // so a candidate in INT8 has the sum of both errors.
+  // it was not measured. Rounding and what a pattern leaves out have hardly anything to do with
+  // each other, so a candidate in INT8 has the sum of both errors; tests/jobs/test_precision.cpp
+  // says how near that comes.
   std::vector<float> int8_error;
   // Block-averaged attention map per head, [expert][head_index][map_size][map_size], 8-bit, each
   // row scaled to its maximum.
