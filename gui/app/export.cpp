@@ -138,12 +138,14 @@ std::vector<QStringList> table_of(const std::shared_ptr<const Plan>& plan) {
         for (int row = 0; row < model.rowCount(); ++row) {
           for (int column = 0; column < model.columnCount(); ++column) {
             const QModelIndex index = model.index(row, column);
-            const Pattern& pattern = pattern_of(*plan, segment, model.head_at(index));
+            const HeadRef head = model.head_at(index);
+            const Pattern& pattern = pattern_of(*plan, segment, head);
             rows.push_back({QString::number(of.t_begin), QString::number(of.t_end),
                             to_qt(plan->model.experts[expert]),
                             to_qt(plan->model.stacks[stack].name), QString::number(row),
                             QString::number(column), to_qt(pattern_name(pattern.kind)),
-                            to_qt(describe(pattern)), number(index.data(HeadsModel::kDensityRole)),
+                            to_qt(describe_head(*plan, segment, head.expert, head.head)),
+                            number(index.data(HeadsModel::kDensityRole)),
                             number(index.data(HeadsModel::kErrorRole)),
                             number(index.data(HeadsModel::kGainRole))});
           }

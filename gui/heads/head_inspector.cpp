@@ -136,7 +136,7 @@ void HeadInspector::show_head(const std::shared_ptr<const Plan>& plan,
                       .arg(to_qt(plan->model.stacks[site.stack].name))
                       .arg(site.layer)
                       .arg(site.head)
-                      .arg(to_qt(describe(pattern))));
+                      .arg(to_qt(describe_head(*plan, segment, head->expert, head->head))));
   show_map();
   if (predictor) {
     draw_candidates(*plan, *predictor, segment, *head);

@@ -165,7 +165,10 @@ void HeadsModel::fill() {
     const Pattern& pattern = pattern_of(*plan_, segment_, head);
     cell.kind = pattern.kind;
     cell.fixed = fixed.contains(head);
-    cell.differs = same_model && pattern_of(*other_, other_segment, head) != pattern;
+    const Precision precision = precision_at(*plan_, segment_, head.expert, head.head);
+    cell.differs =
+        same_model && (pattern_of(*other_, other_segment, head) != pattern ||
+                       precision_at(*other_, other_segment, head.expert, head.head) != precision);
     if (predictor_) {
       const std::size_t index =
           segment.dense ? 0 : static_cast<std::size_t>(segment.heads[expert_][head.head].pattern);
@@ -173,7 +176,8 @@ void HeadsModel::fill() {
       cell.cost = all_cells > 0.0 ? *cell.density / all_cells : 0.0;
       cell.gain = predictor_->ledger().gain(mean, expert_, head.head);
       if (const auto candidate = segment.dense ? dense_candidate : candidate_of[index]) {
-        cell.error = predictor_->ledger().head_error(mean, expert_, head.head, *candidate);
+        cell.error = predictor_->ledger().head_error(mean, expert_, head.head, *candidate) +
+                     predictor_->ledger().rounding_head_error(precision, mean, expert_, head.head);
       }
     }
     cell.matches = !filter_.kind || *filter_.kind == cell.kind;
@@ -250,7 +254,8 @@ QString HeadsModel::tooltip(const QModelIndex& index) const {
                      .arg(to_qt(plan_->model.stacks[stack_].name))
                      .arg(index.row())
                      .arg(index.column());
-  text += QStringLiteral("\n") + to_qt(describe(pattern_of(*plan_, segment_, head_at(index))));
+  const HeadRef head = head_at(index);
+  text += QStringLiteral("\n") + to_qt(describe_head(*plan_, segment_, head.expert, head.head));
   if (of.density) {
     text += QStringLiteral("\n") + tr("density %1 %, %2 % of the cost")
                                        .arg(*of.density * 100.0, 0, 'f', 1)

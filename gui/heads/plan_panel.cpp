@@ -18,6 +18,7 @@
 #include "heads/pattern_editor.h"
 #include "plan/plan_document.h"
 #include "twill/plan/error.h"
+#include "twill/plan/names.h"
 #include "twill/plan/profile.h"
 
 namespace twill::gui {
@@ -184,6 +185,11 @@ void PlanPanel::refresh() {
   selection_->setText(text);
   pattern_->set_known(plan->profile ? plan->profile->candidates : plan->patterns);
   pattern_->set_pattern(first);
+  const Segment& segment = plan->segments[segment_];
+  const Precision precision =
+      segment.dense ? Precision::kBf16
+                    : segment.heads.at(heads_.front().expert).at(heads_.front().head).precision;
+  precision_->setCurrentIndex(static_cast<int>(index_in(kPrecisionNames, precision)));
   const std::set<HeadRef> fixed = fixed_heads(*plan);
   const auto count = std::count_if(heads_.begin(), heads_.end(),
                                    [&](const HeadRef& head) { return fixed.contains(head); });

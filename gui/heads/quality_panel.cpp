@@ -24,7 +24,8 @@ namespace {
 
 constexpr int kSliderSteps = 1000;
 
-QString numbers_text(const PlanNumbers& now, const QString& psnr, const Predictor& predictor) {
+QString numbers_text(const PlanNumbers& now, const PrecisionCounts& precision, const QString& psnr,
+                     const Predictor& predictor) {
   QString text = QualityPanel::tr("<b>density %1 %</b>").arg(now.density * 100.0, 0, 'f', 1);
   if (now.attention_share) {
     text += QualityPanel::tr(" &nbsp; attention time %1 % of dense")
@@ -34,6 +35,11 @@ QString numbers_text(const PlanNumbers& now, const QString& psnr, const Predicto
   if (now.unmeasured > 0) {
     text += QualityPanel::tr(" (without %n head(s) whose pattern was not measured)", nullptr,
                              static_cast<int>(now.unmeasured));
+  }
+  if (precision.int8 > 0) {
+    text += QualityPanel::tr(" &nbsp; int8: %1 of %2 heads")
+                .arg(precision.int8)
+                .arg(precision.with_keys);
   }
   text += psnr;
   return text + QualityPanel::tr("<br>for %1").arg(to_qt(predictor.run().description));
@@ -200,7 +206,8 @@ void QualityPanel::refresh() {
     return;
   }
   note_->setText(solver_.can_solve() ? QString() : tr("The solver is being prepared..."));
-  numbers_->setText(numbers_text(*now, psnr_text(*plan, &*now), *solver_.predictor()));
+  numbers_->setText(
+      numbers_text(*now, precision_counts(*plan), psnr_text(*plan, &*now), *solver_.predictor()));
   front_->set_marker(QPointF(now->density * 100.0, now->error), tr("this plan"));
   place_slider();
 }

@@ -124,9 +124,11 @@ Plan with_fixed(Plan plan, const std::vector<HeadRef>& heads, bool fixed, std::s
     }
     all.insert(head);
     const Pattern pattern = pattern_of(plan, segment, head);
+    const Precision precision = precision_at(plan, segment, head.expert, head.head);
     for (std::size_t i = 0; i < plan.segments.size(); ++i) {
       if (!plan.segments[i].dense) {
-        plan.segments[i].heads.at(head.expert).at(head.head).pattern = index_of(plan, pattern);
+        plan.segments[i].heads.at(head.expert).at(head.head) = {.pattern = index_of(plan, pattern),
+                                                                .precision = precision};
       }
     }
   }

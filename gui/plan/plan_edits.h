@@ -41,8 +41,8 @@ Plan with_segments_joined(Plan plan, std::size_t segment);
 // Heads that the slider leaves alone. They stand in the plan, so that they are kept in files and
 // undone like any edit.
 std::set<HeadRef> fixed_heads(const Plan& plan);
-// Fixing gives the head the pattern that it has in `segment` in every sparse segment: the solver
-// knows one pattern for a fixed head.
+// Fixing gives the head the pattern and precision that it has in `segment` in every sparse segment:
+// the solver knows one of each for a fixed head.
 Plan with_fixed(Plan plan, const std::vector<HeadRef>& heads, bool fixed, std::size_t segment);
 
 // Drops patterns that no head has any more; the others keep their order.

@@ -17,14 +17,16 @@ namespace {
 
 constexpr std::int32_t kFrontPoints = 33;
 
-// The pattern that a fixed head has; it is the same in all sparse segments unless somebody edited
-// one of them since, then that of the last counts.
-std::vector<std::pair<HeadRef, Pattern>> fixed_patterns(const Plan& plan) {
-  std::vector<std::pair<HeadRef, Pattern>> fixed;
+// What a fixed head has; it is the same in all sparse segments unless somebody edited one of them
+// since, then that of the last counts.
+std::vector<FixedLook> fixed_looks(const Plan& plan) {
+  std::vector<FixedLook> fixed;
   for (const HeadRef& head : fixed_heads(plan)) {
     for (std::size_t i = plan.segments.size(); i-- > 0;) {
       if (!plan.segments[i].dense) {
-        fixed.emplace_back(head, pattern_of(plan, i, head));
+        fixed.push_back({.head = head,
+                         .pattern = pattern_of(plan, i, head),
+                         .precision = precision_at(plan, i, head.expert, head.head)});
         break;
       }
     }
@@ -54,7 +56,7 @@ std::int32_t dense_first_steps(const Plan& plan, const report::SolvedRun& run) {
 
 struct QualitySolver::Made {
   std::shared_ptr<const Plan> plan;
-  std::vector<std::pair<HeadRef, Pattern>> fixed;
+  std::vector<FixedLook> fixed;
   std::shared_ptr<const Predictor> predictor;
   std::shared_ptr<const search::Solver> solver;
   std::vector<search::FrontPoint> front;
@@ -69,20 +71,22 @@ void QualitySolver::Made::make() {
   }
   const report::SolvedRun& run = predictor->run();
   const search::SolvedFor solved_for = search::solved_for(*plan);
-  search::SolveRequest request{.forwards = run.forwards,
-                               .layout = run.layout,
-                               .weight = run.weight,
-                               .max_segments = std::max(sparse_segments(*plan), 4),
-                               .name = plan->name,
-                               .sampler = solved_for.sampler,
-                               .scheduler = solved_for.scheduler,
-                               .shift = solved_for.shift,
-                               .attach_profile = true};
+  search::SolveRequest request{
+      .forwards = run.forwards,
+      .layout = run.layout,
+      .weight = run.weight,
+      .max_segments = std::max(sparse_segments(*plan), 4),
+      .int8_error_share = plan->profile->int8_error.empty() ? 0.0 : search::kInt8ErrorShare,
+      .name = plan->name,
+      .sampler = solved_for.sampler,
+      .scheduler = solved_for.scheduler,
+      .shift = solved_for.shift,
+      .attach_profile = true};
   const std::int32_t first = dense_first_steps(*plan, run);
   if (first < static_cast<std::int32_t>(run.forwards.size())) {
     request.dense_first_steps = first;
   }
-  for (const auto& [head, pattern] : fixed) {
+  for (const auto& [head, pattern, precision] : fixed) {
     // The solver takes candidates only; others are put back after it.
     if (predictor->candidate(pattern)) {
       const HeadSite site = head_site(plan->model, head.head);
@@ -90,7 +94,8 @@ void QualitySolver::Made::make() {
                                .stack = static_cast<std::int32_t>(site.stack),
                                .layer = site.layer,
                                .head = site.head,
-                               .pattern = pattern});
+                               .pattern = pattern,
+                               .precision = precision});
     }
   }
   solver = std::make_shared<const search::Solver>(plan->profile, request);
@@ -110,7 +115,7 @@ QualitySolver::~QualitySolver() = default;
 bool QualitySolver::stale() const {
   const std::shared_ptr<const Plan> plan = document_.plan();
   const std::shared_ptr<const Profile> profile = plan ? plan->profile : nullptr;
-  return profile != profile_ || (profile && fixed_patterns(*plan) != fixed_);
+  return profile != profile_ || (profile && fixed_looks(*plan) != fixed_);
 }
 
 void QualitySolver::document_changed() {
@@ -123,7 +128,7 @@ void QualitySolver::start() {
   const std::shared_ptr<const Plan> plan = document_.plan();
   const bool same_profile = plan && plan->profile == profile_;
   profile_ = plan ? plan->profile : nullptr;
-  fixed_ = profile_ ? fixed_patterns(*plan) : std::vector<std::pair<HeadRef, Pattern>>{};
+  fixed_ = profile_ ? fixed_looks(*plan) : std::vector<FixedLook>{};
   if (!same_profile) {
     predictor_.reset();
     front_.clear();
@@ -184,7 +189,7 @@ void QualitySolver::set_quality(double quality, int gesture) {
   const double budget = std::max(solver_->budget_for_quality(quality), least_budget_);
   Plan plan = solver_->solve(budget).plan;
   search::keep_the_rest(*document_.plan(), plan);
-  for (const auto& [head, pattern] : fixed_) {
+  for (const auto& [head, pattern, precision] : fixed_) {
     std::vector<std::size_t> sparse;
     for (std::size_t i = 0; i < plan.segments.size(); ++i) {
       if (!plan.segments[i].dense) {
@@ -192,7 +197,8 @@ void QualitySolver::set_quality(double quality, int gesture) {
       }
     }
     if (!predictor_->candidate(pattern)) {
-      plan = with_pattern(std::move(plan), sparse, {head}, pattern);
+      plan = with_precision(with_pattern(std::move(plan), sparse, {head}, pattern), sparse, {head},
+                            precision);
     }
   }
   const QScopedValueRollback guard(solving_, true);

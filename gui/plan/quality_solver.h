@@ -19,6 +19,14 @@ namespace twill::gui {
 
 class PlanDocument;
 
+// A head that the slider leaves as it is.
+struct FixedLook {
+  HeadRef head;
+  Pattern pattern;
+  Precision precision = Precision::kBf16;
+  friend bool operator==(const FixedLook&, const FixedLook&) = default;
+};
+
 class QualitySolver : public QObject {
   Q_OBJECT
 
@@ -67,7 +75,7 @@ class QualitySolver : public QObject {
   mutable PlanNumbers counted_;
   // What the solver was made for.
   std::shared_ptr<const Profile> profile_;
-  std::vector<std::pair<HeadRef, Pattern>> fixed_;
+  std::vector<FixedLook> fixed_;
   bool solving_ = false;
 };
 

@@ -1383,6 +1383,10 @@ density %2 %, head error %3</source>
         <translation> &amp;nbsp; 注意力时间为稠密的 %1 %</translation>
     </message>
     <message>
+        <source> &amp;nbsp; int8: %1 of %2 heads</source>
+        <translation> &amp;nbsp; int8：%2 个头中的 %1 个</translation>
+    </message>
+    <message>
         <source> &amp;nbsp; predicted error %1</source>
         <translation> &amp;nbsp; 预测误差 %1</translation>
     </message>

@@ -9,6 +9,7 @@
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
 #include "twill/plan/names.h"
+#include "twill/plan/plan_view.h"
 
 namespace twill::search {
 namespace {
@@ -79,14 +80,57 @@ double Ledger::loss(const Forward& forward, std::size_t head, std::size_t candid
          (at(blend.first) * (1.0 - blend.second_share) + at(blend.second) * blend.second_share);
 }
 
+double Ledger::rounding_loss(const Forward& forward, std::size_t head) const {
+  const TimeBlend blend = blend_at(profile_->t, forward.t);
+  const auto expert = static_cast<std::size_t>(forward.expert);
+  const auto at = [&](std::size_t time) {
+    return static_cast<double>(profile_->gain_at(time, expert, head)) *
+           static_cast<double>(profile_->int8_error_at(time, expert, head));
+  };
+  return at(blend.first) * (1.0 - blend.second_share) + at(blend.second) * blend.second_share;
+}
+
+double Ledger::rounding(Precision precision, const Forward& forward, std::size_t head) const {
+  return precision == Precision::kBf16 ? 0.0 : weight(forward) * rounding_loss(forward, head);
+}
+
+double Ledger::rounding(Precision precision, const TimeShares& shares, std::size_t expert,
+                        std::size_t head) const {
+  double sum = 0.0;
+  for (const TimeShare& of : shares) {
+    sum += of.share * static_cast<double>(profile_->gain_at(of.t_index, expert, head)) *
+           static_cast<double>(profile_->int8_error_at(of.t_index, expert, head));
+  }
+  return precision == Precision::kBf16 ? 0.0 : sum;
+}
+
+double Ledger::rounding_head_error(Precision precision, const TimeShares& shares,
+                                   std::size_t expert, std::size_t head) const {
+  double sum = 0.0;
+  for (const TimeShare& of : shares) {
+    sum += of.share * static_cast<double>(profile_->int8_error_at(of.t_index, expert, head));
+  }
+  return precision == Precision::kBf16 ? 0.0 : sum;
+}
+
+void Ledger::check_measured(const Plan& plan) const {
+  require(measured(Precision::kInt8) || precision_counts(plan).int8 == 0, ErrorCode::kModel,
+          "the plan has heads in int8, and the profile does not know what that loses");
+}
+
 double Ledger::loss(const Forward& forward, const Plan& plan,
                     const std::vector<std::size_t>& candidates) const {
-  const Segment& segment = plan.segments[static_cast<std::size_t>(segment_at(plan, forward.t))];
+  const auto index = static_cast<std::size_t>(segment_at(plan, forward.t));
+  const Segment& segment = plan.segments[index];
+  const auto expert = static_cast<std::size_t>(forward.expert);
   double sum = 0.0;
   if (!segment.dense) {
-    const auto& heads = segment.heads[static_cast<std::size_t>(forward.expert)];
+    const auto& heads = segment.heads[expert];
     for (std::size_t head = 0; head < heads.size(); ++head) {
       sum += loss(forward, head, candidates[static_cast<std::size_t>(heads[head].pattern)]);
+      if (precision_at(plan, index, expert, head) != Precision::kBf16) {
+        sum += rounding_loss(forward, head);
+      }
     }
   }
   return sum;
@@ -238,8 +282,12 @@ PlanNumbers Ledger::numbers(const Plan& plan) const {
         const Column& pattern =
             patterns[static_cast<std::size_t>(segment.heads[expert][head].pattern)];
         add_cost(forwards, pattern.cost);
-        if (!pattern.candidate) {
+        const Precision precision = precision_at(plan, i, expert, head);
+        numbers.error += rounding(precision, weights, expert, head);
+        if (!pattern.candidate || !measured(precision)) {
           ++numbers.unmeasured;
+        }
+        if (!pattern.candidate) {
           continue;
         }
         for (const TimeShare& of : weights) {
@@ -261,6 +309,7 @@ PlanNumbers Ledger::numbers(const Plan& plan) const {
 
 PlanSums Ledger::sums(const Plan& plan) const {
   check_plan_fits(plan, profile_->model);
+  check_measured(plan);
   const std::vector<std::size_t> candidates = candidates_of(*profile_, plan);
   const std::vector<std::size_t> layer_of = layers_of_heads(profile_->model);
   const std::size_t heads = profile_->heads(), experts = profile_->model.experts.size();
@@ -283,7 +332,9 @@ PlanSums Ledger::sums(const Plan& plan) const {
             segment.dense
                 ? dense_
                 : candidates[static_cast<std::size_t>(segment.heads[expert][head].pattern)];
-        of.head_error = head_error(mean, expert, head, of.candidate);
+        of.precision = precision_at(plan, i, expert, head);
+        of.head_error = head_error(mean, expert, head, of.candidate) +
+                        rounding_head_error(of.precision, mean, expert, head);
       }
     }
   }
@@ -304,7 +355,8 @@ PlanSums Ledger::sums(const Plan& plan) const {
       add_cost(sums.layer_cost[layer], cost(of.candidate));
       add_cost(sums.dense_layer_cost[layer], cost(dense_));
       density += costs_.density[of.candidate];
-      const double lost = error(forward, head, of.candidate);
+      const double lost =
+          error(forward, head, of.candidate) + rounding(of.precision, forward, head);
       of.error += lost;
       sums.layer_error[layer][i] += lost;
       sums.kind_error[index_in(kPatternNames, profile_->candidates[of.candidate].kind)][i] += lost;
@@ -317,6 +369,7 @@ PlanSums Ledger::sums(const Plan& plan) const {
 
 double Ledger::error(const Plan& plan) const {
   check_plan_fits(plan, profile_->model);
+  check_measured(plan);
   const std::vector<std::size_t> candidates = candidates_of(*profile_, plan);
   double sum = 0.0;
   for (const Forward& forward : forwards_) {
@@ -330,6 +383,7 @@ std::vector<double> Ledger::error_by_time(const Plan& plan,
   require(edges.size() >= 2 && std::is_sorted(edges.begin(), edges.end()), ErrorCode::kUsage,
           "edges: ", edges.size(), " of them; two or more ascending ones are needed");
   check_plan_fits(plan, profile_->model);
+  check_measured(plan);
   const std::vector<std::size_t> candidates = candidates_of(*profile_, plan);
   std::vector<double> errors(edges.size() - 1);
   for (const Forward& forward : forwards_) {

@@ -4,6 +4,7 @@
 #include "twill/search/plan_solving.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,11 @@ std::string steps_text(const std::optional<std::int32_t>& steps) {
   return steps ? std::to_string(*steps) : "free";
 }
 
+double int8_error_share(const Profile& profile, const SolveOptions& options) {
+  const bool known = !profile.int8_error.empty() && options.policy == Policy::kSolver;
+  return options.int8_error_share.value_or(known ? kInt8ErrorShare : 0.0);
+}
+
 SolveRequest request_for(const Profile& profile, const RunFacts& run, const SolveOptions& options) {
   check_solve_options(options);
   const auto ends = [&](const std::optional<std::int32_t>& steps) {
@@ -63,6 +69,7 @@ SolveRequest request_for(const Profile& profile, const RunFacts& run, const Solv
           .dense_last_steps = ends(options.dense_last_steps),
           .dense_first_layers = options.dense_first_layers,
           .measure = options.measure,
+          .int8_error_share = int8_error_share(profile, options),
           .name = options.name.empty()
                       ? concat(policy_name(options.policy), ", ", budget_text(options))
                       : options.name,
@@ -86,6 +93,9 @@ std::map<std::string, std::string> provenance_for(const Profile& profile,
   if (options.measure) {
     provenance["measure"] = name_in(kMeasureNames, *options.measure);
   }
+  if (request.int8_error_share > 0.0) {
+    provenance["int8_error_share"] = exact_text(request.int8_error_share);
+  }
   provenance["segments"] = std::to_string(options.segments);
   provenance["dense_first_steps"] = steps_text(request.dense_first_steps);
   provenance["dense_last_steps"] = steps_text(request.dense_last_steps);
@@ -104,6 +114,9 @@ void check_solve_options(const SolveOptions& options) {
                                     std::pair("dense last steps", options.dense_last_steps)}) {
     require(!steps || *steps >= 0, ErrorCode::kUsage, name, " ", steps.value_or(0), " is negative");
   }
+  const double share = options.int8_error_share.value_or(0.0);
+  require(std::isfinite(share) && share >= 0.0, ErrorCode::kUsage, "int8 error share ", share,
+          " is not a finite number of at least 0");
   require(options.dense_first_layers >= 0, ErrorCode::kUsage, "dense first layers ",
           options.dense_first_layers, " is negative");
 }

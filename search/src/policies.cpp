@@ -134,7 +134,7 @@ struct Setting {
   PolicyPlan plan_of(std::vector<ChosenSegment> segments, Policy policy) const {
     PolicyPlan plan;
     plan.own_measure = own_measure(segments);
-    plan.result = result_of(profile, request, run, prices, predicted, std::move(segments),
+    plan.result = result_of(ledger, profile, request, run, prices, predicted, std::move(segments),
                             std::string(policy_name(policy)), hash);
     return plan;
   }

@@ -20,6 +20,9 @@ std::string profile_hash(const Profile& profile) {
   hash.add(std::as_bytes(std::span(profile.head_error)));
   hash.add(std::as_bytes(std::span(profile.gain)));
   hash.add(std::as_bytes(std::span(profile.cost.milliseconds)));
+  if (!profile.int8_error.empty()) {
+    hash.add(std::as_bytes(std::span(profile.int8_error)));
+  }
   return hash.hex();
 }
 

@@ -65,6 +65,9 @@ json options_json(const ProfilerOptions& options) {
   if (options.run) {
     asked["run"] = run_json(*options.run);
   }
+  if (options.int8) {
+    asked["int8"] = true;
+  }
   if (options.expert_boundary) {
     asked["expert_boundary"] = exact_text(*options.expert_boundary);
   }
@@ -97,9 +100,10 @@ std::string difference(const std::string& name, const json& was, const json& is)
 // The arrays of a unit in the order of its file.
 template <typename Sums>
 auto arrays_of(Sums& sums) {
-  return std::array{std::as_bytes(std::span(sums.error)), std::as_bytes(std::span(sums.norm)),
-                    std::as_bytes(std::span(sums.gain)), std::as_bytes(std::span(sums.branches)),
-                    std::as_bytes(std::span(sums.map))};
+  return std::array{
+      std::as_bytes(std::span(sums.error)), std::as_bytes(std::span(sums.norm)),
+      std::as_bytes(std::span(sums.gain)),  std::as_bytes(std::span(sums.branches)),
+      std::as_bytes(std::span(sums.map)),   std::as_bytes(std::span(sums.int8_error))};
 }
 
 std::string checksum_of(const UnitSums& sums) {
@@ -137,6 +141,7 @@ UnitSums read_unit(const fs::path& file, UnitSums sums) {
   read(sums.gain);
   read(sums.branches);
   read(sums.map);
+  read(sums.int8_error);
   if (!in || magic != kUnitMagic) {
     throw damaged("no unit of a profile");
   }
@@ -148,12 +153,13 @@ UnitSums read_unit(const fs::path& file, UnitSums sums) {
 
 }  // namespace
 
-UnitSums::UnitSums(std::size_t heads, std::size_t candidates, std::size_t map_cells)
+UnitSums::UnitSums(std::size_t heads, std::size_t candidates, std::size_t map_cells, bool int8)
     : error(heads * candidates),
       norm(heads),
       gain(heads),
       branches(heads),
-      map(heads * map_cells) {}
+      map(heads * map_cells),
+      int8_error(int8 ? heads : 0) {}
 
 UnitFolder::UnitFolder(fs::path folder, const ProfilerOptions& options)
     : folder_(std::move(folder)),
@@ -180,15 +186,14 @@ fs::path UnitFolder::file_of(const UnitKey& unit) const {
   return folder_ / concat("unit-", unit.first, "-", unit.second, ".bin");
 }
 
-std::map<UnitKey, UnitSums> UnitFolder::read_all(std::size_t heads, std::size_t candidates,
-                                                 std::size_t map_cells) const {
+std::map<UnitKey, UnitSums> UnitFolder::read_all(const UnitSums& empty) const {
   std::map<UnitKey, UnitSums> units;
   for (std::int32_t time = 0; time < times_; ++time) {
     for (std::int32_t prompt = 0; prompt < prompts_; ++prompt) {
       const UnitKey unit{time, prompt};
       std::error_code code;
       if (fs::exists(file_of(unit), code)) {
-        units.emplace(unit, read_unit(file_of(unit), UnitSums(heads, candidates, map_cells)));
+        units.emplace(unit, read_unit(file_of(unit), empty));
       }
     }
   }

@@ -19,14 +19,15 @@ namespace twill::search {
 
 // Heads run over [expert][head_index].
 struct UnitSums {
-  std::vector<double> error;     // [heads][candidates] sum |o - o0|^2 over rows and branches
-  std::vector<double> norm;      // [heads] sum |o0|^2
-  std::vector<double> gain;      // [heads] sum over branches
-  std::vector<double> branches;  // [heads] how many of them
-  std::vector<float> map;        // [heads][map_size][map_size] sum over branches
+  std::vector<double> error;       // [heads][candidates] sum |o - o0|^2 over rows and branches
+  std::vector<double> norm;        // [heads] sum |o0|^2
+  std::vector<double> gain;        // [heads] sum over branches
+  std::vector<double> branches;    // [heads] how many of them
+  std::vector<float> map;          // [heads][map_size][map_size] sum over branches
+  std::vector<double> int8_error;  // [heads] as error, of INT8; empty where it is not measured
 
   UnitSums() = default;
-  UnitSums(std::size_t heads, std::size_t candidates, std::size_t map_cells);
+  UnitSums(std::size_t heads, std::size_t candidates, std::size_t map_cells, bool int8);
 };
 
 using UnitKey = std::pair<std::int32_t, std::int32_t>;  // t_index, prompt
@@ -37,9 +38,9 @@ class UnitFolder {
   // Error(kFile) naming the option that differs, Error(kSystem) when it cannot be written.
   UnitFolder(std::filesystem::path folder, const ProfilerOptions& options);
 
-  // The finished units. Throws Error(kFile) naming the file when one is damaged.
-  std::map<UnitKey, UnitSums> read_all(std::size_t heads, std::size_t candidates,
-                                       std::size_t map_cells) const;
+  // The finished units, of the size of `empty`. Throws Error(kFile) naming the file when one is
+  // damaged.
+  std::map<UnitKey, UnitSums> read_all(const UnitSums& empty) const;
   // Whole or not at all (whole_files.h).
   void write(const UnitKey& unit, const UnitSums& sums) const;
 

@@ -27,7 +27,7 @@ std::string key_of(const SearchRequest& request) {
   std::string all = concat(request.clip_key, " map ",
                            request.map_size ? std::to_string(*request.map_size) : "open",
                            request.stripes ? " stripes" : "", " points ", request.points,
-                           request.whole_clips ? " whole clips" : "");
+                           request.whole_clips ? " whole clips" : "", request.int8 ? " int8" : "");
   for (std::size_t i = 0; i < request.prompts.size(); ++i) {
     all += concat("\n", request.seeds[i], " ", request.prompts[i]);
   }
@@ -200,6 +200,7 @@ void ProfiledClips::make_profiler() {
                           .provenance = request_.provenance};
   if (!of_maps()) {
     options.candidates = candidate_patterns(*layout_, {.stripes = stripes_});
+    options.int8 = request_.int8;
     options.provenance["stripes"] = with_stripes() ? "measured" : "none";
   }
   if (trajectory_) {

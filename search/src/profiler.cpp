@@ -103,7 +103,9 @@ struct Profiler::Impl {
   std::size_t map_cells() const {
     return static_cast<std::size_t>(options.map_size) * static_cast<std::size_t>(options.map_size);
   }
-  UnitSums new_sums() const { return {heads_all(), options.candidates.size(), map_cells()}; }
+  UnitSums new_sums() const {
+    return {heads_all(), options.candidates.size(), map_cells(), options.int8};
+  }
 
   void check_unit(std::int32_t t_index, std::int32_t prompt) const {
     require(t_index >= 0 && t_index < static_cast<std::int32_t>(options.t.size()),
@@ -167,6 +169,9 @@ struct Profiler::Impl {
             ErrorCode::kUsage, describe(site), ": measures of ", measures.norm.size(), " heads, ",
             measures.error.size(), " errors and ", measures.map.size(), " cells of maps, not of ",
             heads, " heads, ", candidates, " candidates and ", map_cells(), " cells a head");
+    require(measures.int8_error.size() == (options.int8 ? heads : 0), ErrorCode::kUsage,
+            describe(site), ": INT8 errors of ", measures.int8_error.size(), " heads, not of ",
+            options.int8 ? heads : 0);
     const auto all_finite = [](auto values) {
       return std::all_of(values.begin(), values.end(),
                          [](double value) { return std::isfinite(value) && value >= 0.0; });
@@ -174,7 +179,8 @@ struct Profiler::Impl {
     for (std::size_t head = 0; head < heads; ++head) {
       require(all_finite(measures.norm.subspan(head, 1)) &&
                   all_finite(measures.error.subspan(head * candidates, candidates)) &&
-                  all_finite(measures.map.subspan(head * map_cells(), map_cells())),
+                  all_finite(measures.map.subspan(head * map_cells(), map_cells())) &&
+                  all_finite(measures.int8_error.subspan(0, options.int8 ? head + 1 : 0)),
               ErrorCode::kModel, describe(site), ", head ", head,
               ": q, k or v holds a value that is not finite, or attention overflows");
     }
@@ -245,6 +251,25 @@ struct Profiler::Impl {
     }
   }
 
+  void add_int8_errors(const CallSite& site, const AttentionCall& call, std::size_t first_head,
+                       OpenUnit& unit) const {
+    if (!options.int8) {
+      return;
+    }
+    const auto heads = static_cast<std::size_t>(call.heads);
+    std::vector<double> error(static_cast<std::size_t>(call.batch) * heads);
+    const kernels::Status status = kernels::int8_errors_cpu({.tensors = tensors_of(call),
+                                                             .rows = unit.rows,
+                                                             .error = error.data(),
+                                                             .threads = options.threads});
+    require(status.ok, ErrorCode::kUnsupported, describe(site), ": ", status.reason);
+    for (std::size_t i = 0; i < error.size(); ++i) {
+      require(std::isfinite(error[i]), ErrorCode::kModel, describe(site), ", head ", i % heads,
+              ": the error of INT8 is not finite");
+      unit.sums.int8_error[first_head + i % heads] += error[i];
+    }
+  }
+
   void add_map(const CallSite& site, const AttentionCall& call, std::size_t first_head,
                UnitSums& sums) const {
     if (options.map_size == 0) {
@@ -292,7 +317,7 @@ struct Profiler::Impl {
 
   // Sums of one t over prompts, in their order.
   UnitSums sums_at(std::int32_t t_index) const {
-    UnitSums all(heads_all(), options.candidates.size(), 0);
+    UnitSums all(heads_all(), options.candidates.size(), 0, options.int8);
     for (std::size_t prompt = 0; prompt < options.prompts.size(); ++prompt) {
       const auto unit = finished.find({t_index, static_cast<std::int32_t>(prompt)});
       require(unit != finished.end(), ErrorCode::kUsage, "the profile lacks t ",
@@ -304,6 +329,7 @@ struct Profiler::Impl {
       add(all.norm, unit->second.norm);
       add(all.gain, unit->second.gain);
       add(all.branches, unit->second.branches);
+      add(all.int8_error, unit->second.int8_error);
     }
     return all;
   }
@@ -351,8 +377,7 @@ Profiler::Profiler(ProfilerOptions options, std::stop_token stop)
   }
   if (!self.options.folder.empty()) {
     self.folder = std::make_unique<UnitFolder>(self.options.folder, self.options);
-    self.finished =
-        self.folder->read_all(self.heads_all(), self.options.candidates.size(), self.map_cells());
+    self.finished = self.folder->read_all(self.new_sums());
     self.resumed = static_cast<std::int64_t>(self.finished.size());
   }
   self.begin = Clock::now();
@@ -371,6 +396,7 @@ void Profiler::observe(const CallSite& site, const AttentionCall& call,
   impl_->check_call(site, call);
   Impl::OpenUnit& unit = impl_->unit_of(site);
   impl_->add_errors(site, call, impl_->first_head(site), unit);
+  impl_->add_int8_errors(site, call, impl_->first_head(site), unit);
   impl_->add_map(site, call, impl_->first_head(site), unit.sums);
   impl_->add_gain(site, gain, unit.sums);
 }
@@ -392,6 +418,7 @@ void Profiler::observe(const CallSite& site, const CallMeasures& measures,
   add(sums.norm, first, measures.norm);
   add(sums.error, first * impl_->tasks.size(), measures.error);
   add(sums.map, first * impl_->map_cells(), measures.map);
+  add(sums.int8_error, first, measures.int8_error);
   impl_->add_gain(site, gain, sums);
 }
 
@@ -493,6 +520,10 @@ Profile Profiler::finish() const {
           profile.head_error.push_back(impl_->head_error(of, head, candidate));
         }
         profile.gain.push_back(static_cast<float>(of.gain[head] / of.branches[head]));
+        if (options.int8) {
+          profile.int8_error.push_back(
+              of.norm[head] > 0.0 ? static_cast<float>(of.int8_error[head] / of.norm[head]) : 0.0F);
+        }
       }
     }
   }

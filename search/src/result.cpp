@@ -36,18 +36,13 @@ void fill_idle_experts(std::vector<ChosenSegment>& segments, const BinnedRun& ru
       }
       for (std::size_t item = expert * heads.per_expert; item < (expert + 1) * heads.per_expert;
            ++item) {
-        segments[i].candidate[item] = nearest < segments.size()
-                                          ? segments[nearest].candidate[item]
-                                          : static_cast<std::int32_t>(dense_index);
+        const bool found = nearest < segments.size();
+        segments[i].candidate[item] =
+            found ? segments[nearest].candidate[item] : static_cast<std::int32_t>(dense_index);
+        segments[i].precision[item] = found ? segments[nearest].precision[item] : Precision::kBf16;
       }
     }
   }
-}
-
-bool all_dense(const ChosenSegment& segment, std::size_t dense_index) {
-  return std::all_of(segment.candidate.begin(), segment.candidate.end(), [&](std::int32_t one) {
-    return static_cast<std::size_t>(one) == dense_index;
-  });
 }
 
 // Distinct patterns in the order of the candidates.
@@ -99,15 +94,23 @@ RunFacts facts_of(const Profile& profile, const SolveRequest& request) {
 
 }  // namespace
 
-SolveResult result_of(std::shared_ptr<const Profile> profile, const SolveRequest& request,
-                      const BinnedRun& run, const Prices& prices, const ErrorTable& errors,
-                      std::vector<ChosenSegment> segments, const std::string& strategy,
-                      const std::string& hash) {
+bool all_dense(const ChosenSegment& segment, std::size_t dense_index) {
+  return std::all_of(segment.candidate.begin(), segment.candidate.end(), [&](std::int32_t one) {
+    return static_cast<std::size_t>(one) == dense_index;
+  });
+}
+
+SolveResult result_of(const Ledger& ledger, std::shared_ptr<const Profile> profile,
+                      const SolveRequest& request, const BinnedRun& run, const Prices& prices,
+                      const ErrorTable& errors, std::vector<ChosenSegment> segments,
+                      const std::string& strategy, const std::string& hash) {
   const Heads heads = heads_of(*profile);
   const std::size_t dense_index = dense_candidate(*profile);
+  SolveResult result{
+      .plan = {},
+      .predicted_error = choose_precision(ledger, run, prices, request, errors, segments)};
   fill_idle_experts(segments, run, heads, dense_index);
 
-  SolveResult result;
   double cells = 0.0, milliseconds = 0.0;
   bool dense_so_far = true;
   for (const ChosenSegment& segment : segments) {
@@ -153,7 +156,9 @@ SolveResult result_of(std::shared_ptr<const Profile> profile, const SolveRequest
       for (std::size_t head = 0; head < heads.per_expert; ++head) {
         const auto candidate =
             static_cast<std::size_t>(chosen.candidate[expert * heads.per_expert + head]);
-        segment.heads.back().push_back({.pattern = index[candidate]});
+        segment.heads.back().push_back(
+            {.pattern = index[candidate],
+             .precision = chosen.precision[expert * heads.per_expert + head]});
       }
     }
     if (!plan.segments.empty() && plan.segments.back().dense == segment.dense &&

@@ -44,6 +44,9 @@ void check_request(const SolveRequest& request) {
     require(*request.max_head_error >= 0.0, ErrorCode::kUsage,
             "max_head_error: ", *request.max_head_error, " is not a number of at least 0");
   }
+  require(std::isfinite(request.int8_error_share) && request.int8_error_share >= 0.0,
+          ErrorCode::kUsage, "int8_error_share: ", request.int8_error_share,
+          " is not a finite number of at least 0");
   for (const auto& [name, steps] : {std::pair("dense_first_steps", request.dense_first_steps),
                                     std::pair("dense_last_steps", request.dense_last_steps)}) {
     require(!steps || *steps >= 0, ErrorCode::kUsage, name, ": ", steps.value_or(0),
@@ -104,6 +107,9 @@ Heads heads_of(const Profile& profile) {
 BinnedRun make_run(const Profile& profile, const SolveRequest& request, std::size_t most_bins) {
   check_forwards(profile, request.forwards);
   check_request(request);
+  require(request.int8_error_share == 0.0 || !profile.int8_error.empty(), ErrorCode::kUsage,
+          "int8_error_share: ", request.int8_error_share,
+          ", but the profile does not know what int8 loses; search with it");
   std::vector<std::vector<Forward>> steps;
   std::vector<double> t;
   for (const Forward& forward : request.forwards) {
@@ -213,6 +219,47 @@ std::size_t dense_layer_heads(const Profile& profile, const SolveRequest& reques
   return heads;
 }
 
+namespace {
+
+// Calls take(item) for each head that fixed heads name, all experts in one line.
+template <typename Take>
+void for_each_item(const Profile& profile, const FixedHeads& fixed, const Take& take) {
+  const Heads heads = heads_of(profile);
+  const StackShape& stack = profile.model.stacks[static_cast<std::size_t>(fixed.stack)];
+  const auto named = [](std::int32_t told, std::size_t index) {
+    return told < 0 || static_cast<std::size_t>(told) == index;
+  };
+  for (std::size_t expert = 0; expert < heads.experts; ++expert) {
+    for (std::int32_t layer = 0; layer < stack.layers; ++layer) {
+      for (std::int32_t head = 0; head < stack.heads; ++head) {
+        if (named(fixed.expert, expert) && named(fixed.layer, static_cast<std::size_t>(layer)) &&
+            named(fixed.head, static_cast<std::size_t>(head))) {
+          take(expert * heads.per_expert +
+               static_cast<std::size_t>(head_index(profile.model, fixed.stack, layer, head)));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::optional<Precision>> told_precision(const Profile& profile,
+                                                     const SolveRequest& request) {
+  const Heads heads = heads_of(profile);
+  std::vector<std::optional<Precision>> told(heads.count());
+  for (const FixedHeads& fixed : request.fixed) {
+    for_each_item(profile, fixed, [&](std::size_t item) { told[item] = fixed.precision; });
+  }
+  const std::size_t dense_heads = dense_layer_heads(profile, request);
+  for (std::size_t item = 0; item < heads.count(); ++item) {
+    if (item % heads.per_expert < dense_heads) {
+      told[item] = Precision::kBf16;
+    }
+  }
+  return told;
+}
+
 std::vector<std::uint8_t> allowed_candidates(const Profile& profile, const SolveRequest& request) {
   const Heads heads = heads_of(profile);
   const std::size_t candidates = profile.candidates.size();
@@ -253,26 +300,11 @@ std::vector<std::uint8_t> allowed_candidates(const Profile& profile, const Solve
     const StackShape& stack = profile.model.stacks[static_cast<std::size_t>(fixed.stack)];
     check("layer", fixed.layer, static_cast<std::size_t>(stack.layers));
     check("head", fixed.head, static_cast<std::size_t>(stack.heads));
-    for (std::size_t expert = 0; expert < heads.experts; ++expert) {
-      if (fixed.expert >= 0 && static_cast<std::size_t>(fixed.expert) != expert) {
-        continue;
-      }
-      for (std::int32_t layer = 0; layer < stack.layers; ++layer) {
-        for (std::int32_t head = 0; head < stack.heads; ++head) {
-          if ((fixed.layer >= 0 && layer != fixed.layer) ||
-              (fixed.head >= 0 && head != fixed.head)) {
-            continue;
-          }
-          const std::size_t item =
-              expert * heads.per_expert +
-              static_cast<std::size_t>(head_index(profile.model, fixed.stack, layer, head));
-          std::fill_n(allowed.begin() + static_cast<std::ptrdiff_t>(item * candidates), candidates,
-                      std::uint8_t{0});
-          allowed[item * candidates +
-                  static_cast<std::size_t>(found - profile.candidates.begin())] = 2;
-        }
-      }
-    }
+    for_each_item(profile, fixed, [&](std::size_t item) {
+      std::fill_n(allowed.begin() + static_cast<std::ptrdiff_t>(item * candidates), candidates,
+                  std::uint8_t{0});
+      allowed[item * candidates + static_cast<std::size_t>(found - profile.candidates.begin())] = 2;
+    });
   }
   const std::size_t dense_heads = dense_layer_heads(profile, request);
   const std::size_t dense_index = dense_candidate(profile);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -78,6 +79,10 @@ struct Prices {
 };
 Prices prices_of(const Profile& profile, CandidateCosts costs, const SolveRequest& request);
 
+// Of each fixed or told item its precision; empty where it is the solver's choice. [items]
+std::vector<std::optional<Precision>> told_precision(const Profile& profile,
+                                                     const SolveRequest& request);
+
 // Of the request's run, where it takes place.
 Ledger ledger_of(std::shared_ptr<const Profile> profile, const SolveRequest& request);
 
@@ -92,13 +97,22 @@ std::vector<std::uint8_t> allowed_candidates(const Profile& profile, const Solve
 struct ChosenSegment {
   std::size_t begin = 0, end = 0;       // bins
   std::vector<std::int32_t> candidate;  // [items]
+  std::vector<Precision> precision;     // [items]; empty: not chosen yet
 };
 
-// The plan of a choice that covers all bins in order, with density, error and provenance. hash: of
-// the profile.
-SolveResult result_of(std::shared_ptr<const Profile> profile, const SolveRequest& request,
-                      const BinnedRun& run, const Prices& prices, const ErrorTable& errors,
-                      std::vector<ChosenSegment> segments, const std::string& strategy,
-                      const std::string& hash);
+bool all_dense(const ChosenSegment& segment, std::size_t dense_index);
+
+// Sets the precision of all heads of all segments as the request's int8_error_share says it.
+// Returns the predicted error that this adds.
+double choose_precision(const Ledger& ledger, const BinnedRun& run, const Prices& prices,
+                        const SolveRequest& request, const ErrorTable& predicted,
+                        std::vector<ChosenSegment>& segments);
+
+// The plan of a choice of patterns that covers all bins in order, with precision, density, error
+// and provenance. hash: of the ledger's profile.
+SolveResult result_of(const Ledger& ledger, std::shared_ptr<const Profile> profile,
+                      const SolveRequest& request, const BinnedRun& run, const Prices& prices,
+                      const ErrorTable& errors, std::vector<ChosenSegment> segments,
+                      const std::string& strategy, const std::string& hash);
 
 }  // namespace twill::search

@@ -441,9 +441,10 @@ SolveResult Solver::solve(double budget) const {
           " is not in (0, 1]");
   Solved solved = impl_->search(budget);
   const double lower_bound = solved.lower_bound;
-  SolveResult result = result_of(impl_->profile, impl_->request, impl_->run, impl_->prices,
-                                 impl_->predicted ? *impl_->predicted : impl_->errors,
-                                 impl_->all_bins(std::move(solved)), "solver", impl_->hash);
+  SolveResult result =
+      result_of(impl_->ledger, impl_->profile, impl_->request, impl_->run, impl_->prices,
+                impl_->predicted ? *impl_->predicted : impl_->errors,
+                impl_->all_bins(std::move(solved)), "solver", impl_->hash);
   result.lower_bound = impl_->predicted ? 0.0 : std::min(lower_bound, result.predicted_error);
   result.plan.budget = Budget{
       .goal = goal_of(impl_->request.budget_kind), .value = budget, .density = result.density};

@@ -202,3 +202,23 @@ def test_a_signal_stops_cleanly(twill, tiny_model, tmp_path, sent):
     assert running.returncode == 130
     assert rest.splitlines()[-1] == "twill: stopped"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_precision_is_searched_for_shown_and_solved_again(twill, tiny_model, tmp_path):
+    def answer(*arguments):
+        result = twill("--json", *arguments)
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    plan, again = tmp_path / "plan.json", tmp_path / "again.json"
+    clip = ("--model", tiny_model, "--prompt", "a red ball", "--steps", 4, "--points", 2, "--map-size", 0)
+    found = answer("search", *clip, "--density", 0.6, "--int8-error-share", 1e6, "--out", plan)
+    assert found["int8_heads"] == found["heads_with_keys"] > 0
+    shown = answer("plan", "show", plan)
+    assert (shown["int8_heads"], shown["heads_with_keys"]) == (found["int8_heads"], found["heads_with_keys"])
+    assert f"int8: {shown['int8_heads']} of {shown['heads_with_keys']} heads" in twill("plan", "show", plan).stdout
+    assert answer("plan", "solve", plan, "--density", 0.6, "--int8-error-share", 0, "--out", again)["int8_heads"] == 0
+    differing = answer("plan", "diff", again, plan)["differences"]
+    assert differing and all(each["after"] == f"{each['before']}, int8" for each in differing)
+    said = twill.refuses(2, "plan", "solve", plan, "--int8-error-share", -1, "--out", again)
+    assert said == "int8 error share -1 is not a finite number of at least 0"

@@ -97,6 +97,27 @@ TEST(PlanAttention, HeadsRunAsPlanned) {
   EXPECT_TRUE(attention.counts().fallback.empty());
 }
 
+TEST(PlanAttention, TheCpuComputesHeadsInInt8AsTheOthersAndSaysSo) {
+  Plan plan = mixed_plan();
+  std::vector<HeadPlan>& heads = plan.segments[0].heads[0];
+  heads[0].precision = Precision::kInt8;
+  heads[2].precision = Precision::kInt8;  // a mean: it has no keys
+  heads[3].precision = Precision::kInt8;
+  PlanAttention in_bf16(std::make_shared<Plan>(mixed_plan()), kLayout);
+  PlanAttention attention(std::make_shared<Plan>(plan), kLayout);
+  const Call call;
+  for (const AttentionSite& site : {site_at(0.5, 0), site_at(0.5, 0), site_at(1.0, 0)}) {
+    EXPECT_TRUE(attention.run(call.q, call.k, call.v, site)
+                    .equal(in_bf16.run(call.q, call.k, call.v, site)));
+  }
+  EXPECT_EQ(attention.counts().heads_with_keys, 4) << "2 of each sparse call";
+  EXPECT_EQ(attention.counts().int8_heads, 0);
+  EXPECT_EQ(attention.counts().not_int8,
+            (std::map<std::string, std::int64_t>{
+                {"the CPU's kernels compute in the dtype of the tensors", 4}}));
+  EXPECT_TRUE(in_bf16.counts().not_int8.empty());
+}
+
 // The branches of the guidance may have texts of two lengths.
 TEST(PlanAttention, EachLayoutHasItsOwnTables) {
   const auto plan = std::make_shared<Plan>(mixed_plan());

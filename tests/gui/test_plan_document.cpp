@@ -251,6 +251,41 @@ class TestPlanDocument : public QObject {
     QVERIFY(solver.front().size() > 2);
   }
 
+  void the_slider_chooses_precision_where_the_profile_knows_it_and_keeps_that_of_fixed_heads() {
+    PlanDocument document;
+    Plan plan = small_plan(2);
+    auto profile = std::make_shared<Profile>(*plan.profile);
+    profile->int8_error.assign(profile->gain.size(), 1e-6F);
+    plan.profile = profile;
+    std::vector<std::size_t> sparse;
+    for (std::size_t i = 0; i < plan.segments.size(); ++i) {
+      if (!plan.segments[i].dense) {
+        sparse.push_back(i);
+      }
+    }
+    const Pattern window = make_pattern(Window{.frames = 1, .rows = 0.5, .cols = 0.5});
+    const Pattern pattern =
+        profile->candidates.back().kind == PatternKind::kSkip ? window : profile->candidates.back();
+    for (const HeadRef head : {HeadRef{0, 6}, HeadRef{0, 7}}) {
+      plan = with_pattern(std::move(plan), sparse, {head}, pattern);
+    }
+    plan = with_precision(std::move(plan), sparse, {{0, 7}}, Precision::kInt8);
+    plan = with_fixed(std::move(plan), {{0, 6}, {0, 7}}, true, sparse.front());
+    document.take(std::make_shared<const Plan>(plan), {}, false);
+    QualitySolver solver(document);
+    QTRY_VERIFY_WITH_TIMEOUT(solver.can_solve(), kPatienceMs);
+    solver.set_quality(0.3);
+    const Plan& solved = *document.plan();
+    for (std::size_t i = 0; i < solved.segments.size(); ++i) {
+      if (!solved.segments[i].dense) {
+        QVERIFY(precision_at(solved, i, 0, 6) == Precision::kBf16);
+        QVERIFY(precision_at(solved, i, 0, 7) == Precision::kInt8);
+      }
+    }
+    QVERIFY(precision_counts(solved).int8 > 1);
+    QVERIFY(solver.numbers()->unmeasured == 0);
+  }
+
   void another_plan_in_the_middle_of_preparing_wins() {
     PlanDocument document;
     QualitySolver solver(document);

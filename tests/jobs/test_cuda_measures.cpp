@@ -63,7 +63,7 @@ struct CallShape {
 };
 void PrintTo(const CallShape& shape, std::ostream* stream) { *stream << shape.why; }
 
-search::Profiler profiler_of(const CallShape& shape, std::int32_t map_size) {
+search::Profiler profiler_of(const CallShape& shape, std::int32_t map_size, bool int8 = false) {
   return search::Profiler(
       {.model = {.family = "made",
                  .stacks = {{"blocks", 1, static_cast<std::int32_t>(shape.heads)}},
@@ -74,7 +74,8 @@ search::Profiler profiler_of(const CallShape& shape, std::int32_t map_size) {
        .prompts = {"made"},
        .seeds = {0},
        .rows = shape.rows,
-       .map_size = map_size});
+       .map_size = map_size,
+       .int8 = int8});
 }
 
 // Heads beside each other in a row, as the network hands them over.
@@ -171,6 +172,44 @@ TEST_P(CudaMeasuresOf, a_call_are_the_cpus) {
   for (std::size_t head = 0; head < found.norm.size(); ++head) {
     EXPECT_NEAR(of_others.norm[head], wanted_of_others.norm[head],
                 2 * bound * wanted_of_others.norm[head]);
+  }
+}
+
+// By the kernel and by its roundings one by one. Both outputs of the device are rounded to 16 bits,
+// which is 2^-17 of the norm at most.
+TEST_P(CudaMeasuresOf, a_call_say_what_int8_loses_as_the_cpu_does) {
+  const CallShape& shape = GetParam();
+  const std::string why_not =
+      kernels::why_no_cuda_kernel({.head_dim = static_cast<std::int32_t>(shape.head_dim),
+                                   .scale = 1.0f,
+                                   .precision = kernels::Precision::kInt8})
+          .reason;
+  if (!why_not.empty()) {
+    GTEST_SKIP() << why_not;
+  }
+  const search::Profiler profiler = profiler_of(shape, 0, true);
+  const MeasuringTask task = measuring_task(profiler, shape.layout.tokens());
+  const at::Tensor q = random_on_device(shape, shape.spread, 1);
+  const at::Tensor k = random_on_device(shape, 1.0, 2);
+  const at::Tensor v = random_on_device(shape, 1.0, 3);
+  const CpuCall same = cpu_call(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat));
+  CudaMeasures measurer(task);
+  std::vector<std::int32_t> rows = profiler.rows(0, 0);
+  for (int pass = 0; pass < 2; ++pass) {  // with other rows, theirs
+    const HeadMeasures found = std::get<HeadMeasures>(measurer.show(q, k, v, rows));
+    std::vector<double> wanted(static_cast<std::size_t>(shape.batch * shape.heads));
+    ASSERT_TRUE(
+        kernels::int8_errors_cpu({.tensors = same.call, .rows = rows, .error = wanted.data()}).ok);
+    ASSERT_EQ(found.int8_error.size(), static_cast<std::size_t>(shape.heads));
+    for (std::size_t head = 0; head < found.int8_error.size(); ++head) {
+      double sum = 0.0;
+      for (std::size_t i = head; i < wanted.size(); i += found.int8_error.size()) {
+        sum += wanted[i];
+      }
+      EXPECT_NEAR(found.int8_error[head], sum, 0.1 * sum + 0x1p-17 * found.norm[head])
+          << "head " << head;
+    }
+    rows.resize(7);
   }
 }
 

@@ -93,7 +93,7 @@ const BadField kBadFields[] = {
     {"wrong_major", "/schema_version", "2.0",
      "schema_version: version 2.0 is not readable here; this is for 1.x"},
     {"no_version", "/schema_version", "one",
-     R"(schema_version: "one" is not a version such as "1.1")"},
+     R"(schema_version: "one" is not a version such as "1.2")"},
     {"version_as_number", "/schema_version", 1.0, "schema_version: 1 is not a text"},
     {"unknown_top_field", "/licence", "mine", R"(unknown field "licence")"},
     {"no_segments", "/segments", json::array(), "segments: there are none"},
@@ -209,6 +209,38 @@ TEST_P(BadFacts, AreNamedWithPathAndValue) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Plan, BadFacts, ::testing::ValuesIn(kBadFacts),
+                         [](const auto& row) { return row.param.why; });
+
+const BadField kBadPrecisions[] = {
+    {"error_of_an_older_version", "/schema_version", "1.1",
+     R"(profile: unknown field "int8_error")"},
+    {"precision_of_another_case",
+     "/segments/0/heads/low_noise/single_blocks/1/2",
+     {{"pattern", 1}, {"precision", "INT8"}},
+     R"(segments[0].heads.low_noise.single_blocks[1][2].precision: unknown precision "INT8")"},
+    {"precision_as_number",
+     "/segments/0/heads/low_noise/single_blocks/1/2",
+     {{"pattern", 1}, {"precision", 8}},
+     "segments[0].heads.low_noise.single_blocks[1][2].precision: 8 is not a text"},
+    {"errors_of_few_heads", "/profile/int8_error/shape/2", 4,
+     "profile.int8_error.shape[2]: 4 is not 8"},
+    {"errors_of_text", "/profile/int8_error", "none",
+     "profile.int8_error: \"none\" is not an object"},
+    // 32 floats, each 0xffffffff
+    {"error_that_is_no_number", "/profile/int8_error/float32", std::string(170, '/') + "8=",
+     "profile.int8_error[0]: -nan is not a finite number of at least 0"},
+};
+
+class BadPrecisions : public ::testing::TestWithParam<BadField> {};
+
+TEST_P(BadPrecisions, AreNamedWithPathAndValue) {
+  json plan = json::parse(plan_to_json(test::precise_plan()));
+  plan[json::json_pointer(GetParam().at)] = GetParam().value;
+  EXPECT_EQ(message_of([&] { parse_plan(plan.dump(), "p.json"); }),
+            "p.json: " + GetParam().message);
+}
+
+INSTANTIATE_TEST_SUITE_P(Plan, BadPrecisions, ::testing::ValuesIn(kBadPrecisions),
                          [](const auto& row) { return row.param.why; });
 
 struct BadText {

@@ -11,6 +11,7 @@
 
 #include "plan/sample_plans.h"
 #include "twill/plan/error.h"
+#include "twill/plan/plan_view.h"
 
 namespace twill {
 namespace {
@@ -54,6 +55,45 @@ TEST(CudaTables, EverySegmentOfEveryExpertIsAVariant) {
   EXPECT_EQ(*variants.rbegin(), tables.plan.variants - 1);
   EXPECT_THROW(tables.variant(segments, 0), Error);
   EXPECT_THROW(tables.variant(0, experts), Error);
+}
+
+// Heads of the image's INT8 parts, over all layers of all variants.
+std::int64_t int8_heads_of(const CudaTables& tables) {
+  const kernels::CudaPlan& plan = tables.plan;
+  std::int64_t heads = 0;
+  for (std::int64_t i = 0; i < plan.variants * std::ssize(plan.layers); ++i) {
+    const std::int32_t* layer =
+        plan.image.data() + plan.offsets.layers + i * plan.offsets.layer_words;
+    heads += reinterpret_cast<const kernels::CudaPart*>(
+                 layer)[static_cast<std::int32_t>(Precision::kInt8)]
+                 .heads;
+  }
+  return heads;
+}
+
+TEST(CudaTables, HeadsInInt8AreInTheirOwnPartWhereAKernelTakesThem) {
+  const Plan plan = test::precise_plan();
+  const std::int64_t asked = precision_counts(plan).int8;
+  EXPECT_EQ(asked, 3);  // of the plan's four, one is a mean
+  const CudaTables tables = make_cuda_tables(CompiledPlan(plan, kLayout));
+  EXPECT_EQ(tables.int8_left_out, 0);
+  EXPECT_EQ(int8_heads_of(tables), asked);
+}
+
+TEST(CudaTables, WithoutSuchAKernelTheyAreInBf16AndCounted) {
+  const Plan plan = test::precise_plan();
+  const CudaTables tables = make_cuda_tables(CompiledPlan(plan, kLayout), false);
+  EXPECT_EQ(tables.int8_left_out, precision_counts(plan).int8);
+  EXPECT_EQ(int8_heads_of(tables), 0);
+  Plan in_bf16 = plan;
+  for (Segment& segment : in_bf16.segments) {
+    for (auto& heads : segment.heads) {
+      for (HeadPlan& head : heads) {
+        head.precision = Precision::kBf16;
+      }
+    }
+  }
+  EXPECT_EQ(tables.plan.image, make_cuda_tables(CompiledPlan(in_bf16, kLayout)).plan.image);
 }
 
 }  // namespace

@@ -54,6 +54,14 @@ TEST(GoldenFiles, Version11ReadsAsItWasWrittenAndIsWrittenByteForByte) {
   EXPECT_EQ(profile_to_json(test::measured_profile()), text_of(kFolder / "measured-1.1.json"));
 }
 
+TEST(GoldenFiles, Version12ReadsAsItWasWrittenAndIsWrittenByteForByte) {
+  test::expect_same(read_plan(kFolder / "precise-1.2.json"), test::precise_plan());
+  test::expect_same(read_profile(kFolder / "precise-profile-1.2.json"), test::precise_profile());
+  EXPECT_EQ(plan_to_json(test::precise_plan()), text_of(kFolder / "precise-1.2.json"));
+  EXPECT_EQ(profile_to_json(test::precise_profile()),
+            text_of(kFolder / "precise-profile-1.2.json"));
+}
+
 TEST(GoldenFiles, ANewerMinorVersionIsReadAndItsFieldsKept) {
   const std::string text = text_of(kFolder / "newer-1.7.json");
   const Plan plan = parse_plan(text, "newer-1.7.json");

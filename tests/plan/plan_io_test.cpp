@@ -47,6 +47,22 @@ TEST(PlanIo, OnlyWhatHasFactsIsOfTheVersionThatKnowsThem) {
   EXPECT_EQ(parse_plan(plan_to_json(plan), "x.json").profile->expert_boundary, 0.5);
 }
 
+TEST(PlanIo, OnlyWhatHasHeadsInInt8OrTheirErrorsIsOfTheVersionThatKnowsThem) {
+  Plan plan = test::small_plan();
+  plan.segments[0].heads[0][1].precision = Precision::kInt8;
+  EXPECT_EQ(version_of(plan_to_json(plan)), "\"1.2\"");
+  plan.segments[0].heads[0][1].precision = Precision::kBf16;
+  EXPECT_EQ(version_of(plan_to_json(plan)), "\"1.0\"");
+
+  Profile profile = test::full_profile();
+  profile.int8_error = profile.gain;
+  EXPECT_EQ(version_of(profile_to_json(profile)), "\"1.2\"");
+  plan = test::full_plan();
+  plan.profile = std::make_shared<const Profile>(profile);
+  EXPECT_EQ(version_of(plan_to_json(plan)), "\"1.2\"") << "of the profile in it";
+  EXPECT_EQ(parse_plan(plan_to_json(plan), "x.json").profile->int8_error, profile.gain);
+}
+
 TEST(PlanFacts, AreShownBesideProvenanceAndBeforeIt) {
   const std::map<std::string, std::string> plan = shown_facts(test::solved_plan());
   EXPECT_EQ(

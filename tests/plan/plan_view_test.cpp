@@ -42,6 +42,36 @@ Plan example() {
   return plan;
 }
 
+TEST(PrecisionCounts, are_of_heads_with_keys_in_segments_that_are_not_dense) {
+  Plan plan = example();
+  EXPECT_EQ(precision_counts(plan).with_keys, 0) << "skip and mean have none";
+  EXPECT_EQ(describe(precision_counts(plan)), "");
+  plan.patterns.push_back(dense());
+  for (std::size_t segment : {0, 2}) {
+    plan.segments[segment].heads[0][3] = {.pattern = 2, .precision = Precision::kInt8};
+    plan.segments[segment].heads[1][4] = {.pattern = 2};
+  }
+  plan.segments[1].heads[1][7].precision = Precision::kInt8;  // a mean head
+  EXPECT_EQ(precision_counts(plan).with_keys, 4);
+  EXPECT_EQ(precision_counts(plan).int8, 2);
+  EXPECT_EQ(describe(precision_counts(plan)), "int8: 2 of 4 heads");
+}
+
+TEST(DescribeHead, says_the_precision_where_it_is_not_bf16) {
+  Plan plan = example();
+  plan.patterns.push_back(dense());
+  for (const std::size_t head : {2, 3}) {
+    plan.segments[0].heads[0][head] = {.pattern = head == 2 ? 2 : 0, .precision = Precision::kInt8};
+  }
+  EXPECT_EQ(describe_head(plan, 0, 0, 2), "dense, int8");
+  EXPECT_EQ(describe_head(plan, 0, 0, 3), "skip") << "it has no keys";
+  EXPECT_EQ(describe_head(plan, 0, 1, 2), "skip");
+  EXPECT_EQ(describe_head(plan, 3, 0, 2), "dense") << "the segment is";
+  EXPECT_EQ(precision_at(plan, 0, 0, 2), Precision::kInt8);
+  EXPECT_EQ(precision_at(plan, 0, 0, 3), Precision::kBf16);
+  EXPECT_EQ(precision_at(plan, 3, 0, 2), Precision::kBf16);
+}
+
 TEST(HeadSite, is_the_inverse_of_the_head_index) {
   const ModelShape model = two_stacks({"default"});
   std::size_t seen = 0;

@@ -129,6 +129,27 @@ Plan solved_plan() {
   return plan;
 }
 
+Profile precise_profile() {
+  Profile profile = measured_profile();
+  profile.schema_minor = 2;
+  for (std::size_t i = 0; i < profile.gain.size(); ++i) {
+    profile.int8_error.push_back(static_cast<float>(i) / 4096.0F);
+  }
+  return profile;
+}
+
+Plan precise_plan() {
+  Plan plan = solved_plan();
+  plan.name = "precise";
+  plan.schema_minor = 2;
+  plan.segments[0].heads[0][0].precision = Precision::kInt8;  // dense
+  plan.segments[0].heads[0][2].precision = Precision::kInt8;  // a mean: it has no products
+  plan.segments[0].heads[1][2].precision = Precision::kInt8;
+  plan.segments[1].heads[1][7].precision = Precision::kInt8;
+  plan.profile = std::make_shared<const Profile>(precise_profile());
+  return plan;
+}
+
 void expect_same(const Profile& a, const Profile& b) {
   EXPECT_EQ(a.model, b.model);
   EXPECT_EQ(a.layout, b.layout);
@@ -138,6 +159,7 @@ void expect_same(const Profile& a, const Profile& b) {
   EXPECT_EQ(a.seeds, b.seeds);
   EXPECT_EQ(a.head_error, b.head_error);
   EXPECT_EQ(a.gain, b.gain);
+  EXPECT_EQ(a.int8_error, b.int8_error);
   EXPECT_EQ(a.map_size, b.map_size);
   EXPECT_EQ(a.maps, b.maps);
   EXPECT_EQ(a.cost.device, b.cost.device);

@@ -21,6 +21,13 @@ Plan solved_plan();
 // The profile of tests/data/plan/measured-1.1.json: a run that none of our samplers gives.
 Profile measured_profile();
 
+// The plan of tests/data/plan/precise-1.2.json: solved_plan() with heads in INT8, and
+// precise_profile().
+Plan precise_plan();
+// The profile of tests/data/plan/precise-profile-1.2.json: measured_profile() with the errors of
+// INT8.
+Profile precise_profile();
+
 // Plan has no operator== (a profile is shared): every field, the profile's too.
 void expect_same(const Plan& a, const Plan& b);
 void expect_same(const Profile& a, const Profile& b);

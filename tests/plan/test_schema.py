@@ -17,7 +17,7 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 def plan_files():
     shipped = [path for path in (ROOT / "presets").rglob("*.json") if '"schema_version"' in path.read_text()]
-    golden = [GOLDEN / f"{name}.json" for name in ("small-1.0", "full-1.0", "solved-1.1")]
+    golden = [GOLDEN / f"{name}.json" for name in ("small-1.0", "full-1.0", "solved-1.1", "precise-1.2")]
     return [*golden, *(p for p in shipped if p.name != "plan.schema.json")]
 
 
@@ -30,7 +30,9 @@ def test_files_validate(path):
     VALIDATOR.validate(json.loads(path.read_text()))
 
 
-@pytest.mark.parametrize(("name", "version"), [("profile-1.0", "1.0"), ("measured-1.1", "1.1")])
+@pytest.mark.parametrize(
+    ("name", "version"), [("profile-1.0", "1.0"), ("measured-1.1", "1.1"), ("precise-profile-1.2", "1.2")]
+)
 def test_a_profile_of_its_own_validates(name, version):
     profile = json.loads((GOLDEN / f"{name}.json").read_text())
     assert profile.pop("schema_version") == version
@@ -91,11 +93,22 @@ SPOILED_FACTS = {
 }  # fmt: skip
 
 
+SPOILED_PRECISIONS = {
+    "error_of_an_older_version": (("schema_version",), "1.1"),
+    "precision_of_another_case": (
+        ("segments", 0, "heads", "low_noise", "single_blocks", 1, 2),
+        {"pattern": 1, "precision": "INT8"},
+    ),
+    "errors_of_text": (("profile", "int8_error"), "none"),
+}
+
+
 @pytest.mark.parametrize(
     ("name", "where", "value"),
     [("full-1.0", *spoiled) for spoiled in SPOILED.values()]
-    + [("solved-1.1", *spoiled) for spoiled in SPOILED_FACTS.values()],
-    ids=[*SPOILED, *SPOILED_FACTS],
+    + [("solved-1.1", *spoiled) for spoiled in SPOILED_FACTS.values()]
+    + [("precise-1.2", *spoiled) for spoiled in SPOILED_PRECISIONS.values()],
+    ids=[*SPOILED, *SPOILED_FACTS, *SPOILED_PRECISIONS],
 )
 def test_spoiled_files_do_not(name, where, value):
     plan = copy.deepcopy(json.loads((GOLDEN / f"{name}.json").read_text()))

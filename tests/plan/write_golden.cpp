@@ -22,6 +22,8 @@ int main(int count, char** values) {
     twill::write_profile(folder / "profile-1.0.json", twill::test::full_profile());
     twill::write_plan(folder / "solved-1.1.json", twill::test::solved_plan());
     twill::write_profile(folder / "measured-1.1.json", twill::test::measured_profile());
+    twill::write_plan(folder / "precise-1.2.json", twill::test::precise_plan());
+    twill::write_profile(folder / "precise-profile-1.2.json", twill::test::precise_profile());
     twill::Plan newer = twill::test::small_plan();
     newer.schema_minor = 7;
     newer.newer_fields = {{"licence", R"({"name":"a field that 1.0 does not know"})"}};

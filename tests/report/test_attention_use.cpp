@@ -68,6 +68,15 @@ TEST(PlanPart, calls_against_the_plan_are_the_reason) {
             "the plan took no part: all attention calls ran dense, 5 of them against it: masked");
 }
 
+TEST(PrecisionText, says_how_many_heads_and_what_was_in_the_way) {
+  EXPECT_EQ(precision_text({.sparse_calls = 3, .heads_with_keys = 12}), "");
+  AttentionUse sum{.heads_with_keys = 12, .int8_heads = 5};
+  EXPECT_EQ(precision_text(sum), "int8: 5 of 12 heads");
+  add(sum, {.heads_with_keys = 8, .not_int8 = {{"no kernel", 4}}});
+  EXPECT_EQ(precision_text(sum),
+            "int8: 5 of 20 heads; 4 that the plan wants in int8 were computed as bf16: no kernel");
+}
+
 EvaluateRow row_with(const AttentionUse& use) {
   return {.prompt = "a",
           .quality = {.psnr_db = 40.0, .ssim = 1.0},

@@ -116,7 +116,18 @@ TEST(Report, rows_survive_being_stored) {
   EXPECT_EQ(back.density, 0.375);
   EXPECT_TRUE(std::isinf(back.quality.psnr_db));
   EXPECT_EQ(back.attention.fallbacks.at("masked"), 5);
+  EXPECT_FALSE(to_json_value(row)["attention_calls"].contains("int8"));
   EXPECT_EQ(back.dense.attention, 8.0);
+}
+
+TEST(Report, heads_in_int8_survive_being_stored) {
+  EvaluateRow row = timed_row(30.0, 1.0, 10.0, 8.0, 4.0, 2.0);
+  row.attention = {
+      .sparse_calls = 3, .heads_with_keys = 12, .int8_heads = 5, .not_int8 = {{"no kernel", 4}}};
+  const AttentionUse back = evaluate_row_from(to_json_value(row)).attention;
+  EXPECT_EQ(back.heads_with_keys, 12);
+  EXPECT_EQ(back.int8_heads, 5);
+  EXPECT_EQ(back.not_int8.at("no kernel"), 4);
 }
 
 TEST(Report, the_psnr_of_equal_clips_is_null) {

@@ -37,6 +37,31 @@ TEST(PlanSummary, counts_heads_by_pattern_in_every_segment) {
   EXPECT_DOUBLE_EQ(planned_dense.density.value(), 1.0);
 }
 
+TEST(PlanSummary, says_how_many_heads_are_in_int8) {
+  Plan plan = example();
+  EXPECT_EQ(describe(summarise(plan, {})).find("int8"), std::string::npos);
+  plan.segments[0].heads[0][2].precision = Precision::kInt8;
+  plan.segments[0].heads[0][3].precision = Precision::kInt8;  // skipped: it has no keys
+  const PlanSummary summary = summarise(plan, {});
+  EXPECT_NE(describe(summary).find("\nint8: 1 of 3 heads\n"), std::string::npos);
+  const nlohmann::json value = nlohmann::json::parse(to_json(summary));
+  EXPECT_EQ(value["int8_heads"], 1);
+  EXPECT_EQ(value["heads_with_keys"], 3);
+}
+
+TEST(PlanDifferences, are_of_precision_too) {
+  Plan plan = example();
+  plan.segments[0].heads[0][2].precision = Precision::kInt8;
+  plan.segments[0].heads[0][3].precision = Precision::kInt8;
+  const std::vector<HeadDifference> found = differences(example(), plan);
+  ASSERT_EQ(found.size(), 1u) << "the skipped head is the same";
+  EXPECT_EQ(found[0].head, "default blocks.1 head 0");
+  EXPECT_EQ(found[0].after, found[0].before + ", int8");
+  const PlanDifference difference =
+      compare_plans(std::make_shared<Plan>(example()), std::make_shared<Plan>(plan), RunOptions{});
+  EXPECT_EQ(difference.stretches.back().heads, (std::vector<std::size_t>{2}));
+}
+
 TEST(PlanSummary, says_no_density_without_a_layout) {
   const PlanSummary summary = summarise(example(), {});
   EXPECT_FALSE(summary.layout);

@@ -10,137 +10,15 @@
 #include <functional>
 #include <ostream>
 
+#include "search/ledger_oracle.h"
 #include "search/synthetic_profile.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
+#include "twill/plan/plan_view.h"
 #include "twill/search/solver.h"
 
 namespace twill::search {
 namespace {
-
-constexpr TokenLayout kProfiled{.frames = 4, .rows = 16, .cols = 16};
-constexpr TokenLayout kOther{.frames = 6, .rows = 12, .cols = 20, .suffix = 10};
-
-struct Setting {
-  std::shared_ptr<Profile> profile;
-  std::vector<Forward> forwards;
-  TimeWeight weight{.t = {0.1, 0.5, 0.9}, .weight = {1.0, 4.0, 30.0}};
-  TokenLayout layout = kProfiled;
-  Plan plan;
-};
-
-// Everything again from the definitions, one forward, head and candidate at a time. Tiles are
-// counted by core/plan, whose oracle counts pairs of tokens.
-class ByDefinition {
- public:
-  explicit ByDefinition(const Setting& setting) : at_(setting), profile_(*setting.profile) {
-    for (std::size_t i = 0; i < profile_.candidates.size(); ++i) {
-      factors_.push_back(factor_of(i));
-    }
-  }
-
-  double head_error(double t, std::size_t expert, std::size_t head, std::size_t candidate) const {
-    return between_times(t, [&](std::size_t time) {
-      return factors_[candidate] * profile_.error_at(time, expert, head, candidate);
-    });
-  }
-  double error(const Forward& forward, std::size_t head, std::size_t candidate) const {
-    const PatternKind kind = profile_.candidates[candidate].kind;
-    const double seen = kind == PatternKind::kMean || kind == PatternKind::kSkip ? 16.0 : 1.0;
-    return forward.weight * weight_at(forward.t) * seen * lost(forward, head, candidate);
-  }
-  // By gain alone.
-  double lost(const Forward& forward, std::size_t head, std::size_t candidate) const {
-    const auto expert = static_cast<std::size_t>(forward.expert);
-    return between_times(forward.t, [&](std::size_t time) {
-      return static_cast<double>(profile_.gain_at(time, expert, head)) * factors_[candidate] *
-             profile_.error_at(time, expert, head, candidate);
-    });
-  }
-  double cells(const Pattern& pattern) const {
-    return 128.0 * 64.0 * static_cast<double>(pattern_tiles(pattern, at_.layout));
-  }
-  double milliseconds(std::size_t candidate) const {
-    const CostTable& table = profile_.cost;
-    const Pattern& pattern = profile_.candidates[candidate];
-    const auto measured = static_cast<double>(pattern_tiles(pattern, table.layout));
-    const double scale = measured > 0.0
-                             ? static_cast<double>(pattern_tiles(pattern, at_.layout)) / measured
-                             : static_cast<double>(at_.layout.tokens()) / table.layout.tokens();
-    return table.milliseconds[candidate] * scale;
-  }
-  // What the plan gives a head at t.
-  std::size_t candidate_at(double t, std::size_t expert, std::size_t head) const {
-    const Segment& segment = segment_of(t);
-    const Pattern& pattern =
-        segment.dense
-            ? profile_.candidates[dense_index()]
-            : at_.plan.patterns[static_cast<std::size_t>(segment.heads[expert][head].pattern)];
-    std::size_t i = 0;
-    while (profile_.candidates[i] != pattern) {
-      ++i;
-    }
-    return i;
-  }
-  const Segment& segment_of(double t) const {
-    for (const Segment& segment : at_.plan.segments) {
-      if (t <= segment.t_end) {
-        return segment;
-      }
-    }
-    return at_.plan.segments.back();
-  }
-  std::size_t dense_index() const {
-    std::size_t i = 0;
-    while (profile_.candidates[i].kind != PatternKind::kDense) {
-      ++i;
-    }
-    return i;
-  }
-
- private:
-  double factor_of(std::size_t candidate) const {
-    if (candidate == dense_index()) {
-      return 0.0;
-    }
-    const auto left_out = [&](const TokenLayout& layout) {
-      return 1.0 - static_cast<double>(pattern_tiles(profile_.candidates[candidate], layout)) /
-                       static_cast<double>(dense_tiles(layout));
-    };
-    const double there = left_out(profile_.layout);
-    return there == 0.0 ? 1.0 : std::pow(left_out(at_.layout) / there, 1.5);
-  }
-  double between_times(double t, const std::function<double(std::size_t)>& value) const {
-    const std::vector<double>& times = profile_.t;
-    if (t >= times.front()) {
-      return value(0);
-    }
-    for (std::size_t i = 1; i < times.size(); ++i) {
-      if (t >= times[i]) {
-        const double upper = (t - times[i]) / (times[i - 1] - times[i]);
-        return upper * value(i - 1) + (1.0 - upper) * value(i);
-      }
-    }
-    return value(times.size() - 1);
-  }
-  double weight_at(double t) const {
-    const TimeWeight& of = at_.weight;
-    if (t <= of.t.front()) {
-      return of.weight.front();
-    }
-    for (std::size_t i = 1; i < of.t.size(); ++i) {
-      if (t <= of.t[i]) {
-        const double upper = (t - of.t[i - 1]) / (of.t[i] - of.t[i - 1]);
-        return upper * of.weight[i] + (1.0 - upper) * of.weight[i - 1];
-      }
-    }
-    return of.weight.back();
-  }
-
-  const Setting& at_;
-  const Profile& profile_;
-  std::vector<double> factors_;
-};
 
 std::vector<Pattern> candidates() {
   return {skip(), make_pattern(Window{.frames = 1, .rows = 0.2, .cols = 0.2}), dense(), mean(),
@@ -183,6 +61,22 @@ Setting setting_of(std::int32_t experts = 1, std::vector<double> t = {1.0, 0.7, 
   const std::vector<double> steps{1.0, 0.93, 0.85, 0.7, 0.52, 0.41, 0.3, 0.2, 0.08};
   setting.forwards = forwards_of_run(steps, std::vector<std::int32_t>(steps.size()));
   setting.plan = plan_for(profile, {0.0, 0.3, 0.6, 1.0});
+  return setting;
+}
+
+// Every second head in INT8, those without keys too.
+Setting with_int8(Setting setting) {
+  test::Random random(5);
+  for (std::size_t i = 0; i < setting.profile->gain.size(); ++i) {
+    setting.profile->int8_error.push_back(static_cast<float>(2e-3 * random.next()));
+  }
+  for (Segment& segment : setting.plan.segments) {
+    for (std::vector<HeadPlan>& heads : segment.heads) {
+      for (std::size_t head = 0; head < heads.size(); head += 2) {
+        heads[head].precision = Precision::kInt8;
+      }
+    }
+  }
   return setting;
 }
 
@@ -230,6 +124,9 @@ TEST_P(LedgerIs, the_definition_of_every_entry) {
                      oracle_.error(forward, head, candidate));
         expect_equal(ledger_.head_error(forward.t, expert, head, candidate),
                      oracle_.head_error(forward.t, expert, head, candidate));
+        expect_equal(ledger_.rounding(Precision::kInt8, forward, head),
+                     oracle_.rounding(forward, head));
+        EXPECT_EQ(ledger_.rounding(Precision::kBf16, forward, head), 0.0);
       }
     }
   }
@@ -257,6 +154,24 @@ TEST_P(LedgerIs, its_entries_added_up_over_forwards) {
         expect_equal(head_errors[candidate], head_error);
         expect_equal(by_gain[candidate], lost);
       }
+      double error = 0.0, head_error = 0.0;
+      for (const Forward& forward : at_.forwards) {
+        if (static_cast<std::size_t>(forward.expert) == expert) {
+          error += oracle_.rounding(forward, head);
+          head_error += oracle_.rounding_head_error(forward.t, expert, head);
+        }
+      }
+      const auto shares = [&](Measure measure) {
+        return ledger_.shares(measure, at_.forwards, expert);
+      };
+      for (const double times : {0.0, 1.0}) {
+        const Precision precision = times > 0.0 ? Precision::kInt8 : Precision::kBf16;
+        expect_equal(ledger_.rounding(precision, shares(Measure::kError), expert, head),
+                     times * error);
+        expect_equal(
+            ledger_.rounding_head_error(precision, shares(Measure::kHeadError), expert, head),
+            times * head_error);
+      }
     }
   }
 }
@@ -267,7 +182,7 @@ TEST_P(LedgerIs, its_entries_added_up_over_a_plan) {
     const auto expert = static_cast<std::size_t>(forward.expert);
     for (std::size_t head = 0; head < heads_; ++head) {
       const std::size_t candidate = oracle_.candidate_at(forward.t, expert, head);
-      error += oracle_.error(forward, head, candidate);
+      error += oracle_.planned_error(forward, head);
       cells += oracle_.cells(profile_.candidates[candidate]);
       dense_cells += oracle_.cells(dense());
       if (!profile_.cost.milliseconds.empty()) {
@@ -309,20 +224,23 @@ TEST_P(LedgerIs, its_entries_by_head_and_segment) {
     for (std::size_t item = 0; item < sums.heads[i].size(); ++item) {
       const std::size_t expert = item / heads_, head = item % heads_;
       const std::size_t candidate = oracle_.candidate_at(segment.t_end, expert, head);
+      const bool int8 = oracle_.is_int8(segment.t_end, expert, head);
       double error = 0.0, head_error = 0.0, count = 0.0;
       for (const Forward& forward : at_.forwards) {
         if (&oracle_.segment_of(forward.t) == &segment &&
             static_cast<std::size_t>(forward.expert) == expert) {
-          error += oracle_.error(forward, head, candidate);
-          head_error += oracle_.head_error(forward.t, expert, head, candidate);
+          error += oracle_.planned_error(forward, head);
+          head_error += oracle_.head_error(forward.t, expert, head, candidate) +
+                        (int8 ? oracle_.rounding_head_error(forward.t, expert, head) : 0.0);
           ++count;
         }
       }
+      const double at_middle = oracle_.head_error(middle, expert, head, candidate) +
+                               (int8 ? oracle_.rounding_head_error(middle, expert, head) : 0.0);
       EXPECT_EQ(sums.heads[i][item].candidate, candidate);
       expect_equal(sums.heads[i][item].error, error);
-      expect_equal(
-          sums.heads[i][item].head_error,
-          count > 0.0 ? head_error / count : oracle_.head_error(middle, expert, head, candidate));
+      EXPECT_EQ(sums.heads[i][item].precision == Precision::kInt8, int8);
+      expect_equal(sums.heads[i][item].head_error, count > 0.0 ? head_error / count : at_middle);
     }
   }
 }
@@ -347,7 +265,7 @@ TEST_P(LedgerIs, its_entries_by_layer_kind_and_forward) {
       double by_layer = 0.0;
       for (std::size_t head = layers[layer].first; head < layers[layer].second; ++head) {
         const std::size_t candidate = oracle_.candidate_at(forward.t, expert, head);
-        const double error = oracle_.error(forward, head, candidate);
+        const double error = oracle_.planned_error(forward, head);
         by_layer += error;
         layer_cells[layer] += oracle_.cells(profile_.candidates[candidate]);
         dense_cells[layer] += oracle_.cells(dense());
@@ -380,9 +298,7 @@ TEST_P(LedgerIs, by_bins_of_t_the_error_without_its_weight) {
     for (const Forward& forward : at_.forwards) {
       if (forward.t > edges[bin] && forward.t <= edges[bin + 1]) {
         for (std::size_t head = 0; head < heads_; ++head) {
-          error += oracle.error(
-              forward, head,
-              oracle.candidate_at(forward.t, static_cast<std::size_t>(forward.expert), head));
+          error += oracle.planned_error(forward, head);
         }
       }
     }
@@ -393,9 +309,13 @@ TEST_P(LedgerIs, by_bins_of_t_the_error_without_its_weight) {
 // Budgets differ so that every row has some sparse plan.
 TEST_P(LedgerIs, what_the_solver_says_of_its_plan) {
   for (const double budget : {0.35, 0.8}) {
-    const SolveResult solved = solve(
-        at_.profile,
-        {.forwards = at_.forwards, .budget = budget, .layout = at_.layout, .weight = at_.weight});
+    const SolveResult solved =
+        solve(at_.profile, {.forwards = at_.forwards,
+                            .budget = budget,
+                            .layout = at_.layout,
+                            .weight = at_.weight,
+                            .int8_error_share = profile_.int8_error.empty() ? 0.0 : 0.2});
+    EXPECT_EQ(precision_counts(solved.plan).int8 > 0, !profile_.int8_error.empty());
     const PlanNumbers numbers = ledger_.numbers(solved.plan);
     expect_equal(numbers.error, solved.predicted_error);
     expect_equal(numbers.density, solved.density);
@@ -463,6 +383,22 @@ std::vector<Case> rows() {
                  setting.plan = plan_for(*setting.profile, {0.0, 0.31, 0.32, 1.0});
                  return setting;
                }},
+          Case{"with_heads_in_int8", [] { return with_int8(setting_of()); }},
+          Case{"with_heads_in_int8_of_two_experts_at_another_layout",
+               [] {
+                 Setting setting = setting_of(2);
+                 setting.layout = kOther;
+                 for (Forward& forward : setting.forwards) {
+                   forward.expert = forward.t < 0.45 ? 1 : 0;
+                 }
+                 return with_int8(std::move(setting));
+               }},
+          Case{"with_heads_in_int8_and_a_segment_without_a_step",
+               [] {
+                 Setting setting = setting_of();
+                 setting.plan = plan_for(*setting.profile, {0.0, 0.31, 0.32, 1.0});
+                 return with_int8(std::move(setting));
+               }},
           Case{"of_stacks_of_unlike_width", [] {
                  Setting setting = setting_of();
                  setting.profile->model.stacks = {
@@ -496,6 +432,29 @@ TEST(Ledger, a_pattern_that_was_not_profiled_is_counted_and_costs_its_cells) {
   EXPECT_NEAR(*after.attention_share - *before.attention_share,
               4.0 / (9.0 * 12.0 * 9.0) * (share * 9.0 - ledger.cost(was).milliseconds), 1e-12);
   EXPECT_LE(after.error, before.error);
+}
+
+TEST(Ledger, rounding_that_was_not_measured_is_counted_and_refused_in_sums) {
+  Setting setting = with_int8(setting_of());
+  setting.profile->int8_error.clear();
+  const Ledger ledger(setting.profile, setting.forwards, setting.weight, kProfiled);
+  EXPECT_FALSE(ledger.measured(Precision::kInt8));
+  EXPECT_TRUE(ledger.measured(Precision::kBf16));
+  Plan in_bf16 = setting.plan;
+  for (Segment& segment : in_bf16.segments) {
+    for (HeadPlan& head : segment.heads[0]) {
+      head.precision = Precision::kBf16;
+    }
+  }
+  const PlanNumbers numbers = ledger.numbers(setting.plan);
+  EXPECT_EQ(numbers.unmeasured, precision_counts(setting.plan).int8);
+  EXPECT_GT(numbers.unmeasured, 0);
+  EXPECT_EQ(numbers.error, ledger.numbers(in_bf16).error);
+  const std::string why =
+      "the plan has heads in int8, and the profile does not know what that loses";
+  EXPECT_EQ(tests::refusal([&] { ledger.sums(setting.plan); }), why);
+  EXPECT_EQ(tests::refusal([&] { ledger.error(setting.plan); }), why);
+  EXPECT_EQ(tests::refusal([&] { ledger.error_by_time(setting.plan, {0.0, 1.0}); }), why);
 }
 
 using tests::refusal;

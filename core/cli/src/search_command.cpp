@@ -46,6 +46,11 @@ void add_solve_options(CLI::App& verb, jobs::SolveOptions& options) {
   verb.add_option("--dense-layers", options.dense_first_layers,
                   "layers that are dense at all t, counted from the first")
       ->capture_default_str();
+  verb.add_option(
+      "--int8-error-share", options.int8_error_share,
+      "how much more predicted error heads in 8-bit integers may bring, as a share of "
+      "the patterns'; 0: no such heads (default: 0.05 where the profile knows what they "
+      "lose, which a search measures where the model's GPU computes so)");
 }
 
 void add_search(CLI::App& app, Context& context) {

@@ -41,6 +41,21 @@ std::string text_of(const TokenLayout& layout) {
 
 }  // namespace
 
+AttentionCounts& AttentionCounts::operator+=(const AttentionCounts& other) {
+  const auto add = [](auto& sum, const auto& counts) {
+    for (const auto& [reason, count] : counts) {
+      sum[reason] += count;
+    }
+  };
+  sparse += other.sparse;
+  planned_dense += other.planned_dense;
+  add(fallback, other.fallback);
+  heads_with_keys += other.heads_with_keys;
+  int8_heads += other.int8_heads;
+  add(not_int8, other.not_int8);
+  return *this;
+}
+
 PlanAttention::PlanAttention(std::shared_ptr<const Plan> plan, const TokenLayout& layout,
                              int threads)
     : PlanAttention(std::move(plan), std::vector{layout}, threads) {}
@@ -71,7 +86,10 @@ PlanAttention::Prepared PlanAttention::prepare(const Plan& plan, const TokenLayo
           const bool dense = std::ranges::all_of(tasks, [](const kernels::HeadTask& task) {
             return task.mode == kernels::HeadMode::kDense;
           });
-          prepared.layers.push_back({.tasks = tasks, .dense = dense});
+          prepared.layers.push_back({.tasks = tasks,
+                                     .dense = dense,
+                                     .heads_with_keys = heads_with_keys(tasks),
+                                     .int8_heads = int8_heads(tasks)});
         }
       }
     }
@@ -127,6 +145,9 @@ at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at
                                      ? kernels::Status::failure(concat(
                                            "the plan was not compiled for ", text_of(*site.layout)))
                                      : run_segment(*prepared, q, k, v, site, segment, out);
+  if (status.ok) {
+    count_heads(*prepared, q.is_cpu(), segment, site);
+  }
   const bool planned = (prepared == nullptr ? prepared_.front() : *prepared)
                            .layers[layer_index(segment, site)]
                            .dense;
@@ -140,6 +161,21 @@ at::Tensor PlanAttention::run(const at::Tensor& q, const at::Tensor& k, const at
   }
   ++counts_.sparse;
   return out;
+}
+
+void PlanAttention::count_heads(const Prepared& prepared, bool on_cpu, std::int32_t segment,
+                                const AttentionSite& site) {
+  if (plan_->segments[static_cast<std::size_t>(segment)].dense) {
+    return;
+  }
+  const PlannedLayer& layer = prepared.layers[layer_index(segment, site)];
+  counts_.heads_with_keys += layer.heads_with_keys;
+  if (layer.int8_heads == 0) {
+    return;
+  }
+  const std::string why = on_cpu ? "the CPU's kernels compute in the dtype of the tensors"
+                                 : prepared.on_cuda->why_no_int8();
+  (why.empty() ? counts_.int8_heads : counts_.not_int8[why]) += layer.int8_heads;
 }
 
 kernels::Status PlanAttention::run_segment(Prepared& prepared, const at::Tensor& q,
@@ -167,7 +203,7 @@ kernels::Status PlanAttention::run_segment(Prepared& prepared, const at::Tensor&
   out = at::empty({q.size(0), q.size(2), q.size(1), q.size(3)}, q.options()).transpose(1, 2);
   if (q.is_cuda()) {
     if (!prepared.on_cuda || prepared.on_cuda->device() != q.device()) {
-      prepared.on_cuda = std::make_unique<PlanOnCuda>(compiled, q.device());
+      prepared.on_cuda = std::make_unique<PlanOnCuda>(compiled, q.device(), *dtype);
     }
     return prepared.on_cuda->run(queries, keys, values, out, *dtype, site, segment);
   }

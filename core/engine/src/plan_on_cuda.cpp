@@ -4,6 +4,9 @@
 #include "plan_on_cuda.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/DeviceGuard.h>
+
+#include <cmath>
 
 #include "twill/engine/device.h"
 #include "twill/engine/kernel_arguments.h"
@@ -11,8 +14,23 @@
 
 namespace twill::engine {
 
-PlanOnCuda::PlanOnCuda(const CompiledPlan& compiled, c10::Device device)
-    : tables_(make_cuda_tables(compiled)) {
+namespace {
+
+std::string why_no_int8(const CompiledPlan& compiled, c10::Device device, kernels::Dtype dtype) {
+  const c10::DeviceGuard guard(device);
+  const std::int32_t head_dim = compiled.model().head_dim;
+  return kernels::why_no_cuda_kernel({.head_dim = head_dim,
+                                      .dtype = dtype,
+                                      .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
+                                      .precision = kernels::Precision::kInt8})
+      .reason;
+}
+
+}  // namespace
+
+PlanOnCuda::PlanOnCuda(const CompiledPlan& compiled, c10::Device device, kernels::Dtype dtype)
+    : why_no_int8_(engine::why_no_int8(compiled, device, dtype)),
+      tables_(make_cuda_tables(compiled, why_no_int8_.empty())) {
   std::vector<std::int32_t>& image = tables_.plan.image;
   image_ = at::from_blob(image.data(), {std::ssize(image)}, at::TensorOptions(at::kInt)).to(device);
 }

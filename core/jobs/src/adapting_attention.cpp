@@ -8,18 +8,6 @@
 #include "twill/search/calibration.h"
 
 namespace twill::jobs {
-namespace {
-
-void add(engine::AttentionCounts& sum, const engine::AttentionCounts& counts) {
-  sum.sparse += counts.sparse;
-  sum.planned_dense += counts.planned_dense;
-  for (const auto& [reason, calls] : counts.fallback) {
-    sum.fallback[reason] += calls;
-  }
-}
-
-}  // namespace
-
 search::SolveRequest adapting_request(const Plan& plan, const std::vector<double>& forward_t,
                                       const TokenLayout& layout, double density) {
   return {.forwards = search::forwards_of_run(*plan.profile, forward_t),
@@ -27,6 +15,7 @@ search::SolveRequest adapting_request(const Plan& plan, const std::vector<double
           .layout = layout,
           .weight = search::time_weight_of(*plan.profile),
           .max_segments = SolveOptions{}.segments,
+          .int8_error_share = search::int8_error_share_of(plan),
           .name = plan.name};
 }
 
@@ -37,14 +26,14 @@ void check_can_adapt(const Plan& plan) {
 
 void AdaptingAttention::compile() {
   if (sparse_) {
-    add(before_, sparse_->counts());
+    before_ += sparse_->counts();
   }
   sparse_.emplace(run_->plan(), layout_, session_.clip().threads);
 }
 
 engine::AttentionCounts AdaptingAttention::counts() const {
   engine::AttentionCounts sum = before_;
-  add(sum, sparse_->counts());
+  sum += sparse_->counts();
   return sum;
 }
 

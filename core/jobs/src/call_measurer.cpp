@@ -57,7 +57,8 @@ MeasuringTask measuring_task(const search::Profiler& profiler, std::int32_t toke
           .lists = profiler.lists(),
           .tokens = tokens,
           .map_size = profiler.map_size(),
-          .query_stride = profiler.query_stride()};
+          .query_stride = profiler.query_stride(),
+          .int8 = profiler.options().int8};
 }
 
 MeasuringTask measuring_task(const search::AdaptiveRun& run, std::int32_t tokens) {

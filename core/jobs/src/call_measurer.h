@@ -27,6 +27,7 @@ struct MeasuringTask {
   std::int32_t tokens = 0;
   std::int32_t map_size = 0;  // blocks a side, 0: no maps
   std::int32_t query_stride = 1;
+  bool int8 = false;  // what heads lose in INT8 too
 };
 // tokens: of its layout.
 MeasuringTask measuring_task(const search::Profiler& profiler, std::int32_t tokens);
@@ -36,8 +37,11 @@ struct HeadMeasures {
   std::vector<double> error;  // as in search::CallMeasures
   std::vector<double> norm;
   std::vector<float> map;
+  std::vector<double> int8_error;
 
-  search::CallMeasures view() const { return {.error = error, .norm = norm, .map = map}; }
+  search::CallMeasures view() const {
+    return {.error = error, .norm = norm, .map = map, .int8_error = int8_error};
+  }
 };
 
 // What a profiler is to observe: the call itself, which it measures on the CPU, or its measures.

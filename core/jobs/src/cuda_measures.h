@@ -28,12 +28,21 @@ class CudaMeasures final : public CallMeasurer {
   void prepare(c10::Device device, const std::vector<std::int32_t>& rows);
   void measure_errors(const search::AttentionCall& call, HeadMeasures& measures) const;
   void draw_maps(const search::AttentionCall& call, HeadMeasures& measures) const;
+  // By a layer of the kernels in bf16 and one in INT8, whose heads have all keys for the query
+  // tiles that hold a sampled row and none for the others.
+  void measure_int8(const at::Tensor& q, const search::AttentionCall& call, HeadMeasures& measures);
+  at::Tensor rows_of_layer(const at::Tensor& q, const search::AttentionCall& call,
+                           std::int32_t variant) const;
 
   MeasuringTask task_;
   kernels::CudaPlan plan_;
   at::Tensor image_;  // plan_'s, on the device
   std::vector<std::int32_t> rows_;
   at::Tensor device_rows_;  // rows_ there
+  // For these rows and so many heads; a variant for each precision.
+  kernels::CudaPlan rows_plan_;
+  std::int32_t rows_heads_ = 0;
+  at::Tensor rows_image_;
 };
 
 }  // namespace twill::jobs

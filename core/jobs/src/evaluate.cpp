@@ -268,8 +268,10 @@ report::EvaluateReport evaluate(const EvaluateOptions& options, const JobControl
     for (const auto& [reason, calls] : report.attention.fallbacks) {
       control.note(concat(calls, " attention calls ran dense against the plan: ", reason));
     }
-    if (!report.why_no_part.empty()) {
-      control.note(report.why_no_part);
+    for (const std::string& text : {report::precision_text(report.attention), report.why_no_part}) {
+      if (!text.empty()) {
+        control.note(text);
+      }
     }
   }
   write_file(options.out, to_json(report));

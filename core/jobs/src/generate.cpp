@@ -155,6 +155,7 @@ class Generator {
     for (const auto& [reason, calls] : use.fallbacks) {
       tell(concat(calls, " attention calls ran dense against the plan: ", reason));
     }
+    tell(report::precision_text(use));
   }
 
   const GenerateOptions& options_;

@@ -33,6 +33,7 @@ report::SearchResult finish(search::SolveResult solved, const fs::path& out) {
                               .density = solved.density,
                               .attention_share = solved.attention_share,
                               .predicted_error = solved.predicted_error,
+                              .precision = precision_counts(solved.plan),
                               .dense_first_steps = solved.dense_first_steps,
                               .dense_last_steps = solved.dense_last_steps,
                               .segments = static_cast<std::int32_t>(solved.plan.segments.size())};

@@ -3,6 +3,8 @@
 
 #include "search_driver.h"
 
+#include <c10/core/DeviceGuard.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -14,7 +16,9 @@
 #include "meter.h"
 #include "profiling_attention.h"
 #include "solving.h"
+#include "twill/engine/kernel_arguments.h"
 #include "twill/jobs/model_facts.h"
+#include "twill/kernels/cuda_attention.h"
 #include "twill/plan/error.h"
 #include "twill/plan/sampler_times.h"
 #include "twill/report/heads_picture.h"
@@ -38,6 +42,23 @@ RunFacts run_of_steps(const Session& session, std::vector<double> t) {
           .scheduler = {},
           .shift = *clip.shift > 0.0 ? std::optional(*clip.shift) : std::nullopt,
           .steps = steps};
+}
+
+// Where nobody says it, as far as there is a kernel for the model's device.
+bool measures_int8(const Session& session, const SolveOptions& solve) {
+  if (solve.int8_error_share) {
+    return *solve.int8_error_share > 0.0;
+  }
+  const std::optional<kernels::Dtype> dtype = engine::kernel_dtype(session.model().dtype);
+  if (!session.model().device.is_cuda() || !dtype) {
+    return false;
+  }
+  const c10::DeviceGuard guard(session.model().device);
+  return kernels::why_no_cuda_kernel({.head_dim = session.model().shape().head_dim,
+                                      .dtype = *dtype,
+                                      .scale = 1.0F,
+                                      .precision = kernels::Precision::kInt8})
+      .ok;
 }
 
 }  // namespace
@@ -66,6 +87,7 @@ search::SearchRequest request_for(const Session& session, const TokenLayout& lay
       .seeds = {},
       .points = options.points,
       .map_size = options.map_size,
+      .int8 = measures_int8(session, options.solve),
       .solve = options.solve,
       .probes = options.probes,
       .sparse_trajectory = options.sparse_trajectory,

@@ -288,7 +288,10 @@ report::MeasuredWith measured_with(const Session& session, const report::ReportF
 report::AttentionUse attention_use(const engine::AttentionCounts& counts) {
   return {.sparse_calls = counts.sparse,
           .planned_dense_calls = counts.planned_dense,
-          .fallbacks = counts.fallback};
+          .fallbacks = counts.fallback,
+          .heads_with_keys = counts.heads_with_keys,
+          .int8_heads = counts.int8_heads,
+          .not_int8 = counts.not_int8};
 }
 
 std::string torch_version() { return TORCH_VERSION; }

@@ -136,17 +136,27 @@ std::size_t bytes_of(const std::vector<T>& values) {
 
 }  // namespace
 
-kernels::HeadTask task_of(const Pattern& pattern, std::int32_t list) {
+kernels::HeadTask task_of(const Pattern& pattern, std::int32_t list, Precision precision) {
   switch (pattern.kind) {
     case PatternKind::kDense:
-      return {.mode = kernels::HeadMode::kDense};
+      return {.mode = kernels::HeadMode::kDense, .precision = precision};
     case PatternKind::kSkip:
       return {.mode = kernels::HeadMode::kSkip};
     case PatternKind::kMean:
       return {.mode = kernels::HeadMode::kMean};
     default:
-      return {.mode = kernels::HeadMode::kSparse, .list = list};
+      return {.mode = kernels::HeadMode::kSparse, .list = list, .precision = precision};
   }
+}
+
+std::int64_t int8_heads(std::span<const kernels::HeadTask> tasks) {
+  return std::ranges::count(tasks, Precision::kInt8, &kernels::HeadTask::precision);
+}
+
+std::int64_t heads_with_keys(std::span<const kernels::HeadTask> tasks) {
+  return std::ranges::count_if(tasks, [](const kernels::HeadTask& task) {
+    return task.mode == kernels::HeadMode::kDense || task.mode == kernels::HeadMode::kSparse;
+  });
 }
 
 CompiledPlan::CompiledPlan(const Plan& plan, const TokenLayout& layout, int threads)
@@ -165,7 +175,8 @@ CompiledPlan::CompiledPlan(const Plan& plan, const TokenLayout& layout, int thre
     for (std::size_t expert = 0; expert < segment.heads.size(); ++expert) {
       std::transform(segment.heads[expert].begin(), segment.heads[expert].end(),
                      experts[expert].begin(), [&](const HeadPlan& head) {
-                       return task_of(plan.patterns[head.pattern], patterns.list_of[head.pattern]);
+                       return task_of(plan.patterns[head.pattern], patterns.list_of[head.pattern],
+                                      head.precision);
                      });
     }
   }

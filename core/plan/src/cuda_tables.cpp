@@ -3,6 +3,7 @@
 
 #include "twill/plan/cuda_tables.h"
 
+#include <list>
 #include <span>
 
 #include "twill/plan/error.h"
@@ -28,7 +29,7 @@ std::int32_t CudaTables::variant(std::int32_t segment, std::int32_t expert) cons
   return segment * experts + expert;
 }
 
-CudaTables make_cuda_tables(const CompiledPlan& compiled) {
+CudaTables make_cuda_tables(const CompiledPlan& compiled, bool takes_int8) {
   const ModelShape& model = compiled.model();
   CudaTables tables{.segments = compiled.segment_count(),
                     .experts = static_cast<std::int32_t>(model.experts.size())};
@@ -39,12 +40,22 @@ CudaTables make_cuda_tables(const CompiledPlan& compiled) {
   }
   tables.first_layer.push_back(layers);
   std::vector<std::span<const kernels::HeadTask>> tasks;
+  std::list<std::vector<kernels::HeadTask>> in_bf16;  // layers that the plan has otherwise
   for (std::int32_t segment = 0; segment < tables.segments; ++segment) {
     for (std::int32_t expert = 0; expert < tables.experts; ++expert) {
       for (std::int32_t stack = 0; stack < std::ssize(model.stacks); ++stack) {
         for (std::int32_t layer = 0; layer < model.stacks[static_cast<std::size_t>(stack)].layers;
              ++layer) {
           tasks.push_back(compiled.tasks(segment, expert, stack, layer));
+          const std::int64_t int8 = int8_heads(tasks.back());
+          if (int8 > 0 && !takes_int8) {
+            tables.int8_left_out += int8;
+            auto& layer_tasks = in_bf16.emplace_back(tasks.back().begin(), tasks.back().end());
+            for (kernels::HeadTask& task : layer_tasks) {
+              task.precision = Precision::kBf16;
+            }
+            tasks.back() = layer_tasks;
+          }
         }
       }
     }

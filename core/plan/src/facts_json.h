@@ -15,8 +15,9 @@
 
 namespace twill {
 
-// The first minor version whose files have them.
+// The first minor version whose files have them, and the first with heads in INT8 and their errors.
 inline constexpr std::int32_t kFactsMinor = 1;
+inline constexpr std::int32_t kPrecisionMinor = 2;
 
 // Fields that are not there stay empty. The model is read already.
 void read_facts(const JsonValue& root, Plan& plan);

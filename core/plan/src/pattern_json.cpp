@@ -174,9 +174,11 @@ std::int32_t read_schema_minor(const JsonValue& root) {
 
 std::map<std::string, std::string> read_newer_fields(
     const JsonValue& root, std::int32_t schema_minor, std::vector<std::string> known,
-    std::initializer_list<std::string_view> since_facts) {
-  if (schema_minor >= kFactsMinor) {
-    known.insert(known.end(), since_facts.begin(), since_facts.end());
+    std::initializer_list<std::pair<std::string_view, std::int32_t>> since) {
+  for (const auto& [name, minor] : since) {
+    if (schema_minor >= minor) {
+      known.emplace_back(name);
+    }
   }
   std::map<std::string, std::string> newer;
   if (schema_minor <= kSchemaMinor) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "json_value.h"
@@ -15,16 +16,16 @@
 namespace twill {
 
 inline constexpr std::int32_t kSchemaMajor = 1;
-inline constexpr std::int32_t kSchemaMinor = 1;
+inline constexpr std::int32_t kSchemaMinor = 2;
 
 // Reads "schema_version" and returns its minor part. Fails at another major version, whose rules
 // are not known here.
 std::int32_t read_schema_minor(const JsonValue& root);
 // Top-level fields that are not known: kept when the file is of a newer minor version, else
-// refused. since_facts: of files whose version has facts (kFactsMinor in facts_json.h).
+// refused. since: those that a later minor version than 0 added, and which.
 std::map<std::string, std::string> read_newer_fields(
     const JsonValue& root, std::int32_t schema_minor, std::vector<std::string> known,
-    std::initializer_list<std::string_view> since_facts);
+    std::initializer_list<std::pair<std::string_view, std::int32_t>> since);
 
 Pattern read_pattern(const JsonValue& value);
 std::vector<Pattern> read_patterns(const JsonValue& value);

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::uint64_t kMostPlanBytes = std::uint64_t{64} << 20;
 
-// 3, or {"pattern": 3, "precision": "bf16"}
+// 3, or {"pattern": 3, "precision": "int8"}
 HeadPlan read_head(const JsonValue& value, std::size_t patterns) {
   HeadPlan head;
   if (value.is_object()) {
@@ -123,12 +123,20 @@ std::string segment_text(const Segment& segment, const ModelShape& model, std::s
   return object.text();
 }
 
+bool has_precision(const Plan& plan) {
+  return std::ranges::any_of(plan.segments, [](const Segment& segment) {
+    return std::ranges::any_of(segment.heads, [](const std::vector<HeadPlan>& heads) {
+      return std::ranges::any_of(
+          heads, [](const HeadPlan& head) { return head.precision != Precision::kBf16; });
+    });
+  });
+}
+
 // The oldest that has all fields of the plan: older programs read as much as they can.
 std::int32_t minor_of(const Plan& plan) {
-  const std::int32_t own = std::max(plan.schema_minor, has_facts(plan) ? kFactsMinor : 0);
-  return plan.profile ? std::max({own, plan.profile->schema_minor,
-                                  has_facts(*plan.profile) ? kFactsMinor : 0})
-                      : own;
+  return std::max({plan.schema_minor, has_facts(plan) ? kFactsMinor : 0,
+                   has_precision(plan) ? kPrecisionMinor : 0,
+                   plan.profile ? minor_of(*plan.profile) : 0});
 }
 
 }  // namespace
@@ -143,7 +151,11 @@ Plan parse_plan(std::string_view text, const std::string& file_name) {
   plan.newer_fields = read_newer_fields(
       root, plan.schema_minor,
       {"schema_version", "name", "model", "patterns", "segments", "provenance", "profile"},
-      {"solved_for", "budget", "dense_first_layers", "fixed_heads", "expert_boundary"});
+      {{"solved_for", kFactsMinor},
+       {"budget", kFactsMinor},
+       {"dense_first_layers", kFactsMinor},
+       {"fixed_heads", kFactsMinor},
+       {"expert_boundary", kFactsMinor}});
   plan.name = root.at("name").as_string();
   plan.model = read_model(root.at("model"));
   check_model_at(plan.model, root.at("model").path());

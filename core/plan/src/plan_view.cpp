@@ -4,6 +4,7 @@
 #include "twill/plan/plan_view.h"
 
 #include "twill/plan/error.h"
+#include "twill/plan/names.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/text_hash.h"
 
@@ -37,6 +38,43 @@ const Pattern& pattern_at(const Plan& plan, std::size_t segment, std::size_t exp
   return of.dense
              ? kDense
              : plan.patterns.at(static_cast<std::size_t>(of.heads.at(expert).at(head).pattern));
+}
+
+bool has_keys(PatternKind kind) { return kind != PatternKind::kSkip && kind != PatternKind::kMean; }
+
+Precision precision_at(const Plan& plan, std::size_t segment, std::size_t expert,
+                       std::size_t head) {
+  const Segment& of = plan.segments.at(segment);
+  if (of.dense || !has_keys(pattern_at(plan, segment, expert, head).kind)) {
+    return Precision::kBf16;
+  }
+  return of.heads.at(expert).at(head).precision;
+}
+
+std::string describe_head(const Plan& plan, std::size_t segment, std::size_t expert,
+                          std::size_t head) {
+  const std::string pattern = describe(pattern_at(plan, segment, expert, head));
+  const Precision precision = precision_at(plan, segment, expert, head);
+  return precision == Precision::kBf16 ? pattern
+                                       : concat(pattern, ", ", name_in(kPrecisionNames, precision));
+}
+
+PrecisionCounts precision_counts(const Plan& plan) {
+  PrecisionCounts counts;
+  for (const Segment& segment : plan.segments) {
+    for (const std::vector<HeadPlan>& heads : segment.heads) {
+      for (const HeadPlan& head : heads) {
+        const bool keys = has_keys(plan.patterns.at(static_cast<std::size_t>(head.pattern)).kind);
+        counts.with_keys += keys ? 1 : 0;
+        counts.int8 += keys && head.precision == Precision::kInt8 ? 1 : 0;
+      }
+    }
+  }
+  return counts;
+}
+
+std::string describe(const PrecisionCounts& counts) {
+  return counts.int8 == 0 ? "" : concat("int8: ", counts.int8, " of ", counts.with_keys, " heads");
 }
 
 std::size_t widest_segment(const Plan& plan) {

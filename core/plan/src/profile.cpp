@@ -52,6 +52,9 @@ void check_profile_at(const Profile& profile, std::string_view where) {
   check_values(profile.head_error, profile.t.size() * heads * profile.candidates.size(),
                path("head_error"));
   check_values(profile.gain, profile.t.size() * heads, path("gain"));
+  if (!profile.int8_error.empty()) {
+    check_values(profile.int8_error, profile.t.size() * heads, path("int8_error"));
+  }
   require(profile.map_size >= 0 && profile.map_size <= kMostMapSize, ErrorCode::kFile, path("maps"),
           ": size ", profile.map_size, " is outside 0..", kMostMapSize);
   const auto map_size = static_cast<std::size_t>(profile.map_size);

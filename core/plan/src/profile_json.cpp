@@ -118,6 +118,11 @@ std::string cost_text(const CostTable& cost, std::size_t indent, const std::stri
 
 }  // namespace
 
+std::int32_t minor_of(const Profile& profile) {
+  return std::max({profile.schema_minor, has_facts(profile) ? kFactsMinor : 0,
+                   profile.int8_error.empty() ? 0 : kPrecisionMinor});
+}
+
 Profile read_profile_value(const JsonValue& value, std::int32_t schema_minor) {
   Profile profile;
   profile.schema_minor = schema_minor;
@@ -125,7 +130,10 @@ Profile read_profile_value(const JsonValue& value, std::int32_t schema_minor) {
       read_newer_fields(value, schema_minor,
                         {"schema_version", "model", "layout", "candidates", "t", "prompts", "seeds",
                          "head_error", "gain", "maps", "cost", "provenance"},
-                        {"run", "expert_boundary", "time_weight"});
+                        {{"run", kFactsMinor},
+                         {"expert_boundary", kFactsMinor},
+                         {"time_weight", kFactsMinor},
+                         {"int8_error", kPrecisionMinor}});
   profile.model = read_model(value.at("model"));
   check_model_at(profile.model, value.at("model").path());
   profile.layout = read_layout(value.at("layout"));
@@ -157,6 +165,9 @@ Profile read_profile_value(const JsonValue& value, std::int32_t schema_minor) {
   const Shapes shapes = shapes_of(profile);
   profile.head_error = read_array<float>(value.at("head_error"), "float32", shapes.head_error);
   profile.gain = read_array<float>(value.at("gain"), "float32", shapes.gain);
+  if (const auto rounding = value.find("int8_error")) {
+    profile.int8_error = read_array<float>(*rounding, "float32", shapes.gain);
+  }
   if (maps) {
     profile.maps = read_array<std::uint8_t>(*maps, "uint8", shapes.maps);
   }
@@ -174,8 +185,7 @@ std::string profile_text(const Profile& profile, std::size_t indent, std::string
   const Shapes shapes = shapes_of(profile);
   ObjectWriter object(indent);
   if (own_file) {
-    object.add("schema_version", schema_version_text(std::max(
-                                     profile.schema_minor, has_facts(profile) ? kFactsMinor : 0)));
+    object.add("schema_version", schema_version_text(minor_of(profile)));
   }
   object.add("model", model_text(profile.model, join_path(path, "model")));
   object.add("layout", layout_text(profile.layout));
@@ -193,6 +203,9 @@ std::string profile_text(const Profile& profile, std::size_t indent, std::string
   object.add("seeds", one_line_array(seeds));
   object.add("head_error", array_text(profile.head_error, "float32", shapes.head_error));
   object.add("gain", array_text(profile.gain, "float32", shapes.gain));
+  if (!profile.int8_error.empty()) {
+    object.add("int8_error", array_text(profile.int8_error, "float32", shapes.gain));
+  }
   if (profile.map_size > 0) {
     object.add("maps", array_text(profile.maps, "uint8", shapes.maps));
   }

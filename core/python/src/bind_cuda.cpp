@@ -24,6 +24,7 @@
 #include "twill/plan/compile.h"
 #include "twill/plan/cuda_tables.h"
 #include "twill/plan/error.h"
+#include "twill/plan/names.h"
 
 namespace py = pybind11;
 
@@ -41,18 +42,11 @@ constexpr std::array<std::pair<std::string_view, kernels::HeadMode>, 4> kModeNam
     {"mean", kernels::HeadMode::kMean},
 }};
 
-constexpr std::array<std::pair<std::string_view, kernels::Precision>, 2> kPrecisions{{
-    {"bf16", kernels::Precision::kBf16},
-    {"int8", kernels::Precision::kInt8},
-}};
-
 kernels::Precision read_precision(const std::string& named) {
-  for (const auto& [name, precision] : kPrecisions) {
-    if (name == named) {
-      return precision;
-    }
-  }
-  throw Error(ErrorCode::kUsage, concat("precision ", named, " is not one of bf16, int8"));
+  const std::optional<Precision> precision = value_named(kPrecisionNames, named);
+  require(precision.has_value(), ErrorCode::kUsage, "precision ", named, " is not one of ",
+          all_names(kPrecisionNames));
+  return *precision;
 }
 
 kernels::CudaCall read_call(std::int32_t head_dim, const std::string& dtype, float scale,
@@ -220,10 +214,11 @@ void bind_cuda(py::module_& module) {
                                             "The tables of the CUDA kernels on the host.")
       .def_static(
           "of_plan",
-          [](const CompiledPlan& compiled) {
-            return std::make_shared<CudaTables>(make_cuda_tables(compiled));
+          [](const CompiledPlan& compiled, bool takes_int8) {
+            return std::make_shared<CudaTables>(make_cuda_tables(compiled, takes_int8));
           },
-          py::arg("compiled"))
+          py::arg("compiled"), py::arg("takes_int8") = true,
+          "takes_int8: else heads in INT8 become bf16.")
       .def_static("of_lists", &tables_of_lists, py::arg("tokens"), py::arg("lists"),
                   py::arg("tasks"),
                   "lists: (runs [runs, 2], run_begin, position_to_token or None); "

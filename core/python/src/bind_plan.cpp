@@ -106,6 +106,11 @@ void bind_plan(py::module_& module) {
     names.emplace_back(name);
   }
   module.attr("PATTERN_NAMES") = py::tuple(py::cast(names));
+  py::list precisions;
+  for (const auto& [precision, name] : kPrecisionNames) {
+    precisions.append(name);
+  }
+  module.attr("PRECISION_NAMES") = py::tuple(precisions);
   module.attr("QUERY_TILE") = kernels::kQueryTile;
   module.attr("KEY_TILE") = kernels::kKeyTile;
 

@@ -71,8 +71,9 @@ std::shared_ptr<search::Profiler> make_profiler(
     const std::vector<std::uint64_t>& seeds, std::int32_t rows, std::int32_t map_size,
     const std::filesystem::path& folder, std::int32_t threads,
     const std::map<std::string, std::string>& provenance, const std::optional<Maps>& stripe_maps,
-    const std::optional<RunTuple>& run, std::optional<double> expert_boundary) {
+    const std::optional<RunTuple>& run, std::optional<double> expert_boundary, bool int8) {
   search::ProfilerOptions options;
+  options.int8 = int8;
   options.model = read_model(family, experts, stacks, head_dim);
   options.layout = read_layout(layout);
   options.candidates =
@@ -117,21 +118,25 @@ auto span_over(const Array& array) {
   return std::span(array.data(), static_cast<std::size_t>(array.size()));
 }
 
-search::CallMeasures measures_of(const Doubles& error, const Doubles& norm, const Maps& map) {
-  return {.error = span_over(error), .norm = span_over(norm), .map = span_over(map)};
+search::CallMeasures measures_of(const Doubles& error, const Doubles& norm, const Maps& map,
+                                 const Doubles& int8_error) {
+  return {.error = span_over(error),
+          .norm = span_over(norm),
+          .map = span_over(map),
+          .int8_error = span_over(int8_error)};
 }
 
 void observe_measures(search::Profiler& profiler, std::int32_t t_index, std::int32_t prompt,
                       std::int32_t expert, std::int32_t stack, std::int32_t layer,
                       std::int32_t branch, const Doubles& error, const Doubles& norm,
-                      const Maps& map, const std::vector<double>& gain) {
+                      const Maps& map, const std::vector<double>& gain, const Doubles& int8_error) {
   profiler.observe({.t_index = t_index,
                     .prompt = prompt,
                     .expert = expert,
                     .stack = stack,
                     .layer = layer,
                     .branch = branch},
-                   measures_of(error, norm, map), gain);
+                   measures_of(error, norm, map, int8_error), gain);
 }
 
 // ([(mode, list)], [(runs, run_begin, position_to_token or None)]) of a profiler's candidates.
@@ -149,8 +154,11 @@ search::SolveRequest request_for(const Profile& profile, const std::vector<doubl
                                  const std::string& budget_kind, std::int32_t max_segments,
                                  std::optional<std::int32_t> dense_first_steps,
                                  std::optional<std::int32_t> dense_last_steps,
-                                 const std::string& name, bool attach_profile) {
+                                 const std::string& name, bool attach_profile,
+                                 std::optional<double> int8_error_share) {
   search::SolveRequest request;
+  request.int8_error_share =
+      int8_error_share.value_or(profile.int8_error.empty() ? 0.0 : search::kInt8ErrorShare);
   request.forwards =
       expert_at ? search::forwards_of_run(t, *expert_at) : search::forwards_of_run(profile, t);
   request.weight = search::time_weight_of(profile);
@@ -231,9 +239,10 @@ std::unique_ptr<search::AdaptiveRun> make_adaptive_run(
     const std::shared_ptr<Profile>& profile, const std::vector<double>& t,
     const std::optional<std::vector<std::int32_t>>& expert_at, double density,
     std::int32_t max_segments, const std::string& name, const LayoutTuple& layout,
-    std::int32_t threads) {
-  search::SolveRequest request = request_for(*profile, t, expert_at, "density", max_segments,
-                                             std::nullopt, std::nullopt, name, false);
+    std::int32_t threads, double int8_error_share) {
+  search::SolveRequest request =
+      request_for(*profile, t, expert_at, "density", max_segments, std::nullopt, std::nullopt, name,
+                  false, int8_error_share);
   request.budget = density;
   request.layout = read_layout(layout);
   const py::gil_scoped_release release;
@@ -253,7 +262,7 @@ void bind_adaptive_run(py::module_& module) {
                                   "A plan that is fitted to a clip while the clip is made.")
       .def(py::init(&make_adaptive_run), py::arg("profile"), py::arg("t"), py::arg("expert_at"),
            py::arg("density"), py::arg("max_segments"), py::arg("name"), py::arg("layout"),
-           py::arg("threads"))
+           py::arg("threads"), py::arg("int8_error_share"))
       .def_property_readonly("step", &search::AdaptiveRun::step)
       .def_property_readonly("measuring", &search::AdaptiveRun::measuring)
       .def_property_readonly("density", &search::AdaptiveRun::density)
@@ -266,7 +275,7 @@ void bind_adaptive_run(py::module_& module) {
           [](search::AdaptiveRun& run, std::int32_t expert, std::int32_t stack, std::int32_t layer,
              std::int32_t branch, const Doubles& error, const Doubles& norm) {
             run.observe({.expert = expert, .stack = stack, .layer = layer, .branch = branch},
-                        measures_of(error, norm, Maps()));
+                        measures_of(error, norm, Maps(), Doubles()));
           },
           py::arg("expert"), py::arg("stack"), py::arg("layer"), py::arg("branch"),
           py::arg("error"), py::arg("norm"))
@@ -332,6 +341,12 @@ void bind_search(py::module_& module) {
       .def("plan_of_candidate", &plan_of_candidate, py::arg("index"))
       .def("set_costs", &set_costs, py::arg("device"), py::arg("kernel"), py::arg("milliseconds"))
       .def_property_readonly("maps", &profile_maps)
+      .def_property_readonly("int8_error",
+                             [](const Profile& profile) {
+                               return py::array_t<float>(
+                                   static_cast<py::ssize_t>(profile.int8_error.size()),
+                                   profile.int8_error.data());
+                             })
       .def("__copy__", [](const Profile& profile) { return std::make_shared<Profile>(profile); })
       .def("__deepcopy__", [](const Profile& profile,
                               const py::dict&) { return std::make_shared<Profile>(profile); })
@@ -348,13 +363,14 @@ void bind_search(py::module_& module) {
            py::arg("prompts"), py::arg("seeds"), py::arg("rows"), py::arg("map_size"),
            py::arg("folder"), py::arg("threads"), py::arg("provenance"),
            py::arg("stripe_maps") = std::nullopt, py::arg("run") = std::nullopt,
-           py::arg("expert_boundary") = std::nullopt)
+           py::arg("expert_boundary") = std::nullopt, py::arg("int8") = false)
       .def("observe", &observe, py::arg("t_index"), py::arg("prompt"), py::arg("expert"),
            py::arg("stack"), py::arg("layer"), py::arg("branch"), py::arg("q"), py::arg("k"),
            py::arg("v"), py::arg("scale"), py::arg("gain"))
       .def("observe_measures", &observe_measures, py::arg("t_index"), py::arg("prompt"),
            py::arg("expert"), py::arg("stack"), py::arg("layer"), py::arg("branch"),
-           py::arg("error"), py::arg("norm"), py::arg("map"), py::arg("gain"))
+           py::arg("error"), py::arg("norm"), py::arg("map"), py::arg("gain"),
+           py::arg("int8_error") = Doubles())
       .def("candidates", &candidates_of<search::Profiler>)
       .def("rows", &search::Profiler::rows, py::arg("t_index"), py::arg("prompt"))
       .def_property_readonly("query_stride", &search::Profiler::query_stride)
@@ -363,6 +379,7 @@ void bind_search(py::module_& module) {
       .def_property_readonly("t", [](const search::Profiler& it) { return it.options().t; })
       .def_property_readonly("map_size",
                              [](const search::Profiler& it) { return it.options().map_size; })
+      .def_property_readonly("int8", [](const search::Profiler& it) { return it.options().int8; })
       .def_property_readonly(
           "tokens", [](const search::Profiler& it) { return it.options().layout.tokens(); })
       .def_property_readonly("head_dim",
@@ -380,10 +397,11 @@ void bind_search(py::module_& module) {
                        std::optional<std::int32_t> dense_last_steps, const std::string& name,
                        bool attach_profile, const std::optional<std::array<std::int32_t, 3>>& grid,
                        const std::optional<std::string>& sampler, std::optional<double> shift,
-                       const std::optional<std::string>& scheduler) {
+                       const std::optional<std::string>& scheduler,
+                       std::optional<double> int8_error_share) {
              search::SolveRequest request =
                  request_for(*profile, t, expert_at, budget_kind, max_segments, dense_first_steps,
-                             dense_last_steps, name, attach_profile);
+                             dense_last_steps, name, attach_profile, int8_error_share);
              if (grid) {
                request.layout = search::layout_at(*profile, *grid);
              }
@@ -396,7 +414,7 @@ void bind_search(py::module_& module) {
            py::arg("profile"), py::arg("t"), py::arg("expert_at"), py::arg("budget_kind"),
            py::arg("max_segments"), py::arg("dense_first_steps"), py::arg("dense_last_steps"),
            py::arg("name"), py::arg("attach_profile"), py::arg("grid"), py::arg("sampler"),
-           py::arg("shift"), py::arg("scheduler"))
+           py::arg("shift"), py::arg("scheduler"), py::arg("int8_error_share"))
       .def("least_budget", &search::Solver::least_budget)
       .def("solve", &solve_within, py::arg("budget"),
            "The plan with the least predicted error within a budget over the forwards.")

@@ -41,8 +41,9 @@ std::unique_ptr<search::SearchRun> make_search_run(
     const std::string& name, const std::optional<TargetTuple>& target, std::int32_t probes,
     bool sparse_trajectory, const std::map<std::string, std::string>& provenance,
     const std::string& clip_key, const std::string& device, const std::filesystem::path& work,
-    std::int32_t threads) {
+    std::int32_t threads, bool int8, std::optional<double> int8_error_share) {
   search::SearchRequest request;
+  request.int8 = int8;
   request.model = read_model(family, experts, stacks, head_dim);
   if (layout) {
     request.layout = read_layout(*layout);
@@ -65,6 +66,7 @@ std::unique_ptr<search::SearchRun> make_search_run(
                    .dense_first_steps = dense_first_steps,
                    .dense_last_steps = dense_last_steps,
                    .dense_first_layers = dense_first_layers,
+                   .int8_error_share = int8_error_share,
                    .grid = grid,
                    .name = name};
   if (target) {
@@ -144,7 +146,7 @@ void bind_search_run(py::module_& module) {
            py::arg("dense_last_steps"), py::arg("dense_first_layers"), py::arg("grid"),
            py::arg("name"), py::arg("target"), py::arg("probes"), py::arg("sparse_trajectory"),
            py::arg("provenance"), py::arg("clip_key"), py::arg("device"), py::arg("work"),
-           py::arg("threads"))
+           py::arg("threads"), py::arg("int8"), py::arg("int8_error_share"))
       .def("next", &next_work)
       .def(
           "profiler",

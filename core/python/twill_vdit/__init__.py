@@ -30,7 +30,7 @@ from twill_vdit.shipped import demo_model_folder, preset_files, presets_folder
 
 if TYPE_CHECKING:
     from twill_vdit.attention import sparse_attention
-    from twill_vdit.backends import backend_report, has_kernel
+    from twill_vdit.backends import backend_report, has_int8_kernel, has_kernel
 
 try:
     from twill_vdit._version import __version__
@@ -43,6 +43,7 @@ PUBLIC_MODULES = ("families", "json_reading", "running", "search", "texts", "wri
 _WITH_TORCH = {
     "sparse_attention": "twill_vdit.attention",
     "backend_report": "twill_vdit.backends",
+    "has_int8_kernel": "twill_vdit.backends",
     "has_kernel": "twill_vdit.backends",
 }
 
@@ -68,6 +69,7 @@ __all__ = [
     "compile_plan",
     "demo_model_folder",
     "has_binary",
+    "has_int8_kernel",
     "has_kernel",
     "keeps",
     "parse_plan",

@@ -140,6 +140,7 @@ def _attend(
             "unsupported",
         )
     backends.say_why_not_native(choice, call)
+    backends.say_why_not_int8(choice, call, plan.int8_heads)
     return choice.backend.run(q, k, v, plan, backends.Place(segment, expert, stack, layer, follows), scale)
 
 

@@ -44,13 +44,18 @@ class Place:
 
 @dataclass(frozen=True)
 class Backend:
-    """tables_on: a plan's tables on a device, of forms whose captured graphs compute what set_time says at replay."""
+    """One form of attention.
+
+    tables_on: a plan's tables on a device, of forms whose captured graphs compute what set_time says at replay.
+    why_not_int8: of the heads that a plan wants in INT8; the default is of a form that never computes so.
+    """
 
     name: str
     what: str
     why_not: Callable[[Call], str]
     run: Callable[..., torch.Tensor]
     tables_on: "Callable[[CompiledPlan, torch.device], cuda.DevicePlan | launching.DeviceWords] | None" = None
+    why_not_int8: Callable[[Call], str] | None = None
 
     @property
     def follows_graphs(self) -> bool:
@@ -79,6 +84,10 @@ def _why_not_native_cuda(call: Call) -> str:
     if call.dtype not in DTYPES:
         return f"it has no kernel for {call.dtype}"
     return _no_tables(call) or cuda.why_not(call.device, call.dtype, call.head_dim, call.scale)
+
+
+def _why_not_int8_cuda(call: Call) -> str:
+    return cuda.why_not(call.device, call.dtype, call.head_dim, call.scale, "int8")
 
 
 def _why_not_runtime_cuda(call: Call) -> str:
@@ -171,6 +180,7 @@ BACKENDS = (
         _why_not_native_cuda,
         _run_native_cuda,
         cuda.device_plan_of,
+        _why_not_int8_cuda,
     ),
     Backend(
         "runtime_cuda",
@@ -239,6 +249,33 @@ def has_kernel(device: torch.device, dtype: torch.dtype, head_dim: int, scale: f
 
 
 _KERNELS = ("native_cuda", "runtime_cuda", "native_cpu")
+
+
+def has_int8_kernel(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float | None = None) -> bool:
+    """Whether heads that a plan has in INT8 are computed so in such calls; elsewhere they are computed as bf16.
+
+    Args:
+        device: of the tensors.
+        dtype: of the tensors.
+        head_dim: of the heads.
+        scale: of q k^T, 1/sqrt(head_dim) if not given.
+    """
+    scale = head_dim**-0.5 if scale is None else scale
+    call = Call(device, dtype, head_dim, scale, has_tables=native.binary is not None)
+    return not why_not_int8(choose(call), call)
+
+
+def why_not_int8(choice: Choice, call: Call) -> str:
+    """Why heads that a plan wants in INT8 are computed as bf16 in such calls; empty where they are in INT8."""
+    why_not = choice.backend.why_not_int8
+    return f"the {choice.backend.what} computes in the dtype of the tensors" if why_not is None else why_not(call)
+
+
+def say_why_not_int8(choice: Choice, call: Call, int8_heads: int) -> None:
+    """Nobody who asked for INT8 gets something else without being told. int8_heads: that the plan wants so."""
+    reason = why_not_int8(choice, call) if int8_heads else ""
+    if reason:
+        native.say_once(f"twill_vdit computes the {int8_heads} int8 heads of the plan as bf16: {reason}")
 
 
 def say_why_not_native(choice: Choice, call: Call) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from twill_vdit import _twill
+    from twill_vdit.cuda import Int8Errors
     from twill_vdit.tensors import TensorTuple
     from twill_vdit.tile_lists import ListArrays
 
@@ -29,8 +30,8 @@ def measures_there(device: "torch.device") -> bool:
     return device.type != "cpu"
 
 
-def why_no_kernels(call: "ObservedCall") -> str:
-    """Empty when the binary module's CUDA kernels measure such tensors.
+def why_no_kernels(call: "ObservedCall", precision: str = "bf16") -> str:
+    """Empty when the binary module's CUDA kernels measure such tensors, and what INT8 loses of them.
 
     That takes 0.2 to 0.75 of the time that torch needs on an H200 (tests/bench/results/adapting_h200.json).
     """
@@ -38,7 +39,7 @@ def why_no_kernels(call: "ObservedCall") -> str:
         return f"the tensors stand on {call.q.device.type}"
     from twill_vdit import cuda
 
-    return cuda.why_not(call.q.device, call.q.dtype, call.q.shape[3], call.scale)
+    return cuda.why_not(call.q.device, call.q.dtype, call.q.shape[3], call.scale, precision)
 
 
 class Measures:
@@ -51,6 +52,8 @@ class Measures:
         self._candidates: tuple[list[tuple[str, int]], list[ListArrays]] | None = None
         self._of: tuple[list[int], torch.device, bool] | None = None  # rows, device, by kernels
         self._measure: Callable[[ObservedCall], tuple[torch.Tensor, torch.Tensor]] | None = None
+        self._int8_of: tuple[list[int], torch.device, int] | None = None  # rows, device, heads
+        self._int8: Int8Errors | None = None
 
     def errors(self, call: "ObservedCall", rows: list[int]) -> "Errors":
         tokens, head_dim, device = *call.q.shape[2:], call.q.device
@@ -61,6 +64,26 @@ class Measures:
             self._of, self._measure = of, self._made(*of)
         error, norm = self._measure(call)
         return error.double().cpu().numpy(), norm.double().cpu().numpy()
+
+    def int8_errors(self, call: "ObservedCall", rows: list[int]) -> "npt.NDArray[np.float64]":
+        """[heads], of dense attention in INT8 by the kernel of the device.
+
+        Raises:
+            RuntimeError: there is none, so that the CPU is to measure.
+        """
+        import numpy as np
+
+        why_not = why_no_kernels(call, "int8")
+        if why_not:
+            raise RuntimeError(why_not)
+        from twill_vdit import cuda
+
+        heads, tokens = call.q.shape[1:3]
+        of = (rows, call.q.device, heads)
+        if self._int8 is None or self._int8_of != of:
+            self._int8_of = of
+            self._int8 = cuda.Int8Errors(call.q.device, tokens, np.array(rows, dtype=np.int32), heads)
+        return self._int8(*call.in_whole_rows(), call.scale).cpu().numpy()
 
     def _made(
         self, rows: list[int], device: "torch.device", by_kernels: bool

@@ -43,6 +43,7 @@ class CompiledPlan:
         backend: "auto", or the one form of attention that may run.
         native: the binary module's tables; None without it.
         handle: of the operator's argument.
+        int8_heads: that the plan wants in INT8, over all its segments.
     """
 
     def __init__(self, plan: Plan, layout: TokenLayout, backend: str = "auto") -> None:
@@ -51,6 +52,7 @@ class CompiledPlan:
         self.layout = layout
         self.native = None if plan.native is None else binary.CompiledPlan(plan.native, layout.as_tuple())
         self.handle = next(_handles)
+        self.int8_heads, _ = plan.precision_counts()
         self._tile_lists: dict[int, TileList] = {}
         self.on_devices: dict[torch.device, DevicePlan] = {}  # filled by cuda.py
         self.words_on_devices: dict[torch.device, DeviceWords] = {}  # filled by runtime_kernels
@@ -104,6 +106,24 @@ class CompiledPlan:
         if table.dense:
             return [("dense", -1)] * heads
         return [self._task(index) for index in table.heads[expert][first : first + heads]]
+
+    def precision_counts(self, segment: int, *, layer: int, stack: int = 0, expert: int = 0) -> tuple[int, int]:
+        """(heads that the plan wants in INT8, heads with keys) of a layer; no heads in a segment that is dense.
+
+        Raises:
+            Error: the plan has no such segment, expert, stack or layer.
+        """
+        tasks = self.tasks(segment, expert, stack, layer)
+        table = self.plan.segments[segment]
+        if table.dense:
+            return 0, 0
+        has_keys = [mode in ("dense", "sparse") for mode, _ in tasks]
+        if not table.precisions:
+            return 0, sum(has_keys)
+        first = self.plan.model.head_index(stack, layer)
+        precisions = table.precisions[expert][first : first + len(tasks)]
+        wanted = sum(keys and precision == "int8" for keys, precision in zip(has_keys, precisions, strict=True))
+        return wanted, sum(has_keys)
 
     def _task(self, index: int) -> tuple[str, int]:
         kind = self.plan.patterns[index].kind

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import torch
 
 from twill_vdit.native import binary
+from twill_vdit.plan import PRECISIONS
 from twill_vdit.tensors import DTYPES, argument
-from twill_vdit.tile_lists import ListArrays
+from twill_vdit.tile_lists import KEY_TILE, QUERY_TILE, ListArrays, tile_count
 
 if TYPE_CHECKING:
     from twill_vdit import _twill
@@ -32,12 +33,12 @@ def in_whole_rows(x: torch.Tensor) -> torch.Tensor:
     return x if has_whole_rows(x) else x.clone(memory_format=torch.contiguous_format)
 
 
-def why_not(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float) -> str:
-    """Empty when the binary has a kernel for such tensors on the device, else the reason."""
+def why_not(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float, precision: str = "bf16") -> str:
+    """Empty when the binary has a kernel of this precision for such tensors on the device, else the reason."""
     if dtype not in DTYPES:
         return f"dtype {dtype}"
     with torch.cuda.device(device):
-        return binary.why_no_cuda(head_dim, DTYPES[dtype], scale)
+        return binary.why_no_cuda(head_dim, DTYPES[dtype], scale, precision)
 
 
 def kernel_of(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float) -> str:
@@ -96,9 +97,10 @@ class DevicePlan:
 
 
 def device_plan_of(plan: "CompiledPlan", device: torch.device) -> DevicePlan:
-    """The plan's tables there, copied at the first call."""
+    """The plan's tables there, copied at the first call; heads in INT8 become bf16 where no kernel takes them."""
     if device not in plan.on_devices:
-        plan.on_devices[device] = DevicePlan(binary.CudaTables.of_plan(plan.tables()), device)
+        takes_int8 = not why_not(device, torch.bfloat16, plan.plan.model.head_dim, 1.0, "int8")
+        plan.on_devices[device] = DevicePlan(binary.CudaTables.of_plan(plan.tables(), takes_int8), device)
     return plan.on_devices[device]
 
 
@@ -139,6 +141,33 @@ class HeadErrors:
         with torch.cuda.device(q.device):
             self.tables.head_errors(*inputs, *what, *results, workspace.data_ptr(), workspace.numel(), stream)
         return error, norm
+
+
+class Int8Errors:
+    """What dense attention in INT8 loses at sampled rows: a layer of the kernels in bf16 beside one in INT8.
+
+    All heads have all keys for the query tiles that hold a sampled row, and none for the others.
+    """
+
+    def __init__(self, device: torch.device, tokens: int, rows: npt.NDArray[np.int32], heads: int) -> None:
+        wanted = np.zeros(tile_count(tokens, QUERY_TILE), dtype=bool)
+        wanted[rows // QUERY_TILE] = True
+        runs = np.tile(np.array([[0, tile_count(tokens, KEY_TILE)]], dtype=np.int32), (int(wanted.sum()), 1))
+        run_begin = np.concatenate([[0], np.cumsum(wanted)]).astype(np.int32)
+        variants = [[[("sparse", 0, precision)] * heads] for precision in PRECISIONS]
+        self._plan = DevicePlan(binary.CudaTables.of_lists(tokens, [(runs, run_begin, None)], variants), device)
+        self._rows = torch.from_numpy(rows.astype(np.int64)).to(device)
+
+    def __call__(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float) -> torch.Tensor:
+        """float64 [heads]: sum over rows and batch |o - o0|^2. q, k, v as HeadErrors takes them."""
+        batch, heads, tokens, head_dim = q.shape
+        rows = []
+        with torch.cuda.device(q.device):
+            for variant in range(len(PRECISIONS)):
+                out = q.new_empty(batch, tokens, heads, head_dim).transpose(1, 2)
+                self._plan.run(q, k, v, out, scale, layer=0, variant=variant)
+                rows.append(out.index_select(2, self._rows).double())
+        return (rows[1] - rows[0]).square().sum((0, 2, 3))
 
 
 def attention_map(q: torch.Tensor, k: torch.Tensor, scale: float, size: int, query_stride: int = 1) -> torch.Tensor:

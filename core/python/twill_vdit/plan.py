@@ -14,6 +14,7 @@ from twill_vdit.run_facts import Budget, Facts, RunFacts
 if TYPE_CHECKING:
     from twill_vdit import _twill
 
+PRECISIONS = "bf16", "int8"  # of the two products of a head
 EXPERT_BOUNDARY = "expert_boundary"  # field of a plan or profile, and key of the provenance of those without facts
 
 
@@ -80,12 +81,14 @@ class Segment:
         t_end: see t_begin.
         dense: all heads are dense, and `heads` is empty.
         heads: [expert][head_index], indices into the plan's patterns.
+        precisions: [expert][head_index], of PRECISIONS; empty where all are bf16.
     """
 
     t_begin: float
     t_end: float
     dense: bool
     heads: tuple[tuple[int, ...], ...]
+    precisions: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,18 @@ class Plan:
     def budget(self) -> Budget | None:
         """What the plan was asked to be; None where it does not say, or says it in provenance only."""
         return None if self.facts is None else self.facts.budget
+
+    def precision_counts(self) -> tuple[int, int]:
+        """(heads in INT8, heads with keys), over all segments that are not dense."""
+        int8 = with_keys = 0
+        for segment in self.segments:
+            for expert, heads in enumerate(segment.heads):
+                has_keys = [self.patterns[index].kind not in ("skip", "mean") for index in heads]
+                with_keys += sum(has_keys)
+                if segment.precisions:
+                    pairs = zip(has_keys, segment.precisions[expert], strict=True)
+                    int8 += sum(keys and precision == "int8" for keys, precision in pairs)
+        return int8, with_keys
 
     def shown_facts(self) -> dict[str, str]:
         """Provenance and the typed facts, for people; a fact comes before what provenance says under its key."""

@@ -14,7 +14,7 @@ from twill_vdit.errors import Error
 from twill_vdit.json_reading import parse_json, shown_json
 from twill_vdit.layout import TokenOrder
 from twill_vdit.patterns import Diagonal, KeyBox, MultiDiagonal, Pattern, SimplePattern, VerticalStripe, Window
-from twill_vdit.plan import ModelShape, Plan, Segment, StackShape
+from twill_vdit.plan import PRECISIONS, ModelShape, Plan, Segment, StackShape
 from twill_vdit.run_facts import Budget, Facts, RunFacts
 
 if TYPE_CHECKING:
@@ -130,30 +130,45 @@ def read_model(value: Value) -> ModelShape:
     return ModelShape(value["family"].text(), experts, tuple(stacks), value["head_dim"].integer())
 
 
-def read_heads(value: Value, model: ModelShape, patterns: int) -> tuple[tuple[int, ...], ...]:
-    def read_layer(layer: Value, heads: int) -> list[int]:
+Heads = tuple[tuple[int, ...], ...]
+Precisions = tuple[tuple[str, ...], ...]
+
+
+def read_heads(value: Value, model: ModelShape, patterns: int) -> tuple[Heads, Precisions]:
+    """As Segment has them."""
+
+    def read_head(entry: Value) -> tuple[int, str]:
+        precision = PRECISIONS[0]
+        if isinstance(entry.raw, dict):
+            precision = entry["precision"].text()
+            if precision not in PRECISIONS:
+                raise entry["precision"].fail(f"unknown precision {shown_json(precision)}")
+            entry = entry["pattern"]
+        index = entry.integer()
+        if not 0 <= index < patterns:
+            raise entry.fail(f"pattern {index} is not one of 0..{patterns - 1}")
+        return index, precision
+
+    def read_layer(layer: Value, heads: int) -> list[tuple[int, str]]:
         entries = layer.items()
         if len(entries) != heads:
             raise layer.fail(f"{len(entries)} heads, not the {heads} of the model")
-        indices = []
-        for entry in entries:
-            index = (entry["pattern"] if isinstance(entry.raw, dict) else entry).integer()
-            if not 0 <= index < patterns:
-                raise entry.fail(f"pattern {index} is not one of 0..{patterns - 1}")
-            indices.append(index)
-        return indices
+        return [read_head(entry) for entry in entries]
 
     experts = []
     for expert in model.experts:
-        flat: list[int] = []
+        flat: list[tuple[int, str]] = []
         for stack in model.stacks:
             layers = value[expert][stack.name].items()
             if len(layers) != stack.layers:
                 raise value[expert][stack.name].fail(f"{len(layers)} layers, not the {stack.layers} of the model")
             for layer in layers:
                 flat += read_layer(layer, stack.heads)
-        experts.append(tuple(flat))
-    return tuple(experts)
+        experts.append(flat)
+    heads = tuple(tuple(index for index, _ in flat) for flat in experts)
+    if all(precision == PRECISIONS[0] for flat in experts for _, precision in flat):
+        return heads, ()
+    return heads, tuple(tuple(precision for _, precision in flat) for flat in experts)
 
 
 def read_segments(value: Value, model: ModelShape, patterns: int) -> tuple[Segment, ...]:
@@ -164,7 +179,8 @@ def read_segments(value: Value, model: ModelShape, patterns: int) -> tuple[Segme
         if begin != expected or end <= begin:
             raise item.fail(f"t_begin {begin}, t_end {end}: segments must follow each other from 0 to 1 without gaps")
         dense = item.get("dense", lambda v: v.of_type(bool, "true or false"), False)
-        segments.append(Segment(begin, end, dense, () if dense else read_heads(item["heads"], model, patterns)))
+        heads, precisions = ((), ()) if dense else read_heads(item["heads"], model, patterns)
+        segments.append(Segment(begin, end, dense, heads, precisions))
     if not segments or segments[-1].t_end != 1.0:
         raise value.fail("segments must follow each other from 0 to 1 without gaps")
     return tuple(segments)

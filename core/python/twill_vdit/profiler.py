@@ -61,6 +61,7 @@ class Profiler(UnderWay):
         stripe_maps: "npt.NDArray[np.float32] | None" = None,
         run: RunFacts | None = None,
         expert_boundary: float | None = None,
+        int8: bool = False,
     ) -> None:
         """A profiler of one model at one layout.
 
@@ -80,6 +81,8 @@ class Profiler(UnderWay):
             run: all forwards of the clips, of which `t` are profiled; as provenance, kept with the units. The profile
                 and its plans say it, and are predicted over it.
             expert_boundary: the t below which the second of two experts runs.
+            int8: measure too what heads lose in INT8, so that plans may have some of them so; where no kernel of the
+                device computes so, the CPU measures it.
 
         Raises:
             Error: there is no binary module, or an argument is not what it should be.
@@ -103,6 +106,7 @@ class Profiler(UnderWay):
             stripe_maps=stripe_maps,
             run=None if run is None else run.as_tuple(),
             expert_boundary=expert_boundary,
+            int8=int8,
         )
         self._take(made)
 
@@ -152,16 +156,27 @@ class Profiler(UnderWay):
         """
         call, gain = ObservedCall(q, k, v, scale), [float(x) for x in gain]
         place = t_index, prompt, expert, stack, layer, branch
-        found = measured(call, lambda: (self._errors(call, t_index, prompt), self._map(call)))
+
+        def measures() -> "tuple[npt.NDArray[np.float64], Errors, npt.NDArray[np.float32]]":
+            return self._int8_errors(call, t_index, prompt), self._errors(call, t_index, prompt), self._map(call)
+
+        found = measured(call, measures)
         if found is not None:
-            errors, drawn = found
-            self._native.observe_measures(*place, *errors, drawn, gain)
+            int8_errors, errors, drawn = found
+            self._native.observe_measures(*place, *errors, drawn, gain, int8_errors)
             return
         on_cpu = call.on_cpu()
         self._native.observe(*place, *on_cpu.arguments(), on_cpu.scale, gain)
 
     def _errors(self, call: ObservedCall, t_index: int, prompt: int) -> "Errors":
         return self._measures.errors(call, self._native.rows(t_index, prompt))
+
+    def _int8_errors(self, call: ObservedCall, t_index: int, prompt: int) -> "npt.NDArray[np.float64]":
+        import numpy as np
+
+        if not self._native.int8:
+            return np.empty(0)
+        return self._measures.int8_errors(call, self._native.rows(t_index, prompt))
 
     def _map(self, call: ObservedCall) -> "npt.NDArray[np.float32]":
         import numpy as np
@@ -234,6 +249,12 @@ class Profile:
     def maps(self) -> "npt.NDArray[np.uint8] | None":
         """uint8 [experts * heads, map_size, map_size], each row scaled to its maximum; None without maps."""
         return self.native.maps
+
+    @property
+    def int8_error(self) -> "npt.NDArray[np.float32] | None":
+        """Head errors of dense attention in INT8, [t * experts * heads]; None where they were not measured."""
+        found = self.native.int8_error
+        return found if found.size else None
 
     @property
     def costs(self) -> CostTable | None:

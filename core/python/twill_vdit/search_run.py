@@ -179,6 +179,8 @@ class SearchRun(UnderWay):
         provenance: Mapping[str, str] | None = None,
         device: str = "",
         threads: int = 0,
+        int8: bool = False,
+        int8_error_share: float | None = None,
     ) -> None:
         """A search that begins, or goes on with what is kept in its folder.
 
@@ -212,6 +214,9 @@ class SearchRun(UnderWay):
             provenance: whatever else decides the numbers, for people.
             device: and whatever else decides times.
             threads: that the profiler measures with on the CPU; 0: as many as the process may use.
+            int8: measure what heads lose in INT8, so that the plan may have some of them so.
+            int8_error_share: how much more predicted error they may bring, as a share of the patterns'; None: 0.05
+                where it was measured.
 
         Raises:
             Error: there is no binary module, or an argument is not what it should be.
@@ -249,6 +254,8 @@ class SearchRun(UnderWay):
             device=device,
             work=os.fspath(work),
             threads=threads,
+            int8=int8,
+            int8_error_share=int8_error_share,
         )
 
     def next(self) -> Work | None:

@@ -64,6 +64,22 @@ void add(AttentionUse& sum, const AttentionUse& use) {
   for (const auto& [reason, calls] : use.fallbacks) {
     sum.fallbacks[reason] += calls;
   }
+  sum.heads_with_keys += use.heads_with_keys;
+  sum.int8_heads += use.int8_heads;
+  for (const auto& [reason, heads] : use.not_int8) {
+    sum.not_int8[reason] += heads;
+  }
+}
+
+std::string precision_text(const AttentionUse& use) {
+  if (use.int8_heads == 0 && use.not_int8.empty()) {
+    return {};
+  }
+  std::string text = concat("int8: ", use.int8_heads, " of ", use.heads_with_keys, " heads");
+  for (const auto& [reason, heads] : use.not_int8) {
+    text += concat("; ", heads, " that the plan wants in int8 were computed as bf16: ", reason);
+  }
+  return text;
 }
 
 bool took_part(const AttentionUse& use) {

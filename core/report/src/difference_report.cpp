@@ -32,9 +32,9 @@ std::string signed_percent(double before, double after) {
   return concat(change >= 0.0 ? "+" : "", fixed(change, 1), " %");
 }
 
-std::string pattern_text(const Plan& plan, std::int32_t segment, std::size_t head) {
+std::string head_text(const Plan& plan, std::int32_t segment, std::size_t head) {
   const auto heads = static_cast<std::size_t>(plan.model.heads_total());
-  return describe(pattern_at(plan, static_cast<std::size_t>(segment), head / heads, head % heads));
+  return describe_head(plan, static_cast<std::size_t>(segment), head / heads, head % heads);
 }
 
 std::string unit_of(const PlanFigures& figures) {
@@ -95,8 +95,8 @@ drawing::Table heads_table(const PlanDifference& difference) {
       drawing::TableRow row{
           .cells = {head_label(model, head / heads, head % heads),
                     concat(short_number(stretch.t_end), " to ", short_number(stretch.t_begin)),
-                    pattern_text(*difference.before, stretch.before, head),
-                    pattern_text(*difference.after, stretch.after, head)},
+                    head_text(*difference.before, stretch.before, head),
+                    head_text(*difference.after, stretch.after, head)},
           .kind = {}};
       if (figures) {
         row.cells.push_back(error_share(*difference.before_figures, stretch.before, head));

@@ -43,13 +43,24 @@ ClipTimes times_from(const Value& value) {
           .vae = seconds("vae_seconds")};
 }
 
+std::map<std::string, std::int64_t> reasons_from(const Value& value) {
+  std::map<std::string, std::int64_t> counts;
+  for (const auto& [reason, count] : value.raw().items()) {
+    counts[reason] = value.at(reason.c_str()).integer<std::int64_t>(0, kMaxCalls);
+  }
+  return counts;
+}
+
 AttentionUse use_from(const Value& value) {
   AttentionUse use{
       .sparse_calls = value.at("sparse").integer<std::int64_t>(0, kMaxCalls),
-      .planned_dense_calls = value.at("planned_dense").integer<std::int64_t>(0, kMaxCalls)};
-  const Value fallbacks = value.at("fallbacks");
-  for (const auto& [reason, calls] : fallbacks.raw().items()) {
-    use.fallbacks[reason] = fallbacks.at(reason.c_str()).integer<std::int64_t>(0, kMaxCalls);
+      .planned_dense_calls = value.at("planned_dense").integer<std::int64_t>(0, kMaxCalls),
+      .fallbacks = reasons_from(value.at("fallbacks"))};
+  if (value.has("int8")) {  // of plans with such heads
+    const Value int8 = value.at("int8");
+    use.heads_with_keys = int8.at("of_heads").integer<std::int64_t>(0, kMaxCalls);
+    use.int8_heads = int8.at("heads").integer<std::int64_t>(0, kMaxCalls);
+    use.not_int8 = reasons_from(int8.at("as_bf16"));
   }
   return use;
 }

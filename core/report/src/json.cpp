@@ -26,9 +26,14 @@ json to_json_value(const AttentionUse& use) {
   for (const auto& [reason, calls] : use.fallbacks) {
     fallbacks[reason] = calls;
   }
-  return {{"sparse", use.sparse_calls},
-          {"planned_dense", use.planned_dense_calls},
-          {"fallbacks", fallbacks}};
+  json value{{"sparse", use.sparse_calls},
+             {"planned_dense", use.planned_dense_calls},
+             {"fallbacks", fallbacks}};
+  if (use.int8_heads > 0 || !use.not_int8.empty()) {
+    value["int8"] = {
+        {"heads", use.int8_heads}, {"of_heads", use.heads_with_keys}, {"as_bf16", use.not_int8}};
+  }
+  return value;
 }
 
 }  // namespace twill::report

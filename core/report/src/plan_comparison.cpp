@@ -18,14 +18,21 @@ std::string head_name(const ModelShape& model, std::size_t expert, std::size_t h
                 head_label(model, expert, head));
 }
 
+bool differ(const Plan& before, std::size_t old_segment, const Plan& after, std::size_t new_segment,
+            std::size_t expert, std::size_t head) {
+  return pattern_at(before, old_segment, expert, head) !=
+             pattern_at(after, new_segment, expert, head) ||
+         precision_at(before, old_segment, expert, head) !=
+             precision_at(after, new_segment, expert, head);
+}
+
 std::vector<std::size_t> heads_that_differ(const Plan& before, std::size_t old_segment,
                                            const Plan& after, std::size_t new_segment) {
   std::vector<std::size_t> found;
   const auto heads = static_cast<std::size_t>(before.model.heads_total());
   for (std::size_t expert = 0; expert < before.model.experts.size(); ++expert) {
     for (std::size_t head = 0; head < heads; ++head) {
-      if (pattern_at(before, old_segment, expert, head) !=
-          pattern_at(after, new_segment, expert, head)) {
+      if (differ(before, old_segment, after, new_segment, expert, head)) {
         found.push_back(expert * heads + head);
       }
     }
@@ -89,11 +96,10 @@ std::vector<HeadDifference> differences(const Plan& before, const Plan& after) {
     const auto new_segment = static_cast<std::size_t>(segment_at(after, end));
     for (std::size_t expert = 0; expert < before.model.experts.size(); ++expert) {
       for (std::size_t head = 0; head < heads; ++head) {
-        const Pattern& old_pattern = pattern_at(before, old_segment, expert, head);
-        const Pattern& new_pattern = pattern_at(after, new_segment, expert, head);
-        if (old_pattern != new_pattern) {
+        if (differ(before, old_segment, after, new_segment, expert, head)) {
           found.push_back({*begin, end, head_name(before.model, expert, head),
-                           twill::describe(old_pattern), twill::describe(new_pattern)});
+                           describe_head(before, old_segment, expert, head),
+                           describe_head(after, new_segment, expert, head)});
         }
       }
     }

@@ -54,6 +54,7 @@ PlanSummary summarise(const Plan& plan, const std::optional<TokenLayout>& layout
   PlanSummary summary{.name = plan.name,
                       .model = plan.model,
                       .patterns = plan.patterns.size(),
+                      .precision = precision_counts(plan),
                       .layout = layout,
                       .has_profile = plan.profile != nullptr,
                       .provenance = shown_facts(plan)};
@@ -89,6 +90,9 @@ std::string describe(const PlanSummary& summary) {
   }
   text += concat("\npatterns: ", summary.patterns,
                  "; profile: ", summary.has_profile ? "yes" : "no", "\n");
+  if (const std::string precision = twill::describe(summary.precision); !precision.empty()) {
+    text += precision + "\n";
+  }
   if (summary.layout) {
     text += concat("densities of one forward at ", summary.layout->frames, "x",
                    summary.layout->rows, "x", summary.layout->cols, " tokens\n");
@@ -141,6 +145,8 @@ std::string to_json(const PlanSummary& summary) {
   return json_dump(json{{"name", summary.name},
                         {"family", summary.model.family},
                         {"patterns", summary.patterns},
+                        {"int8_heads", summary.precision.int8},
+                        {"heads_with_keys", summary.precision.with_keys},
                         {"layout", layout},
                         {"segments", segments},
                         {"has_profile", summary.has_profile},

@@ -73,7 +73,8 @@ void add_solving(Words& words, const Plan& plan) {
   words.add("--segments", plan.provenance, "segments")
       .add("--dense-first", plan.provenance, "dense_first_steps")
       .add("--dense-last", plan.provenance, "dense_last_steps")
-      .add("--dense-layers", shown_facts(plan), "dense_first_layers");
+      .add("--dense-layers", shown_facts(plan), "dense_first_layers")
+      .add("--int8-error-share", plan.provenance, "int8_error_share");
 }
 
 // --steps, --shift, --sampler, --grid.
@@ -192,6 +193,9 @@ Facts evaluation_facts(const MeasuredPlan& measured) {
       {"versions", concat("twill ", report.twill_version, ", torch ", report.torch_version)},
       {"attention calls", concat(report.attention.sparse_calls, " sparse, ",
                                  report.attention.planned_dense_calls, " dense as planned")}};
+  if (const std::string precision = precision_text(report.attention); !precision.empty()) {
+    facts.push_back({"precision", precision});
+  }
   if (report.adapted) {
     facts.push_back({"plan was", "adapted to each clip while it was made"});
   }

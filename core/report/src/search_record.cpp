@@ -26,6 +26,7 @@ std::string describe(const SearchResult& result) {
   for (const auto& [name, count] : result.heads) {
     kinds += concat(kinds.empty() ? "" : ", ", count, " ", name);
   }
+  const std::string precision = twill::describe(result.precision);
   char density[16];
   std::snprintf(density, sizeof density, "%.3f", result.density);
   std::string tries;
@@ -41,7 +42,8 @@ std::string describe(const SearchResult& result) {
   return concat(result.plan.string(), ": density ", density, ", ", result.segments, " segments, ",
                 result.dense_first_steps, " dense first and ", result.dense_last_steps,
                 " dense last steps\nheads of the widest sparse segment: ",
-                kinds.empty() ? "all dense" : kinds, "\n", tries, seconds, " s\n");
+                kinds.empty() ? "all dense" : kinds, "\n",
+                precision.empty() ? "" : precision + "\n", tries, seconds, " s\n");
 }
 
 std::string to_json(const SearchResult& result) {
@@ -68,6 +70,8 @@ std::string to_json(const SearchResult& result) {
                         {"attention_share", result.attention_share},
                         {"predicted_error", result.predicted_error},
                         {"heads", heads},
+                        {"int8_heads", result.precision.int8},
+                        {"heads_with_keys", result.precision.with_keys},
                         {"segments", result.segments},
                         {"dense_first_steps", result.dense_first_steps},
                         {"dense_last_steps", result.dense_last_steps},

@@ -11,7 +11,7 @@ from twill_vdit.compiled_plan import CompiledPlan
 from twill_vdit.layout import TokenLayout
 from twill_vdit.plan import Plan
 from twill_vdit.running.call import AttentionCall, Site
-from twill_vdit.search import AdaptiveRun, Profile, profile_of
+from twill_vdit.search import INT8_ERROR_SHARE, AdaptiveRun, Profile, profile_of
 
 NO_STEPS = "The plan was not adapted: this sampler tells no steps."
 
@@ -65,6 +65,8 @@ class Adapting:
             density=compiled.run_density(self._times, [self._expert] * len(self._times)),
             layout=compiled.layout,
             name=compiled.plan.name,
+            # As the plan has heads in INT8, what it is adapted to has too.
+            int8_error_share=INT8_ERROR_SHARE if compiled.int8_heads and self._profile.int8_error is not None else 0.0,
         )
         return self._run.plan
 

@@ -40,6 +40,9 @@ class Report:
         lowest_t: of the forwards.
         why_no_part: why no call ran by the plan; empty where some did.
         notes: what the user should know besides.
+        heads_with_keys: of the calls by the plan, where it is not dense, call by call.
+        int8_heads: of those, computed in INT8.
+        not_int8: reason -> of those, how many the plan wants in INT8 and were computed as bf16.
     """
 
     plan: str = ""
@@ -58,6 +61,9 @@ class Report:
     lowest_t: float = 1.0
     why_no_part: str = ""  # why no call ran by the plan; empty where some did
     notes: list[str] = field(default_factory=list)
+    heads_with_keys: int = 0
+    int8_heads: int = 0
+    not_int8: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -70,6 +76,15 @@ class Report:
             self.cells += cells
             self.dense_cells += dense_cells
             self.attention_seconds += seconds
+
+    def count_precision(self, int8: int, with_keys: int, why_not: str) -> None:
+        """Of one call by the plan: heads that it wants in INT8, those with keys, and why the former are in bf16."""
+        with self._lock:
+            self.heads_with_keys += with_keys
+            if why_not and int8:
+                self.not_int8[why_not] += int8
+            else:
+                self.int8_heads += int8
 
     def count_dense(self, reason: str, dense_cells: float, seconds: float = 0.0) -> None:
         """One call that ran dense, for this reason."""
@@ -145,7 +160,21 @@ class Report:
             "seconds": self.seconds,
             "attention_seconds": self.attention_seconds,
             "notes": list(self.notes),
+            "heads_with_keys": self.heads_with_keys,
+            "int8_heads": self.int8_heads,
+            "int8_as_bf16": dict(self.not_int8),
         }
+
+    def precision_text(self) -> str:
+        """How many heads ran in INT8, and what was in the way of others; empty for a plan without such heads."""
+        if not self.int8_heads and not self.not_int8:
+            return ""
+        parts = [f"int8: {self.int8_heads} of {self.heads_with_keys} heads"]
+        parts += [
+            f"{heads} that the plan wants in int8 were computed as bf16: {reason}"
+            for reason, heads in sorted(self.not_int8.items())
+        ]
+        return "; ".join(parts)
 
     def text(self) -> str:
         """The report in lines."""
@@ -159,6 +188,7 @@ class Report:
         if self.attention_seconds:
             seconds += f", {self.attention_seconds:.1f} s of it attention"
         lines.append(seconds)
+        lines += filter(None, [self.precision_text()])
         lines += [f"{calls} dense: {reason}" for reason, calls in sorted(self.dense.items())]
         if self.why_no_part:
             lines.append(f"the plan took no part: {self.why_no_part}")

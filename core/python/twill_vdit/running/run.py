@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import torch
 
+from twill_vdit import backends, native
 from twill_vdit.attention import sparse_attention
 from twill_vdit.backends import has_kernel
 from twill_vdit.compiled_plan import CompiledPlan, compile_plan
@@ -49,6 +50,7 @@ class Decision:
     layer: int = 0
     density: float = 1.0
     dense_because: str = ""
+    precision: tuple[int, int, str] = 0, 0, ""  # as Report.count_precision takes it
 
 
 @dataclass
@@ -225,7 +227,15 @@ class Run:
         density = compiled.layer_density(segment, layer=layer, stack=stack, expert=self.expert)
         if not kernel and self._is_slower(compiled, segment, stack, layer, density, call):
             return Decision(dense_because="slower than dense here, where the package has no kernel")
-        return Decision(compiled, segment, stack, layer, density, BY_PLAN if is_dense else "")
+        counts = compiled.precision_counts(segment, layer=layer, stack=stack, expert=self.expert)
+        why_not_int8 = self._why_not_int8(call) if counts[0] else ""
+        because = BY_PLAN if is_dense else ""
+        return Decision(compiled, segment, stack, layer, density, because, (*counts, why_not_int8))
+
+    def _why_not_int8(self, call: AttentionCall) -> str:
+        scale = call.head_dim**-0.5 if call.scale is None else call.scale
+        of_call = backends.Call(call.q.device, call.q.dtype, call.head_dim, scale, native.binary is not None)
+        return backends.why_not_int8(backends.choose(of_call), of_call)
 
     def _has_kernel(self, call: AttentionCall) -> bool:
         return has_kernel(call.q.device, call.q.dtype, call.head_dim, call.scale)
@@ -303,8 +313,9 @@ class Run:
         if why:
             self.report.count_dense(why, cells, seconds)
         else:
-            density = self.decide(forward, call, site).density
-            self.report.count_sparse(density * cells, cells, seconds)
+            decision = self.decide(forward, call, site)
+            self.report.count_sparse(decision.density * cells, cells, seconds)
+            self.report.count_precision(*decision.precision)
 
 
 def _beside_text(layout: TokenLayout) -> str:

@@ -30,6 +30,17 @@ struct HeadErrorParams {
 };
 Status sampled_head_errors_cpu(const HeadErrorParams& params);
 
+// What dense attention with both products in INT8 loses, as the INT8 kernels for GPUs compute it,
+// by their roundings one by one: for where there is none. Any head_dim that the CPU kernels take.
+struct Int8ErrorParams {
+  AttentionTensors tensors;            // scale not below 0
+  std::span<const std::int32_t> rows;  // as in HeadErrorParams
+  double* error = nullptr;             // [batch, heads], written: sum over rows |o - o0|^2
+  std::int32_t threads = 0;
+  Executor* executor = nullptr;
+};
+Status int8_errors_cpu(const Int8ErrorParams& params);
+
 // Block-averaged attention map: map[batch, head, i, j] is the share of attention that the mean
 // query of raster block i gives to raster key block j (each row sums to 1), over `size` x `size`
 // equal blocks (the last may be ragged). When `query_stride` > 1 only every query_stride-th query

@@ -7,6 +7,9 @@
 //   head error    the profile's x layout_factors()
 //   error         forward.weight x w(t) x gain x head error x coherence()
 //   cells         of the list tiles that the candidate computes at the layout
+//   rounding      forward.weight x w(t) x gain x the profile's int8 error, of a head in INT8 that
+//   has
+//                 keys, whichever they are; what a plan's head loses is error + rounding
 //   milliseconds  the cost table's, carried to the layout by candidate_costs()
 // Between the profile's times head error and gain x head error go in a straight line, as blend_at()
 // says. Dense is the reference: its errors are 0, whatever was measured for it.
@@ -38,14 +41,16 @@ struct PlanNumbers {
   double density = 1.0;                   // cells over dense's
   std::optional<double> attention_share;  // of dense attention's time; empty without a cost table
   double error = 0.0;
-  std::int64_t unmeasured = 0;  // heads x segments whose pattern is no candidate: their error is
-                                // left out of the sum
+  // Heads x segments whose pattern is no candidate, or whose rounding the profile does not know:
+  // their error, or their rounding, is left out of the sum.
+  std::int64_t unmeasured = 0;
 };
 
 // A plan over the run, by head, segment, layer, kind and forward.
 struct PlanSums {
   struct Head {
     std::size_t candidate = 0;
+    Precision precision = Precision::kBf16;
     double head_error = 0.0;  // mean over the segment's forwards of the head's expert; where none
                               // falls, at its middle
     double error = 0.0;       // summed over the same forwards
@@ -86,6 +91,19 @@ class Ledger {
   // At any t.
   double head_error(double t, std::size_t expert, std::size_t head, std::size_t candidate) const;
 
+  // Whether the profile knows what computing so loses.
+  bool measured(Precision precision) const {
+    return precision == Precision::kBf16 || !profile_->int8_error.empty();
+  }
+  // Of a head with keys of the forward's expert; 0 in bf16.
+  double rounding(Precision precision, const Forward& forward, std::size_t head) const;
+  // What it adds to the sum of Measure::kError that the shares are for.
+  double rounding(Precision precision, const TimeShares& shares, std::size_t expert,
+                  std::size_t head) const;
+  // As a head error: what it adds to a sum or mean of Measure::kHeadError.
+  double rounding_head_error(Precision precision, const TimeShares& shares, std::size_t expert,
+                             std::size_t head) const;
+
   const CandidateCosts& costs() const { return costs_; }
   Cost cost(std::size_t candidate) const;
   bool timed() const { return !costs_.milliseconds.empty(); }
@@ -111,7 +129,8 @@ class Ledger {
 
   // Plans must be for the profile's model. Fast enough to follow every edit.
   PlanNumbers numbers(const Plan& plan) const;
-  // These throw Error(kModel) naming a pattern of the plan that is no candidate.
+  // These throw Error(kModel) naming a pattern of the plan that is no candidate, and for a plan
+  // with heads in INT8 where the profile does not know their rounding.
   PlanSums sums(const Plan& plan) const;
   double error(const Plan& plan) const;
   // Of each bin of t alone, [bins] ascending in t, w(t) left out: what calibrate() takes. Bin b is
@@ -124,7 +143,9 @@ class Ledger {
   }
   // gain x head error x coherence, w(t) and the forward's weight left out.
   double loss(const Forward& forward, std::size_t head, std::size_t candidate) const;
-  // Of all heads of the plan's segment there, candidates: [patterns].
+  double rounding_loss(const Forward& forward, std::size_t head) const;
+  void check_measured(const Plan& plan) const;
+  // Of all heads of the plan's segment there, rounding too; candidates: [patterns].
   double loss(const Forward& forward, const Plan& plan,
               const std::vector<std::size_t>& candidates) const;
   std::int64_t tiles(const Pattern& pattern) const;

@@ -31,6 +31,9 @@ struct SolveOptions {
   std::optional<std::int32_t> dense_last_steps;
   std::int32_t dense_first_layers = 0;  // dense at all t, counted over all stacks
   std::optional<Measure> measure;       // as SolveRequest's
+  // As SolveRequest's. Empty: kInt8ErrorShare for the solver where the profile knows what INT8
+  // loses, else none.
+  std::optional<double> int8_error_share;
   // Frames, rows and columns of tokens that the budget is for; empty: as profiled.
   std::optional<std::array<std::int32_t, 3>> grid;
   std::string name;  // of the plan; empty: its policy and budget

@@ -34,6 +34,7 @@ struct ProfilerOptions {
   std::uint64_t row_seed = 0;    // which ones
   std::int32_t map_size = 52;    // blocks a side of the attention maps, at most tokens; 0: none
   std::int32_t map_queries = 8;  // queries that stand for a block of a map
+  bool int8 = false;             // measure too what heads lose in INT8
   std::int32_t threads = 0;      // 0: as many as the process may use
   // Where finished units are kept; empty: in memory only. A folder of another profile is refused.
   std::filesystem::path folder;
@@ -65,6 +66,8 @@ struct CallMeasures {
   std::span<const double> error;  // [heads][candidates], summed over the batch
   std::span<const double> norm;   // [heads], summed over the batch
   std::span<const float> map;     // [heads][map_size][map_size], the batch's mean
+  // Of dense attention in INT8, [heads], as error; empty where the options do not ask for it.
+  std::span<const double> int8_error;
 };
 
 // Tokens of the grid, ascending and distinct, spread evenly over frames, rows and columns.

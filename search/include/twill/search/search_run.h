@@ -62,6 +62,8 @@ struct SearchRequest {
   // two do not go through the same latents.
   bool whole_clips = false;
 
+  // Measure what heads lose in INT8, so that the plan may have some of them so.
+  bool int8 = false;
   SolveOptions solve;  // its budget says nothing beside a target
   std::optional<SearchTarget> target;
   // Clips that the weight of t is fitted to, each sparse in one stretch of the run; 0: the default

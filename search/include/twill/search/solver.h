@@ -36,7 +36,15 @@ struct FixedHeads {
   std::int32_t layer = -1;
   std::int32_t head = -1;
   Pattern pattern;  // a candidate of the profile
+  Precision precision = Precision::kBf16;
 };
+
+// How much more predicted error INT8 may bring, where nobody says: 5 % are 0.2 dB.
+inline constexpr double kInt8ErrorShare = 0.05;
+
+// Of a plan that is solved again: kInt8ErrorShare where it has heads in INT8 and its profile knows
+// what they lose, else 0.
+double int8_error_share_of(const Plan& plan);
 
 // The profile's layout with another grid: frames, rows and columns of tokens. Throws Error(kUsage)
 // naming what is out of range.
@@ -69,6 +77,12 @@ struct SolveRequest {
   std::vector<FixedHeads> fixed;         // the last that names a head holds
   std::vector<PatternKind> forbidden;    // dense cannot be
   std::optional<double> max_head_error;  // no head is given a candidate with a greater one
+  // Heads with keys that a plan has in INT8: where that adds the least predicted error for the
+  // cells (or the time, where it is the budget) of the head, as many as add no more than this share
+  // of the error that the patterns bring. What is dense because it was told to, and segments that
+  // came out dense, stay in bf16, and fixed heads as they are. 0: none; else the profile must know
+  // their rounding. At least 0.
+  double int8_error_share = 0.0;
 
   std::string name;  // of the plan
   // What gave the forwards, as far as it is known, in the words of whoever ran the model: the plan
@@ -81,7 +95,8 @@ struct SolveRequest {
 
 struct SolveResult {
   Plan plan;
-  double predicted_error = 0.0;  // comparable between plans of one profile, forwards and weight
+  // Comparable between plans of one profile, forwards and weight; with what INT8 adds.
+  double predicted_error = 0.0;
   // No plan within the budget has a smaller predicted error (Lagrange dual); 0 where the request
   // names another measure.
   double lower_bound = 0.0;

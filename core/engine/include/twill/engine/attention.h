@@ -25,6 +25,13 @@ struct AttentionCounts {
   std::int64_t sparse = 0;         // ran by the plan's tables
   std::int64_t planned_dense = 0;  // dense because the plan says so: a dense segment or layer
   std::map<std::string, std::int64_t> fallback;  // dense against the plan, by reason
+  // Of the calls by the tables of segments that are not dense, head by head: those with keys, those
+  // computed in INT8, and by reason those that the plan wants in INT8 and that were not.
+  std::int64_t heads_with_keys = 0;
+  std::int64_t int8_heads = 0;
+  std::map<std::string, std::int64_t> not_int8;
+
+  AttentionCounts& operator+=(const AttentionCounts& other);
 };
 
 // Runs each call as the plan's segment for site.t says, through the kernel, which is the faster one
@@ -55,6 +62,8 @@ class PlanAttention final : public SelfAttention {
   struct PlannedLayer {
     std::span<const kernels::HeadTask> tasks;
     bool dense = true;  // all of them
+    std::int64_t heads_with_keys = 0;
+    std::int64_t int8_heads = 0;
   };
   // All that depends on the layout.
   struct Prepared {
@@ -66,6 +75,8 @@ class PlanAttention final : public SelfAttention {
   // Null where the site's layout is none of those.
   Prepared* prepared_for(const AttentionSite& site);
   std::size_t layer_index(std::int32_t segment, const AttentionSite& site) const;
+  void count_heads(const Prepared& prepared, bool on_cpu, std::int32_t segment,
+                   const AttentionSite& site);
   // out is set when the answer is ok; otherwise it says why the kernel cannot serve the call.
   kernels::Status run_segment(Prepared& prepared, const at::Tensor& q, const at::Tensor& k,
                               const at::Tensor& v, const AttentionSite& site, std::int32_t segment,

@@ -45,8 +45,13 @@ struct TileList {
 TileList compile_pattern(const Pattern& pattern, const TokenLayout& layout);
 
 // What a kernel is told of a head with this pattern; `list`: index of the pattern's tile list, read
-// where it has one.
-kernels::HeadTask task_of(const Pattern& pattern, std::int32_t list);
+// where it has one. precision: of a head with keys; the others have none and are told bf16.
+kernels::HeadTask task_of(const Pattern& pattern, std::int32_t list,
+                          Precision precision = Precision::kBf16);
+
+// How many of a layer's heads compute in INT8, and how many have keys.
+std::int64_t int8_heads(std::span<const kernels::HeadTask> tasks);
+std::int64_t heads_with_keys(std::span<const kernels::HeadTask> tasks);
 
 // Cells (list tiles) of a pattern: dense counts query_tiles x key_tiles, skip and mean 0.
 std::int64_t pattern_tiles(const Pattern& pattern, const TokenLayout& layout);

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "twill/kernels/tile_list.h"
 #include "twill/plan/pattern.h"
 #include "twill/plan/run_facts.h"
 
@@ -42,10 +43,11 @@ struct ModelShape {
 std::int32_t head_index(const ModelShape& model, std::int32_t stack, std::int32_t layer,
                         std::int32_t head);
 
-enum class Precision : std::uint8_t { kBf16 };  // kernels with quantised operands append here
+using kernels::Precision;  // of a head's two products; heads without keys have none
 
-inline constexpr std::array<std::pair<Precision, std::string_view>, 1> kPrecisionNames{{
+inline constexpr std::array<std::pair<Precision, std::string_view>, 2> kPrecisionNames{{
     {Precision::kBf16, "bf16"},
+    {Precision::kInt8, "int8"},
 }};
 
 struct HeadPlan {

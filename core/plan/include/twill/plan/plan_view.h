@@ -28,6 +28,25 @@ std::string head_label(const ModelShape& model, std::size_t expert, std::size_t 
 const Pattern& pattern_at(const Plan& plan, std::size_t segment, std::size_t expert,
                           std::size_t head);
 
+// Whether a pattern computes products of queries and keys.
+bool has_keys(PatternKind kind);
+// What these are computed in, of a head in a segment; bf16 where the segment is dense or the head
+// has no keys.
+Precision precision_at(const Plan& plan, std::size_t segment, std::size_t expert, std::size_t head);
+// "diagonal 0.5 frames, int8": the head's pattern, and its precision where that is not bf16.
+std::string describe_head(const Plan& plan, std::size_t segment, std::size_t expert,
+                          std::size_t head);
+
+// Heads x segments that are not dense, by what computes them. A dense segment is computed as dense
+// attention is without a plan, and `mean` and `skip` heads compute nothing.
+struct PrecisionCounts {
+  std::int64_t with_keys = 0;
+  std::int64_t int8 = 0;
+};
+PrecisionCounts precision_counts(const Plan& plan);
+// "int8: 12 of 48 heads"; empty for a plan without such heads.
+std::string describe(const PrecisionCounts& counts);
+
 // The longest segment that is not dense; the first when all are.
 std::size_t widest_segment(const Plan& plan);
 

@@ -38,6 +38,11 @@ struct Profile {
   // head's share of the gated output projection over that of the residual stream,
   // [t][expert][head_index].
   std::vector<float> gain;
+  // Head error of dense attention with both products in INT8, [t][expert][head_index]; empty when
+  // it was not measured. Rounding and what a pattern leaves out have hardly anything to do with
+  // each other, so a candidate in INT8 has the sum of both errors; tests/jobs/test_precision.cpp
+  // says how near that comes.
+  std::vector<float> int8_error;
   // Block-averaged attention map per head, [expert][head_index][map_size][map_size], 8-bit, each
   // row scaled to its maximum.
   std::int32_t map_size = 0;
@@ -58,6 +63,12 @@ struct Profile {
     return head_error[((t_index * model.experts.size() + expert) * heads() + head) *
                           candidates.size() +
                       candidate];
+  }
+  // 0 where it was not measured.
+  float int8_error_at(std::size_t t_index, std::size_t expert, std::size_t head) const {
+    return int8_error.empty()
+               ? 0.0F
+               : int8_error[(t_index * model.experts.size() + expert) * heads() + head];
   }
   float gain_at(std::size_t t_index, std::size_t expert, std::size_t head) const {
     return gain[(t_index * model.experts.size() + expert) * heads() + head];

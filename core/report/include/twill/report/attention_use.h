@@ -18,8 +18,17 @@ struct AttentionUse {
   std::int64_t sparse_calls = 0;
   std::int64_t planned_dense_calls = 0;
   std::map<std::string, std::int64_t> fallbacks;  // dense against the plan, by reason
+  // Heads of the calls by segments that are not dense: those with keys, those computed in INT8, and
+  // by reason those that the plan wants in INT8 and that were not.
+  std::int64_t heads_with_keys = 0;
+  std::int64_t int8_heads = 0;
+  std::map<std::string, std::int64_t> not_int8;
 };
 void add(AttentionUse& sum, const AttentionUse& use);
+
+// "int8: 120 of 480 heads", counted call by call, and what was in the way of others; empty for a
+// plan without heads in INT8.
+std::string precision_text(const AttentionUse& use);
 
 // Whether any call ran by the plan; true where none was counted.
 bool took_part(const AttentionUse& use);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "twill/plan/plan.h"
+#include "twill/plan/plan_view.h"
 #include "twill/plan/token_layout.h"
 
 namespace twill::report {
@@ -33,6 +34,7 @@ struct PlanSummary {
   std::string name;
   ModelShape model;
   std::size_t patterns = 0;
+  PrecisionCounts precision;
   std::vector<SegmentSummary> segments;
   std::optional<TokenLayout> layout;  // given, else that of solving, else the profile's
   bool has_profile = false;

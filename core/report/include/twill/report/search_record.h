@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "twill/plan/plan_view.h"
+
 namespace twill::report {
 
 // One plan of the loop.
@@ -36,6 +38,7 @@ struct SearchResult {
   double attention_share =
       1.0;  // of dense attention's time; equal to density when nothing was timed
   double predicted_error = 0.0;  // the solver's objective; comparable between plans of one profile
+  PrecisionCounts precision;
   std::map<std::string, std::int64_t> heads;  // by pattern name, in the widest sparse segment
   std::int32_t dense_first_steps = 0;
   std::int32_t dense_last_steps = 0;
