@@ -140,7 +140,7 @@ class Comparison {
       return run;  // its patterns do not go below this density
     }
     const Contestant best = *contestant_of(run.tuned.tried[run.tuned.best].setting);
-    if (name == policy_rows().front().name) {
+    if (name == kSolverRow) {
       solver_ = best.plan;
     }
     take(run, best, name);
@@ -203,15 +203,8 @@ class Comparison {
     run.plan = contestant.name;
     run.density = contestant.plan ? contestant.density : measured.density;
     run.quality = std::move(measured.quality);
-    if (contestant.plan) {
-      run.lambda = told(*contestant.plan, "lambda");
-      run.epsilon = told(*contestant.plan, "epsilon");
-    }
-  }
-
-  static std::optional<double> told(const Plan& plan, const char* key) {
-    const auto found = plan.provenance.find(key);
-    return found == plan.provenance.end() ? std::nullopt : std::optional(std::stod(found->second));
+    run.lambda = contestant.lambda;
+    run.epsilon = contestant.epsilon;
   }
 
   Measured measure(const Contestant& contestant, const std::vector<EncodedPrompt>& prompts,
