@@ -204,8 +204,8 @@ std::optional<Contestant> Contestants::with_equal_share(const OracleRow& row,
 Contestant Contestants::with_shares_of(const OracleRow& row, const Plan& plan) const {
   OracleAttention::Options options;
   options.share = shares_of(plan, ledger_);
-  return oracle(row, concat("shares of ", plan.name), concat("plan ", fingerprint(plan)),
-                std::move(options));
+  return oracle(row, concat("shares of ", plan.name),
+                concat("run ", fingerprint_at(plan, session_.step_t())), std::move(options));
 }
 
 Contestant Contestants::with_top_p(const OracleRow& row, double p) const {

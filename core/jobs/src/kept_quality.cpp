@@ -40,7 +40,8 @@ std::optional<CountedQuality> KeptQuality::find(const std::string& key) const {
 
 media::ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& prompt,
                                         std::uint64_t seed, const std::string& stage) {
-  const std::string key = key_of(concat("plan ", fingerprint(plan)), prompt, seed);
+  const std::string key =
+      key_of(concat("run ", fingerprint_at(plan, session_.step_t())), prompt, seed);
   if (const std::optional<CountedQuality> found = find(key)) {
     return found->quality;
   }
