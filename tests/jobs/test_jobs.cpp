@@ -340,6 +340,18 @@ TEST_F(Jobs, policies_are_compared_at_one_density_and_measured_once) {
   compare_policies(options, watch);
   EXPECT_FALSE(denoised);
   EXPECT_EQ(bytes_of(options.out), before);
+  // Of what a run that was stopped had kept, a report of the rows that are whole.
+  const auto size = report.policies.size();
+  options.only_kept = true;
+  options.work = folder_ / "policies.work";
+  options.rows.emplace_back("oracle.mass.raster.equal");
+  options.out = folder_ / "kept.json";
+  EXPECT_EQ(compare_policies(options, watch).policies.size(), size);
+  EXPECT_FALSE(denoised);
+  options.work = folder_ / "empty";
+  EXPECT_EQ(tests::refusal([&] { compare_policies(options, {}); }),
+            "the solver's clips of " + (folder_ / "plan.json").string() + " are not all kept in " +
+                options.work.string());
 }
 
 TEST_F(Jobs, policies_refuse_what_cannot_be_compared) {
