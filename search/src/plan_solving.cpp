@@ -144,24 +144,23 @@ std::vector<SolveResult> solve_plans(std::shared_ptr<const Profile> profile, con
   require(!plans.empty(), ErrorCode::kUnsupported, policy_name(options.policy), ": no plan within ",
           budget_text(options));
   std::vector<SolveResult> results;
-  std::vector<Provenance> own;  // what the rule says of each
   for (PolicyPlan& plan : plans) {
     const auto same = [&](const SolveResult& other) {
       return run_the_same(other.plan, plan.result.plan);
     };
     if (results.size() < most && std::none_of(results.begin(), results.end(), same)) {
       results.push_back(std::move(plan.result));
-      own.emplace_back();
-      if (options.policy == Policy::kPaperGreedy) {
-        own.back() = {{"lambda", exact_text(plan.lambda)}, {"epsilon", exact_text(plan.epsilon)}};
-      }
     }
   }
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    SolveResult& result = results[i];
+  for (SolveResult& result : results) {
     result.plan.profile = profile;
     result.plan.provenance = provenance_for(*profile, request, options);
-    result.plan.provenance.merge(own[i]);
+    for (const auto& [key, value] :
+         {std::pair("lambda", result.lambda), std::pair("epsilon", result.epsilon)}) {
+      if (value) {
+        result.plan.provenance[key] = exact_text(*value);
+      }
+    }
     result.plan.budget = Budget{
         .goal = goal_of(options.budget_kind), .value = options.budget, .density = result.density};
     result.plan.dense_first_layers = request.dense_first_layers;

@@ -218,8 +218,8 @@ class PaperRule {
       return std::nullopt;
     }
     PolicyPlan plan = setting_.plan_of(std::move(segments), Policy::kPaperGreedy);
-    plan.lambda = lambda_;
-    plan.epsilon = epsilon;
+    plan.result.lambda = lambda_;
+    plan.result.epsilon = epsilon;
     return plan;
   }
 

@@ -6,79 +6,166 @@
 #
 #   tests/bench/bench_policies.sh OUT [DENSITY:STEPS ...]
 #
-# Profiles come from three pairs of the search prompts, settings from the other two, and results from prompts and seeds
-# that no constant was chosen on: those of presets/demo/prompts_follow.txt from seed 5000 on. A run that was stopped goes
-# on. TWILL names the program (default: twill), DEVICES the GPUs that processes are spread over (default: 0), PROCESSES
-# how many run at once (default: 4), ROWS what is measured (default: everything), COUNT how many prompts (default: 16),
-# PROMPTS and SEED other prompts for a trial, SETTINGS how many settings a row may try (default: 12), MODEL the model
-# (default: presets/demo). COMMIT stands in the reports.
+# Profiles come from pairs of the search prompts, settings from their last two, and results from prompts and seeds that
+# no constant was chosen on: those of presets/demo/prompts_follow.txt from seed 5000 on. A run that was stopped goes on.
+# What the factors need comes first, of all points; where time is up, reports hold the rows that are whole.
+# OUT/log says what failed. In the environment:
+#
+#   TWILL      the program (twill)             DEVICES   the GPUs that processes are spread over (0)
+#   MODEL      the model (presets/demo)        PROCESSES how many run at once (4)
+#   COMMIT     stands in the reports           SECONDS_ALLOWED  when work is stopped (no end)
+#   PROFILES   of each point, 1 to 3 (3)       SETTINGS  how many a row may try (12)
+#   COUNT      prompts of a row (16)           PROMPTS, SEED  others, for a trial
+#   ORACLES    prompts of oracles, which are slow; their reports then stand apart (COUNT; 0: none)
+#   ROWS       groups of rows instead of all     THREADS   of a process (0: all that there are)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=$1
 shift
 points=("$@")
-[ ${#points[@]} -gt 0 ] || points=(0.25:20 0.35:20 0.50:20 0.50:8 0.50:4)
+[ ${#points[@]} -gt 0 ] || points=(0.50:4 0.50:8 0.35:20 0.25:20 0.50:20)
 twill=${TWILL:-twill}
 read -ra devices <<<"${DEVICES:-0}"
 model=${MODEL:-presets/demo}
+most=${PROFILES:-3} count=${COUNT:-16} oracles=${ORACLES:-${COUNT:-16}}
 TWILL_COMMIT=${COMMIT:-$(git describe --always --dirty --exclude='*' 2>/dev/null || true)}
 export TWILL_COMMIT
-mkdir -p "$out"
+mkdir -p "$out/parts"
+SECONDS=0
 
 mapfile -t search <presets/demo/prompts_search.txt
 tail -n 2 presets/demo/prompts_search.txt >"$out/tuning.txt"
 
+# A task is a line of words that a shell would read; each is given to the function that its first word names.
+running=0 begun=0
+spread() {
+  local task
+  while read -r task; do
+    if [ "$running" -ge "${PROCESSES:-4}" ]; then
+      wait -n || true
+      running=$((running - 1))
+    fi
+    [ -z "${SECONDS_ALLOWED:-}" ] || [ "$SECONDS" -lt "$SECONDS_ALLOWED" ] || break
+    # shellcheck disable=SC2086
+    (
+      export CUDA_VISIBLE_DEVICES=${devices[begun % ${#devices[@]}]}
+      began=$SECONDS err=$out/parts/$BASHPID.err
+      if $task >/dev/null 2>"$err"; then
+        echo "$SECONDS s: $task took $((SECONDS - began)) s" >>"$out/log"
+      else
+        echo "$SECONDS s: $task failed: $(tail -c 500 "$err")" >>"$out/log"
+      fi
+      rm -f "$err"
+    ) &
+    running=$((running + 1)) begun=$((begun + 1))
+  done
+}
+
+all_done() {
+  wait
+  running=0
+}
+
+# Ctrl-C to the program once time is up: what it has kept stays kept.
+run_twill() {
+  if [ -n "${SECONDS_ALLOWED:-}" ]; then
+    local left=$((SECONDS_ALLOWED - SECONDS))
+    timeout --signal=INT --kill-after=30 "$((left > 1 ? left : 1))" "$twill" --quiet "$@" --threads "${THREADS:-0}"
+  else
+    "$twill" --quiet "$@" --threads "${THREADS:-0}"
+  fi
+}
+
 profile() { # pair, steps, name, more words
   local pair=$1 steps=$2 name=$3
   shift 3
-  [ -e "$out/$name.json" ] || "$twill" --quiet search --model "$model" --prompt "${search[2 * pair]}" \
+  [ -e "$out/$name.json" ] || run_twill search --model "$model" --prompt "${search[2 * pair]}" \
     --prompt "${search[2 * pair + 1]}" --seed $((100 * pair)) --steps "$steps" "$@" --map-size 0 --out "$out/$name.json"
 }
 
-compare() { # density, steps, report, rows
-  local rows=()
-  [ -z "$4" ] || rows=(--rows "$4")
-  "$twill" --quiet bench policies --model "$model" --profile "$out/$2_0.json" --profile "$out/$2_1.json" \
-    --profile "$out/$2_2.json" --fed-profile "$out/$1_$2_fed_0.json" --fed-profile "$out/$1_$2_fed_1.json" \
-    --fed-profile "$out/$1_$2_fed_2.json" --tuning-prompts "$out/tuning.txt" \
-    --prompts "${PROMPTS:-presets/demo/prompts_follow.txt}" --count "${COUNT:-16}" --seed "${SEED:-5000}" \
-    --tuning-seed 700 \
-    --settings "${SETTINGS:-12}" --steps "$2" --density "$1" "${rows[@]}" --work "$out/work" --out "$3"
+compare() { # density, steps, first profile, how many, prompts, report, more words
+  local density=$1 steps=$2 first=$3 many=$4 prompts=$5 report=$6 pair words=()
+  shift 6
+  for ((pair = first; pair < first + many; ++pair)); do
+    words+=(--profile "$out/${steps}_$pair.json" --fed-profile "$out/${density}_${steps}_fed_$pair.json")
+  done
+  run_twill bench policies --model "$model" "${words[@]}" --tuning-prompts "$out/tuning.txt" --tuning-seed 700 \
+    --prompts "${PROMPTS:-presets/demo/prompts_follow.txt}" --count "$prompts" --seed "${SEED:-5000}" \
+    --settings "${SETTINGS:-12}" --steps "$steps" --density "$density" --work "$out/work" --out "$report" "$@"
 }
 
 for point in "${points[@]}"; do
-  density=${point%:*} steps=${point#*:}
-  for pair in 0 1 2; do
-    profile "$pair" "$steps" "${steps}_$pair" --density "$density"
-    profile "$pair" "$steps" "${density}_${steps}_fed_$pair" --density "$density" --strategy paper_greedy \
-      --segments "$steps" --sparse-trajectory
+  for ((pair = 0; pair < most; ++pair)); do
+    density=${point%:*} steps=${point#*:}
+    # Of the same steps whatever the density is.
+    echo "profile $pair $steps ${steps}_$pair"
   done
-done
+done | sort -u >"$out/tasks"
+for point in "${points[@]}"; do
+  for ((pair = 0; pair < most; ++pair)); do
+    density=${point%:*} steps=${point#*:}
+    echo "profile $pair $steps ${density}_${steps}_fed_$pair --density $density --strategy paper_greedy" \
+      "--segments $steps --sparse-trajectory"
+  done
+done >>"$out/tasks"
+spread <"$out/tasks"
+all_done
 
-# Rows of one point are measured side by side into one work folder; the last process finds everything there.
+# The solver's clips are shared by all rows: each profile's alone, then everything else at once.
+for ((pair = 0; pair < most; ++pair)); do
+  for point in "${points[@]}"; do
+    density=${point%:*} steps=${point#*:}
+    echo "compare $density $steps $pair 1 $count $out/parts/${density}_${steps}_solver_$pair.json --rows published.radial"
+  done
+done >"$out/tasks"
+spread <"$out/tasks"
+all_done
+
+# A name stands for all that begin with it and a dot too: "….step" for "….step.fed".
+paper=paper_greedy
+groups=($paper.gain_and_time.step $paper.relative.step solver.one,solver.relative $paper.gain.step
+  $paper.gain_and_time.one svg.relative,sta.relative radial.relative,single_pattern.relative published)
+later=(svg.gain_and_time,sta.gain_and_time radial.gain_and_time,single_pattern.gain_and_time
+  $paper.mean_square.step solver.step,solver.gain,solver.mean_square
+  $paper.relative.one $paper.gain.one $paper.mean_square.one)
+oracle_groups=(oracle.error.own_order oracle.error.raster oracle.mass.own_order oracle.mass.raster)
 if [ -n "${ROWS:-}" ]; then
   read -ra groups <<<"$ROWS"
-else
-  groups=(solver paper_greedy.relative paper_greedy.mean_square paper_greedy.gain paper_greedy.gain_and_time
-    svg,sta,radial,single_pattern published oracle.mass.raster oracle.mass.own_order oracle.error.raster
-    oracle.error.own_order)
+  later=() oracle_groups=()
 fi
-for point in "${points[@]}"; do
-  density=${point%:*} steps=${point#*:}
-  name="density_${density}_${steps}_steps"
-  # The solver's clips are shared by all: alone first.
-  compare "$density" "$steps" "$out/$name.solver.json" published.radial >/dev/null
-  running=0
-  for i in "${!groups[@]}"; do
-    CUDA_VISIBLE_DEVICES=${devices[i % ${#devices[@]}]} compare "$density" "$steps" "$out/$name.part$i.json" \
-      "${groups[i]}" >/dev/null &
-    running=$((running + 1))
-    if [ "$running" -ge "${PROCESSES:-4}" ]; then
-      wait -n
-      running=$((running - 1))
+[ "$oracles" -gt 0 ] || oracle_groups=()
+tasks_of() { # prompts, groups
+  local prompts=$1 group point
+  shift
+  for group in "$@"; do
+    for point in "${points[@]}"; do
+      echo "compare ${point%:*} ${point#*:} 0 $most $prompts $out/parts/${point%:*}_${point#*:}_$group.json --rows $group"
+    done
+  done
+}
+{
+  tasks_of "$count" "${groups[@]}"
+  tasks_of "$oracles" "${oracle_groups[@]}"
+  tasks_of "$count" "${later[@]}"
+} >"$out/tasks"
+spread <"$out/tasks"
+all_done
+
+# Nothing is measured any more.
+unset SECONDS_ALLOWED
+{
+  for point in "${points[@]}"; do
+    density=${point%:*} steps=${point#*:} rows=()
+    name="density_${density}_${steps}_steps"
+    if [ "${#oracle_groups[@]}" -eq 0 ] || [ "$oracles" -ne "$count" ]; then
+      rows=(--rows "$(IFS=,; all=("${groups[@]}" "${later[@]}"); echo "${all[*]}")")
+    fi
+    echo "compare $density $steps 0 $most $count $out/$name.json --kept ${rows[*]}"
+    if [ "${#oracle_groups[@]}" -gt 0 ] && [ "$oracles" -ne "$count" ]; then
+      echo "compare $density $steps 0 $most $oracles $out/${name}_oracles.json --kept --rows oracle"
     fi
   done
-  wait
-  compare "$density" "$steps" "$out/$name.json" "$(IFS=,; [ -z "${ROWS:-}" ] || echo "${groups[*]}")"
-  rm -f "$out/$name.solver.json" "$out/$name".part*.json
-done
+} >"$out/tasks"
+spread <"$out/tasks"
+all_done
+rm -rf "$out/tasks" "$out/parts"

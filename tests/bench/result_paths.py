@@ -40,6 +40,7 @@ SHORT = {
     "gathers_h200": "cuda_h200.attention[case in ['multi_diagonal', 'window']].gather",
     "head_dim_128_dense": "kernels_h200.attention[case == 'dense'][:3]",
     "rules": "flat(values(policies).policies)",
+    "factors": "flat(values(policies).contrasts)",
     "of_presets": "values(presets.presets)",
     "short_clip": "transfer.points[used_at == '320x192x33']",
     "long_clip": "transfer.points[used_at == '256x256x81']",

@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterable
 import result_index
 from result_paths import FUNCTIONS, read, spearman
 
-POLICIES = ("paper_greedy", "sta", "svg", "radial", "single_pattern", "dynamic_oracle")
+POLICIES = {
+    "paper_greedy.relative.step": "the paper's greedy rule, λ swept",
+    "paper_greedy.gain_and_time.step": "the same with the solver's weights",
+    "sta.relative": "STA",
+    "svg.relative": "SVG",
+    "radial.relative": "Radial",
+    "single_pattern.relative": "one pattern for all",
+}
+PUBLISHED = {"published.svg": "SVG", "published.sta": "STA", "published.radial": "Radial"}
 RULES = {
     "solver": "the solver",
     "paper_greedy": "the paper's greedy rule",
@@ -67,20 +75,73 @@ def cpu_attention() -> list[str]:
     return lines(("pattern", "density", "fp32", "bf16"), rows)
 
 
+def points(oracles: bool = False) -> list[dict]:
+    """Reports of the comparison in order; those of oracles may stand apart, with fewer prompts."""
+    found = read("policies")
+    chosen = {name: each for name, each in found.items() if not name.endswith("_oracles")}
+    if oracles:
+        chosen = {name: found.get(f"{name}_oracles", each) for name, each in chosen.items()}
+    return sorted(chosen.values(), key=lambda each: (-each["steps"], each["density"]))
+
+
+def point_names() -> list[str]:
+    return [f"{each['density']:.2f}, {each['steps']}" for each in points()]
+
+
+def with_interval(value: float, interval: list[float], sign: str = "") -> str:
+    # + 0.0: what rounds to zero has no sign.
+    middle, low, high = (f"{round(each, 1) + 0.0:{sign}.1f}" for each in (value, *interval))
+    return f"{middle} ({low} to {high})"
+
+
+def rows_of(point: dict) -> dict[str, dict]:
+    return {each["policy"]: each for each in point["policies"] if "psnr_db" in each}
+
+
+def behind(row: dict | None) -> str:
+    return with_interval(row["behind_solver_db"], row["behind_solver_db_95"]) if row else "-"
+
+
 @table("policies")
 def policies() -> list[str]:
-    found = list(read("policies").values())
     rows = []
-    for point in sorted(found, key=lambda each: (each["density"], -each["steps"])):
-        by_name = {each["policy"]: each for each in point["policies"]}
-        behind = []
-        for name in POLICIES:
-            low, high = by_name[name]["behind_solver_db_95"]
-            behind.append(f"{by_name[name]['behind_solver_db']:.1f} ({low:.1f} to {high:.1f})")
-        solver = f"{by_name['solver']['psnr_db']:.1f} dB"
-        rows.append((f"{point['density']:.2f}, {point['steps']}", solver, *behind))
-    head = ("density, steps", "solver, PSNR", "the paper's greedy rule, λ swept", "STA", "SVG", "Radial")
-    return lines((*head, "one pattern for all", "top mass, dynamic"), rows)
+    for name, point in zip(point_names(), points(), strict=True):
+        found = rows_of(point)
+        rows.append((name, f"{found['solver']['psnr_db']:.1f} dB", *(behind(found.get(each)) for each in POLICIES)))
+    return lines(("density, steps", "solver, PSNR", *POLICIES.values()), rows)
+
+
+@table("policy_factors")
+def policy_factors() -> list[str]:
+    found = [{each["factor"]: each for each in point["contrasts"]} for point in points()]
+    factors = list(dict.fromkeys(factor for each in found for factor in each))
+    rows = []
+    for factor in factors:
+        brings = [each.get(factor) for each in found]
+        rows.append(
+            (factor, *(with_interval(one["brings_db"], one["brings_db_95"], "+") if one else "-" for one in brings))
+        )
+    return lines(("what it brings, dB at density, steps", *point_names()), rows)
+
+
+@table("policies_published")
+def policies_published() -> list[str]:
+    # Their density is their own, so that points of equal steps say the same; Radial's is the others' greatest.
+    by_steps = {point["steps"]: rows_of(point) for point in points()}
+    rows = []
+    for row, name in PUBLISHED.items():
+        cells = [found.get(row) for found in by_steps.values()]
+        rows.append((name, *(f"{one['density']:.2f}: {behind(one)}" if one else "-" for one in cells)))
+    return lines(("published setting of", *(f"{steps} steps" for steps in by_steps)), rows)
+
+
+@table("policies_oracles")
+def policies_oracles() -> list[str]:
+    found = [rows_of(point) for point in points(oracles=True)]
+    names = {name for each in found for name in each if name.startswith("oracle.")}
+    by_mass_first = sorted(names, key=lambda name: (".error." in name, ".own_order." in name, name))
+    rows = [(f"`{name}`", *(behind(each.get(name)) for each in found)) for name in by_mass_first]
+    return lines(("oracle, dB behind the solver at density, steps", *point_names()), rows)
 
 
 @table("transfer")

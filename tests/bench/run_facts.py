@@ -39,8 +39,8 @@ def words_of(command: list[str]) -> str:
 
 
 def commit() -> str:
-    """Of the checkout, with `-dirty` where files differ from it; empty where there is no git."""
-    return words_of(["git", "describe", "--always", "--dirty", "--exclude=*"])
+    """Of the checkout, with `-dirty` where files differ from it, or what TWILL_COMMIT says of a copy without git."""
+    return os.environ.get("TWILL_COMMIT") or words_of(["git", "describe", "--always", "--dirty", "--exclude=*"])
 
 
 def driver() -> str:

@@ -280,6 +280,12 @@ TEST_F(Jobs, policies_are_compared_at_one_density_and_measured_once) {
   searched.prompts = {"a blue ball", "a ball rolls"};
   searched.out = folder_ / "other.json";
   search(searched, {});
+  // What a profile says of itself is shown and never read.
+  Plan plan = read_plan(folder_ / "plan.json");
+  Profile profile = *plan.profile;
+  profile.provenance["lambda"] = "many";
+  plan.profile = std::make_shared<Profile>(std::move(profile));
+  write_plan(folder_ / "plan.json", plan);
   PoliciesOptions options{
       .clip = clip(),
       .profiles = {folder_ / "plan.json", folder_ / "other.json"},
@@ -310,8 +316,9 @@ TEST_F(Jobs, policies_are_compared_at_one_density_and_measured_once) {
         EXPECT_LE(tried.psnr_db, run.tuned.tried[run.tuned.best].psnr_db) << policy.row;
       }
     }
-    if (policy.row.starts_with("paper_greedy")) {
-      EXPECT_TRUE(policy.runs[0].lambda.has_value());
+    for (const PolicyRun& run : policy.runs) {
+      EXPECT_EQ(run.lambda.has_value(), policy.row.starts_with("paper_greedy")) << policy.row;
+      EXPECT_EQ(run.epsilon.has_value(), policy.row.starts_with("paper_greedy")) << policy.row;
     }
     // Where the density is the row's own, the solver stands beside it there.
     EXPECT_EQ(policy.runs[0].solver_there.empty(),
@@ -333,6 +340,18 @@ TEST_F(Jobs, policies_are_compared_at_one_density_and_measured_once) {
   compare_policies(options, watch);
   EXPECT_FALSE(denoised);
   EXPECT_EQ(bytes_of(options.out), before);
+  // Of what a run that was stopped had kept, a report of the rows that are whole.
+  const auto size = report.policies.size();
+  options.only_kept = true;
+  options.work = folder_ / "policies.work";
+  options.rows.emplace_back("oracle.mass.raster.equal");
+  options.out = folder_ / "kept.json";
+  EXPECT_EQ(compare_policies(options, watch).policies.size(), size);
+  EXPECT_FALSE(denoised);
+  options.work = folder_ / "empty";
+  EXPECT_EQ(tests::refusal([&] { compare_policies(options, {}); }),
+            "the solver's clips of " + (folder_ / "plan.json").string() + " are not all kept in " +
+                options.work.string());
 }
 
 TEST_F(Jobs, policies_refuse_what_cannot_be_compared) {

@@ -152,5 +152,50 @@ TEST(Fingerprint, differs_with_every_head_bound_and_word) {
   EXPECT_EQ(seen.size(), 6u);
 }
 
+TEST(FingerprintAt, is_one_for_plans_that_do_the_same) {
+  const Plan plan = example();
+  const std::vector<double> t{0.9, 0.5, 0.3};
+  const std::string known = fingerprint_at(plan, t);
+  EXPECT_EQ(fingerprint_at(plan, {0.3, 0.9, 0.5, 0.5}), known) << "whatever order they come in";
+  Plan words = plan;
+  words.name = "other";
+  words.provenance = {{"lambda", "0.1"}};
+  words.budget = Budget{.value = 0.3};
+  EXPECT_EQ(fingerprint_at(words, t), known);
+  Plan bounds = plan;
+  bounds.segments[1].t_begin = bounds.segments[0].t_end = 0.25;
+  bounds.segments[2].t_end = bounds.segments[3].t_begin = 0.75;
+  EXPECT_EQ(fingerprint_at(bounds, t), known);
+  Plan order = plan;
+  std::swap(order.patterns[0], order.patterns[1]);
+  for (Segment& segment : order.segments) {
+    for (std::vector<HeadPlan>& heads : segment.heads) {
+      for (HeadPlan& head : heads) {
+        head.pattern = 1 - head.pattern;
+      }
+    }
+  }
+  EXPECT_EQ(fingerprint_at(order, t), known);
+  Plan unused = plan;
+  unused.segments[0].heads[0][0].pattern = 1;
+  EXPECT_EQ(fingerprint_at(unused, t), known) << "no t lies in the first segment";
+}
+
+TEST(FingerprintAt, differs_with_what_is_done) {
+  const Plan plan = example();
+  const std::vector<double> t{0.9, 0.5, 0.3};
+  std::vector<Plan> others(4, plan);
+  others[0].segments[1].heads[1][3].pattern = 1 - plan.segments[1].heads[1][3].pattern;
+  others[1].patterns[0] = dense();
+  others[2].segments[2].t_end = others[2].segments[3].t_begin = 0.45;
+  others[3].model.experts[0] = "another";
+  std::set<std::string> seen{fingerprint_at(plan, t)};
+  for (const Plan& other : others) {
+    seen.insert(fingerprint_at(other, t));
+  }
+  EXPECT_EQ(seen.size(), others.size() + 1);
+  EXPECT_NE(fingerprint_at(plan, {0.05, 0.9}), fingerprint_at(plan, {0.5, 0.3}));
+}
+
 }  // namespace
 }  // namespace twill

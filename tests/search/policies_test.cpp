@@ -11,6 +11,7 @@
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
 #include "twill/search/ledger.h"
+#include "twill/search/plan_solving.h"
 
 namespace twill::search {
 namespace {
@@ -105,7 +106,8 @@ TEST(PaperGreedy, TakesTheLeastLossAndDenseAboveEpsilon) {
   };
   EXPECT_EQ(pattern(0), narrow);
   EXPECT_EQ(pattern(1), dense());
-  EXPECT_NEAR(plans[0].epsilon, 0.02 + 0.2 * s, 1e-7);
+  EXPECT_EQ(plans[0].result.lambda, 0.2);
+  EXPECT_NEAR(plans[0].result.epsilon.value(), 0.02 + 0.2 * s, 1e-7);
   EXPECT_NEAR(plans[0].own_measure, 0.02, 1e-7);
   // A great lambda prefers what saves most.
   request.budget = 0.5;
@@ -119,8 +121,23 @@ TEST(PaperGreedy, OnePlanPerLambdaBestByItsOwnMeasureFirst) {
   ASSERT_GE(plans.size(), 4u);
   for (std::size_t i = 1; i < plans.size(); ++i) {
     EXPECT_GE(plans[i].own_measure, plans[i - 1].own_measure);
-    EXPECT_NE(plans[i].lambda, plans[i - 1].lambda);
+    EXPECT_NE(plans[i].result.lambda, plans[i - 1].result.lambda);
   }
+}
+
+TEST(PaperGreedy, ItsNumbersAreValuesAndShown) {
+  auto profile = demo_like_profile();
+  profile->provenance = {{"lambda", "many"}};
+  const RunFacts run{.t = {0.9, 0.7, 0.5, 0.3}};
+  SolveOptions options{.policy = Policy::kPaperGreedy, .budget = 0.6};
+  for (const SolveResult& result : solve_plans(profile, run, options, 3)) {
+    ASSERT_TRUE(result.lambda && result.epsilon);
+    EXPECT_EQ(std::stod(result.plan.provenance.at("lambda")), *result.lambda);
+    EXPECT_EQ(std::stod(result.plan.provenance.at("epsilon")), *result.epsilon);
+  }
+  options.policy = Policy::kSolver;
+  const SolveResult other = solve_plan(profile, run, options);
+  EXPECT_FALSE(other.lambda || other.epsilon);
 }
 
 TEST(PaperGreedy, StretchesHaveTheirOwnTables) {

@@ -57,6 +57,8 @@ void add_policies(CLI::App& bench, Context& context) {
   verb->add_option("--rows", options.rows,
                    "rows, or what they begin with up to a dot (default: all): " + rows)
       ->delimiter(',');
+  verb->add_flag("--kept", options.only_kept,
+                 "make no clip: leave out rows whose clips are not all kept in --work");
   verb->add_option("--density", options.density,
                    "executed share of dense attention over the whole run, for all")
       ->capture_default_str();

@@ -13,7 +13,7 @@
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_view.h"
-#include "twill/search/cost.h"
+#include "twill/search/calibration.h"
 
 namespace twill::jobs {
 namespace {
@@ -52,11 +52,10 @@ std::vector<std::vector<std::int32_t>> all_orders(const TokenLayout& layout) {
 
 // Density of each head by the plan, of its segment at t.
 std::function<double(const engine::AttentionSite&, std::int32_t)> shares_of(
-    const Plan& plan, const TokenLayout& layout) {
+    const Plan& plan, const search::Ledger& ledger) {
   std::vector<double> density;
   for (const Pattern& pattern : plan.patterns) {
-    density.push_back(static_cast<double>(pattern_tiles(pattern, layout)) /
-                      static_cast<double>(dense_tiles(layout)));
+    density.push_back(ledger.density(pattern));
   }
   return [plan, density](const engine::AttentionSite& site, std::int32_t head) {
     const Segment& segment = plan.segments[static_cast<std::size_t>(segment_at(plan, site.t))];
@@ -72,16 +71,14 @@ std::function<double(const engine::AttentionSite&, std::int32_t)> shares_of(
 
 // Of the candidates that pass, the one whose density is nearest.
 template <typename Test>
-std::optional<Pattern> nearest(const Profile& profile, double density, const Test& test) {
-  const std::vector<std::int64_t> tiles = search::tiles_of(profile.candidates, profile.layout);
-  const auto all = static_cast<double>(dense_tiles(profile.layout));
+std::optional<Pattern> nearest(const search::Ledger& ledger, double density, const Test& test) {
   std::optional<Pattern> best;
   double least = 2.0;
-  for (std::size_t i = 0; i < profile.candidates.size(); ++i) {
-    const double away = std::abs(static_cast<double>(tiles[i]) / all - density);
-    if (test(profile.candidates[i]) && away < least) {
+  for (const Pattern& candidate : ledger.profile().candidates) {
+    const double away = std::abs(ledger.density(candidate) - density);
+    if (test(candidate) && away < least) {
       least = away;
-      best = profile.candidates[i];
+      best = candidate;
     }
   }
   return best;
@@ -109,7 +106,10 @@ std::string describe(const TunedSetting& setting) {
 }
 
 Contestants::Contestants(const Session& session, const PoliciesOptions& options, RowSources sources)
-    : session_(session), options_(options), sources_(std::move(sources)) {}
+    : session_(session),
+      options_(options),
+      sources_(std::move(sources)),
+      ledger_(sources_.profile, {}, search::time_weight_of(*sources_.profile), session.layout()) {}
 
 std::vector<double> Contestants::dense_times(const DenseParts& parts) const {
   const std::vector<double>& t = session_.step_t();
@@ -153,8 +153,11 @@ std::vector<Contestant> Contestants::of(const RuleRow& row, const DenseParts& pa
   try {
     for (search::SolveResult& result :
          solve_plans(profile, run_of(session_), solve_options, kMostPlans)) {
-      plans.push_back(
-          {.name = result.plan.name, .density = result.density, .plan = std::move(result.plan)});
+      plans.push_back({.name = result.plan.name,
+                       .density = result.density,
+                       .plan = std::move(result.plan),
+                       .lambda = result.lambda,
+                       .epsilon = result.epsilon});
     }
   } catch (const Error& error) {
     // Rules whose cheapest patterns do not fit into what the dense parts leave.
@@ -200,9 +203,9 @@ std::optional<Contestant> Contestants::with_equal_share(const OracleRow& row,
 
 Contestant Contestants::with_shares_of(const OracleRow& row, const Plan& plan) const {
   OracleAttention::Options options;
-  options.share = shares_of(plan, session_.layout());
-  return oracle(row, concat("shares of ", plan.name), concat("plan ", fingerprint(plan)),
-                std::move(options));
+  options.share = shares_of(plan, ledger_);
+  return oracle(row, concat("shares of ", plan.name),
+                concat("run ", fingerprint_at(plan, session_.step_t())), std::move(options));
 }
 
 Contestant Contestants::with_top_p(const OracleRow& row, double p) const {
@@ -215,8 +218,8 @@ Contestant Contestants::with_top_p(const OracleRow& row, double p) const {
 std::optional<Contestant> Contestants::published_svg() const {
   constexpr double kKept = 0.3, kDenseSteps = 0.2, kDenseLayers = 0.03;
   const Profile& profile = *sources_.profile;
-  const std::optional<Pattern> spatial = nearest(profile, kKept, search::is_svg_spatial);
-  const std::optional<Pattern> temporal = nearest(profile, kKept, search::is_svg_temporal);
+  const std::optional<Pattern> spatial = nearest(ledger_, kKept, search::is_svg_spatial);
+  const std::optional<Pattern> temporal = nearest(ledger_, kKept, search::is_svg_temporal);
   if (!spatial || !temporal) {
     return std::nullopt;
   }

@@ -15,6 +15,7 @@
 #include "session.h"
 #include "twill/jobs/policies.h"
 #include "twill/plan/profile.h"
+#include "twill/search/ledger.h"
 
 namespace twill::jobs {
 
@@ -25,6 +26,7 @@ struct Contestant {
   std::optional<Plan> plan;
   std::function<std::unique_ptr<CountedAttention>()> attention;  // one for each clip
   std::string key;                                               // of the attention
+  std::optional<double> lambda, epsilon;                         // of the paper's rule
 };
 
 // What rows are made from.
@@ -66,6 +68,7 @@ class Contestants {
   const Session& session_;
   const PoliciesOptions& options_;
   RowSources sources_;
+  search::Ledger ledger_;  // of the profile at the session's layout
 };
 
 // "4+1 dense steps, 2 dense layers, plan 3".

@@ -11,8 +11,11 @@
 
 namespace twill::jobs {
 
-KeptQuality::KeptQuality(const Session& session, const std::filesystem::path& work)
-    : session_(session), dense_clips_(work, session), kept_(kept_folder(work)) {}
+KeptQuality::KeptQuality(const Session& session, const std::filesystem::path& work, bool only_kept)
+    : session_(session),
+      only_kept_(only_kept),
+      dense_clips_(work, session),
+      kept_(kept_folder(work)) {}
 
 std::string KeptQuality::key_of(const std::string& attention, const EncodedPrompt& prompt,
                                 std::uint64_t seed) const {
@@ -40,7 +43,8 @@ std::optional<CountedQuality> KeptQuality::find(const std::string& key) const {
 
 media::ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& prompt,
                                         std::uint64_t seed, const std::string& stage) {
-  const std::string key = key_of(concat("plan ", fingerprint(plan)), prompt, seed);
+  const std::string key =
+      key_of(concat("run ", fingerprint_at(plan, session_.step_t())), prompt, seed);
   if (const std::optional<CountedQuality> found = find(key)) {
     return found->quality;
   }
@@ -59,6 +63,9 @@ media::ClipQuality KeptQuality::measure(const Plan& plan, const EncodedPrompt& p
 media::ClipQuality KeptQuality::make_and_compare(engine::SelfAttention& attention,
                                                  const EncodedPrompt& prompt, std::uint64_t seed,
                                                  const std::string& stage) {
+  if (only_kept_) {
+    throw NotKept();
+  }
   const at::Tensor dense = dense_clip(prompt, seed, stage);
   const Denoised denoised = session_.denoise(prompt, seed, attention, stage);
   const at::Tensor clip = session_.decode(denoised.latents, concat("decode ", stage));

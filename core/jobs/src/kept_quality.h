@@ -5,6 +5,7 @@
 // again.
 #pragma once
 
+#include <exception>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -23,10 +24,14 @@ struct CountedQuality {
   double density = 1.0;  // of the clip
 };
 
+// Thrown where clips would have to be made and only those that are kept are wanted.
+struct NotKept : std::exception {};
+
 class KeptQuality {
  public:
-  // Below `work`, by the session's settings; several processes may share it.
-  KeptQuality(const Session& session, const std::filesystem::path& work);
+  // Below `work`, by the session's settings; several processes may share it. `only_kept`: makes no
+  // clip.
+  KeptQuality(const Session& session, const std::filesystem::path& work, bool only_kept = false);
 
   // Makes the sparse clip, and the dense one where none is kept, unless this was measured before.
   // Throws Error(kUnsupported) when attention calls ran dense against the plan.
@@ -48,6 +53,7 @@ class KeptQuality {
                                       std::uint64_t seed, const std::string& stage);
 
   const Session& session_;
+  bool only_kept_;
   DenseClips dense_clips_;
   KeptValues kept_;
 };

@@ -50,7 +50,7 @@ class Comparison {
              RowSources sources)
       : options_(options),
         session_(session),
-        quality_(session, work),
+        quality_(session, work, options.only_kept),
         kept_(kept_folder(work)),
         contestants_(session, options, with_powers(std::move(sources))) {
     for (const std::string& prompt : options.tuning_prompts) {
@@ -91,6 +91,9 @@ class Comparison {
     if (kept && kept->is_array() && kept->size() == profile.gain.size() &&
         std::ranges::all_of(*kept, [](const json& value) { return value.is_number(); })) {
       return kept->get<std::vector<float>>();
+    }
+    if (options_.only_kept) {
+      throw NotKept();
     }
     OutputPower power(profile);
     for (std::size_t i = 0; i < tuning_.size(); ++i) {
@@ -140,7 +143,7 @@ class Comparison {
       return run;  // its patterns do not go below this density
     }
     const Contestant best = *contestant_of(run.tuned.tried[run.tuned.best].setting);
-    if (name == policy_rows().front().name) {
+    if (name == kSolverRow) {
       solver_ = best.plan;
     }
     take(run, best, name);
@@ -203,15 +206,8 @@ class Comparison {
     run.plan = contestant.name;
     run.density = contestant.plan ? contestant.density : measured.density;
     run.quality = std::move(measured.quality);
-    if (contestant.plan) {
-      run.lambda = told(*contestant.plan, "lambda");
-      run.epsilon = told(*contestant.plan, "epsilon");
-    }
-  }
-
-  static std::optional<double> told(const Plan& plan, const char* key) {
-    const auto found = plan.provenance.find(key);
-    return found == plan.provenance.end() ? std::nullopt : std::optional(std::stod(found->second));
+    run.lambda = contestant.lambda;
+    run.epsilon = contestant.epsilon;
   }
 
   Measured measure(const Contestant& contestant, const std::vector<EncodedPrompt>& prompts,
@@ -318,11 +314,19 @@ report::PoliciesReport compare_policies(const PoliciesOptions& options, const Jo
     Comparison comparison(options, session, work,
                           {.profile = profiles[i], .fed = fed.empty() ? nullptr : fed[i]});
     for (std::size_t row = 0; row < rows.size(); ++row) {
-      report.policies[row].runs.push_back(comparison.run(rows[row]));
+      try {
+        report.policies[row].runs.push_back(comparison.run(rows[row]));
+      } catch (const NotKept&) {
+        require(row > 0, ErrorCode::kUsage, "the solver's clips of ", options.profiles[i].string(),
+                " are not all kept in ", work.string());
+        continue;
+      }
       require(row > 0 || report.policies[row].measured(), ErrorCode::kUnsupported, "density ",
               options.density, " is below what the solver reaches");
     }
   }
+  std::erase_if(report.policies,
+                [&](const report::PolicyResult& row) { return row.runs.size() < profiles.size(); });
   add_sums(report, contrast_rows());
   write_file(options.out, to_json(report));
   return report;

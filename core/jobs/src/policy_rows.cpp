@@ -49,7 +49,7 @@ void add_rules(std::vector<PolicyRow>& rows) {
   const auto add = [&](std::string name, const RuleRow& row) {
     rows.push_back({std::move(name), row});
   };
-  add("solver", {});
+  add(std::string(kSolverRow), {});
   add("solver.one", {.tables = Tables::kOne});
   add("solver.step", {.tables = Tables::kEachStep});
   for (const auto& [error, name] : kErrorNames) {
@@ -121,9 +121,8 @@ std::vector<PolicyRow> policy_rows(const std::vector<std::string>& wanted) {
     require(known, ErrorCode::kUsage, "row \"", one, "\" is none of ", all);
   }
   if (!wanted.empty()) {
-    const std::string solver = rows.front().name;
     std::erase_if(rows, [&](const PolicyRow& row) {
-      return row.name != solver && std::ranges::none_of(wanted, [&](const std::string& one) {
+      return row.name != kSolverRow && std::ranges::none_of(wanted, [&](const std::string& one) {
                return is_wanted(row.name, one);
              });
     });

@@ -51,6 +51,8 @@ struct PolicyRow {
   std::variant<RuleRow, OracleRow, PublishedRow> what;
 };
 
+inline constexpr std::string_view kSolverRow = "solver";
+
 // All of them, the solver first.
 std::vector<PolicyRow> policy_rows();
 // Those that are wanted, the solver first in any case; nothing wanted: all. Throws Error(kUsage)

@@ -3,6 +3,8 @@
 
 #include "twill/plan/plan_view.h"
 
+#include <algorithm>
+
 #include "twill/plan/error.h"
 #include "twill/plan/names.h"
 #include "twill/plan/plan_io.h"
@@ -94,6 +96,39 @@ std::string fingerprint(const Plan& plan) {
   Plan bare = plan;
   bare.profile = nullptr;
   return hex(hash_text(plan_to_json(bare)));
+}
+
+std::string fingerprint_at(const Plan& plan, std::vector<double> t) {
+  TWILL_ASSERT(!t.empty());
+  std::ranges::sort(t);
+  Plan bare{.model = plan.model, .expert_boundary = plan.expert_boundary};
+  const auto index_of = [&](const Pattern& pattern) {
+    const auto found = std::ranges::find(bare.patterns, pattern);
+    if (found == bare.patterns.end()) {
+      bare.patterns.push_back(pattern);
+      return static_cast<std::int32_t>(bare.patterns.size()) - 1;
+    }
+    return static_cast<std::int32_t>(found - bare.patterns.begin());
+  };
+  double begin = 0.0;
+  for (std::size_t i = 0; i < t.size(); ++i) {
+    Segment segment = plan.segments[static_cast<std::size_t>(segment_at(plan, t[i]))];
+    for (std::vector<HeadPlan>& heads : segment.heads) {
+      for (HeadPlan& head : heads) {
+        head.pattern = index_of(plan.patterns[static_cast<std::size_t>(head.pattern)]);
+      }
+    }
+    segment.t_begin = begin;
+    segment.t_end = i + 1 < t.size() ? (t[i] + t[i + 1]) / 2.0 : 1.0;
+    begin = segment.t_end;
+    if (!bare.segments.empty() && bare.segments.back().dense == segment.dense &&
+        bare.segments.back().heads == segment.heads) {
+      bare.segments.back().t_end = segment.t_end;
+    } else {
+      bare.segments.push_back(std::move(segment));
+    }
+  }
+  return fingerprint(bare);
 }
 
 }  // namespace twill

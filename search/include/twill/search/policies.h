@@ -30,10 +30,8 @@ std::string_view policy_name(Policy policy);
 std::span<const std::string_view> policy_names();
 
 struct PolicyPlan {
-  SolveResult result;        // lower_bound is 0 but for the solver
-  double own_measure = 0.0;  // what the rule itself minimises; comparable within one policy
-  double lambda = 0.0;       // of the paper's rule
-  double epsilon = 0.0;
+  SolveResult result;             // lower_bound is 0 but for the solver
+  double own_measure = 0.0;       // what the rule itself minimises; comparable within one policy
   std::vector<Pattern> patterns;  // that the rule chose among: svg, sta, radial, single_pattern
 };
 

@@ -104,6 +104,7 @@ struct SolveResult {
   double attention_share = 1.0;  // of dense attention's time; equal to density without a cost table
   std::int32_t dense_first_steps = 0;  // as it came out
   std::int32_t dense_last_steps = 0;
+  std::optional<double> lambda, epsilon;  // of the paper's rule
 };
 
 struct FrontPoint {

@@ -40,6 +40,8 @@ struct PoliciesOptions {
   // Names of rows (policy_row_names()) or what they begin with up to a dot; empty: all. The solver
   // is always there.
   std::vector<std::string> rows;
+  // Make no clip: rows whose clips are not all kept, of each profile, are left out.
+  bool only_kept = false;
   report::ReportFacts facts;   // that the report tells
   std::filesystem::path out;   // JSON
   std::filesystem::path work;  // kept clips and measurements; beside `out` if not given

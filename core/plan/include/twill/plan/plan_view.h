@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "twill/plan/plan.h"
 
@@ -53,5 +54,8 @@ std::size_t widest_segment(const Plan& plan);
 // 16 hexadecimal digits that tell the plan's file without its profile from other plans': they name
 // what is kept of clips that were made by it. Names, not security.
 std::string fingerprint(const Plan& plan);
+// The same of what the plan does at these t (one or more, in any order): plans that differ in their
+// words, in patterns that no head has or in bounds between two of the t have it in common.
+std::string fingerprint_at(const Plan& plan, std::vector<double> t);
 
 }  // namespace twill
