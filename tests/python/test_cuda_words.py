@@ -12,7 +12,7 @@ import plan_texts
 import twill_vdit
 from attention_cases import KIND_OF, LAYOUTS, ORDERS, PATTERNS, random_part
 from twill_vdit import Diagonal, Error, KeyBox, MultiDiagonal, Pattern, TokenLayout, VerticalStripe, Window, native
-from twill_vdit.cuda_words import HEAD_WORDS, LAYER_WORDS, MODES, CudaWords
+from twill_vdit.cuda_words import HEAD_WORDS, LAYER_WORDS, MODES, PART_WORDS, PRECISIONS, CudaWords, LayerFacts
 from twill_vdit.layout import TokenOrder
 from twill_vdit.tile_lists import compile_pattern
 
@@ -27,6 +27,24 @@ def made_in_numpy(plan, layout):
 def assert_the_same(plan, layout):
     theirs = native.binary.CudaTables.of_plan(twill_vdit.compile_plan(plan, layout).tables())
     assert np.array_equal(made_in_numpy(plan, layout).image, theirs.image())
+
+
+def assert_the_same_with_precisions(plan, layout, random):
+    """The plan's heads, each in a precision that is drawn."""
+    compiled = twill_vdit.compile_plan(plan, layout)
+    places = [(0, layer) for layer in range(plan.model.stacks[0].layers)]
+    tasks = [
+        [
+            [(*task, str(random.choice(list(PRECISIONS)))) for task in compiled.tasks(segment, 0, *place)]
+            for place in places
+        ]
+        for segment in range(len(plan.segments))
+    ]
+    count = 1 + max(index for layers in tasks for heads in layers for _, index, _ in heads)
+    made = [compiled.tile_list(index) for index in range(count)]
+    lists = [(tiles.runs, tiles.run_begin, tiles.position_to_token) for tiles in made]
+    theirs = native.binary.CudaTables.of_lists(layout.tokens, lists, tasks)
+    assert np.array_equal(CudaWords(layout.tokens, lists, tasks).image, theirs.image())
 
 
 @needs_binary
@@ -52,12 +70,83 @@ def test_random_plans():
         layers = [[patterns[i] for i in random.integers(len(patterns), size=6)] for _ in range(4)]
         plan = twill_vdit.parse_plan(plan_texts.plan_text(layers, dense_above=0.5 if case % 2 else None), "made.json")
         assert_the_same(plan, layout)
+        assert_the_same_with_precisions(plan, layout, random)
 
 
 @needs_binary
 @pytest.mark.parametrize("file", twill_vdit.preset_files(), ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_presets_at_a_small_clip(file):
     assert_the_same(twill_vdit.read_plan(file), TokenLayout(frames=9, rows=14, cols=26, suffix=100))
+
+
+MIXED = (
+    *(("sparse", index, precision) for index in range(4) for precision in PRECISIONS),
+    *((mode, -1, precision) for mode in ("dense", "skip", "mean") for precision in PRECISIONS),
+    ("sparse", 1),
+    ("dense", -1),
+)
+
+
+def mixed_lists(layout):
+    """The third and the fourth have a token order, which they share."""
+    raster, _, order = ORDERS.values()
+    places = (("first_frame", raster), ("union", raster), ("window", order), ("bands_of_near_frames", order))
+    made = [compile_pattern(plan_texts.with_order(PATTERNS[name], order), layout)[1] for name, order in places]
+    return [(tiles.runs, tiles.run_begin, tiles.position_to_token) for tiles in made]
+
+
+@needs_binary
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_precisions_mixed(layout):
+    """Layers of one precision, and of any mixture, also in another mixture in another variant."""
+    random = np.random.default_rng(8)
+    lists = mixed_lists(layout)
+    layers = [[MIXED[i] for i in random.integers(len(MIXED), size=9)] for _ in range(40)]
+    for only in PRECISIONS:
+        layers.append([(mode, index, only) for mode, index, *_ in layers[0]])
+    others = [[layer[i] for i in random.permutation(len(layer))] for layer in layers]
+    others[0] = [(mode, index, "int8") for mode, index, *_ in others[0]]
+    words = CudaWords(layout.tokens, lists, [layers, others])
+    theirs = native.binary.CudaTables.of_lists(layout.tokens, lists, [layers, others])
+    assert np.array_equal(words.image, theirs.image())
+    assert any(min(layer.quantised, layer.in_elements, layer.means, layer.gathered) > 0 for layer in words.layers)
+
+
+def test_heads_without_keys_are_in_the_first_part():
+    layout = LAYOUTS["text_behind"]
+    heads = [(mode, index, "int8") for mode, index, *_ in MIXED]
+    words = CudaWords(layout.tokens, mixed_lists(layout), [[heads], [list(reversed(MIXED))]])
+    for variant, tasks in enumerate((heads, MIXED[::-1])):
+        at = words.layers_at + variant * words.layer_words
+        parts = words.image[at : at + LAYER_WORDS].reshape(-1, PART_WORDS)
+        records = words.image[at + LAYER_WORDS :][: HEAD_WORDS * len(heads)].reshape(-1, HEAD_WORDS)
+        assert parts[:, 3].tolist() == [0, parts[0, 2]]
+        assert parts[:, 2].sum() == len(heads)
+        query_tiles = -(-layout.tokens // 128)
+        for precision, (heavy, others, count, first) in enumerate(parts):
+            of_part = records[first : first + count]
+            assert heavy + others == count * query_tiles
+            assert set(of_part[:, 7]) == {precision}
+            for number, mode, *_ in of_part.tolist():
+                named = tasks[number][2] if len(tasks[number]) == 3 else "bf16"
+                has_keys = mode in (MODES["dense"], MODES["sparse"])
+                assert precision == (PRECISIONS[named] if has_keys else 0)
+        assert records[parts[1, 3] :, 3].tolist() == list(range(parts[1, 2])), "all of them are copied"
+    (facts,) = words.layers
+    # Of the variant that has most: all 12 heads with keys in INT8, or 5 of them.
+    assert facts == LayerFacts(heads=16, gathered=2, quantised=12, in_elements=11, means=2)
+
+
+def test_where_no_kernel_takes_them_heads_in_int8_are_made_bf16(monkeypatch):
+    layout = LAYOUTS["text_behind"]
+    plan = twill_vdit.parse_plan(plan_texts.plan_text([list(PATTERNS.values())], dense_above=0.9), "made.json")
+    compiled = plan_texts.without_binary(plan, layout)
+    in_bf16 = CudaWords.of_plan(compiled)
+    tasks = compiled.tasks
+    monkeypatch.setattr(compiled, "tasks", lambda *place: [(*task, "int8") for task in tasks(*place)])
+    in_int8 = CudaWords.of_plan(compiled)
+    assert in_int8.layers[0].quantised == len(PATTERNS), "in the dense segment"
+    assert np.array_equal(CudaWords.of_plan(compiled, takes_int8=False).image, in_bf16.image)
 
 
 def test_the_words_say_what_the_plan_says():
@@ -103,6 +192,10 @@ REFUSALS = {
     "no_variant": ((200, [LIST], []), "tokens 200, variants 0, layers 0: each must be at least 1"),
     "other_heads": ((200, [LIST], [TASKS[0], [[("dense", -1)]]]), "layer 0: 1 tasks in one variant, 2 in another"),
     "no_such_list": ((200, [LIST], [[[("sparse", 1)]]]), "a task names list 1 of 1"),
+    "no_such_precision": (
+        (200, [LIST], [[[("sparse", 0, "fp8")]]]),
+        "precision fp8 is not one of bf16, int8",
+    ),
     "no_such_mode": ((200, [LIST], [[[("odd", 1)]]]), "mode odd is not one of dense, sparse, skip, mean"),
     "other_tokens": ((300, [LIST], TASKS), "list 0: run_begin has 3 entries, 4 are needed for 300 tokens"),
     "runs_left_over": (

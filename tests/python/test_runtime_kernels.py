@@ -77,9 +77,97 @@ def test_launches_are_handed_what_the_plan_says(gpu, layout, layer, dtype):
     assert out.stride() == q.stride()
     assert_close(out, expected(q, k, v, plan, place))
     gathers = list(ORDERS.values())[layer].kind != "raster"
-    kernels = [kernel.split("<")[0] for kernel, *_ in gpu.launches]
-    assert kernels == ["side::mean_kernel", *["side::gather_kernel"] * gathers, "portable::attention_kernel"]
+    assert kernels_of(gpu) == ["side::mean_kernel", *["side::gather_kernel"] * gathers, "portable::attention_kernel"]
     assert {stream for *_, stream in gpu.launches} == {0x57}
+
+
+IN_INT8 = ["int8::channels_kernel", "int8::quantise_kernel", "int8::attention_kernel"]
+
+
+def kernels_of(gpu):
+    """What was launched."""
+    return [kernel.split("<")[0] for kernel, *_ in gpu.launches]
+
+
+def words_with_precisions(plan, layout, layer, precision_of):
+    """Of the plan's heads in its first segment, each in the precision of its number."""
+    tasks = plan.tasks(0, 0, 0, layer)
+    used = sorted({index for _, index in tasks} - {-1})
+    made = [plan.tile_list(index) for index in used]
+    lists = [(tiles.runs, tiles.run_begin, tiles.position_to_token) for tiles in made]
+    heads = [
+        (mode, used.index(index) if index >= 0 else -1, precision_of(head)) for head, (mode, index) in enumerate(tasks)
+    ]
+    return CudaWords(layout.tokens, lists, [[heads]])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("layer", range(len(ORDERS)))
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_heads_in_int8_are_a_part_of_their_own(gpu, layout, layer, dtype):
+    gpu.dtype = dtype
+    plan = plan_texts.without_binary(plan_of(), layout)
+    for precision_of in (lambda head: ("bf16", "int8")[head % 2], lambda head: ("int8", "bf16")[head % 2]):
+        gpu.launches.clear()
+        on_device = launching.DeviceWords(words_with_precisions(plan, layout, layer, precision_of), CPU)
+        q, k, v = tensors(layout, dtype)
+        out, lse = torch.full_like(q, torch.nan), torch.full(q.shape[:3], torch.nan)
+        on_device.run(q, k, v, out, 0.125, 0, lse=lse)
+        exact = expected(q, k, v, plan, backends.Place(0, 0, 0, layer))
+        torch.testing.assert_close(out.float(), exact, rtol=4e-2, atol=4e-2)
+        assert not lse.isnan().any()
+        gathers = list(ORDERS.values())[layer].kind != "raster"
+        side = ["side::mean_kernel", *["side::gather_kernel"] * gathers]
+        assert kernels_of(gpu) == [*side, "portable::attention_kernel", *IN_INT8]
+
+
+@pytest.mark.parametrize("head_dim", entries.INT8_HEAD_DIMS)
+def test_a_layer_in_int8_alone_launches_no_other_kernel(gpu, head_dim):
+    layout = LAYOUTS["text_in_front_and_behind"]
+    words = CudaWords(layout.tokens, [], [[[("dense", -1, "int8")] * len(PATTERNS)]])
+    q, k, v = tensors(layout, torch.bfloat16, head_dim)
+    out, lse = torch.empty_like(q), torch.empty(q.shape[:3])
+    launching.DeviceWords(words, CPU).run(q, k, v, out, 0.125, 0, lse=lse)
+    scores = q.float() @ k.float().transpose(2, 3) * 0.125
+    torch.testing.assert_close(out.float(), torch.softmax(scores, 3) @ v.float(), rtol=4e-2, atol=4e-2)
+    torch.testing.assert_close(lse, torch.logsumexp(scores, 3), rtol=1e-2, atol=1e-2)
+    assert kernels_of(gpu) == IN_INT8
+    threads = [threads for _, _, threads, _, _ in gpu.launches]
+    assert threads == [512, 256, fake_gpu.THREADS]
+
+
+def test_a_kernel_that_is_named_leaves_the_other_part_its_best(gpu):
+    layout = LAYOUTS["text_behind"]
+    heads = [("dense", -1, "int8"), ("dense", -1)] * (len(PATTERNS) // 2)
+    on_device = launching.DeviceWords(CudaWords(layout.tokens, [], [[heads]]), CPU)
+    q, k, v = tensors(layout, torch.bfloat16)
+    for kernel, shapes in (
+        ("", ["Roomy", "Roomy"]),
+        ("compact", ["Compact", "Roomy"]),
+        ("int8_compact", ["Roomy", "Compact"]),
+    ):
+        gpu.launches.clear()
+        on_device.run(q, k, v, torch.empty_like(q), 0.125, 0, kernel=kernel)
+        attending = [name for name, *_ in gpu.launches if "attention_kernel" in name]
+        assert [name.split("::")[2].split("<")[0] for name in attending] == shapes
+
+
+def test_where_no_kernel_takes_them_heads_in_int8_are_computed_as_the_others(gpu, monkeypatch):
+    layout = LAYOUTS["text_behind"]
+    for capability in (90, 120, 75):
+        plan = plan_texts.without_binary(plan_of(), layout)
+        tasks = plan.tasks
+        monkeypatch.setattr(plan, "tasks", lambda *place, tasks=tasks: [(*task[:2], "int8") for task in tasks(*place)])
+        monkeypatch.setattr(gpu, "capability", lambda device, capability=capability: capability)
+        facts = launching.device_words_of(plan, CPU).tables.layers[0]
+        assert (facts.quantised > 0) == (capability >= 80)
+
+
+def test_int8_kernels_are_asked_for_by_precision(gpu):
+    assert launching.why_not(CPU, torch.bfloat16, 256, 0.125) == ""
+    said = "head_dim 256: the int8_compact CUDA kernel takes 64, 96 and 128"
+    assert launching.why_not(CPU, torch.bfloat16, 256, 0.125, "int8") == said
+    assert launching.why_not(CPU, torch.bfloat16, 128, 0.125, "int8") == ""
 
 
 @needs_binary
@@ -147,8 +235,8 @@ def test_the_word_in_memory_says_which_segment_holds(gpu):
     assert str(raised.value) == "variant 2 is not one of the plan's 2"
 
 
-def refusal_of(q, k=None, v=None, out=None, scale=0.125, layer=0, variant=-1, kernel="", tokens=None):
-    words = CudaWords(tokens or q.shape[2], [], [[[("dense", -1)] * 3]])
+def refusal_of(q, k=None, v=None, out=None, scale=0.125, layer=0, variant=-1, kernel="", tokens=None, precision="bf16"):
+    words = CudaWords(tokens or q.shape[2], [], [[[("dense", -1, precision)] * 3]])
     on_device = launching.DeviceWords(words, CPU)
     others = [q if x is None else x for x in (k, v, out)]
     with pytest.raises(Error) as raised:
@@ -182,6 +270,12 @@ SHIFTED = torch.zeros(3 * 200 * 64 + 1, dtype=torch.bfloat16)[1:].view(1, 3, 200
                  "k: strides 40800, 13600, 68 are not all multiples of 8 elements (16 bytes) below 2^39", id="strides"),
     pytest.param({"q": made(1, 3, 1, 64).expand(1, 3, 4200000, 64), "tokens": 4200000},
                  "4200000 tokens: the portable kernel takes 65535 tiles of 64 keys", id="many_tokens"),
+    pytest.param({"q": made(1, 3, 1, 64).expand(1, 3, 4200000, 64), "tokens": 4200000, "precision": "int8"},
+                 "4200000 tokens: the INT8 kernel takes 65535 tiles of 64 keys", id="many_tokens_in_int8"),
+    pytest.param({"q": made(1, 3, 200, 256), "precision": "int8"},
+                 "head_dim 256: the int8_compact CUDA kernel takes 64, 96 and 128", id="head_dim_in_int8"),
+    pytest.param({"q": made(1, 3, 200, 256), "precision": "int8", "kernel": "int8"},
+                 "head_dim 256: the int8 CUDA kernel takes 64, 96 and 128", id="head_dim_of_a_name"),
 ])  # fmt: skip
 def test_refusals_are_those_of_the_binary_modules_kernels(gpu, arguments, text):
     assert refusal_of(**arguments) == text
@@ -194,15 +288,15 @@ def test_rules_and_sentences_are_those_of_the_binary_module(capability):
         for head_dim in (16, *HEAD_DIMS, 512):
             for scale in (0.125, 0.0, -0.25):
                 facts = native.binary.cuda_kernels(capability, head_dim, dtype, scale)
-                theirs = {fact["name"]: (fact["version"], fact["why_not"]) for fact in facts}
+                theirs = {fact["name"]: (fact["version"], fact["precision"], fact["why_not"]) for fact in facts}
                 for entry in entries.ENTRIES:
                     ours = entries.why_not_entry(entry, capability, head_dim, dtype, scale)
-                    assert (entry.version, ours) == theirs[entry.name]
+                    assert (entry.version, entry.precision, ours) == theirs[entry.name]
 
 
 def test_the_order_is_that_of_the_binary_module():
     names = [entry.name for entry in entries.ENTRIES]
-    assert names == ["portable", "compact"]
+    assert names == ["portable", "compact", "int8", "int8_compact"]
     if native.binary is not None:
         theirs = [fact["name"] for fact in native.binary.cuda_kernels(90, 64, "bfloat16", 1.0)]
         assert [name for name in theirs if name in names] == names
@@ -387,7 +481,7 @@ def test_no_text_includes_a_file():
 
 
 def test_every_struct_is_compared_with_the_compilers():
-    for struct in (structs.AttentionArgs, structs.GatherArgs, structs.MeanArgs):
+    for struct in {instance.arguments for instance in entries.every_instance()}:
         checks = structs.layout_checks(struct)
         for part in structs.parts_of(struct):
             name = structs.CPP_NAMES[part]

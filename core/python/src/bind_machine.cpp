@@ -5,6 +5,7 @@
 #include <pybind11/stl.h>
 
 #include <string>
+#include <utility>
 
 #include "bindings.h"
 #include "tensor_argument.h"
@@ -43,12 +44,15 @@ py::dict cuda_machine() {
 
 py::list cuda_kernels(std::int32_t capability, std::int32_t head_dim, const std::string& dtype,
                       float scale) {
-  const kernels::CudaCall call{
-      .head_dim = head_dim, .dtype = read_dtype("q", dtype), .scale = scale};
+  kernels::CudaCall call{.head_dim = head_dim, .dtype = read_dtype("q", dtype), .scale = scale};
   py::list facts;
-  for (const kernels::CudaKernelFact& fact : kernels::cuda_kernels(capability, call)) {
-    facts.append(py::dict(py::arg("name") = fact.name, py::arg("version") = fact.version,
-                          py::arg("why_not") = fact.why_not));
+  for (const auto& [name, precision] : {std::pair{"bf16", kernels::Precision::kBf16},
+                                        std::pair{"int8", kernels::Precision::kInt8}}) {
+    call.precision = precision;
+    for (const kernels::CudaKernelFact& fact : kernels::cuda_kernels(capability, call)) {
+      facts.append(py::dict(py::arg("name") = fact.name, py::arg("version") = fact.version,
+                            py::arg("precision") = name, py::arg("why_not") = fact.why_not));
+    }
   }
   return facts;
 }
@@ -64,8 +68,8 @@ void bind_machine(py::module_& module) {
              "13.0, 0 for none.");
   module.def("cuda_kernels", &cuda_kernels, py::arg("capability"), py::arg("head_dim"),
              py::arg("dtype"), py::arg("scale"),
-             "[{name, version, why_not}] of the CUDA kernels, the best first, for such calls on a "
-             "device of this compute capability.");
+             "[{name, version, precision, why_not}] of the CUDA kernels, the best of each "
+             "precision first, for such calls on a device of this compute capability.");
   module.def("why_not_driver", &kernels::why_not_driver, py::arg("built_with"),
              py::arg("driver_takes"));
   module.def("why_not_capability", &kernels::why_not_capability, py::arg("capability"));

@@ -5,8 +5,9 @@
 The words are those of twill/kernels/cuda_words.h.
 """
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +20,17 @@ if TYPE_CHECKING:
     from twill_vdit.compiled_plan import CompiledPlan
     from twill_vdit.patterns import Pattern
 
-Task = tuple[str, int]  # (mode, list)
+Task = tuple[str, int] | tuple[str, int, str]  # (mode, list), or with the precision
+Head = tuple[str, int, str]
 Words = npt.NDArray[np.int32]
 
 # HeadMode of twill/kernels/tiles.h.
 MODES = {"dense": 0, "sparse": 1, "skip": 2, "mean": 3}
+# Precision there; a layer has a part of each.
+PRECISIONS = {"bf16": 0, "int8": 1}
 HEADER_WORDS = 4
-LAYER_WORDS = 4
+PART_WORDS = 4
+LAYER_WORDS = PART_WORDS * len(PRECISIONS)
 HEAD_WORDS = 8
 _ALIGNED = 4  # words: tables begin at multiples of 16 bytes
 _MOST_WORDS = (1 << 31) - 1
@@ -33,11 +38,25 @@ _MOST_WORDS = (1 << 31) - 1
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """heads: of the layer; gathered, means: most heads with a token order, and mean heads, in any variant."""
+    """What a launch of a layer needs to know; most in any variant, but for `heads`.
 
-    heads: int
-    gathered: int
-    means: int
+    Attributes:
+        heads: of the layer.
+        gathered: heads with a token order in the first part.
+        quantised: heads of the second part, those in INT8.
+        in_elements: heads of the first.
+        means: mean heads.
+    """
+
+    heads: int = 0
+    gathered: int = 0
+    quantised: int = 0
+    in_elements: int = 0
+    means: int = 0
+
+    def with_variant(self, other: "LayerFacts") -> "LayerFacts":
+        """Of the variants so far and another one."""
+        return LayerFacts(*(max(pair) for pair in zip(astuple(self), astuple(other), strict=True)))
 
 
 class _Image:
@@ -87,29 +106,53 @@ class _Image:
         self._positions.append((positions, self.add(np.asarray(positions, dtype=np.int32))))
         return self._positions[-1][1]
 
-    def _cost(self, task: Task) -> int:
-        mode, index = task
+    def _cost(self, head: Head) -> int:
+        mode, index, _ = head
         return self._dense_cost if mode == "dense" else 1 + self._totals[index] if mode == "sparse" else 0
 
-    def layer_record(self, tasks: tuple[Task, ...], most_heads: int) -> tuple[Words, LayerFacts]:
-        """The layer's record with room for most_heads, the dearest head first."""
+    def layer_record(self, heads: tuple[Head, ...], most_heads: int) -> tuple[Words, LayerFacts]:
+        """The layer's record with room for most_heads: both parts, then the heads of each, the dearest first."""
+        dearest = sorted(range(len(heads)), key=lambda head: -self._cost(heads[head]))
+        parts: list[list[int]] = []
         records: list[list[int]] = []
-        heavy = others = gathered = means = 0
-        for head in sorted(range(len(tasks)), key=lambda head: -self._cost(tasks[head])):
-            mode, index = tasks[head]
+        gathered: list[int] = []
+        for precision in PRECISIONS:
+            of_part = [(number, *heads[number]) for number in dearest if heads[number][2] == precision]
+            first = len(records)
+            heavy, others, copied = self._add_heads(records, of_part)
+            parts.append([heavy, others, len(of_part), first])
+            gathered.append(copied)
+        words = np.zeros(LAYER_WORDS + HEAD_WORDS * most_heads, dtype=np.int32)
+        made = np.array([*itertools.chain(*parts, *records)], dtype=np.int32)
+        words[: len(made)] = made
+        means = sum(mode == "mean" for mode, *_ in heads)
+        return words, LayerFacts(len(heads), gathered[0], gathered[1], parts[0][2], means)
+
+    def _add_heads(self, records: list[list[int]], heads: Sequence[tuple[int, str, int, str]]) -> tuple[int, int, int]:
+        """(heavy items, other items, heads that are copied before the launch) of a part."""
+        heavy = others = copied = 0
+        for head, mode, index, precision in heads:
             is_list = mode == "sparse"
             of_head = self._heavy[index] if is_list else 0
-            is_gathered = is_list and self._ordered[index]
-            place = gathered if is_gathered else -1
-            records.append([head, MODES[mode], index if is_list else -1, place, heavy, others, of_head, 0])
-            gathered += is_gathered
-            means += mode == "mean"
+            is_copied = precision == "int8" or (is_list and self._ordered[index])
+            place = copied if is_copied else -1
+            listed = index if is_list else -1
+            records.append([head, MODES[mode], listed, place, heavy, others, of_head, PRECISIONS[precision]])
+            copied += is_copied
             heavy += of_head
             others += self._query_tiles - of_head
-        words = np.zeros(LAYER_WORDS + HEAD_WORDS * most_heads, dtype=np.int32)
-        words[:2] = heavy, others
-        words[LAYER_WORDS : LAYER_WORDS + HEAD_WORDS * len(tasks)] = np.array(records, dtype=np.int32).reshape(-1)
-        return words, LayerFacts(len(tasks), gathered, means)
+        return heavy, others, copied
+
+
+def _head_of(task: Task) -> Head:
+    """Heads without keys have no precision: they are in the first part."""
+    mode, index, *precision = task
+    return (mode, index, precision[0] if precision and mode in ("dense", "sparse") else "bf16")
+
+
+def _with_list(task: Task, list_of: dict[int, int], takes_int8: bool) -> Head:
+    mode, index, precision = _head_of(task)
+    return mode, list_of.get(index, -1), precision if takes_int8 else "bf16"
 
 
 class CudaWords:
@@ -133,7 +176,7 @@ class CudaWords:
         first_layer: Sequence[int] = (),
         experts: int = 1,
     ) -> None:
-        """tasks[variant][layer][head]; first_layer: of each stack, and their end."""
+        """tasks[variant][layer][head], by lists' numbers; first_layer: of each stack, and their end."""
         _check(tokens, lists, tasks)
         self.tokens = tokens
         self.variants = len(tasks)
@@ -143,25 +186,28 @@ class CudaWords:
         self.lists_at = image.lists
         most_heads = max(len(heads) for layers in tasks for heads in layers)
         self.layer_words = LAYER_WORDS + HEAD_WORDS * most_heads
-        self.layers = [LayerFacts(0, 0, 0)] * len(tasks[0])
-        made: dict[tuple[Task, ...], tuple[Words, LayerFacts]] = {}
+        self.layers = [LayerFacts()] * len(tasks[0])
+        made: dict[tuple[Head, ...], tuple[Words, LayerFacts]] = {}
         records = []
         for layers in tasks:
-            for layer, heads in enumerate(map(tuple, layers)):
+            for layer, of_layer in enumerate(layers):
+                heads = tuple(map(_head_of, of_layer))
                 if heads not in made:
                     made[heads] = image.layer_record(heads, most_heads)
                 words, facts = made[heads]
                 records.append(words)
-                known = self.layers[layer]
-                self.layers[layer] = replace(
-                    facts, gathered=max(known.gathered, facts.gathered), means=max(known.means, facts.means)
-                )
+                self.layers[layer] = self.layers[layer].with_variant(facts)
         self.layers_at = image.add(np.concatenate(records))
         self.image = image.whole()
 
     @classmethod
-    def of_plan(cls, compiled: "CompiledPlan") -> "CudaWords":
-        """Of a plan that was compiled by the binary module or without it."""
+    def of_plan(cls, compiled: "CompiledPlan", takes_int8: bool = True) -> "CudaWords":
+        """Of a plan that was compiled by the binary module or without it.
+
+        Args:
+            compiled: the plan at a layout.
+            takes_int8: else heads in INT8 become bf16.
+        """
         plan, layout = compiled.plan, compiled.layout
         list_of, lists = _shared_lists(compiled) if compiled.native is None else _native_lists(compiled)
         first_layer = [0]
@@ -170,7 +216,7 @@ class CudaWords:
         experts = len(plan.model.experts)
         tasks = [
             [
-                [(mode, list_of.get(index, -1)) for mode, index in compiled.tasks(segment, expert, stack, layer)]
+                [_with_list(task, list_of, takes_int8) for task in compiled.tasks(segment, expert, stack, layer)]
                 for stack, shape in enumerate(plan.model.stacks)
                 for layer in range(shape.layers)
             ]
@@ -213,7 +259,7 @@ def _native_lists(compiled: "CompiledPlan") -> tuple[dict[int, int], list[ListAr
         for segment in segments
         for expert in experts
         for place in stacks
-        for _, index in compiled.tasks(segment, expert, *place)
+        for _, index, *_ in compiled.tasks(segment, expert, *place)
     ]
     made = [compiled.tile_list(index) for index in range(max(numbers) + 1)]
     lists: list[ListArrays] = [(tiles.runs, tiles.run_begin, tiles.position_to_token) for tiles in made]
@@ -266,8 +312,10 @@ def _check(tokens: int, lists: Sequence[ListArrays], tasks: Sequence[Sequence[Se
             most = len(tasks[0][layer])
             text = f"layer {layer}: {len(heads)} tasks in one variant, {most} in another"
             refuse_unless(len(heads) == most and most > 0, text)
-            for mode, index in heads:
+            for mode, index, *precision in heads:
                 require(mode in MODES, f"mode {mode} is not one of {', '.join(MODES)}")
+                for name in precision:
+                    require(name in PRECISIONS, f"precision {name} is not one of {', '.join(PRECISIONS)}")
                 if mode == "sparse":
                     named[index] = None
     for index in named:

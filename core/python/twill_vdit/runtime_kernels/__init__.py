@@ -5,6 +5,7 @@
     sources.py    the texts
     entries.py    which kernels there are, what they take, and why one does not take a call
     structs.py    their arguments, byte for byte
+    int8_layout.py  memory of heads in INT8
     compiling.py  text -> machine code of the card that is there
     cache.py      machine code on disk
     driver.py     what is asked of the CUDA driver

@@ -44,7 +44,7 @@ def text_of(instance: Instance) -> str:
     facts = ", ".join(f"int kFact{i}" for i in range(len(instance.facts)))
     return f"""{sources.text_of(instance.source)}
 #line 1 "twill_vdit"
-{OFFSET_OF_NVRTC}{layout_checks(instance.arguments)}
+{OFFSET_OF_NVRTC}{layout_checks(instance.arguments)}{instance.checks}
 namespace twill::kernels {{
 static_assert(kQueryTile == {QUERY_TILE} && kKeyTile == {KEY_TILE} && kMeanChunks == {MEAN_CHUNKS});
 template <{facts}>

@@ -9,7 +9,7 @@ import ctypes
 import math
 from dataclasses import dataclass
 
-from twill_vdit.runtime_kernels import structs
+from twill_vdit.runtime_kernels import int8_layout, structs
 from twill_vdit.tensors import DTYPES
 from twill_vdit.tile_lists import KEY_TILE, tile_count
 
@@ -29,6 +29,7 @@ class Instance:
         kernel: C++ expression, names below twill::kernels.
         arguments: what it is handed.
         facts: constants that a launch needs, as C++ expressions: threads, bytes of shared memory, others.
+        checks: C++ that compiles only where the sources are what this package takes for granted, beside the arguments.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Instance:
     kernel: str
     arguments: type[ctypes.Structure]
     facts: tuple[str, ...]
+    checks: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class Entry:
         kernel: template over the shape.
         arguments: what it is handed.
         most_key_tiles: that its counts hold.
+        family: in the sentence on them.
+        precision: of the heads that it computes, as the plan says it.
+        checks: of its instances.
     """
 
     name: str
@@ -67,30 +72,43 @@ class Entry:
     kernel: str
     arguments: type[ctypes.Structure]
     most_key_tiles: int
+    family: str
+    precision: str = "bf16"
+    checks: str = ""
 
     def instance(self, dtype: str, head_dim: int) -> Instance:
         """Its instance for tensors of a dtype, by name, and a head_dim."""
         shape = self.shape.format(element=ELEMENTS[dtype], head_dim=head_dim)
         facts = (f"{shape}::kThreads", f"{shape}::kSharedBytes")
         name = f"{self.name} for {dtype}, head_dim {head_dim}"
-        return Instance(name, self.source, f"{self.kernel}<{shape}>", self.arguments, facts)
+        return Instance(name, self.source, f"{self.kernel}<{shape}>", self.arguments, facts, self.checks)
 
 
-_PORTABLE = ("portable/shapes.cuh", "portable::attention_kernel", structs.AttentionArgs, 0xFFFF)
+_MOST_KEY_TILES = 0xFFFF  # kMostKeyTiles
 _HEAD_DIMS = (64, 96, 128, 256)
+INT8_HEAD_DIMS = (64, 96, 128)
 
 
 def _portable(name: str, version: int, shared_kib: int, table: str) -> Entry:
-    source, kernel, arguments, most_key_tiles = _PORTABLE
-    shape = f"portable::{table}<{{element}}>::Dim{{head_dim}}"
     takes = (80, _ANY_LATER, shared_kib, _HEAD_DIMS)
-    return Entry(name, version, *takes, source, shape, kernel, arguments, most_key_tiles)
+    shape = f"portable::{table}<{{element}}>::Dim{{head_dim}}"
+    kernel = ("portable/shapes.cuh", shape, "portable::attention_kernel", structs.AttentionArgs)
+    return Entry(name, version, *takes, *kernel, _MOST_KEY_TILES, "portable")
 
 
-# The best first.
+def _int8(name: str, version: int, shared_kib: int, table: str) -> Entry:
+    takes = (80, _ANY_LATER, shared_kib, INT8_HEAD_DIMS)
+    shape = f"int8::{table}<{{element}}>::Dim{{head_dim}}"
+    kernel = ("int8/shapes.cuh", shape, "int8::attention_kernel", structs.Int8AttentionArgs)
+    return Entry(name, version, *takes, *kernel, _MOST_KEY_TILES, "INT8", "int8", int8_layout.layout_checks())
+
+
+# The best of each precision first.
 ENTRIES = (
     _portable("portable", 1, 163, "Roomy"),
     _portable("compact", 1, 99, "Compact"),
+    _int8("int8", 1, 163, "Roomy"),
+    _int8("int8_compact", 1, 99, "Compact"),
 )
 
 _SIDE_FACTS = ("side::kThreads", "0", "side::kRowsOfThread")
@@ -103,12 +121,35 @@ def mean_instance(dtype: str) -> Instance:
     return Instance(f"mean for {dtype}", "side_kernels.cuh", kernel, structs.MeanArgs, _SIDE_FACTS)
 
 
+def channels_instance(dtype: str, head_dim: int) -> Instance:
+    """Means and deviations of the channels of heads that are quantised."""
+    return _quantising("channels", "kSumThreads", dtype, head_dim)
+
+
+def quantise_instance(dtype: str, head_dim: int) -> Instance:
+    """Rows of q, k and v as 8-bit integers."""
+    return _quantising("quantise", "kQuantiseThreads", dtype, head_dim)
+
+
+def _quantising(name: str, threads: str, dtype: str, head_dim: int) -> Instance:
+    kernel = f"int8::{name}_kernel<{ELEMENTS[dtype]}, {head_dim}>"
+    source, said = "int8/quantise_kernel.cuh", f"{name} for {dtype}, head_dim {head_dim}"
+    checks = int8_layout.layout_checks()
+    return Instance(said, source, kernel, structs.QuantiseArgs, (f"int8::{threads}", "0"), checks)
+
+
 def every_instance() -> list[Instance]:
     """All that may be compiled."""
     attention = [
         entry.instance(dtype, head_dim) for entry in ENTRIES for dtype in ELEMENTS for head_dim in entry.head_dims
     ]
-    return [*attention, GATHER, *map(mean_instance, ELEMENTS)]
+    quantising = [
+        made(dtype, head_dim)
+        for made in (channels_instance, quantise_instance)
+        for dtype in ELEMENTS
+        for head_dim in INT8_HEAD_DIMS
+    ]
+    return [*attention, *quantising, GATHER, *map(mean_instance, ELEMENTS)]
 
 
 def _shared_kib_of(capability: int) -> int:
@@ -147,25 +188,30 @@ def why_not_entry(entry: Entry, capability: int, head_dim: int, dtype: str, scal
     return ""
 
 
-def choose_entry(name: str, capability: int, head_dim: int, dtype: str, scale: float) -> tuple[Entry | None, str]:
-    """(the kernel of this name, or the best one; why there is none)."""
+def choose_entry(
+    name: str, capability: int, head_dim: int, dtype: str, scale: float, precision: str = "bf16"
+) -> tuple[Entry | None, str]:
+    """(the kernel of this name that computes heads of the precision, or the best one; why there is none).
+
+    The best one also where the name is that of a kernel for another precision.
+    """
+    if name and all(name != entry.name for entry in ENTRIES):
+        return None, f"kernel {name} is not one of the CUDA kernels"
+    of_precision = [entry for entry in ENTRIES if entry.precision == precision]
     why_not = ""
-    for entry in ENTRIES:
-        if name not in ("", entry.name):
-            continue
+    for entry in [entry for entry in of_precision if entry.name == name] or of_precision:
         why_not = why_not_entry(entry, capability, head_dim, dtype, scale)
         if not why_not:
             return entry, ""
     # The last kernel takes most: what it lacks, all lack.
-    return None, why_not or f"kernel {name} is not one of the CUDA kernels"
+    return None, why_not
 
 
 def why_not_tokens(entry: Entry, tokens: int) -> str:
     """Empty when the kernel can count the key tiles of so many tokens."""
     if tile_count(tokens, KEY_TILE) <= entry.most_key_tiles:
         return ""
-    # The sentence of the table that both share.
-    return f"{tokens} tokens: the portable kernel takes {entry.most_key_tiles} tiles of {KEY_TILE} keys"
+    return f"{tokens} tokens: the {entry.family} kernel takes {entry.most_key_tiles} tiles of {KEY_TILE} keys"
 
 
 def base2_factor(scale: float) -> float:

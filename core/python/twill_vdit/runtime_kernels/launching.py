@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from twill_vdit import native
-from twill_vdit.cuda_words import CudaWords
+from twill_vdit.cuda_words import PRECISIONS, CudaWords
 from twill_vdit.errors import Error, require
 from twill_vdit.runtime_kernels import cache, compiling, structs
 from twill_vdit.runtime_kernels.driver import CudaDriver, Driver, Grid
@@ -26,13 +26,16 @@ from twill_vdit.runtime_kernels.entries import (
     Entry,
     Instance,
     base2_factor,
+    channels_instance,
     choose_entry,
     mean_instance,
+    quantise_instance,
     why_not_entry,
     why_not_tokens,
 )
+from twill_vdit.runtime_kernels.int8_layout import Int8Layout
 from twill_vdit.tensors import DTYPES
-from twill_vdit.tile_lists import QUERY_TILE, tile_count
+from twill_vdit.tile_lists import KEY_TILE, QUERY_TILE, tile_count
 
 if TYPE_CHECKING:
     from twill_vdit.compiled_plan import CompiledPlan
@@ -43,11 +46,14 @@ _failure = ""  # of the first kernel that did not compile here
 driver: Driver = CudaDriver()
 
 
-def why_not(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float) -> str:
-    """Empty when kernels for such tensors on the device can be compiled, as far as can be told without trying."""
+def why_not(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float, precision: str = "bf16") -> str:
+    """Empty when kernels of this precision for such tensors on the device can be compiled.
+
+    As far as can be told without trying.
+    """
     if dtype not in DTYPES:
         return f"dtype {dtype}"
-    entry, reason = choose_entry("", driver.capability(device), head_dim, DTYPES[dtype], scale)
+    entry, reason = choose_entry("", driver.capability(device), head_dim, DTYPES[dtype], scale, precision)
     return reason if entry is None else _failure or compiling.why_not()
 
 
@@ -147,10 +153,18 @@ def _from_disk_or_compiled(instance: Instance, capability: int, card: str) -> co
 
 @dataclass(frozen=True)
 class Workspace:
-    """Parts of a workspace, in bytes from its begin; the number of the next item stands first."""
+    """Parts of a workspace, in bytes from its begin, where the numbers of the next items of both parts of a layer are.
+
+    Attributes:
+        mean_sums: of mean heads.
+        gathered: q, k and v of the heads in elements that have a token order.
+        quantised: queries, rows, keys and channels of the heads in INT8.
+        size: of all.
+    """
 
     mean_sums: int
-    gathered: tuple[int, int, int]
+    gathered: tuple[int, ...]
+    quantised: tuple[int, ...]
     size: int
 
 
@@ -161,10 +175,12 @@ def workspace_of(tables: CudaWords, layer: int, shape: Sequence[int]) -> Workspa
     size = _ALIGNMENT
     begins = []
     sums = batch * heads * MEAN_CHUNKS * head_dim * 4 if facts.means else 0
-    for part in (sums, *[batch * facts.gathered * tokens * head_dim * 2] * 3):
+    gathered = [batch * facts.gathered * tokens * head_dim * 2] * 3
+    quantised = [batch * facts.quantised * part for part in Int8Layout(tokens, head_dim).parts()]
+    for part in (sums, *gathered, *quantised):
         begins.append(size)
         size += -(-part // _ALIGNMENT) * _ALIGNMENT
-    return Workspace(begins[0], (begins[1], begins[2], begins[3]), size)
+    return Workspace(begins[0], tuple(begins[1:4]), tuple(begins[4:]), size)
 
 
 def _why_not_rows(name: str, x: torch.Tensor) -> str:
@@ -181,6 +197,15 @@ def _why_not_rows(name: str, x: torch.Tensor) -> str:
     return f"{name}: strides {strides} are not all multiples of 8 elements (16 bytes) below 2^39"
 
 
+@dataclass(frozen=True)
+class Attention:
+    """The kernels of one part of a layer: what quantises its heads, one after the other, and what attends."""
+
+    entry: Entry
+    attend: Kernel
+    quantise: tuple[Kernel, ...] = ()
+
+
 class DeviceWords:
     """The tables of a plan on one device, with the word that says which variant holds; as cuda.DevicePlan."""
 
@@ -190,7 +215,7 @@ class DeviceWords:
         self.image = torch.from_numpy(tables.image).to(device)
         self._variant = 0
         self._capability = driver.capability(device)
-        self._attention: dict[tuple[str, str, int], Kernel] = {}  # by kernel, dtype and head_dim
+        self._attention: dict[tuple[str, str, int], Attention] = {}  # by kernel, dtype and head_dim
 
     def set_variant(self, variant: int) -> None:
         """What launches after this on the current stream compute, replays of captured graphs too."""
@@ -219,19 +244,27 @@ class DeviceWords:
             CompileError: NVRTC does not compile a kernel here.
         """
         dtype = DTYPES.get(q.dtype, "float32")
-        entry, reason = choose_entry(kernel, self._capability, q.shape[3], dtype, scale)
-        reason = reason or self._why_not(q, k, v, out, layer, variant)
-        if entry is None or reason:
+        reason = self._why_not_plan(q, layer, variant)
+        chosen: list[Entry] = []
+        for precision in self._parts(layer) if not reason else ():
+            entry, why = choose_entry(kernel, self._capability, q.shape[3], dtype, scale, precision)
+            reason = reason or why
+            chosen += [entry] if entry is not None else []
+        reason = reason or self._why_not_tensors(q, k, v, out)
+        reason = reason or next(filter(None, (why_not_tokens(entry, q.shape[2]) for entry in chosen)), "")
+        if reason:
             raise Error(reason, "unsupported")
-        if reason := why_not_tokens(entry, q.shape[2]):
-            raise Error(reason, "unsupported")
-        self._launch(entry, dtype, (q, k, v), out, scale, layer, lse, variant)
+        self._launch(chosen, dtype, (q, k, v), out, scale, layer, lse, variant)
         return out
 
-    def _why_not(
-        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, out: torch.Tensor, layer: int, variant: int
-    ) -> str:
-        batch, heads, tokens, _ = q.shape
+    def _parts(self, layer: int) -> list[str]:
+        """Precisions of the parts that have heads in any variant."""
+        facts = self.tables.layers[layer]
+        heads = facts.in_elements, facts.quantised
+        return [precision for precision, count in zip(PRECISIONS, heads, strict=True) if count > 0]
+
+    def _why_not_plan(self, q: torch.Tensor, layer: int, variant: int) -> str:
+        _, heads, tokens, _ = q.shape
         tables = self.tables
         if tokens != tables.tokens:
             return f"{tokens} tokens, but the plan was made for {tables.tokens}"
@@ -241,17 +274,29 @@ class DeviceWords:
             return f"variant {variant} is not one of the plan's {tables.variants}"
         if heads != tables.layers[layer].heads:
             return f"{heads} heads, but layer {layer} of the plan has {tables.layers[layer].heads}"
+        return ""
+
+    def _why_not_tensors(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, out: torch.Tensor) -> str:
         for name, x in (("q", q), ("k", k), ("v", v), ("out", out)):
             if x.shape != q.shape or x.dtype != q.dtype:
                 return f"{name}: {list(x.shape)} of {x.dtype} is not q's {list(q.shape)} of {q.dtype}"
             if reason := _why_not_rows(name, x):
                 return reason
-        items = batch * heads * tile_count(tokens, QUERY_TILE)
+        items = q.shape[0] * q.shape[1] * tile_count(q.shape[2], QUERY_TILE)
         return "" if items < 1 << 31 else f"batch x heads x query tiles is {items}, not below 2^31"
+
+    def _kernels(self, entry: Entry, dtype: str, head_dim: int) -> Attention:
+        which = (entry.name, dtype, head_dim)
+        if which not in self._attention:
+            made = (channels_instance, quantise_instance) if entry.precision == "int8" else ()
+            quantise = tuple(kernel_for(instance(dtype, head_dim), self.device) for instance in made)
+            attend = kernel_for(entry.instance(dtype, head_dim), self.device)
+            self._attention[which] = Attention(entry, attend, quantise)
+        return self._attention[which]
 
     def _launch(
         self,
-        entry: Entry,
+        chosen: Sequence[Entry],
         dtype: str,
         tensors: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
         out: torch.Tensor,
@@ -263,32 +308,62 @@ class DeviceWords:
         q = tensors[0]
         facts = self.tables.layers[layer]
         # All that may have to be compiled comes before the first launch.
-        which = (entry.name, dtype, q.shape[3])
-        attend = self._attention.get(which)
-        if attend is None:
-            attend = self._attention[which] = kernel_for(entry.instance(dtype, q.shape[3]), self.device)
+        parts = [self._kernels(entry, dtype, q.shape[3]) for entry in chosen]
         sum_values = kernel_for(mean_instance(dtype), self.device) if facts.means else None
         gather = kernel_for(GATHER, self.device) if facts.gathered else None
-        parts = workspace_of(self.tables, layer, q.shape)
+        places = workspace_of(self.tables, layer, q.shape)
         # Torch's memory of this call only, so streams, graphs and threads do not share it.
-        workspace = torch.empty(parts.size, dtype=torch.uint8, device=self.device)
-        workspace[:4].zero_()  # by torch's runtime, which also makes the device's context this thread's
+        workspace = torch.empty(places.size, dtype=torch.uint8, device=self.device)
+        # By torch's runtime, which also makes the device's context this thread's.
+        workspace[: 4 * len(PRECISIONS)].zero_()
         base = workspace.data_ptr()
         stream = driver.stream(self.device)
-        call = self._call_args(q, out, scale, layer, lse, variant, base, base + parts.mean_sums)
+        call = self._call_args(q, out, scale, layer, lse, variant, base, base + places.mean_sums)
         if sum_values is not None:
             self._sum_values(sum_values, call, tensors[2], dtype, stream)
-        gathered = [base + part for part in parts.gathered]
+        gathered = [base + place for place in places.gathered]
         if gather is not None:
             self._gather(gather, call, tensors, gathered, facts.gathered, stream)
-        arguments = entry.arguments(call=call)
-        head = q.shape[2] * q.shape[3]
-        packed = structs.Strides(facts.gathered * head, head, q.shape[3])
+        for part in parts:
+            call.next_item = base + 4 * PRECISIONS[part.entry.precision]
+            if part.quantise:
+                quantised = structs.Quantised(facts.quantised, *(base + place for place in places.quantised))
+                self._quantise(part, call, tensors, quantised, stream)
+                arguments = part.entry.arguments(call=call, heads=quantised)
+            else:
+                arguments = part.entry.arguments(call=call)
+                self._hand_over(arguments, tensors, gathered, facts.gathered)
+            part.attend.launch((part.attend.resident_blocks(self.device), 1, 1), stream, arguments)
+
+    def _hand_over(
+        self, arguments: ctypes.Structure, tensors: Sequence[torch.Tensor], gathered: Sequence[int], heads: int
+    ) -> None:
+        """q, k and v, as given and as gathered."""
+        _, _, tokens, head_dim = tensors[0].shape
+        head = tokens * head_dim
+        packed = structs.Strides(heads * head, head, head_dim)
         for name, x, place in zip("qkv", tensors, gathered, strict=True):
             pair = getattr(arguments, name)
             pair[0] = structs.Tensor(x.data_ptr(), structs.Strides(*x.stride()[:3]))
             pair[1] = structs.Tensor(place, packed)
-        attend.launch((attend.resident_blocks(self.device), 1, 1), stream, arguments)
+
+    def _quantise(
+        self,
+        part: Attention,
+        call: structs.CallArgs,
+        tensors: Sequence[torch.Tensor],
+        to: structs.Quantised,
+        stream: int,
+    ) -> None:
+        batch, _, tokens, _ = tensors[0].shape
+        arguments = structs.QuantiseArgs(layer=call.layer, to=to, factor=call.factor)
+        for i, x in enumerate(tensors):
+            getattr(arguments, "from")[i] = x.data_ptr()
+            arguments.strides[i] = structs.Strides(*x.stride()[:3])
+        halves = tile_count(tokens, QUERY_TILE) * (QUERY_TILE // KEY_TILE)
+        channels, rows = part.quantise
+        channels.launch((to.heads, batch, 1), stream, arguments)
+        rows.launch((halves, to.heads, batch), stream, arguments)
 
     def _call_args(
         self,
@@ -336,7 +411,8 @@ class DeviceWords:
 
 
 def device_words_of(plan: "CompiledPlan", device: torch.device) -> DeviceWords:
-    """The plan's tables there, copied at the first call."""
+    """The plan's tables there, copied at the first call; heads in INT8 become bf16 where no kernel takes them."""
     if device not in plan.words_on_devices:
-        plan.words_on_devices[device] = DeviceWords(CudaWords.of_plan(plan), device)
+        takes_int8 = not why_not(device, torch.bfloat16, plan.plan.model.head_dim, 1.0, "int8")
+        plan.words_on_devices[device] = DeviceWords(CudaWords.of_plan(plan, takes_int8), device)
     return plan.words_on_devices[device]

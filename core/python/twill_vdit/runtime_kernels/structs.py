@@ -87,6 +87,48 @@ class MeanArgs(ctypes.Structure):
     ]
 
 
+class RowScale(ctypes.Structure):
+    """Of a row of quantised queries."""
+
+    _fields_ = [("factor", ctypes.c_float), ("offset", ctypes.c_float)]
+
+
+class TileScales(ctypes.Structure):
+    """Behind the quantised keys and values of a tile."""
+
+    _fields_ = [("keys", ctypes.c_float), ("values", ctypes.c_float), ("spare", ctypes.c_float * 2)]
+
+
+class Quantised(ctypes.Structure):
+    """Where the quantised heads of a layer lie."""
+
+    _fields_ = [
+        ("heads", ctypes.c_int32),
+        ("queries", ctypes.c_uint64),
+        ("rows", ctypes.c_uint64),
+        ("keys", ctypes.c_uint64),
+        ("channels", ctypes.c_uint64),
+    ]
+
+
+class QuantiseArgs(ctypes.Structure):
+    """Rows of q, k and v as 8-bit integers."""
+
+    _fields_ = [
+        ("layer", LayerView),
+        ("from", ctypes.c_uint64 * 3),
+        ("strides", Strides * 3),
+        ("to", Quantised),
+        ("factor", ctypes.c_float),
+    ]
+
+
+class Int8AttentionArgs(ctypes.Structure):
+    """Of the INT8 kernel."""
+
+    _fields_ = [("call", CallArgs), ("heads", Quantised)]
+
+
 # Where each is declared, below twill::kernels.
 CPP_NAMES: dict[type[ctypes.Structure], str] = {
     Strides: "Strides",
@@ -97,12 +139,21 @@ CPP_NAMES: dict[type[ctypes.Structure], str] = {
     AttentionArgs: "portable::AttentionArgs",
     GatherArgs: "GatherArgs",
     MeanArgs: "MeanArgs",
+    RowScale: "int8::RowScale",
+    TileScales: "int8::TileScales",
+    Quantised: "int8::Quantised",
+    QuantiseArgs: "int8::QuantiseArgs",
+    Int8AttentionArgs: "int8::AttentionArgs",
 }
+
+# What device code finds in the memory that a struct points to.
+POINTED_AT: dict[type[ctypes.Structure], tuple[type[ctypes.Structure], ...]] = {Quantised: (RowScale, TileScales)}
 
 
 def parts_of(struct: type[ctypes.Structure]) -> Iterator[type[ctypes.Structure]]:
-    """The struct and all structs within, each perhaps more than once."""
+    """The struct and all structs within and behind it, each perhaps more than once."""
     yield struct
+    yield from POINTED_AT.get(struct, ())
     for _, kind, *_ in struct._fields_:
         element = getattr(kind, "_type_", kind)  # of an array
         if isinstance(element, type) and issubclass(element, ctypes.Structure):
