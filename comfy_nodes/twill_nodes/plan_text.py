@@ -32,7 +32,10 @@ def pattern_of(plan, segment: int, index: int, expert: int = 0) -> str:
         return "dense (the whole segment)"
     pattern = plan.patterns[table.heads[expert][index]]
     parts = " and ".join(_part_text(part, pattern.kind == "union") for part in pattern.parts)
-    return f"{pattern.kind}: {parts}" if parts else pattern.kind
+    text = f"{pattern.kind}: {parts}" if parts else pattern.kind
+    has_keys = pattern.kind not in ("skip", "mean")
+    precision = table.precisions[expert][index] if table.precisions and has_keys else "bf16"
+    return text if precision == "bf16" else f"{text}, {precision}"
 
 
 def _part_text(part, named: bool) -> str:
@@ -56,6 +59,8 @@ def describe(loaded: LoadedPlan) -> str:
         kinds = Counter() if segment.dense else Counter(plan.patterns[i].kind for i in segment.heads[0])
         heads = "dense" if segment.dense else ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         lines.append(f"t {segment.t_begin:g} to {segment.t_end:g}: {heads}")
+    int8, with_keys = plan.precision_counts()
+    lines += [f"int8: {int8} of {with_keys} heads"] * (int8 > 0)
     profile = loaded.profile()
     lines.append("carries its profile: the slider works" if profile else "no profile: the slider has 0.5 and 1 only")
     lines += [f"{key}: {value}" for key, value in plan.shown_facts().items()]

@@ -14,6 +14,8 @@ OWN = "density below"
 SHARE = "attention time below"
 PSNR = "PSNR at least"
 SPEEDUP = "speed-up at least"
+AUTO = "auto"
+PRECISIONS = AUTO, "bf16"
 
 
 def target_of(name: str, density: float, psnr_db: float, speedup: float) -> Target:
@@ -167,6 +169,15 @@ class SearchPlan(io.ComfyNode):
                     tooltip="First make a clip of six steps for its attention maps, and offer the heads stripes over "
                     "the keys that all queries want.",
                 ),
+                io.Combo.Input(
+                    "precision",
+                    options=[*PRECISIONS],
+                    default=AUTO,
+                    optional=True,
+                    advanced=True,
+                    tooltip="auto: heads that lose next to nothing by it compute in 8-bit integers, where this GPU has "
+                    "a kernel for that; what they lose is measured too. bf16: none.",
+                ),
                 io.Model.Input(
                     "model_low_noise",
                     optional=True,
@@ -217,6 +228,7 @@ class SearchPlan(io.ComfyNode):
         psnr_db=30.0,
         speedup=1.3,
         measure_stripes=True,
+        precision=AUTO,
         model_low_noise=None,
         vae=None,
         positive_2=None,
@@ -246,6 +258,7 @@ class SearchPlan(io.ComfyNode):
             minutes=time_limit,
             name=plan_store.safe_name(name),
             stripes=measure_stripes,
+            int8=precision == AUTO,
             vae=vae,
         )
         result = PlanSearch(request, ProgressDisplay(cls.hidden.unique_id)).run()

@@ -216,6 +216,7 @@ class PlanSearch:
             maps_run=self._run_facts(self._times_of(maps_steps), maps_steps) if request.stripes else None,
             expert_boundary=request.boundary if len(self.models) > 1 else None,
             points=request.points,
+            int8=request.int8 and self._computes_int8(),
             budget="density" if target.wish in (Wish.DENSITY, Wish.PSNR) else "attention_share",
             name=request.name,
             provenance=self.provenance,
@@ -224,6 +225,11 @@ class PlanSearch:
             if of_clips
             else {"share": target.value},
         )
+
+    def _computes_int8(self) -> bool:
+        model = self.request.model
+        dtype = getattr(model.model, "manual_cast_dtype", None) or getattr(network_of(model), "dtype", None)
+        return dtype is not None and twill_vdit.has_int8_kernel(model.load_device, dtype, self.shape.head_dim)
 
     def _model_shape(self) -> twill_vdit.ModelShape:
         stacks = tuple(

@@ -36,6 +36,7 @@ class SearchRequest:
     """low_noise: the second expert's model, or None. boundary: t below which it runs.
 
     positives: one conditioning per prompt; the clip of each has the next seed. vae: for a wish for PSNR.
+    int8: heads may compute in INT8, where the model's device does.
     """
 
     model: object
@@ -54,6 +55,7 @@ class SearchRequest:
     minutes: float  # 0: no limit
     name: str
     stripes: bool = True
+    int8: bool = True
     vae: object | None = None
 
 

@@ -268,7 +268,7 @@ def has_int8_kernel(device: torch.device, dtype: torch.dtype, head_dim: int, sca
 def why_not_int8(choice: Choice, call: Call) -> str:
     """Why heads that a plan wants in INT8 are computed as bf16 in such calls; empty where they are in INT8."""
     why_not = choice.backend.why_not_int8
-    return f"the {choice.backend.what} computes in the dtype of the tensors" if why_not is None else why_not(call)
+    return f"there is no INT8 in {choice.backend.what}" if why_not is None else why_not(call)
 
 
 def say_why_not_int8(choice: Choice, call: Call, int8_heads: int) -> None:

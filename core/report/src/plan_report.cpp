@@ -182,7 +182,8 @@ class PlanReport {
                      [&](std::size_t a, std::size_t b) { return errors[a] > errors[b]; });
     constexpr std::size_t kShown = 20;
     order.resize(std::min(order.size(), kShown));
-    const auto shown = figures_.segments.size() - 1 - widest_segment(*figures_.plan);
+    const std::size_t widest = widest_segment(*figures_.plan);
+    const std::size_t shown = figures_.segments.size() - 1 - widest;
     drawing::Table table{
         .head = {"head", "pattern there", "density", "error"}, .rows = {}, .numbers_from = 2};
     const std::size_t heads = figures_.profile->heads();
@@ -190,9 +191,7 @@ class PlanReport {
       const HeadFigures& one = figures_.segments[shown].heads[head];
       table.rows.push_back(
           {.cells = {head_label(figures_.plan->model, head / heads, head % heads),
-                     one.pattern < 0
-                         ? "dense"
-                         : describe(figures_.plan->patterns[static_cast<std::size_t>(one.pattern)]),
+                     describe_head(*figures_.plan, widest, head / heads, head % heads),
                      fixed(one.density, 3), percent(share_of(errors[head]))},
            .kind = std::string(pattern_name(one.kind))});
     }

@@ -8,6 +8,7 @@
 #include "drawing/svg.h"
 #include "twill/plan/error.h"
 #include "twill/plan/plan_facts.h"
+#include "twill/plan/plan_view.h"
 
 namespace twill::report {
 namespace {
@@ -143,6 +144,9 @@ Facts plan_facts(const PlanFigures& figures) {
   }
   facts.push_back({"figures are for", run_text(figures.run)});
   facts.push_back({"patterns", std::to_string(plan.patterns.size())});
+  if (const std::string precision = describe(precision_counts(plan)); !precision.empty()) {
+    facts.push_back({"precision", precision});
+  }
   facts.push_back(
       {"w(t)", concat("at t ", list_of(figures.weight.t), ": ", list_of(figures.weight.weight))});
   // What the plan took over from its profile stands there.
@@ -170,6 +174,11 @@ Facts profile_facts(const PlanFigures& figures) {
                                             ? "none: cells stand for cost"
                                             : concat(profile.cost.device, ", ", profile.cost.kernel,
                                                      ", at ", layout_text(profile.cost.layout))});
+  if (!profile.int8_error.empty()) {
+    const auto [least, most] = std::ranges::minmax(profile.int8_error);
+    facts.push_back({"head errors of INT8", concat(short_number(static_cast<double>(least)), " to ",
+                                                   short_number(static_cast<double>(most)))});
+  }
   for (const auto& [key, value] : shown_facts(profile)) {
     if (!value.empty()) {
       facts.push_back({key, value});

@@ -8,7 +8,7 @@ import pytest
 import torch
 from made_plans import relative
 from small_models import CASES, TEXT, build, normal, sample
-from twill_pack.twill_nodes import plan_store
+from twill_pack.twill_nodes import plan_store, plan_text
 from twill_pack.twill_nodes.patch.apply import apply_plan, patch_of
 from twill_pack.twill_nodes.search import plan_search
 from twill_pack.twill_nodes.search.clips import Clips
@@ -71,6 +71,17 @@ def test_a_found_plan_fits_and_runs(name):
     assert why == ""
     sample(patched, case)
     assert patch_of(patched).report.fallbacks == {}
+
+
+def test_what_int8_loses_is_measured_where_the_device_computes_so(monkeypatch):
+    case = CASES["wan_t2v"]
+    assert search_of(search(case, build(case), name="not here")).int8_error is None
+    monkeypatch.setattr(twill_vdit, "has_int8_kernel", lambda device, dtype, head_dim: True)
+    result = search(case, build(case), name="here")
+    assert search_of(result).int8_error is not None
+    int8, with_keys = result.loaded.plan.precision_counts()
+    assert int8 > 0 and f"int8: {int8} of {with_keys} heads" in plan_text.describe(result.loaded)
+    assert search_of(search(case, build(case), name="not asked", int8=False)).int8_error is None
 
 
 def plan_run(result):
