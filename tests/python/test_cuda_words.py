@@ -142,8 +142,7 @@ def test_where_no_kernel_takes_them_heads_in_int8_are_made_bf16(monkeypatch):
     plan = twill_vdit.parse_plan(plan_texts.plan_text([list(PATTERNS.values())], dense_above=0.9), "made.json")
     compiled = plan_texts.without_binary(plan, layout)
     in_bf16 = CudaWords.of_plan(compiled)
-    tasks = compiled.tasks
-    monkeypatch.setattr(compiled, "tasks", lambda *place: [(*task, "int8") for task in tasks(*place)])
+    monkeypatch.setattr(compiled, "precisions", lambda *place: ["int8"] * len(compiled.tasks(*place)))
     in_int8 = CudaWords.of_plan(compiled)
     assert in_int8.layers[0].quantised == len(PATTERNS), "in the dense segment"
     assert np.array_equal(CudaWords.of_plan(compiled, takes_int8=False).image, in_bf16.image)

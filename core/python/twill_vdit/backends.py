@@ -188,6 +188,7 @@ BACKENDS = (
         _why_not_runtime_cuda,
         _run_runtime_cuda,
         launching.device_words_of,
+        lambda call: launching.why_not(call.device, call.dtype, call.head_dim, call.scale, "int8"),
     ),
     Backend("native_cpu", "CPU kernels of the binary module", _why_not_native_cpu, _run_native_cpu),
     Backend(

@@ -107,6 +107,14 @@ class CompiledPlan:
             return [("dense", -1)] * heads
         return [self._task(index) for index in table.heads[expert][first : first + heads]]
 
+    def precisions(self, segment: int, expert: int, stack: int, layer: int) -> Sequence[str]:
+        """What each head of a layer is computed in where there is a kernel for it: "bf16" or "int8"."""
+        table, heads = self.plan.segments[segment], self.heads_of_stack(stack)
+        if table.dense or not table.precisions:
+            return ["bf16"] * heads
+        first = self.plan.model.head_index(stack, layer)
+        return table.precisions[expert][first : first + heads]
+
     def precision_counts(self, segment: int, *, layer: int, stack: int = 0, expert: int = 0) -> tuple[int, int]:
         """(heads that the plan wants in INT8, heads with keys) of a layer; no heads in a segment that is dense.
 
@@ -118,10 +126,7 @@ class CompiledPlan:
         if table.dense:
             return 0, 0
         has_keys = [mode in ("dense", "sparse") for mode, _ in tasks]
-        if not table.precisions:
-            return 0, sum(has_keys)
-        first = self.plan.model.head_index(stack, layer)
-        precisions = table.precisions[expert][first : first + len(tasks)]
+        precisions = self.precisions(segment, expert, stack, layer)
         wanted = sum(keys and precision == "int8" for keys, precision in zip(has_keys, precisions, strict=True))
         return wanted, sum(has_keys)
 

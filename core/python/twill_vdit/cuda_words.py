@@ -150,9 +150,12 @@ def _head_of(task: Task) -> Head:
     return (mode, index, precision[0] if precision and mode in ("dense", "sparse") else "bf16")
 
 
-def _with_list(task: Task, list_of: dict[int, int], takes_int8: bool) -> Head:
-    mode, index, precision = _head_of(task)
-    return mode, list_of.get(index, -1), precision if takes_int8 else "bf16"
+def _heads_of(
+    compiled: "CompiledPlan", place: tuple[int, int, int, int], list_of: dict[int, int], takes_int8: bool
+) -> list[Head]:
+    """Of a layer at (segment, expert, stack, layer)."""
+    pairs = zip(compiled.tasks(*place), compiled.precisions(*place), strict=True)
+    return [(mode, list_of.get(index, -1), precision if takes_int8 else "bf16") for (mode, index), precision in pairs]
 
 
 class CudaWords:
@@ -216,7 +219,7 @@ class CudaWords:
         experts = len(plan.model.experts)
         tasks = [
             [
-                [_with_list(task, list_of, takes_int8) for task in compiled.tasks(segment, expert, stack, layer)]
+                _heads_of(compiled, (segment, expert, stack, layer), list_of, takes_int8)
                 for stack, shape in enumerate(plan.model.stacks)
                 for layer in range(shape.layers)
             ]
