@@ -11,6 +11,7 @@ and the same with channels that stand out. Run with PYTHONPATH=<build>/core/pyth
 """
 
 import argparse
+import importlib.metadata
 import json
 import sys
 from pathlib import Path
@@ -122,7 +123,9 @@ def main():
     parser.add_argument("--shapes", nargs="*", default=[*SHAPES, "head-dim-96"])
     arguments = parser.parse_args()
     versions = run_facts.torch_versions()
-    versions["comfy-kitchen"] = getattr(comfy_kitchen, "__version__", "not installed")
+    versions["comfy-kitchen"] = (
+        "not installed" if comfy_kitchen is None else importlib.metadata.version("comfy-kitchen")
+    )
     report = {
         "run": run_facts.run_facts(
             "int8_h200",
