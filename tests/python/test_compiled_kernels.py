@@ -11,7 +11,7 @@ import time
 import pytest
 import torch  # noqa: F401  # its NVRTC, where it has one, is found by what it loads
 
-from twill_vdit.runtime_kernels import compiling, entries, sources, structs
+from twill_vdit.runtime_kernels import compiling, entries, int8_layout, sources, structs
 
 needs_nvrtc = pytest.mark.skipif(compiling.why_not() != "", reason=compiling.why_not() or "it is there")
 CAPABILITIES = (80, 86, 89, 90, 100, 120)
@@ -85,11 +85,12 @@ def test_what_the_package_takes_for_granted_is_checked_when_it_is_compiled(monke
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
 def test_structs_are_the_hosts_too(tmp_path):
-    first = sources.files_of("portable/attention_args.h")
-    files = [*first, *(file for file in sources.files_of("side_args.h") if file not in first)]
+    names = ("portable/attention_args.h", "side_args.h", "int8/attention_args.h")
+    files = list(dict.fromkeys(file for name in names for file in sources.files_of(name)))
     texts = ["#define TWILL_OFFSET(type, field) __builtin_offsetof(type, field)"]
     texts += [sources._without_includes(file.read_text()) for file in files]
-    checks = [structs.layout_checks(s) for s in (structs.AttentionArgs, structs.GatherArgs, structs.MeanArgs)]
+    handed = sorted({instance.arguments for instance in entries.every_instance()}, key=lambda struct: struct.__name__)
+    checks = [*map(structs.layout_checks, handed), int8_layout.layout_checks()]
     file = tmp_path / "structs.cpp"
     file.write_text("\n".join([*texts, *checks]))
     command = ["c++", "-std=c++20", "-Wno-invalid-offsetof", "-fsyntax-only", str(file)]
