@@ -17,25 +17,43 @@ needs_nvrtc = pytest.mark.skipif(compiling.why_not() != "", reason=compiling.why
 CAPABILITIES = (80, 86, 89, 90, 100, 120)
 # Bytes that a kernel may spill, by card and head_dim. NVRTC 13.0 spills none, 12.8 does 24 of these and 13.5 all.
 SPILLS = {} if compiling.why_not() or compiling.nvrtc_version() == (13, 0) else {(100, 128): 96}
+# The same of the INT8 kernel, the most of NVRTC 12.8, 13.0 and 13.5.
+INT8_SPILLS = {
+    (80, 96): 16,
+    (80, 128): 40,
+    (90, 96): 48,
+    (90, 128): 60,
+    (100, 96): 4,
+    (100, 128): 48,
+    (120, 64): 88,
+    (120, 128): 4,
+}
 MOST_SECONDS = 30  # that the first use may take for one dtype and head_dim
 
 
-def needed_for(capability, dtype, head_dim):
-    """What a plan with token orders and mean heads compiles on such a card."""
-    entry, why_not = entries.choose_entry("", capability, head_dim, dtype, 1.0)
+def needed_for(capability, dtype, head_dim, precision):
+    """What a plan with token orders and mean heads compiles on such a card for heads of the precision."""
+    entry, why_not = entries.choose_entry("", capability, head_dim, dtype, 1.0, precision)
     assert why_not == ""
-    return [entry.instance(dtype, head_dim), entries.GATHER, entries.mean_instance(dtype)]
+    attention = entry.instance(dtype, head_dim)
+    if precision == "int8":
+        return [attention, entries.channels_instance(dtype, head_dim), entries.quantise_instance(dtype, head_dim)]
+    return [attention, entries.GATHER, entries.mean_instance(dtype)]
 
 
 @needs_nvrtc
 @pytest.mark.slow
-@pytest.mark.parametrize("head_dim", entries.ENTRIES[0].head_dims)
+@pytest.mark.parametrize(("precision", "head_dim"), [
+    *(("bf16", head_dim) for head_dim in entries.ENTRIES[0].head_dims),
+    *(("int8", head_dim) for head_dim in entries.INT8_HEAD_DIMS),
+])  # fmt: skip
 @pytest.mark.parametrize("dtype", entries.ELEMENTS)
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_the_texts_alone_compile_without_spills(capability, dtype, head_dim, tmp_path, monkeypatch):
+def test_the_texts_alone_compile_without_spills(capability, dtype, precision, head_dim, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # an empty folder, so that nothing is included from here
+    allowed = (INT8_SPILLS if precision == "int8" else SPILLS).get((capability, head_dim), 0)
     begin = time.process_time()
-    for instance in needed_for(capability, dtype, head_dim):
+    for number, instance in enumerate(needed_for(capability, dtype, head_dim, precision)):
         log = io.StringIO()
         made = compiling.compile_instance(instance, capability, log)
         assert made.code.startswith(b"\x7fELF")
@@ -43,12 +61,14 @@ def test_the_texts_alone_compile_without_spills(capability, dtype, head_dim, tmp
         spills = re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", log.getvalue())
         assert spills
         spilled = max(int(bytes_) for pair in spills for bytes_ in pair)
-        assert spilled <= SPILLS.get((capability, head_dim), 0), log.getvalue()
+        print(f"{capability} {instance.name}: {spilled} bytes spilled")
+        assert spilled <= (allowed if number == 0 else 0), log.getvalue()
         threads, shared_bytes, *_ = made.facts
-        assert threads in (128, 256)
-        assert shared_bytes <= 1024 * (163 if instance.name.startswith("portable") else 99)
+        assert threads in (128, 256, 512)
+        is_roomy = instance.name.startswith(("portable ", "int8 "))
+        assert shared_bytes <= 1024 * (163 if is_roomy else 99)
     seconds = time.process_time() - begin
-    print(f"{capability} {dtype} {head_dim}: {seconds:.1f} s")
+    print(f"{capability} {precision} {dtype} {head_dim}: {seconds:.1f} s")
     assert seconds <= MOST_SECONDS
 
 
