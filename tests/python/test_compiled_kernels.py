@@ -28,6 +28,7 @@ INT8_SPILLS = {
     (120, 64): 88,
     (120, 128): 4,
 }
+CHANNELS_SPILLS = {(120, 96): 8}  # before the INT8 kernel, by 13.0
 MOST_SECONDS = 30  # that the first use may take for one dtype and head_dim
 
 
@@ -51,9 +52,9 @@ def needed_for(capability, dtype, head_dim, precision):
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_the_texts_alone_compile_without_spills(capability, dtype, precision, head_dim, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # an empty folder, so that nothing is included from here
-    allowed = (INT8_SPILLS if precision == "int8" else SPILLS).get((capability, head_dim), 0)
+    spills_of = [INT8_SPILLS, CHANNELS_SPILLS, {}] if precision == "int8" else [SPILLS, {}, {}]
     begin = time.process_time()
-    for number, instance in enumerate(needed_for(capability, dtype, head_dim, precision)):
+    for instance, allowed in zip(needed_for(capability, dtype, head_dim, precision), spills_of, strict=True):
         log = io.StringIO()
         made = compiling.compile_instance(instance, capability, log)
         assert made.code.startswith(b"\x7fELF")
@@ -62,7 +63,7 @@ def test_the_texts_alone_compile_without_spills(capability, dtype, precision, he
         assert spills
         spilled = max(int(bytes_) for pair in spills for bytes_ in pair)
         print(f"{capability} {instance.name}: {spilled} bytes spilled")
-        assert spilled <= (allowed if number == 0 else 0), log.getvalue()
+        assert spilled <= allowed.get((capability, head_dim), 0), log.getvalue()
         threads, shared_bytes, *_ = made.facts
         assert threads in (128, 256, 512)
         is_roomy = instance.name.startswith(("portable ", "int8 "))
