@@ -23,17 +23,19 @@ import torch
 from bench_cuda import SHAPES, device_state
 from bench_kernels import MORE_SHAPES, time_in_changing_turns
 
-from twill_vdit import cuda
+from twill_vdit import cuda, native
 from twill_vdit.cuda_words import CudaWords
-from twill_vdit.runtime_kernels import compiling, launching
+from twill_vdit.runtime_kernels import compiling, entries, launching
 
 CODE = [
     "tests/bench/bench_runtime_kernels.py",
     "core/python/twill_vdit/runtime_kernels",
     "kernels/src/cuda/portable",
+    "kernels/src/cuda/int8",
     "kernels/src/cuda/*.cuh",
 ]
-KERNELS = ("portable", "compact")
+KERNELS = ("portable", "compact", "int8", "int8_compact")
+ENTRIES = {entry.name: entry for entry in entries.ENTRIES}
 PLAN = [
     ("hunyuan-720p", ["dense", "band 0.28", "random 0.30", "multi_diagonal", "mixed"]),
     ("wan-1.3b-480p", ["dense", "band 0.28"]),
@@ -41,7 +43,15 @@ PLAN = [
     ("head-dim-96", ["dense", "band 0.28"]),
     ("head-dim-256", ["dense", "band 0.28"]),
 ]
-STARTS = [("bfloat16", 64), ("bfloat16", 96), ("bfloat16", 128), ("bfloat16", 256), ("float16", 128)]
+STARTS = [
+    ("bfloat16", 64, "bf16"),
+    ("bfloat16", 96, "bf16"),
+    ("bfloat16", 128, "bf16"),
+    ("bfloat16", 256, "bf16"),
+    ("float16", 128, "bf16"),
+    ("bfloat16", 64, "int8"),
+    ("bfloat16", 128, "int8"),
+]
 
 
 def bits_differ(ours, theirs):
@@ -52,23 +62,27 @@ def run_case(name, case_name, tensors, rounds, report):
     q, k, v = tensors
     heads, tokens, head_dim = q.shape[1:]
     case = cases.make(case_name, name, heads, tokens)
-    forms = {
-        "binary": cuda.DevicePlan(case.tables, q.device),
-        "compiled here": launching.DeviceWords(CudaWords(tokens, case.lists, [[case.tasks]]), q.device),
-    }
+    kernels = [kernel for kernel in KERNELS if head_dim in ENTRIES[kernel].head_dims]
+    forms = {"binary": {}, "compiled here": {}}
+    for precision in {ENTRIES[kernel].precision for kernel in kernels}:
+        tasks = [[[(*task, precision) for task in case.tasks]]]
+        tables = native.binary.CudaTables.of_lists(tokens, case.lists, tasks)
+        forms["binary"][precision] = cuda.DevicePlan(tables, q.device)
+        forms["compiled here"][precision] = launching.DeviceWords(CudaWords(tokens, case.lists, tasks), q.device)
     calls, outs = {}, {}
-    for kernel in KERNELS:
+    for kernel in kernels:
         for form, on_device in forms.items():
             which = f"{form} {kernel}"
             out = outs[which] = torch.empty_like(q)
-            calls[which] = lambda form=on_device, kernel=kernel, out=out: form.run(
+            of_precision = on_device[ENTRIES[kernel].precision]
+            calls[which] = lambda form=of_precision, kernel=kernel, out=out: form.run(
                 q, k, v, out, head_dim**-0.5, 0, kernel=kernel
             )
             calls[which]()
     row = {"shape": name, "case": case_name, "density": case.density, "kernels": {}}
     times = time_in_changing_turns(calls, rounds)
     cells = 4 * cases.QUERY_TILE * cases.KEY_TILE * head_dim * case.cells * q.shape[0]
-    for kernel in KERNELS:
+    for kernel in kernels:
         theirs, ours = (np.array(times[f"{form} {kernel}"]) for form in forms)
         row["kernels"][kernel] = {
             "same_bits": not bits_differ(outs[f"compiled here {kernel}"], outs[f"binary {kernel}"]),
@@ -93,7 +107,8 @@ dtype, head_dim = getattr(torch, sys.argv[1]), int(sys.argv[2])
 tokens, device = 1000, torch.device("cuda", 0)
 order = np.arange(tokens, dtype=np.int32)[::-1].copy()
 runs, begin = np.array([[i, 2] for i in range(8)], dtype=np.int32), np.arange(9, dtype=np.int32)
-words = CudaWords(tokens, [(runs, begin, order)], [[[("dense", -1), ("mean", -1), ("sparse", 0)]]])
+heads = [("dense", -1, sys.argv[3]), ("mean", -1), ("sparse", 0, sys.argv[3])]
+words = CudaWords(tokens, [(runs, begin, order)], [[heads]])
 q, k, v = (torch.randn(1, 3, tokens, head_dim, device=device).to(dtype) for _ in range(3))
 compiled = []
 compile_instance = compiling.compile_instance
@@ -121,12 +136,12 @@ print(json.dumps({"first_call_s": first, "compiled": compiled, "host_us_of_a_cal
 
 
 def time_starts(report):
-    for dtype, head_dim in STARTS:
+    for dtype, head_dim, precision in STARTS:
         with tempfile.TemporaryDirectory() as folder:
             environment = {**os.environ, "TWILL_CACHE": folder}
-            row = {"dtype": dtype, "head_dim": head_dim}
+            row = {"dtype": dtype, "head_dim": head_dim, "precision": precision}
             for start in ("first_use", "second_start"):
-                command = [sys.executable, "-c", START, dtype, str(head_dim)]
+                command = [sys.executable, "-c", START, dtype, str(head_dim), precision]
                 result = subprocess.run(command, capture_output=True, text=True, env=environment)
                 if result.returncode != 0:
                     raise RuntimeError(result.stderr[-3000:])

@@ -37,8 +37,10 @@ def generated(architecture):
     return ["-gencode", f"arch=compute_{number},code=[{','.join(codes)}]"]
 
 
-# Bytes of stores and loads that ptxas may spill. The Hopper kernel spills beside its loop, once for each item.
-ALLOWED = {"sm90": 36}
+# Bytes of stores and loads that ptxas may spill, by folder or source. The Hopper kernel spills beside its loop, once
+# for each item. The INT8 kernel with 32 rows a warp spills addresses, most of them of its queries, which it reads once
+# for each key tile: on 8.0, 9.0 and 10.0, at head_dim 96 and 128.
+ALLOWED = {"sm90": 36, "int8/roomy_bf16": 52, "int8/roomy_f16": 52}
 SOURCES = sorted(CUDA.rglob("*.cu"))
 
 
@@ -59,6 +61,7 @@ def test_no_kernel_spills(source, tmp_path):
     )
     compiled_for = {architecture for _, architecture, _, _ in kernels}
     assert compiled_for == {f"sm_{name.removesuffix('-real')}" for name in architectures}, result.stderr[-4000:]
-    allowed = ALLOWED.get(source.parent.name, 0)
+    folder = source.parent.name
+    allowed = ALLOWED.get(f"{folder}/{source.stem}", ALLOWED.get(folder, 0))
     spilling = [kernel for kernel in kernels if max(int(kernel[2]), int(kernel[3])) > allowed]
     assert spilling == []

@@ -57,7 +57,8 @@ def test_it_reports_and_finds_nothing_wrong(presets, capsys):
         "eager",
     }
     compiled_here = [entry for entry in report["kernels"] if entry["name"].startswith("compiled here ")]
-    assert [entry["name"] for entry in compiled_here] == ["compiled here portable", "compiled here compact"]
+    kernels_of_cards = ["portable", "compact", "int8", "int8_compact"]
+    assert [entry["name"] for entry in compiled_here] == [f"compiled here {name}" for name in kernels_of_cards]
     assert all(entry["runs"] == (entry["why_not"] == "") for entry in compiled_here)
     if native.binary is None:
         assert any("the binary module is not there" in sentence for sentence in report["missing"])
@@ -65,6 +66,7 @@ def test_it_reports_and_finds_nothing_wrong(presets, capsys):
         kernels = {entry["name"]: entry for entry in report["kernels"]}
         assert kernels["cpu portable"]["runs"]
         assert all(entry["runs"] == (entry["why_not"] == "") for entry in kernels.values())
+        assert all(f"cuda {name}" in kernels for name in kernels_of_cards)
         assert kernels["cuda compact"]["runs"] or any("CUDA kernels: " in sentence for sentence in report["missing"])
 
 

@@ -74,18 +74,36 @@ def both(plan, layout):
     return cuda.DevicePlan(tables, GPU), launching.DeviceWords(words, GPU)
 
 
-def kernels_for(dtype, head_dim):
+def both_with_precisions(plan, layout, precisions_of):
+    """As both(), of the plan's first segment; a variant for each of precisions_of: head -> precision."""
+    compiled = twill_vdit.compile_plan(plan, layout)
+    layers = [compiled.tasks(0, 0, 0, layer) for layer in range(len(ORDERS))]
+    count = 1 + max(index for heads in layers for _, index in heads)
+    made = [compiled.tile_list(index) for index in range(count)]
+    lists = [(tiles.runs, tiles.run_begin, tiles.position_to_token) for tiles in made]
+    tasks = [
+        [[(*task, precision_of(head)) for head, task in enumerate(heads)] for heads in layers]
+        for precision_of in precisions_of
+    ]
+    tables = native.binary.CudaTables.of_lists(layout.tokens, lists, tasks)
+    return cuda.DevicePlan(tables, GPU), launching.DeviceWords(CudaWords(layout.tokens, lists, tasks), GPU)
+
+
+def kernels_for(dtype, head_dim, precision="bf16"):
     capability = launching.driver.capability(GPU)
-    names = [entry.name for entry in entries.ENTRIES]
-    return [n for n in names if entries.choose_entry(n, capability, head_dim, DTYPES[dtype], 1.0)[0] is not None]
+    return [
+        entry.name
+        for entry in entries.ENTRIES
+        if entry.precision == precision and not entries.why_not_entry(entry, capability, head_dim, DTYPES[dtype], 1.0)
+    ]
 
 
-def assert_same_bits(pair, q, k, v, layer, **options):
+def assert_same_bits(pair, q, k, v, layer, heads=slice(None), **options):
     results = []
     for on_device in pair:
         out, lse = torch.empty_like(q), torch.full(q.shape[:3], math.nan, device=q.device)
         on_device.run(q, k, v, out, q.shape[3] ** -0.5, layer, lse=lse, **options)
-        results.append((out, lse))
+        results.append((out[:, heads], lse[:, heads]))
     (theirs, their_lse), (ours, our_lse) = results
     assert not torch.isnan(theirs).any()
     assert torch.equal(ours.view(torch.int16), theirs.view(torch.int16))
@@ -119,6 +137,66 @@ def test_bits_of_a_larger_clip(dtype, head_dim):
     for kernel in kernels_for(dtype, head_dim):
         for layer in range(len(ORDERS)):
             assert_same_bits(pair, q, k, v, layer, variant=0, kernel=kernel)
+
+
+PRECISIONS_OF = (lambda head: ("bf16", "int8")[head % 2], lambda head: ("int8", "bf16")[head % 2], lambda head: "int8")
+
+
+@beside_binary
+@pytest.mark.parametrize("head_dim", entries.INT8_HEAD_DIMS)
+@pytest.mark.parametrize("dtype", DTYPES_OF_KERNELS, ids=str)
+def test_bits_of_heads_in_int8(dtype, head_dim):
+    """Beside heads in elements, which another kernel of the binary module may compute, in small and larger layouts."""
+    plan = plan_of()
+    larger = twill_vdit.TokenLayout(frames=7, rows=17, cols=33, prefix=13, suffix=77)
+    for layout in (*LAYOUTS.values(), larger):
+        pair = both_with_precisions(plan, layout, PRECISIONS_OF)
+        q, k, v = tensors(layout, dtype, head_dim)
+        for kernel in kernels_for(dtype, head_dim, "int8"):
+            for layer in range(len(ORDERS)):
+                for variant, precision_of in enumerate(PRECISIONS_OF):
+                    heads = [
+                        head
+                        for head, pattern in enumerate(PATTERNS.values())
+                        if precision_of(head) == "int8" and pattern.kind not in ("skip", "mean")
+                    ]
+                    assert_same_bits(pair, q, k, v, layer, heads, variant=variant, kernel=kernel)
+
+
+@beside_binary
+def test_a_layer_of_int8_heads_alone_has_the_same_bits():
+    layout = LAYOUTS["text_in_front_and_behind"]
+    pair = both_with_precisions(
+        plan_of({"dense": PATTERNS["dense"], "window": PATTERNS["window"]}), layout, [lambda head: "int8"]
+    )
+    q, k, v = (x[:, :2] for x in tensors(layout, torch.bfloat16, 128))
+    for layer in range(len(ORDERS)):
+        assert_same_bits(pair, q, k, v, layer)
+
+
+def test_heads_in_int8_in_a_captured_graph_follow_the_variant():
+    layout = LAYOUTS["text_in_front_and_behind"]
+    heads = len(PATTERNS)
+    tasks = [[[("dense", -1, precision)] * heads] for precision in ("int8", "bf16")]
+    on_device = launching.DeviceWords(CudaWords(layout.tokens, [], tasks), GPU)
+    q, k, v = tensors(layout, torch.bfloat16, 64)
+    alone = [on_device.run(q, k, v, torch.empty_like(q), 0.125, 0, variant=variant) for variant in (0, 1)]
+    assert not torch.equal(*alone)
+    torch.testing.assert_close(alone[0], alone[1], rtol=5e-2, atol=5e-2)
+    out = torch.empty_like(q)
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        on_device.run(q, k, v, out, 0.125, 0)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        on_device.run(q, k, v, out, 0.125, 0)
+    for variant in (1, 0, 1):
+        on_device.set_variant(variant)
+        graph.replay()
+        torch.cuda.synchronize()
+        assert torch.equal(out, alone[variant])
 
 
 @beside_binary

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The tile tables of the INT8 kernel: its shape for each head_dim, by the shared memory that a
-// block may have. tests/kernels/test_kernel_resources.py holds that none of them spills registers.
+// block may have. tests/kernels/test_kernel_resources.py holds what they spill of registers.
 #pragma once
 
 #include "attention_kernel.cuh"
