@@ -19,6 +19,7 @@ from twill_vdit.native import binary
 from twill_vdit.plan import PRECISIONS
 from twill_vdit.running.report import Report
 
+needs_binary = pytest.mark.skipif(native.binary is None, reason=f"no binary module: {native.why_not}")
 GOLDEN = Path(__file__).parents[1] / "data/plan"
 LAYOUT = twill_vdit.TokenLayout(frames=3, rows=8, cols=8)
 
@@ -39,6 +40,7 @@ def in_bf16():
     return twill_vdit.parse_plan(json.dumps(plain(text)))
 
 
+@needs_binary
 def test_the_names_are_those_of_the_binary_module():
     assert binary.PRECISION_NAMES == PRECISIONS
 
@@ -70,6 +72,7 @@ def test_layers_count_their_own(plan):
     assert compiled.precision_counts(2, layer=0, expert=0) == (0, 0), "a dense segment"
 
 
+@needs_binary
 def test_the_tables_of_a_device_have_them_where_a_kernel_takes_them(plan):
     compiled, other = twill_vdit.compile_plan(plan, LAYOUT), twill_vdit.compile_plan(in_bf16(), LAYOUT)
     without = binary.CudaTables.of_plan(compiled.tables(), False).image()
@@ -77,7 +80,7 @@ def test_the_tables_of_a_device_have_them_where_a_kernel_takes_them(plan):
     assert not np.array_equal(binary.CudaTables.of_plan(compiled.tables()).image(), without)
 
 
-@pytest.mark.parametrize("form", ["native_cpu", "eager"])
+@pytest.mark.parametrize("form", [pytest.param("native_cpu", marks=needs_binary), "eager"])
 def test_other_forms_compute_them_as_bf16_and_say_so_once(plan, form):
     q, k, v = torch.randn(3, 1, 3, LAYOUT.tokens, 128)
     there = {"layer": 1, "stack": 1, "expert": 0, "segment": 0}
@@ -125,12 +128,14 @@ def measured():
     return profile_with(int8=True)
 
 
+@needs_binary
 def test_a_profile_knows_what_int8_loses_where_it_was_asked(measured):
     assert measured.int8_error.shape == (len(TIMES) * 6,)
     assert (measured.int8_error > 0).all() and (measured.int8_error < 1e-2).all()
     assert profile_with().int8_error is None
 
 
+@needs_binary
 def test_a_solver_gives_heads_to_int8_where_the_profile_knows_it(measured):
     def int8(profile, **share):
         return search.solve(profile, [0.9, 0.7, 0.4], density=0.2, **share).plan.precision_counts()[0]
@@ -144,6 +149,7 @@ def test_a_solver_gives_heads_to_int8_where_the_profile_knows_it(measured):
         int8(unknown, int8_error_share=0.05)
 
 
+@needs_binary
 def test_a_search_measures_it_and_plans_with_it(tmp_path):
     found = Host().work_for(begun(tmp_path / "with", share=0.2, int8=True, int8_error_share=1e9))
     assert search.profile_of(found.plan).int8_error is not None
@@ -154,6 +160,7 @@ def test_a_search_measures_it_and_plans_with_it(tmp_path):
     assert without.plan.precision_counts()[0] == 0
 
 
+@needs_binary
 def test_an_adapted_plan_has_heads_in_int8_where_it_is_asked_to(measured):
     def int8(share):
         run = search.AdaptiveRun(measured, TIMES, density=0.2, layout=SEARCHED, int8_error_share=share)

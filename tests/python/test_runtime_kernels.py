@@ -156,8 +156,7 @@ def test_where_no_kernel_takes_them_heads_in_int8_are_computed_as_the_others(gpu
     layout = LAYOUTS["text_behind"]
     for capability in (90, 120, 75):
         plan = plan_texts.without_binary(plan_of(), layout)
-        tasks = plan.tasks
-        monkeypatch.setattr(plan, "tasks", lambda *place, tasks=tasks: [(*task[:2], "int8") for task in tasks(*place)])
+        monkeypatch.setattr(plan, "precisions", lambda *place, plan=plan: ["int8"] * len(plan.tasks(*place)))
         monkeypatch.setattr(gpu, "capability", lambda device, capability=capability: capability)
         facts = launching.device_words_of(plan, CPU).tables.layers[0]
         assert (facts.quantised > 0) == (capability >= 80)
