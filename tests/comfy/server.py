@@ -31,6 +31,13 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def vae_dtype() -> str:
+    """bf16 as on a GPU, where the processor multiplies it; elsewhere its convolutions take minutes a clip."""
+    cpu = Path("/proc/cpuinfo")
+    takes_bf16 = cpu.exists() and "avx512_bf16" in cpu.read_text(encoding="utf-8")
+    return "--bf16-vae" if takes_bf16 else "--fp32-vae"
+
+
 class Server:
     """folder: ComfyUI's base directory, with models, user, output and custom_nodes/twill."""
 
@@ -52,7 +59,7 @@ class Server:
             [
                 *(str(environment / "bin" / "python"), "-c", START, "--cpu", "--listen", "127.0.0.1"),
                 *("--port", str(self.port), "--base-directory", str(folder), "--disable-api-nodes"),
-                *("--use-pytorch-cross-attention", "--bf16-vae", *options),
+                *("--use-pytorch-cross-attention", vae_dtype(), *options),
             ],
             cwd=environment / "ComfyUI",
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

@@ -26,27 +26,29 @@ struct Item {
   std::int32_t positions = 0;      // word offset of position_to_token, 0: raster
 };
 
-// Finds an item; every thread of the warp calls it with the same number.
+// Finds an item of one part of the layer; every thread of the warp calls it with the same number.
+template <Precision kPrecision>
 class WorkList {
  public:
-  // The items of one part of the layer.
-  __device__ WorkList(const LayerView& view, Precision precision) : view_(view) {
+  __device__ explicit WorkList(const LayerView& view) : view_(view) {
     const std::int64_t variant = view.variant < 0 ? view.image[0] : view.variant;
     layer_ = view.image + view.offsets.layers +
              (variant * view.layers + view.layer) * view.offsets.layer_words;
-    part_ = reinterpret_cast<const CudaPart*>(layer_)[static_cast<std::int32_t>(precision)];
+    const CudaPart& part = reinterpret_cast<const CudaPart*>(layer_)[kPart];
+    heavy_ = part.heavy;
+    others_ = part.others;
     query_tiles_ = tiles_of(view.tokens, kQueryTile);
     key_tiles_ = tiles_of(view.tokens, kKeyTile);
   }
 
   __device__ Item find(std::int32_t number) const {
     Item item;
-    if (number >= view_.batch * (part_.heavy + part_.others)) {
+    if (number >= view_.batch * (heavy_ + others_)) {
       return item;
     }
-    const bool first = number < view_.batch * part_.heavy;
-    const std::int32_t among = first ? number : number - view_.batch * part_.heavy;
-    const std::int32_t size = first ? part_.heavy : part_.others;
+    const bool first = number < view_.batch * heavy_;
+    const std::int32_t among = first ? number : number - view_.batch * heavy_;
+    const std::int32_t size = first ? heavy_ : others_;
     item.batch = among / size;
     const std::int32_t wanted = among % size;
     const CudaHead head = head_of(wanted, first);
@@ -67,19 +69,20 @@ class WorkList {
   }
 
  private:
+  static constexpr auto kPart = static_cast<std::int32_t>(kPrecision);
+
   // The last head whose items begin at or before this one.
   __device__ CudaHead head_of(std::int32_t wanted, bool first) const {
-    const auto* heads =
-        reinterpret_cast<const CudaHead*>(layer_ + kCudaLayerWords) + part_.first_head;
+    const auto* heads = reinterpret_cast<const CudaHead*>(layer_ + kCudaLayerWords);
     const auto lane = static_cast<std::int32_t>(threadIdx.x % 32);
     std::int32_t found = 0;
-    for (std::int32_t base = 0; base < part_.heads; base += 32) {
+    for (std::int32_t base = 0; base < view_.heads; base += 32) {
       bool has_it = false;
-      if (base + lane < part_.heads) {
+      if (base + lane < view_.heads) {
         const CudaHead& head = heads[base + lane];
         const std::int32_t before = first ? head.heavy_before : head.others_before;
         const std::int32_t count = first ? head.heavy : query_tiles_ - head.heavy;
-        has_it = before <= wanted && wanted < before + count;
+        has_it = head.precision == kPart && before <= wanted && wanted < before + count;
       }
       const unsigned mask = __ballot_sync(0xffffffffu, has_it);
       found = mask != 0 ? base + __ffs(static_cast<int>(mask)) - 1 : found;
@@ -105,7 +108,8 @@ class WorkList {
 
   const LayerView& view_;
   const std::int32_t* layer_;
-  CudaPart part_;
+  std::int32_t heavy_;
+  std::int32_t others_;
   std::int32_t query_tiles_;
   std::int32_t key_tiles_;
 };

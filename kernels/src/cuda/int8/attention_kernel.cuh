@@ -95,7 +95,7 @@ class Attention {
       number = atomicAdd(args_.call.next_item, 1);
     }
     number = __shfl_sync(0xffffffffu, number, 0);
-    const Item item = cuda::WorkList(args_.call.layer, Precision::kInt8).find(number);
+    const Item item = cuda::WorkList<Precision::kInt8>(args_.call.layer).find(number);
     if (threadIdx.x == 0) {
       control_.items[slot] = item;
     }

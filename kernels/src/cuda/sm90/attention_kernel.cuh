@@ -33,7 +33,6 @@ using cuda::pack;
 using cuda::shared_address;
 using cuda::Softmax;
 using cuda::tiles_of;
-using cuda::WorkList;
 
 inline constexpr int kConsumers = 2;  // warp groups of 64 query rows
 inline constexpr int kThreads = 128 * (1 + kConsumers);
@@ -130,7 +129,7 @@ class Producer {
       : args_(args), shared_(shared), leads_(threadIdx.x % 32 == 0) {}
 
   __device__ void run() {
-    const WorkList work(args_.call.layer, Precision::kBf16);
+    const cuda::WorkList<Precision::kBf16> work(args_.call.layer);
     Item item = work.find(take_number());
     while (true) {
       publish(item);
