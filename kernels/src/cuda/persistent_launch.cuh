@@ -45,4 +45,16 @@ cudaError_t blocks_of_device(int* blocks) {
   return cudaSuccess;
 }
 
+// S: the kernel's shape, with kThreads and kSharedBytes.
+template <auto kKernel, typename S, typename Args>
+cudaError_t launch_persistent(const Args& args, cudaStream_t stream) {
+  int blocks = 0;
+  const cudaError_t error = blocks_of_device<kKernel, S::kThreads, S::kSharedBytes>(&blocks);
+  if (error != cudaSuccess) {
+    return error;
+  }
+  kKernel<<<blocks, S::kThreads, S::kSharedBytes, stream>>>(args);
+  return cudaGetLastError();
+}
+
 }  // namespace twill::kernels::cuda

@@ -14,14 +14,7 @@ namespace twill::kernels::portable {
 
 template <typename S>
 cudaError_t launch_shape(const AttentionArgs& args, cudaStream_t stream) {
-  int blocks = 0;
-  const cudaError_t error =
-      cuda::blocks_of_device<attention_kernel<S>, S::kThreads, S::kSharedBytes>(&blocks);
-  if (error != cudaSuccess) {
-    return error;
-  }
-  attention_kernel<S><<<blocks, S::kThreads, S::kSharedBytes, stream>>>(args);
-  return cudaGetLastError();
+  return cuda::launch_persistent<attention_kernel<S>, S>(args, stream);
 }
 
 template <typename Table>
