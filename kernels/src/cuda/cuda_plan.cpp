@@ -111,9 +111,10 @@ class PlanImage {
     std::iota(heads.begin(), heads.end(), 0);
     std::ranges::stable_sort(heads, std::greater<>(),
                              [&](std::int32_t head) { return cost(tasks[head]); });
-    const auto others = std::ranges::stable_partition(
-        heads, [&](std::int32_t head) { return precision_of(tasks[head]) == Precision::kBf16; });
-    const auto in_elements = static_cast<std::int32_t>(others.begin() - heads.begin());
+    const auto others = std::stable_partition(heads.begin(), heads.end(), [&](std::int32_t head) {
+      return precision_of(tasks[head]) == Precision::kBf16;
+    });
+    const auto in_elements = static_cast<std::int32_t>(others - heads.begin());
     const auto all = std::span<const std::int32_t>(heads);
     const Part first = part_of(all.first(in_elements), tasks, 0);
     const Part second = part_of(all.subspan(in_elements), tasks, in_elements);
