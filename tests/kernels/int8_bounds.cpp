@@ -15,7 +15,8 @@ constexpr double kSigned = 127.0;
 constexpr double kWeight = 255.0;
 // A weight is rounded to half a unit; before that to fp16, whose last digit is 1/8 at 128 and more.
 constexpr double kWeightError = 0.5 + 1.0 / 16;
-// Sums of values carry up to 8 times 1.5 * 2^23 for a while, in fp32: half a last digit at each of
+// Sums of values carry up to 4 times 1.5 * 2^23 for a while, in fp32, and as much again is allowed
+// for what they hold: half a last digit at each of
 // a tile's two additions, and when it is taken away.
 constexpr double kBaseError = 3 * 6.5;
 

@@ -244,12 +244,15 @@ def has_kernel(device: torch.device, dtype: torch.dtype, head_dim: int, scale: f
         head_dim: of the heads.
         scale: of q k^T, 1/sqrt(head_dim) if not given.
     """
-    scale = head_dim**-0.5 if scale is None else scale
-    call = Call(device, dtype, head_dim, scale, has_tables=native.binary is not None)
-    return choose(call).backend.name in _KERNELS
+    return choose(_asked(device, dtype, head_dim, scale)).backend.name in _KERNELS
 
 
 _KERNELS = ("native_cuda", "runtime_cuda", "native_cpu")
+
+
+def _asked(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float | None) -> Call:
+    scale = head_dim**-0.5 if scale is None else scale
+    return Call(device, dtype, head_dim, scale, has_tables=native.binary is not None)
 
 
 def has_int8_kernel(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float | None = None) -> bool:
@@ -261,8 +264,7 @@ def has_int8_kernel(device: torch.device, dtype: torch.dtype, head_dim: int, sca
         head_dim: of the heads.
         scale: of q k^T, 1/sqrt(head_dim) if not given.
     """
-    scale = head_dim**-0.5 if scale is None else scale
-    call = Call(device, dtype, head_dim, scale, has_tables=native.binary is not None)
+    call = _asked(device, dtype, head_dim, scale)
     return not why_not_int8(choose(call), call)
 
 

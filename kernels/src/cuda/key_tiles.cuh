@@ -12,7 +12,6 @@ namespace twill::kernels::cuda {
 // a register (kMostKeyTiles), for registers are what bounds the kernel.
 class KeyTiles {
  public:
-  KeyTiles() = default;
   __device__ KeyTiles(const std::int32_t* image, const Item& item)
       : at_(item.runs + 2 * item.run_count) {
     upcoming_ = item.runs != 0 ? ask(image) : static_cast<std::uint32_t>(item.key_tiles);

@@ -35,19 +35,6 @@ __device__ __forceinline__ float load_shared(std::uint32_t address) {
   asm volatile("ld.shared.f32 %0, [%1];" : "=f"(value) : "r"(address) : "memory");
   return value;
 }
-__device__ __forceinline__ float4 load_shared_quad(std::uint32_t address) {
-  float4 quad;
-  asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
-               : "=f"(quad.x), "=f"(quad.y), "=f"(quad.z), "=f"(quad.w)
-               : "r"(address)
-               : "memory");
-  return quad;
-}
-__device__ __forceinline__ void store_shared_quad(std::uint32_t address, float4 quad) {
-  asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(address), "f"(quad.x), "f"(quad.y),
-               "f"(quad.z), "f"(quad.w)
-               : "memory");
-}
 __device__ __forceinline__ float2 load_shared_pair(std::uint32_t address) {
   float2 pair;
   asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];"
