@@ -60,6 +60,9 @@ TEST(CudaKernels, AreChosenByDeviceAndHeadDim) {
               {"a head_dim that none has", 89, 80, "none"},
               {"INT8 on an H100", 90, 128, "int8", Precision::kInt8},
               {"INT8 on an RTX 3090", 86, 64, "int8_compact", Precision::kInt8},
+              {"INT8 on an A100", 80, 128, "int8", Precision::kInt8},
+              {"bulk copies, which an A100 lacks", 80, 64, "int8_compact", Precision::kInt8},
+              {"bulk copies", 90, 64, "int8", Precision::kInt8},
               {"a head_dim that INT8 lacks", 89, 256, "none", Precision::kInt8}};
   for (const auto& row : rows) {
     const CudaCall call{.head_dim = row.head_dim, .scale = 0.1f, .precision = row.precision};
@@ -92,6 +95,9 @@ TEST(CudaKernels, SayWhyNot) {
             "dtype float32: the CUDA kernels take bfloat16 and float16");
   EXPECT_EQ(reason("compact", 90, {.head_dim = 64, .scale = -1.0f}),
             "scale -1.000000: the CUDA kernels take none below 0");
+  EXPECT_EQ(reason("int8", 80, {.head_dim = 64, .precision = Precision::kInt8}),
+            "the device has compute capability 8.0, the int8 kernel is for 9.0 and newer at "
+            "head_dim 64");
 }
 
 TEST(CudaKernels, RunWhereOneDeviceRunsThem) {
@@ -106,6 +112,9 @@ TEST(CudaKernels, RunWhereOneDeviceRunsThem) {
   const CudaDevice hopper{.name = "H200", .capability = 90};
   using Names = std::vector<std::string>;
   EXPECT_EQ(reasons({.devices = {ada}}), (Names{"", "", "compact", "", "int8_compact"}));
+  const CudaDevice ampere{.name = "A100", .capability = 80};
+  EXPECT_EQ(reasons({.devices = {ampere}}),
+            (Names{"", "portable", "compact", "int8", "int8_compact"}));
   EXPECT_EQ(reasons({.devices = {ada, hopper}}),
             (Names{"hopper", "portable", "compact", "int8", "int8_compact"}));
   EXPECT_EQ(reasons({.why_not = "no driver"}), (Names{"", "", "", "", ""}));

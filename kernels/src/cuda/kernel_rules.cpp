@@ -10,6 +10,7 @@
 namespace twill::kernels {
 namespace {
 
+constexpr std::int32_t kFirstWithBulkCopies = 90;
 constexpr std::int32_t kAnyLater = std::numeric_limits<std::int32_t>::max();
 constexpr std::array<std::int32_t, 2> kHopperHeadDims{64, 128};
 constexpr std::array<std::int32_t, 4> kPortableHeadDims{64, 96, 128, 256};
@@ -35,14 +36,15 @@ constexpr std::array<CudaKernelRule, 5> kRules{{
      .shared_kib = 99,
      .head_dims = kPortableHeadDims},
     {.name = "int8",
-     .version = 1,
+     .version = 2,
      .first_capability = 80,
      .last_capability = kAnyLater,
      .shared_kib = 163,
      .head_dims = kInt8HeadDims,
-     .precision = Precision::kInt8},
+     .precision = Precision::kInt8,
+     .bulk_head_dim = 64},
     {.name = "int8_compact",
-     .version = 1,
+     .version = 2,
      .first_capability = 80,
      .last_capability = kAnyLater,
      .shared_kib = 99,
@@ -80,6 +82,20 @@ std::string listed(std::span<const std::int32_t> values) {
   return text;
 }
 
+// Empty where one device runs it at one head_dim, else what is in the way of the last of them.
+std::string why_not_on(const CudaKernelRule& rule, const CudaMachine& machine) {
+  std::string why_not = machine.why_not;
+  for (const CudaDevice& device : machine.devices) {
+    for (const std::int32_t head_dim : rule.head_dims) {
+      why_not = why_not_kernel(rule, device.capability, {.head_dim = head_dim});
+      if (why_not.empty()) {
+        return why_not;
+      }
+    }
+  }
+  return why_not;
+}
+
 }  // namespace
 
 std::span<const CudaKernelRule> cuda_kernel_rules() { return kRules; }
@@ -101,6 +117,11 @@ std::string why_not_kernel(const CudaKernelRule& rule, std::int32_t capability,
     const bool one = rule.first_capability == rule.last_capability;
     return "the device has compute capability " + dotted(capability) + ", the " + name +
            " kernel is for " + dotted(rule.first_capability) + (one ? "" : " and newer");
+  }
+  if (call.head_dim == rule.bulk_head_dim && capability < kFirstWithBulkCopies) {
+    return "the device has compute capability " + dotted(capability) + ", the " + name +
+           " kernel is for " + dotted(kFirstWithBulkCopies) + " and newer at head_dim " +
+           std::to_string(call.head_dim);
   }
   if (shared_kib_of(capability) < rule.shared_kib) {
     return "a block on a device of compute capability " + dotted(capability) + " has " +
@@ -126,14 +147,7 @@ std::vector<CudaKernelFact> cuda_kernels(std::int32_t capability, const CudaCall
 std::vector<KernelFact> cuda_kernels_of(const CudaMachine& machine) {
   std::vector<KernelFact> facts;
   for (const CudaKernelRule& rule : kRules) {
-    KernelFact fact{std::string(rule.name), machine.why_not};
-    for (const CudaDevice& device : machine.devices) {
-      fact.why_not = why_not_kernel(rule, device.capability, {.head_dim = rule.head_dims.front()});
-      if (fact.why_not.empty()) {
-        break;
-      }
-    }
-    facts.push_back(std::move(fact));
+    facts.push_back({std::string(rule.name), why_not_on(rule, machine)});
   }
   return facts;
 }

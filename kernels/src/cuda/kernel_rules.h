@@ -22,6 +22,7 @@ struct CudaKernelRule {
   std::int32_t shared_kib = 0;  // that a block of the device may have, at least
   std::span<const std::int32_t> head_dims;
   Precision precision = Precision::kBf16;  // of the heads that it computes
+  std::int32_t bulk_head_dim = 0;          // that it takes only from 9.0 on, where bulk copies are
 };
 
 // The kernels of kernel_table.cpp stand in the same order.

@@ -59,6 +59,7 @@ class Entry:
         family: in the sentence on them.
         precision: of the heads that it computes, as the plan says it.
         checks: of its instances.
+        bulk_head_dim: that it takes only from 9.0 on, where bulk copies are.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Entry:
     family: str
     precision: str = "bf16"
     checks: str = ""
+    bulk_head_dim: int = 0
 
     def instance(self, dtype: str, head_dim: int) -> Instance:
         """Its instance for tensors of a dtype, by name, and a head_dim."""
@@ -84,6 +86,7 @@ class Entry:
         return Instance(name, self.source, f"{self.kernel}<{shape}>", self.arguments, facts, self.checks)
 
 
+_FIRST_WITH_BULK_COPIES = 90
 _MOST_KEY_TILES = 0xFFFF  # kMostKeyTiles
 _HEAD_DIMS = (64, 96, 128, 256)
 INT8_HEAD_DIMS = (64, 96, 128)
@@ -96,19 +99,21 @@ def _portable(name: str, version: int, shared_kib: int, table: str) -> Entry:
     return Entry(name, version, *takes, *kernel, _MOST_KEY_TILES, "portable")
 
 
-def _int8(name: str, version: int, shared_kib: int, table: str) -> Entry:
+def _int8(name: str, version: int, shared_kib: int, table: str, bulk_head_dim: int = 0) -> Entry:
     takes = (80, _ANY_LATER, shared_kib, INT8_HEAD_DIMS)
     shape = f"int8::{table}<{{element}}>::Dim{{head_dim}}"
     kernel = ("int8/shapes.cuh", shape, "int8::attention_kernel", structs.Int8AttentionArgs)
-    return Entry(name, version, *takes, *kernel, _MOST_KEY_TILES, "INT8", "int8", int8_layout.layout_checks())
+    return Entry(
+        name, version, *takes, *kernel, _MOST_KEY_TILES, "INT8", "int8", int8_layout.layout_checks(), bulk_head_dim
+    )
 
 
 # The best of each precision first.
 ENTRIES = (
     _portable("portable", 1, 163, "Roomy"),
     _portable("compact", 1, 99, "Compact"),
-    _int8("int8", 1, 163, "Roomy"),
-    _int8("int8_compact", 1, 99, "Compact"),
+    _int8("int8", 2, 163, "Roomy", bulk_head_dim=64),
+    _int8("int8_compact", 2, 99, "Compact"),
 )
 
 _SIDE_FACTS = ("side::kThreads", "0", "side::kRowsOfThread")
@@ -178,6 +183,9 @@ def why_not_entry(entry: Entry, capability: int, head_dim: int, dtype: str, scal
     if not entry.first_capability <= capability <= entry.last_capability:
         one = "" if entry.first_capability == entry.last_capability else " and newer"
         needed = f"the {entry.name} kernel is for {_dotted(entry.first_capability)}{one}"
+        return f"the device has compute capability {_dotted(capability)}, {needed}"
+    if head_dim == entry.bulk_head_dim and capability < _FIRST_WITH_BULK_COPIES:
+        needed = f"the {entry.name} kernel is for {_dotted(_FIRST_WITH_BULK_COPIES)} and newer at head_dim {head_dim}"
         return f"the device has compute capability {_dotted(capability)}, {needed}"
     shared_kib = _shared_kib_of(capability)
     if shared_kib < entry.shared_kib:

@@ -1,17 +1,17 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Block-sparse attention forward with both products in 8-bit integers: mma.sync, ldmatrix and
-// cp.async, on every NVIDIA GPU since sm_80. The walk is that of the portable kernel: a block stays
-// on its multiprocessor and takes query tiles; its warps share the keys and values that all of them
-// copy to shared memory, some tiles ahead.
+// Block-sparse attention forward with both products in 8-bit integers: mma.sync and ldmatrix, on
+// every NVIDIA GPU since sm_80. The walk is that of the portable kernel: a block stays on its
+// multiprocessor and takes query tiles; its warps share the keys and values in shared memory, where
+// they come some tiles ahead (tile_feed.cuh).
 #pragma once
 
-#include "../key_tiles.cuh"
 #include "../output_rows.cuh"
 #include "../ptx.cuh"
 #include "../work.cuh"
 #include "attention_args.h"
+#include "tile_feed.cuh"
 #include "tile_softmax.cuh"
 
 namespace twill::kernels::int8 {
@@ -29,6 +29,12 @@ struct Shape {
   static constexpr int kRowBlocks = kQueryTile / 16 / kWarpsT;  // of 16 rows of a warp
   static constexpr int kStages = kStagesT;
   static constexpr int kBlocks = kBlocksT;
+  // Measured on an H200: where a step is as short as that of 32 rows at head_dim 64, waiting for
+  // barriers costs more than bulk copies save.
+  static constexpr bool kShortSteps = kHeadDim == 64 && kRowBlocks == 2;
+  static constexpr bool kBulk = !kShortSteps;
+  // Blocks of 8 channels of values whose products hide each other's latency.
+  static constexpr int kTogether = kShortSteps ? 8 : 4;
 
   static constexpr int kPieces = kHeadDim / 16;  // of 16 bytes, of a row of queries or keys
   static constexpr int kQueryBytes = kQueryTile * kHeadDim;
@@ -38,10 +44,13 @@ struct Shape {
   static constexpr int kRowsBegin = kQueryBytes;  // RowScale
   static constexpr int kRowsBytes = kQueryTile * static_cast<int>(sizeof(RowScale));
   static constexpr int kStepsBegin = kRowsBegin + kRowsBytes;
-  static constexpr int kControlBegin = kStepsBegin + kStages * kStageBytes;
+  static constexpr int kBarriersBegin = kStepsBegin + kStages * kStageBytes;
+  static constexpr int kBarriersBytes = 64;
+  static constexpr int kControlBegin = kBarriersBegin + kBarriersBytes;
   static constexpr int kControlBytes = 128;
   static constexpr int kSharedBytes = kControlBegin + kControlBytes;
-  static_assert(16 * kWarpsT * kRowBlocks == kQueryTile && kHeadDim % 32 == 0);
+  static_assert(16 * kWarpsT * kRowBlocks == kQueryTile && kHeadDim % 32 == 0 &&
+                kHeadDim % (8 * kTogether) == 0);
 };
 
 template <typename S>
@@ -53,6 +62,9 @@ class Attention {
         control_(*reinterpret_cast<Control*>(shared + S::kControlBegin)) {}
 
   __device__ void run() {
+    if (threadIdx.x == 0) {
+      Feed<S>::init_block(shared_);
+    }
     publish_next(0);
     __syncthreads();
     for (int slot = 0;; slot ^= 1) {
@@ -78,10 +90,8 @@ class Attention {
   static constexpr int kWords = kScores / 4;    // of their weights
   using Softmax = TileSoftmax<kScores>;
 
-  // What every thread needs now and then is kept for all of them, not in registers.
   struct Control {
     Item items[2];
-    const std::uint8_t* keys;  // of the head
   };
   static_assert(sizeof(Control) <= S::kControlBytes);
 
@@ -112,28 +122,6 @@ class Attention {
   }
   __device__ Layout layout() const {
     return {.tokens = args_.call.layer.tokens, .head_dim = S::kHeadDim};
-  }
-
-  // What lies in memory as it is to lie in shared memory.
-  template <int kBytes>
-  __device__ __forceinline__ static void copy(const std::uint8_t* from, std::uint32_t to) {
-    constexpr int kRound = 16 * S::kThreads;
-    from += 16 * threadIdx.x;
-    to += 16 * threadIdx.x;
-#pragma unroll
-    for (int at = 0; at + kRound <= kBytes; at += kRound) {
-      cuda::copy_async(to + at, from + at);
-    }
-    constexpr int kWhole = kBytes / kRound * kRound;
-    if (kWhole < kBytes && 16 * threadIdx.x < kBytes - kWhole) {
-      cuda::copy_async(to + kWhole, from + kWhole);
-    }
-  }
-
-  __device__ __forceinline__ void copy_tile(cuda::KeyTiles& tiles, const Item& item,
-                                            std::uint32_t to) const {
-    const std::int64_t tile = tiles.next(args_.call.layer.image, item);
-    copy<S::kTileBytes>(control_.keys + tile * S::kTileBytes, to);
   }
 
   // Where a lane reads of a block of 16 rows of queries or keys, from the place of the first 32
@@ -172,39 +160,65 @@ class Attention {
   // Sums of a tile are added with the base that they began at, which is taken away again now and
   // then: before it costs the sums more digits than 8-bit factors have.
   static constexpr int kTilesOfBase = 4;
-  __device__ __forceinline__ static void take_base(float (&base)[S::kRowBlocks][2],
-                                                   float (&out)[S::kRowBlocks][S::kHeadDim / 2]) {
-#pragma unroll
-    for (int block = 0; block < S::kRowBlocks; ++block) {
-      const float taken[2] = {base[block][0] * kBase, base[block][1] * kBase};
-#pragma unroll
-      for (int i = 0; i < S::kHeadDim / 2; ++i) {
-        out[block][i] -= taken[i / 2 % 2];
-      }
-      base[block][0] = base[block][1] = 0.0f;
-    }
-  }
 
-  // out += shares (base + weights v) of a tile.
+  // out += shares (base + weights v) of a tile. takes_base: all that came in with base goes again,
+  // from kTogether blocks of channels at a time. The branch between these is wanted: without it the
+  // compiler begins most products early and waits for each of the last (8 % slower on an H200).
   __device__ __forceinline__ void add_values(std::uint32_t values_at,
                                              const std::uint32_t (&weights)[S::kRowBlocks][kWords],
                                              const float (&shares)[S::kRowBlocks][2],
+                                             bool takes_base, float (&base)[S::kRowBlocks][2],
                                              float (&out)[S::kRowBlocks][S::kHeadDim / 2]) const {
-    const std::int32_t base[4] = {kBaseBits, kBaseBits, kBaseBits, kBaseBits};
+    const std::int32_t began[4] = {kBaseBits, kBaseBits, kBaseBits, kBaseBits};
+    std::uint32_t v[S::kTogether][4];  // of 64 keys
 #pragma unroll
-    for (int channels = 0; channels < S::kHeadDim / 8; ++channels) {
-      std::uint32_t v[4];  // 64 keys of 8 channels
-      load_matrices(values_at + 8 * channels * kKeyTile, v);
+    for (int channels = 0; channels < S::kTogether; ++channels) {
+      load_matrices(values_at + 8 * channels * kKeyTile, v[channels]);
+    }
+#pragma unroll
+    for (int first = 0; first < S::kHeadDim / 8; first += S::kTogether) {
+      std::int32_t sums[S::kTogether][S::kRowBlocks][4];
+#pragma unroll
+      for (int channels = 0; channels < S::kTogether; ++channels) {
+#pragma unroll
+        for (int block = 0; block < S::kRowBlocks; ++block) {
+          std::int32_t* to = sums[channels][block];
+          cuda::multiply_u8(to, &weights[block][0], v[channels][0], v[channels][1], began);
+          cuda::multiply_u8(to, &weights[block][4], v[channels][2], v[channels][3], to);
+        }
+      }
+      if (first + S::kTogether < S::kHeadDim / 8) {  // asked for before they are needed
+#pragma unroll
+        for (int channels = 0; channels < S::kTogether; ++channels) {
+          load_matrices(values_at + 8 * (first + S::kTogether + channels) * kKeyTile, v[channels]);
+        }
+      }
+#pragma unroll
+      for (int channels = 0; channels < S::kTogether; ++channels) {
+#pragma unroll
+        for (int block = 0; block < S::kRowBlocks; ++block) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            float& to = out[block][4 * (first + channels) + i];
+            to = fmaf(__int_as_float(sums[channels][block][i]), shares[block][i / 2], to);
+          }
+        }
+      }
+      if (takes_base) {
+#pragma unroll
+        for (int block = 0; block < S::kRowBlocks; ++block) {
+          const float taken[2] = {base[block][0] * kBase, base[block][1] * kBase};
+#pragma unroll
+          for (int i = 0; i < 4 * S::kTogether; ++i) {
+            out[block][4 * first + i] -= taken[i / 2 % 2];
+          }
+        }
+      }
+    }
+    if (takes_base) {
 #pragma unroll
       for (int block = 0; block < S::kRowBlocks; ++block) {
-        std::int32_t sums[4];
-        cuda::multiply_u8(sums, &weights[block][0], v[0], v[1], base);
-        cuda::multiply_u8(sums, &weights[block][4], v[2], v[3], sums);
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          float& to = out[block][4 * channels + i];
-          to = fmaf(__int_as_float(sums[i]), shares[block][i / 2], to);
-        }
+        base[block][0] = base[block][1] = 0.0f;
       }
     }
   }
@@ -223,25 +237,12 @@ class Attention {
 
   __device__ void attend(const Item& item, int next_slot) {
     const std::int64_t head = place_of_head(item);
-    if (threadIdx.x == 0) {
-      control_.keys = args_.heads.keys + head * layout().key_bytes();
-    }
-    __syncthreads();
-    cuda::KeyTiles tiles(args_.call.layer.image, item);
-    copy<S::kQueryBytes>(args_.heads.queries + head * layout().query_bytes() +
-                             static_cast<std::int64_t>(item.query_tile) * S::kQueryBytes,
-                         shared_);
-    copy<S::kRowsBytes>(
-        reinterpret_cast<const std::uint8_t*>(args_.heads.rows + head * layout().row_scales() +
-                                              item.query_tile * kQueryTile),
-        shared_ + S::kRowsBegin);
-#pragma unroll
-    for (int step = 0; step + 1 < S::kStages; ++step) {
-      if (step < item.key_tiles) {
-        copy_tile(tiles, item, shared_ + S::kStepsBegin + step * S::kStageBytes);
-      }
-      cuda::copy_async_commit();  // a group for each tile, also an empty one: waits count groups
-    }
+    const Sources sources{
+        .queries = args_.heads.queries + head * layout().query_bytes() +
+                   static_cast<std::int64_t>(item.query_tile) * S::kQueryBytes,
+        .rows = args_.heads.rows + head * layout().row_scales() + item.query_tile * kQueryTile,
+        .keys = args_.heads.keys + head * layout().key_bytes()};
+    Feed<S> feed(args_.call.layer.image, item, sources, shared_, ring_);
     publish_next(next_slot);
 
     Softmax softmax[S::kRowBlocks];
@@ -260,23 +261,22 @@ class Attention {
     const std::uint32_t keys_at = place_of<S::kPieces>(lane / 16 * 8 + lane % 8, lane / 8 % 2);
     const std::uint32_t values_at = S::kKeyBytes + place_of<4>(lane % 8, lane / 8);
     const std::uint32_t ones_at = 2 * S::kKeyBytes + 16 * (lane / 8);
-    std::uint32_t stage = shared_ + S::kStepsBegin;
+    feed.wait_for_queries();
     for (std::int32_t left = item.key_tiles; left > 0; --left) {
-      cuda::copy_async_wait<S::kStages - 2>();
-      __syncthreads();
+      const std::uint32_t stage = feed.wait();
       const float2 scales =
           cuda::load_shared_pair(stage + 2 * S::kKeyBytes + kKeyTile);  // TileScales
       std::int32_t scores[S::kRowBlocks][kScores];
       score(queries_at, stage + keys_at, scores);
-      bool passes = false;
+      float above = -cuda::kInfinity;
 #pragma unroll
       for (int block = 0; block < S::kRowBlocks; ++block) {
         const float factors[2] = {cuda::load_shared(row_scale_at(block, 0)) * scales.x,
                                   cuda::load_shared(row_scale_at(block, 1)) * scales.x};
         softmax[block].follow(scores[block], factors);
-        passes = passes || softmax[block].passes();
+        above = fmaxf(above, softmax[block].above());
       }
-      if (__any_sync(0xffffffffu, passes)) {
+      if (__any_sync(0xffffffffu, above > Softmax::kMostAbove)) {
 #pragma unroll
         for (int block = 0; block < S::kRowBlocks; ++block) {
           float shrink[2];
@@ -289,13 +289,7 @@ class Attention {
           }
         }
       }
-      // All have done with the tile before this one: its place is free.
-      if (left >= S::kStages) {
-        constexpr std::uint32_t kLast = (S::kStages - 1) * S::kStageBytes;
-        const bool is_first = stage == shared_ + S::kStepsBegin;
-        copy_tile(tiles, item, is_first ? stage + kLast : stage - S::kStageBytes);
-      }
-      cuda::copy_async_commit();
+      feed.ask(left);
       std::uint32_t weights[S::kRowBlocks][kWords];
       std::uint32_t ones[4];
       load_matrices(stage + ones_at, ones);
@@ -313,12 +307,8 @@ class Attention {
           base[block][row] += shares[block][row];
         }
       }
-      add_values(stage + values_at, weights, shares, out);
-      if (left % kTilesOfBase == 1) {
-        take_base(base, out);
-      }
-      stage += S::kStageBytes;
-      stage = stage == shared_ + S::kControlBegin ? shared_ + S::kStepsBegin : stage;
+      add_values(stage + values_at, weights, shares, (left & (kTilesOfBase - 1)) == 1, base, out);
+      feed.release();
     }
     finish(item, softmax, out);
   }
@@ -360,6 +350,7 @@ class Attention {
   const AttentionArgs& args_;
   const std::uint32_t shared_;
   Control& control_;
+  Ring ring_;
 };
 
 template <typename S>

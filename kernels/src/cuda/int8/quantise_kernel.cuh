@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(kSumThreads)
   if (group < kGroups) {
     const Element* k = rows_of<Element>(args, 1, head, blockIdx.y) + 8 * piece;
     const Element* v = rows_of<Element>(args, 2, head, blockIdx.y) + 8 * piece;
-#pragma unroll 4
+#pragma unroll 8
     for (int row = group; row < rows; row += kGroups) {
       const std::int64_t token = row * tokens / rows;
       const uint4 of_k = __ldg(reinterpret_cast<const uint4*>(k + token * args.strides[1].token));
@@ -134,11 +134,21 @@ __global__ void __launch_bounds__(kSumThreads)
 // A lane's elements of a row, kEach that follow each other.
 template <typename Element, int kEach>
 __device__ __forceinline__ void load_row(const Element* from, float (&to)[kEach]) {
+  static_assert(kEach % 2 == 0 || kEach == 3);
   if constexpr (kEach % 2 == 0) {
+    std::uint32_t words[kEach / 2];
+    if constexpr (kEach == 8) {
+      const uint4 all = __ldg(reinterpret_cast<const uint4*>(from));
+      words[0] = all.x, words[1] = all.y, words[2] = all.z, words[3] = all.w;
+    } else if constexpr (kEach == 4) {
+      const uint2 all = __ldg(reinterpret_cast<const uint2*>(from));
+      words[0] = all.x, words[1] = all.y;
+    } else {
+      words[0] = __ldg(reinterpret_cast<const std::uint32_t*>(from));
+    }
 #pragma unroll
     for (int i = 0; i < kEach / 2; ++i) {
-      const float2 pair =
-          cuda::pair_of(__ldg(reinterpret_cast<const std::uint32_t*>(from) + i), Element{});
+      const float2 pair = cuda::pair_of(words[i], Element{});
       to[2 * i] = pair.x;
       to[2 * i + 1] = pair.y;
     }
@@ -150,13 +160,17 @@ __device__ __forceinline__ void load_row(const Element* from, float (&to)[kEach]
   }
 }
 
-// x H / sqrt(size) of a row that lies over the lanes of a warp: one matrix over all channels where
-// a lane has a power of two of them, else one for each that lanes hold.
+// x H of a row that lies over the lanes of a warp, H with entries of 1 and -1: one matrix over all
+// channels where a lane has a power of two of them, else one for each that lanes hold. Scales take
+// the norm of the rows of H.
+template <int kEach>
+struct Rotation {
+  static constexpr bool kPowerOfTwo = (kEach & (kEach - 1)) == 0;
+  static constexpr float kSize = kPowerOfTwo ? 32.0f * kEach : 32.0f;
+};
 template <int kEach>
 __device__ __forceinline__ void rotate(float (&x)[kEach]) {
-  constexpr bool kPowerOfTwo = (kEach & (kEach - 1)) == 0;
-  constexpr float kSize = kPowerOfTwo ? 32.0f * kEach : 32.0f;
-  if constexpr (kPowerOfTwo) {
+  if constexpr (Rotation<kEach>::kPowerOfTwo) {
 #pragma unroll
     for (int apart = 1; apart < kEach; apart *= 2) {
 #pragma unroll
@@ -171,26 +185,25 @@ __device__ __forceinline__ void rotate(float (&x)[kEach]) {
   }
 #pragma unroll
   for (int apart = 1; apart < 32; apart *= 2) {
-    const bool upper = (threadIdx.x & apart) != 0;
+    const float sign = (threadIdx.x & apart) != 0 ? -1.0f : 1.0f;
 #pragma unroll
     for (float& value : x) {
-      const float other = __shfl_xor_sync(0xffffffffu, value, apart);
-      value = upper ? other - value : value + other;
+      value = fmaf(value, sign, __shfl_xor_sync(0xffffffffu, value, apart));
     }
-  }
-  const float norm = rsqrtf(kSize);
-#pragma unroll
-  for (float& value : x) {
-    value *= norm;
   }
 }
 
-__device__ __forceinline__ float warp_max(float value) {
+template <int kEach>
+__device__ __forceinline__ float largest_of(const float (&x)[kEach], float most = 0.0f) {
 #pragma unroll
-  for (int apart = 16; apart > 0; apart /= 2) {
-    value = fmaxf(value, __shfl_xor_sync(0xffffffffu, value, apart));
+  for (const float value : x) {
+    most = fmaxf(most, fabsf(value));
   }
-  return value;
+  return most;
+}
+// Of values that are not negative, whose bits compare as they do.
+__device__ __forceinline__ float warp_max(float value) {
+  return __uint_as_float(__reduce_max_sync(0xffffffffu, __float_as_uint(value)));
 }
 __device__ __forceinline__ float warp_sum(float value) {
 #pragma unroll
@@ -200,8 +213,17 @@ __device__ __forceinline__ float warp_sum(float value) {
   return value;
 }
 
+// What 8-bit integers of magnitudes up to `most` are per unit of the value.
+__device__ __forceinline__ float units_in(float most) {
+  return most > 0.0f ? kMostSigned / most : 0.0f;
+}
+// The nearest integer in the lowest byte: sums with 1.5 * 2^23 are whole numbers.
 __device__ __forceinline__ std::uint32_t rounded(float value, float per_unit) {
-  return static_cast<std::uint32_t>(__float2int_rn(value * per_unit)) & 0xffu;
+  return __float_as_uint(fmaf(value, per_unit, 12582912.0f));
+}
+// The lowest bytes of two, in the lower half of a word.
+__device__ __forceinline__ std::uint32_t bytes_of(std::uint32_t low, std::uint32_t high) {
+  return __byte_perm(low, high, 0x0040);
 }
 
 // kEach bytes of a row at their place in a tile.
@@ -219,10 +241,19 @@ __device__ __forceinline__ void store_row(std::uint8_t* tile, std::uint32_t row,
   } else {
     const std::uint32_t at = kEach * lane;
     std::uint8_t* to = tile + place_of<kPieces>(row, at / 16) + at % 16;
+    std::uint32_t pairs[kEach / 2];
 #pragma unroll
-    for (int i = 0; i < kEach; i += 2) {
-      const std::uint32_t pair = rounded(x[i], per_unit) | rounded(x[i + 1], per_unit) << 8;
-      *reinterpret_cast<std::uint16_t*>(to + i) = static_cast<std::uint16_t>(pair);
+    for (int i = 0; i < kEach / 2; ++i) {
+      pairs[i] = bytes_of(rounded(x[2 * i], per_unit), rounded(x[2 * i + 1], per_unit));
+    }
+    if constexpr (kEach == 2) {
+      *reinterpret_cast<std::uint16_t*>(to) = static_cast<std::uint16_t>(pairs[0]);
+    } else {
+#pragma unroll
+      for (int i = 0; i < kEach / 4; ++i) {
+        reinterpret_cast<std::uint32_t*>(to)[i] =
+            __byte_perm(pairs[2 * i], pairs[2 * i + 1], 0x5410);
+      }
     }
   }
 }
@@ -250,33 +281,27 @@ __global__ void __launch_bounds__(kQuantiseThreads)
   const std::int32_t* positions = positions_of(args.layer, head);
   const std::int32_t first = static_cast<std::int32_t>(blockIdx.x) * kKeyTile + warp * kRows;
   const float* channels = args.to.channels + place * layout.channel_floats() + kEach * lane;
-  float mean[kEach];  // of the keys, then of the values
+  float mean[kEach];  // of the keys
 #pragma unroll
   for (int i = 0; i < kEach; ++i) {
     mean[i] = channels[i];
   }
-  std::int64_t token[kRows];
+  // Behind the last token that one stands again: a score that is there already moves no maximum.
+  std::int32_t token[kRows];
 #pragma unroll
   for (int i = 0; i < kRows; ++i) {
-    const std::int32_t position = first + i;
-    token[i] = position >= layout.tokens ? -1
-               : positions != nullptr    ? positions[position]
-                                         : position;
+    const std::int32_t position = min(first + i, layout.tokens - 1);
+    token[i] = positions != nullptr ? positions[position] : position;
   }
 
   const Element* from = rows_of<Element>(args, 0, head, blockIdx.z) + kEach * lane;
   std::uint8_t* queries = args.to.queries + place * layout.query_bytes() +
                           static_cast<std::int64_t>(blockIdx.x) * kKeyTile * kHeadDim;
+  const float norm = rsqrtf(Rotation<kEach>::kSize);
   float x[kRows][kEach];
 #pragma unroll
   for (int i = 0; i < kRows; ++i) {
-#pragma unroll
-    for (float& value : x[i]) {
-      value = 0.0f;
-    }
-    if (token[i] >= 0) {
-      load_row(from + token[i] * args.strides[0].token, x[i]);
-    }
+    load_row(from + token[i] * args.strides[0].token, x[i]);
   }
 #pragma unroll
   for (int i = 0; i < kRows; ++i) {
@@ -287,18 +312,12 @@ __global__ void __launch_bounds__(kQuantiseThreads)
     }
     offset = warp_sum(offset);
     rotate(x[i]);
-    float most = 0.0f;
-#pragma unroll
-    for (const float value : x[i]) {
-      most = fmaxf(most, fabsf(value));
-    }
-    most = warp_max(most);
+    const float most = warp_max(largest_of(x[i]));
     // Eight rows of a warp are whole periods of a place.
-    store_row<kEach, kPieces>(queries, warp * kRows + i, x[i],
-                              most > 0.0f ? kMostSigned / most : 0.0f);
+    store_row<kEach, kPieces>(queries, warp * kRows + i, x[i], units_in(most));
     if (lane == 0) {
-      args.to.rows[place * layout.row_scales() + first + i] = {most / kMostSigned * args.factor,
-                                                               offset * args.factor};
+      args.to.rows[place * layout.row_scales() + first + i] = {
+          most * norm / kMostSigned * args.factor, offset * args.factor};
     }
   }
   if (blockIdx.x >= layout.key_tiles()) {
@@ -306,77 +325,74 @@ __global__ void __launch_bounds__(kQuantiseThreads)
   }
 
   std::uint8_t* tile = args.to.keys + place * layout.key_bytes() + blockIdx.x * layout.tile_bytes();
-  const auto scale_of_tile = [&](int which) {
+  const auto most_of_tile = [&](int which) {
     float most = 0.0f;
 #pragma unroll
     for (int i = 0; i < kRows; ++i) {
-#pragma unroll
-      for (const float value : x[i]) {
-        most = fmaxf(most, fabsf(value));
-      }
+      most = largest_of(x[i], most);
     }
     most = warp_max(most);
     if (lane == 0) {
       largest[which][warp] = most;
     }
     __syncthreads();
-    most = largest[which][0];
-#pragma unroll
-    for (int i = 1; i < kWarps; ++i) {
-      most = fmaxf(most, largest[which][i]);
-    }
-    return most;
+    return largest_of(largest[which]);
   };
 
-  // Behind the last token its key stands again: a score that is there already moves no maximum.
   from = rows_of<Element>(args, 1, head, blockIdx.z) + kEach * lane;
-  const std::int64_t last = positions != nullptr ? positions[layout.tokens - 1] : layout.tokens - 1;
 #pragma unroll
   for (int i = 0; i < kRows; ++i) {
-    load_row(from + (token[i] >= 0 ? token[i] : last) * args.strides[1].token, x[i]);
+    load_row(from + token[i] * args.strides[1].token, x[i]);
+  }
+#pragma unroll
+  for (int i = 0; i < kRows; ++i) {
 #pragma unroll
     for (int j = 0; j < kEach; ++j) {
       x[i][j] -= mean[j];
     }
     rotate(x[i]);
   }
-  const float key_most = scale_of_tile(0);
+  const float key_most = most_of_tile(0);
+  const float per_key = units_in(key_most);
 #pragma unroll
   for (int i = 0; i < kRows; ++i) {
-    store_row<kEach, kPieces>(tile, warp * kRows + i, x[i],
-                              key_most > 0.0f ? kMostSigned / key_most : 0.0f);
+    store_row<kEach, kPieces>(tile, warp * kRows + i, x[i], per_key);
   }
 
   from = rows_of<Element>(args, 2, head, blockIdx.z) + kEach * lane;
   float per_unit[kEach];
+  float shift[kEach];
 #pragma unroll
   for (int i = 0; i < kEach; ++i) {
-    mean[i] = channels[kHeadDim + i];
     per_unit[i] = 1.0f / channels[2 * kHeadDim + i];
+    shift[i] = -channels[kHeadDim + i] * per_unit[i];
   }
 #pragma unroll
   for (int i = 0; i < kRows; ++i) {
-    if (token[i] >= 0) {
-      load_row(from + token[i] * args.strides[2].token, x[i]);
+    load_row(from + token[i] * args.strides[2].token, x[i]);
 #pragma unroll
-      for (int j = 0; j < kEach; ++j) {
-        x[i][j] = (x[i][j] - mean[j]) * per_unit[j];
-      }
-    } else {
+    for (int j = 0; j < kEach; ++j) {
+      x[i][j] = fmaf(x[i][j], per_unit[j], shift[j]);
+    }
+  }
+  if (blockIdx.x + 1 == layout.key_tiles()) {
+#pragma unroll
+    for (int i = 0; i < kRows; ++i) {
 #pragma unroll
       for (float& value : x[i]) {
-        value = 0.0f;
+        value = first + i < layout.tokens ? value : 0.0f;
       }
     }
   }
-  const float value_most = scale_of_tile(1);
-  const float per_value = value_most > 0.0f ? kMostSigned / value_most : 0.0f;
+  const float value_most = most_of_tile(1);
+  const float per_value = units_in(value_most);
   static_assert(kRows == 8);
 #pragma unroll
   for (int i = 0; i < kRows; i += 2) {
 #pragma unroll
     for (int j = 0; j < kEach; ++j) {
-      const std::uint32_t pair = rounded(x[i][j], per_value) | rounded(x[i + 1][j], per_value) << 8;
+      const std::uint32_t pair =
+          bytes_of(rounded(x[i][j], per_value), rounded(x[i + 1][j], per_value));
       *reinterpret_cast<std::uint16_t*>(turned + (kEach * lane + j) * kPitch +
                                         place_of_key(warp * kRows + i)) =
           static_cast<std::uint16_t>(pair);
@@ -398,7 +414,7 @@ __global__ void __launch_bounds__(kQuantiseThreads)
   }
   if (threadIdx.x == 0) {
     *reinterpret_cast<TileScales*>(ones + kKeyTile) = {
-        key_most / kMostSigned, value_most / kMostSigned, {0.0f, 0.0f}};
+        key_most * norm / kMostSigned, value_most / kMostSigned, {0.0f, 0.0f}};
   }
 }
 

@@ -66,10 +66,11 @@ class TileSoftmax {
     }
   }
 
-  // After follow(): whether the largest score so far moves, which all lanes answer alike. It
-  // follows only by more than 2^8, which the sums bear.
-  __device__ __forceinline__ bool passes() const {
-    return tile_maximum(0) - maximum_[0] > 8.0f || tile_maximum(1) - maximum_[1] > 8.0f;
+  // After follow(): by how much this tile's largest score passes the largest so far, which all
+  // lanes answer alike. That one follows only by more than 2^8, which the sums bear.
+  static constexpr float kMostAbove = 8.0f;
+  __device__ __forceinline__ float above() const {
+    return fmaxf(tile_maximum(0) - maximum_[0], tile_maximum(1) - maximum_[1]);
   }
   // shrink: what was summed so far is multiplied with it.
   __device__ __forceinline__ void move(float (&shrink)[2]) {

@@ -8,43 +8,25 @@
 
 #include <cstdint>
 
-#include "../ptx.cuh"
+#include "../mbarrier.cuh"
 
 namespace twill::kernels::sm90 {
 
+using cuda::barrier_init_fence;
 using cuda::shared_address;
 
-// mbarrier: `count` arrivals and all announced bytes complete a phase.
+// As in mbarrier.cuh, of barriers by pointer.
 __device__ __forceinline__ void barrier_init(std::uint64_t* barrier, std::uint32_t count) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(barrier)),
-               "r"(count));
-}
-__device__ __forceinline__ void barrier_init_fence() {
-  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+  cuda::barrier_init(shared_address(barrier), count);
 }
 __device__ __forceinline__ void barrier_arrive(std::uint64_t* barrier) {
-  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier))
-               : "memory");
+  cuda::barrier_arrive(shared_address(barrier));
 }
 __device__ __forceinline__ void barrier_expect_bytes(std::uint64_t* barrier, std::uint32_t bytes) {
-  asm volatile(
-      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)),
-      "r"(bytes)
-      : "memory");
+  cuda::barrier_expect_bytes(shared_address(barrier), bytes);
 }
-// Returns when the phase of this parity is complete.
 __device__ __forceinline__ void barrier_wait(std::uint64_t* barrier, std::uint32_t parity) {
-  asm volatile(
-      "{\n"
-      ".reg .pred done;\n"
-      "wait:\n"
-      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-      "@done bra.uni end;\n"
-      "bra.uni wait;\n"
-      "end:\n"
-      "}\n" ::"r"(shared_address(barrier)),
-      "r"(parity)
-      : "memory");
+  cuda::barrier_wait(shared_address(barrier), parity);
 }
 
 // Barriers of a part of the block, by number; 0 is __syncthreads.
