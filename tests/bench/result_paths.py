@@ -42,6 +42,8 @@ SHORT = {
     "int8_dense": "int8_h200.attention[case == 'dense' and inputs == 'normal']",
     "int8_errors": "int8_h200.attention[case == 'dense']",
     "int8_lists": "int8_h200.attention[case != 'dense'][:18]",
+    "int8_128": "int8_h200.attention[shape in ['hunyuan-720p', 'wan-14b-720p', 'wan-1.3b-480p']][inputs == 'normal']",
+    "kernels_128": "kernels_h200.attention[shape in ['hunyuan-720p', 'wan-14b-720p', 'wan-1.3b-480p']]",
     "rules": "flat(values(policies).policies)",
     "factors": "flat(values(policies).contrasts)",
     "of_presets": "values(presets.presets)",

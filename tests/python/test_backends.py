@@ -7,6 +7,7 @@ import warnings
 import pytest
 import torch
 
+import fake_gpu
 import plan_texts
 import twill_vdit
 from attention_cases import LAYOUTS, PATTERNS
@@ -22,10 +23,10 @@ needs_binary = pytest.mark.skipif(native.binary is None, reason=f"no binary modu
 
 @pytest.fixture(autouse=True)
 def forget_choices():
-    choose.cache_clear()
+    backends.forget_choices()
     native.say_once.cache_clear()
     yield
-    choose.cache_clear()
+    backends.forget_choices()
 
 
 @pytest.fixture
@@ -33,6 +34,10 @@ def gpu(monkeypatch):
     """A GPU as far as the choice can see: what its kernels and FlexAttention answer is set by the test."""
 
     def answers(native_cuda="", flex_attention="", runtime_cuda="cuda-core is not installed"):
+        monkeypatch.setenv("TWILL_CHOICE", "order")
+        monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+        monkeypatch.setattr(launching, "driver", fake_gpu.FakeGpu())
+        monkeypatch.setattr(cuda, "kernel_of", lambda *call: "hopper 1")
         monkeypatch.setattr(native, "binary", native.binary or object())
         monkeypatch.setattr(cuda, "why_not", lambda *call: native_cuda)
         monkeypatch.setattr(launching, "why_not", lambda *call: runtime_cuda)
@@ -78,11 +83,10 @@ def test_both_reasons_are_said_on_a_gpu_without_kernels(gpu):
         backends.say_why_not_native(choose(call), call)
 
 
-def test_without_any_kernel_the_sentence_says_how_to_get_one(monkeypatch):
+def test_without_any_kernel_the_sentence_says_how_to_get_one(gpu, monkeypatch):
+    gpu()
     monkeypatch.setattr(native, "binary", None)
     monkeypatch.setattr(native, "why_not", "no module of that name")
-    monkeypatch.setattr(launching, "why_not", lambda *call: "cuda-core is not installed")
-    monkeypatch.setattr(flex, "why_not", lambda *call: "")
     call = Call(GPU, BF16, 128, has_tables=False)
     with pytest.warns(
         UserWarning, match=r"through FlexAttention.* and slowly: no module.*; cuda-core is not installed"
@@ -128,7 +132,7 @@ def test_a_plan_may_ask_for_a_form():
 
 
 @pytest.mark.skipif("no FlexAttention" in flex.why_not(CPU, BF16, 64), reason="torch before 2.5")
-def test_flexattention_that_does_not_compile_gives_way_to_plain_torch(monkeypatch):
+def test_flexattention_that_does_not_compile_gives_way_to_the_next_form(monkeypatch):
     layout = LAYOUTS["text_behind"]
     plan = twill_vdit.parse_plan(plan_texts.plan_text([[PATTERNS["window"]]]), "made.json")
     q, k, v = (torch.randn(1, 1, layout.tokens, 64) for _ in "qkv")
@@ -139,9 +143,10 @@ def test_flexattention_that_does_not_compile_gives_way_to_plain_torch(monkeypatc
     monkeypatch.setattr(flex, "_compiled", lambda: fails)
     monkeypatch.setattr(flex, "_failure", "")
     place = backends.Place(0, 0, 0, 0)
-    compiled = twill_vdit.compile_plan(plan, layout)
+    monkeypatch.setattr(native, "binary", None)
+    compiled = plan_texts.without_binary(plan, layout)
     flex_form = next(backend for backend in backends.BACKENDS if backend.name == "flex")
-    with pytest.warns(UserWarning, match="FlexAttention, it failed here: Failed to find C compiler."):
+    with pytest.warns(UserWarning, match="without FlexAttention, it failed here: Failed to find C compiler."):
         out = flex_form.run(q, k, v, compiled, place, 0.125)
     eager_form = backends.BACKENDS[-1]
     assert torch.equal(out, eager_form.run(q, k, v, compiled, place, 0.125))

@@ -32,7 +32,8 @@ def gpu(monkeypatch, tmp_path):
     """A GPU as far as this package can see; its launches are in .launches."""
     made, compiled = fake_gpu.install(monkeypatch, tmp_path / "cache")
     made.compiled = compiled
-    forget = backends.choose.cache_clear
+    monkeypatch.setenv("TWILL_CHOICE", "order")  # nothing is timed on it
+    forget = backends.forget_choices
     forget()
     native.say_once.cache_clear()
     yield made
@@ -449,7 +450,7 @@ def test_set_time_reaches_the_tables_of_the_form_that_runs(gpu, monkeypatch):
     there = torch.device("cuda", 0)
     told = []
     tables = types.SimpleNamespace(variant=lambda segment, expert: (segment, expert))
-    plan.words_on_devices[there] = types.SimpleNamespace(tables=tables, set_variant=told.append)
+    plan.words_on_devices[there, True] = types.SimpleNamespace(tables=tables, set_variant=told.append)
     plan.set_time(0.95, device=there)
     plan.set_time(0.5, device=there)
     assert told == [(1, 0), (0, 0)]
@@ -513,7 +514,7 @@ def test_the_operator_reaches_the_form(gpu, monkeypatch):
     layout = LAYOUTS["text_behind"]
     plan = plan_texts.without_binary(plan_of(), layout)
     form = next(backend for backend in backends.BACKENDS if backend.name == "runtime_cuda")
-    monkeypatch.setattr(backends, "choose", lambda call, wanted="auto": backends.Choice(form, ()))
+    monkeypatch.setattr(backends, "choose", lambda *call, **more: backends.Choice(form, ()))
     q, k, v = tensors(layout, torch.bfloat16)
     out = sparse_attention(q, k, v, plan, layer=1, t=0.5, scale=0.125)
     assert_close(out, expected(q, k, v, plan, backends.Place(0, 0, 0, 1)))

@@ -338,14 +338,14 @@ def test_it_agrees_with_plain_torch(runtime_plan):
 
 def test_the_choice_and_the_report_name_it(monkeypatch):
     monkeypatch.setattr(native, "binary", None)
-    backends.choose.cache_clear()
+    monkeypatch.setenv("TWILL_CHOICE", "order")
+    backends.forget_choices()
     try:
-        call = backends.Call(GPU, torch.bfloat16, 128, has_tables=False)
-        choice = backends.choose(call)
+        choice = backends.choose(backends.Call(GPU, torch.bfloat16, 128, has_tables=False))
         assert choice.backend.name == "runtime_cuda"
-        assert backends.name_of(choice, call).split()[:2] == ["runtime_cuda", kernels_for(torch.bfloat16, 128)[0]]
+        assert choice.name.split()[:2] == ["runtime_cuda", kernels_for(torch.bfloat16, 128)[0]]
     finally:
-        backends.choose.cache_clear()
+        backends.forget_choices()
 
 
 SECOND_START = """

@@ -107,7 +107,9 @@ def _follows_graphs(
     device: torch.device, dtype: torch.dtype, head_dim: int, not_negative: bool, has_tables: bool, wanted: str
 ) -> bool:
     call = backends.Call(device, dtype, head_dim, 1.0 if not_negative else -1.0, has_tables)
-    return backends.choose(call, wanted).backend.follows_graphs or device.type != "cuda"
+    if device.type != "cuda":
+        return True
+    return backends.choose(call, wanted, in_graph=True, may_time=False).backend.follows_graphs
 
 
 def _attend(
@@ -131,17 +133,18 @@ def _attend(
             )
         segment, expert = place
     call = backends.Call(q.device, q.dtype, q.shape[3], 1.0 if scale >= 0 else -1.0, plan.native is not None)
-    choice = backends.choose(call, plan.backend)
-    if follows and not choice.backend.follows_graphs and q.device.type == "cuda":
+    in_graph = q.device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+    choice = backends.choose(call, plan.backend, in_graph=in_graph)
+    if follows and in_graph:
         require(
-            not torch.cuda.is_current_stream_capturing(),
+            choice.backend.follows_graphs,
             f"a CUDA graph cannot follow the plan's time through {choice.backend.what}; give segment, and capture one "
             "graph for each",
             "unsupported",
         )
     backends.say_why_not_native(choice, call)
     backends.say_why_not_int8(choice, call, plan.int8_heads)
-    return choice.backend.run(q, k, v, plan, backends.Place(segment, expert, stack, layer, follows), scale)
+    return choice.run(q, k, v, plan, backends.Place(segment, expert, stack, layer, follows), scale)
 
 
 def _operator(name: str, **options: Any) -> "CustomOpDef":

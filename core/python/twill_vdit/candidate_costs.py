@@ -63,5 +63,5 @@ def measure(
     milliseconds = [1e3 * statistics.median(of_run) / heads for of_run in seconds]
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     call = backends.Call(device, dtype, head_dim, 1.0, has_tables=True)
-    kernel = backends.name_of(backends.choose(call), call)
+    kernel = backends.choose(call).name
     return CostTable(f"{name}, {str(dtype).removeprefix('torch.')}", kernel, milliseconds)

@@ -54,8 +54,9 @@ class CompiledPlan:
         self.handle = next(_handles)
         self.int8_heads, _ = plan.precision_counts()
         self._tile_lists: dict[int, TileList] = {}
-        self.on_devices: dict[torch.device, DevicePlan] = {}  # filled by cuda.py
-        self.words_on_devices: dict[torch.device, DeviceWords] = {}  # filled by runtime_kernels
+        # By device and whether heads in INT8 are wanted so.
+        self.on_devices: dict[tuple[torch.device, bool], DevicePlan] = {}  # filled by cuda.py
+        self.words_on_devices: dict[tuple[torch.device, bool], DeviceWords] = {}  # filled by runtime_kernels
         self.places: dict[torch.device, tuple[int, int]] = {}  # (segment, expert) of set_time
         _compiled_plans[self.handle] = self
 

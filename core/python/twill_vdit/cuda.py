@@ -96,12 +96,13 @@ class DevicePlan:
         return out
 
 
-def device_plan_of(plan: "CompiledPlan", device: torch.device) -> DevicePlan:
-    """The plan's tables there, copied at the first call; heads in INT8 become bf16 where no kernel takes them."""
-    if device not in plan.on_devices:
-        takes_int8 = not why_not(device, torch.bfloat16, plan.plan.model.head_dim, 1.0, "int8")
-        plan.on_devices[device] = DevicePlan(binary.CudaTables.of_plan(plan.tables(), takes_int8), device)
-    return plan.on_devices[device]
+def device_plan_of(plan: "CompiledPlan", device: torch.device, wants_int8: bool = True) -> DevicePlan:
+    """The plan's tables there, copied at the first call; heads in INT8 become bf16 unless wanted and taken so."""
+    key = device, wants_int8
+    if key not in plan.on_devices:
+        takes_int8 = wants_int8 and not why_not(device, torch.bfloat16, plan.plan.model.head_dim, 1.0, "int8")
+        plan.on_devices[key] = DevicePlan(binary.CudaTables.of_plan(plan.tables(), takes_int8), device)
+    return plan.on_devices[key]
 
 
 class HeadErrors:

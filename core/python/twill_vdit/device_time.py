@@ -10,8 +10,6 @@ from twill_vdit import backends
 from twill_vdit.errors import Error, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from twill_vdit.compiled_plan import CompiledPlan
     from twill_vdit.cuda import DevicePlan
     from twill_vdit.runtime_kernels.launching import DeviceWords
@@ -30,19 +28,24 @@ def set_time(plan: "CompiledPlan", t: float, expert: int, device: torch.device |
             not torch.cuda.is_current_stream_capturing(),
             "set_time: call it before a CUDA graph is captured or replayed, not inside",
         )
-        tables_on = _tables_on(plan, device)
-        if tables_on is not None:
-            on_device = tables_on(plan, device)
+        _make_tables(plan, device)
+        of_plan: list[DevicePlan | DeviceWords] = [
+            *(tables for (where, _), tables in plan.on_devices.items() if where == device),
+            *(tables for (where, _), tables in plan.words_on_devices.items() if where == device),
+        ]
+        for on_device in of_plan:
             on_device.set_variant(on_device.tables.variant(segment, expert))
     plan.places[device] = (segment, expert)
 
 
-def _tables_on(
-    plan: "CompiledPlan", device: torch.device
-) -> "Callable[[CompiledPlan, torch.device], DevicePlan | DeviceWords] | None":
-    """Of the form that runs the plan's heads there, if it follows captured graphs; both 16-bit dtypes have the same."""
+def _make_tables(plan: "CompiledPlan", device: torch.device) -> None:
+    """Of the form that captured graphs of the plan hold; all 16-bit dtypes have the same.
+
+    Tables of another one may be there, which a graph was captured with before forms were timed.
+    """
     call = backends.Call(device, torch.bfloat16, plan.plan.model.head_dim, has_tables=plan.native is not None)
     try:
-        return backends.choose(call, plan.backend).backend.tables_on
+        choice = backends.choose(call, plan.backend, in_graph=True)
     except Error:  # the wanted form does not run: the call itself will say so
-        return None
+        return
+    choice.make_tables(plan, device)

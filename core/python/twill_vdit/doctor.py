@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What this installation and machine can do, what is missing, and what is wrong, in sentences."""
 
-import ctypes
 import importlib.util
 import os
 import platform
-import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -20,6 +18,7 @@ import numpy
 import twill_vdit
 from twill_vdit import native
 from twill_vdit.errors import Error
+from twill_vdit.nvidia_driver import driver_version
 from twill_vdit.plan_io import read_plan
 from twill_vdit.whole_files import changed_since_installed, why_not_model
 
@@ -48,22 +47,6 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def driver_version() -> str:
-    """Of the NVIDIA driver, "580.159.04"; empty when there is none. Asked of NVML, else of the kernel."""
-    try:
-        nvml = ctypes.CDLL("nvml.dll" if os.name == "nt" else "libnvidia-ml.so.1")
-        text = ctypes.create_string_buffer(96)
-        if nvml.nvmlInit_v2() == 0 and nvml.nvmlSystemGetDriverVersion(text, ctypes.c_uint(len(text))) == 0:
-            return text.value.decode()
-    except (OSError, AttributeError):
-        pass
-    try:
-        found = re.search(r"Kernel Module.*?(\d+\.[\d.]+)", Path("/proc/driver/nvidia/version").read_text())
-    except OSError:
-        return ""
-    return found.group(1) if found else ""
 
 
 def why_not_driver(driver: str, cuda: str, whose: str) -> str:
@@ -216,7 +199,12 @@ def describe(report: Report) -> str:
     alike = defaultdict(list)
     for row in report.attention:
         reasons = "".join(f"; not {name}: {reason}" for name, reason in row["passed_over"].items())
-        alike[row["device"], row["kernel"] + reasons].append(f"{row['dtype']} x {row['head_dim']}")
+        answer = f"{row['kernel']} ({row['because']})" if row["because"] else row["kernel"]
+        if row["int8"] and row["int8_because"]:
+            answer += f"; heads in int8 by {row['int8']} ({row['int8_because']})"
+        elif row["device"] != "cpu":
+            answer += f"; heads in int8 as bf16: {row['int8_because']}"
+        alike[row["device"], answer + reasons].append(f"{row['dtype']} x {row['head_dim']}")
     lines += [f"attention on {device}, {', '.join(calls)}: {answer}" for (device, answer), calls in alike.items()]
     lines += [f"model {entry['folder']}: {entry['why_not'] or 'whole'}" for entry in report.models]
     whole = [entry for entry in report.presets if not entry["why_not"]]

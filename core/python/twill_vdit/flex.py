@@ -108,4 +108,4 @@ def note_failure(error: Exception) -> None:
     """FlexAttention did not compile here (no C compiler, an unsupported GPU): it is not asked again."""
     global _failure
     _failure = f"it failed here: {str(error).strip().splitlines()[0][:200] or type(error).__name__}"
-    native.say_once(f"twill_vdit runs its plans in plain torch: FlexAttention, {_failure}")
+    native.say_once(f"twill_vdit runs its plans without FlexAttention, {_failure}")

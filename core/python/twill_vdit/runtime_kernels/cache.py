@@ -68,18 +68,27 @@ def write(key: str, made: Compiled) -> str:
         "sha256": hashlib.sha256(made.code).hexdigest(),
     }
     try:
-        place = folder()
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        written_files.write_file(place / f"{key}{SUFFIX}", json.dumps(header).encode() + b"\n" + made.code)
-        _remove_oldest(place)
+        put(folder() / f"{key}{SUFFIX}", json.dumps(header).encode() + b"\n" + made.code)
     except (OSError, RuntimeError, Error) as error:
         return str(error)
     return ""
 
 
-def _remove_oldest(place: Path) -> None:
+def put(file: Path, content: bytes) -> None:
+    """A file of the folder, whole or not at all; the oldest of its kind go when there are many.
+
+    Raises:
+        OSError: it cannot be written.
+        Error: the same, in a sentence.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    written_files.write_file(file, content)
+    _remove_oldest(file.parent, file.suffix)
+
+
+def _remove_oldest(place: Path, suffix: str) -> None:
     files = []
-    for file in place.glob(f"*{SUFFIX}"):
+    for file in place.glob(f"*{suffix}"):
         with contextlib.suppress(OSError):
             files.append((file.stat().st_mtime, file))
     for _, file in sorted(files)[:-_MOST_FILES]:

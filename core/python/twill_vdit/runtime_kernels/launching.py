@@ -410,9 +410,10 @@ class DeviceWords:
         kernel.launch((-(-tokens // rows), tensors[0].shape[1], 3 * batch), stream, arguments)
 
 
-def device_words_of(plan: "CompiledPlan", device: torch.device) -> DeviceWords:
-    """The plan's tables there, copied at the first call; heads in INT8 become bf16 where no kernel takes them."""
-    if device not in plan.words_on_devices:
-        takes_int8 = not why_not(device, torch.bfloat16, plan.plan.model.head_dim, 1.0, "int8")
-        plan.words_on_devices[device] = DeviceWords(CudaWords.of_plan(plan, takes_int8), device)
-    return plan.words_on_devices[device]
+def device_words_of(plan: "CompiledPlan", device: torch.device, wants_int8: bool = True) -> DeviceWords:
+    """The plan's tables there, copied at the first call; heads in INT8 become bf16 unless wanted and taken so."""
+    key = device, wants_int8
+    if key not in plan.words_on_devices:
+        takes_int8 = wants_int8 and not why_not(device, torch.bfloat16, plan.plan.model.head_dim, 1.0, "int8")
+        plan.words_on_devices[key] = DeviceWords(CudaWords.of_plan(plan, takes_int8), device)
+    return plan.words_on_devices[key]

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The Twill authors
+# SPDX-License-Identifier: Apache-2.0
+"""Cards whose kernels were measured: there the choice is a rule, and nothing is timed.
+
+Speeds are over the portable kernel's in the same run, for rates of different runs cannot be compared: the median over
+all rows of a result file with the head_dim (tests/bench/results; tests/python/test_card_rules.py compares). A kernel
+of another version than stands here is not known, so a card whose kernels have changed is timed again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MeasuredSpeed:
+    """One kernel on one card.
+
+    Attributes:
+        card: as torch and the result file call it.
+        head_dim: of the rows.
+        kernel: name and version.
+        times_portable: its speed over the portable kernel's.
+        file: the result.
+    """
+
+    card: str
+    head_dim: int
+    kernel: str
+    times_portable: float
+    file: str
+
+
+# At head_dim 64 the portable kernel has had the shape of `compact` since the first of these runs, so that is left out.
+_KERNELS, _INT8 = "kernels_h200.json", "int8_h200.json"
+SPEEDS = (
+    MeasuredSpeed("NVIDIA H200", 64, "hopper 1", 1.61, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 64, "portable 1", 1.0, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 64, "int8 1", 1.21, _INT8),
+    MeasuredSpeed("NVIDIA H200", 96, "portable 1", 1.0, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 96, "compact 1", 0.69, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 96, "int8 1", 1.16, _INT8),
+    MeasuredSpeed("NVIDIA H200", 128, "hopper 1", 1.83, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 128, "portable 1", 1.0, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 128, "compact 1", 0.77, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 128, "int8 1", 1.27, _INT8),
+    MeasuredSpeed("NVIDIA H200", 256, "portable 1", 1.0, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 256, "compact 1", 1.01, _KERNELS),
+)
+
+
+def speeds_on(card: str, head_dim: int) -> Mapping[str, MeasuredSpeed]:
+    """What was measured on a card, by kernel; empty where nothing was."""
+    return {each.kernel: each for each in SPEEDS if (each.card, each.head_dim) == (card, head_dim)}
