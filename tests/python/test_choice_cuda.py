@@ -7,11 +7,13 @@ import warnings
 
 import pytest
 import torch
+from test_running import LAYERS, Host, run_of
 
 import plan_texts
 import twill_vdit
 from attention_cases import LAYOUTS, PATTERNS
 from twill_vdit import backends, choosing, form_timing, kept_timings, native, sparse_attention
+from twill_vdit.running import judging
 from twill_vdit.runtime_kernels import launching
 
 
@@ -149,6 +151,26 @@ def test_without_memory_the_order_holds():
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert choice.because == "by order; there was no memory to time them"
     torch.randn(1 << 22, device="cuda").sum().item()  # the device goes on
+
+
+def test_a_run_is_judged_without_waiting_for_the_device(monkeypatch):
+    monkeypatch.setenv("TWILL_CHOICE", "order")
+    monkeypatch.setattr(judging, "LEAST_TOKENS", 1)
+    host = Host(run_of(may_ask_dense=True))
+    host.x = host.x.to("cuda", BF16)
+    host.forward(0.5)
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(3):
+            host.forward(0.5)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    report = host.run.finish()
+    print(report.text())
+    assert host.run.broken == ""
+    assert host.dense_calls == 2 and report.judged.calls == LAYERS
+    assert 0 < report.judged.sparse_ms < 100 and 0 < report.judged.dense_ms < 100
 
 
 @pytest.mark.skipif(

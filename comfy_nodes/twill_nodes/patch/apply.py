@@ -81,13 +81,16 @@ class SparsePatch:
         layers = sum(count for count, _ in self.shape.stacks)
         options = patcher.model_options.get("transformer_options", {})
         ours = options.get(OVERRIDE)
+        # A patch before ours has a say in dense attention, and may count its calls.
+        only_ours = isinstance(ours, Override) and ours.previous is None
         self._run = Run(
             plan=plan,
             expert=expert,
             shape=self.shape,
             dense_blocks=parse_blocks(self.settings.dense_blocks, layers),
             min_tokens=self.settings.min_tokens,
-            kernel_when_dense=isinstance(ours, Override) and ours.previous is None,
+            kernel_when_dense=only_ours,
+            may_ask_dense=only_ours,
             adapting=adapting,
             report=report,
             persistent_memory=persistent_memory,
@@ -160,9 +163,14 @@ class SparsePatch:
             report.notes = [note for note in report.notes if not note.startswith("Another node")]
         notify.tell("sampling done", report.text().replace("\n", "; "))
         if report.warning() and report.forwards:
-            notify.warn(
-                "attention ran dense against the plan" if report.trouble() else "nothing ran sparse", report.warning()
-            )
+            notify.warn(summary_of(report), report.warning())
+
+
+def summary_of(report: Report) -> str:
+    """Of its warning."""
+    if report.trouble():
+        return "attention ran dense against the plan"
+    return "attention by the plan is slower than without it" if report.slower_text() else "nothing ran sparse"
 
 
 def sampler_name(sampler) -> str | None:

@@ -13,6 +13,14 @@ from .attention_call import ComfyCall, branches_of, read_call, shape_result, sit
 from .forward import Forward
 
 
+def name_of(func: Callable, previous: Callable | None) -> str:
+    """What attends where no plan does. func: ComfyUI's own; previous: the override that was on the model before."""
+    if previous is None:
+        return f"ComfyUI's {getattr(func, '__name__', 'attention')}"
+    function = getattr(previous, "func", previous)  # of functools.partial
+    return f"{getattr(function, '__name__', type(function).__name__)}, the patch on the model before"
+
+
 class Override:
     """Called by ComfyUI's attention as (func, q, k, v, heads, ..., transformer_options=...).
 
@@ -36,7 +44,8 @@ class Override:
             options = kwargs["transformer_options"]
             return read_call(args, kwargs), site_of(forward, options), branches_of(options)
 
-        return forward.run.serve(forward, read, lambda: self._before(func, args, kwargs), shape_result)
+        name = name_of(func, self.previous)
+        return forward.run.serve(forward, read, lambda: self._before(func, args, kwargs), shape_result, name)
 
     def _before(self, func: Callable, args: tuple, kwargs: dict):
         return func(*args, **kwargs) if self.previous is None else self.previous(func, *args, **kwargs)

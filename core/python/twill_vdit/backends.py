@@ -459,6 +459,15 @@ def why_not_int8(choice: Choice, call: Call) -> str:
     return f"there is no INT8 in {choice.backend.what}" if why_not is None else why_not(call)
 
 
+def describe(choice: Choice, has_int8_heads: bool) -> str:
+    """The form that runs a layer and why that, in words; has_int8_heads: heads that the plan wants so."""
+    name = choice.name if has_int8_heads else choice.name.partition(" + ")[0]
+    because = [choice.because]
+    if has_int8_heads and choice.int8_kernel and choice.int8_because:
+        because.append(f"{choice.int8_kernel}, {choice.int8_because}")
+    return f"{name} ({'; '.join(because)})"
+
+
 def say_why_not_int8(choice: Choice, call: Call, int8_heads: int) -> None:
     """Nobody who asked for INT8 gets something else without being told. int8_heads: that the plan wants so."""
     reason = why_not_int8(choice, call) if int8_heads else ""

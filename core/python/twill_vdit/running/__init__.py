@@ -10,7 +10,8 @@ What a host gives:
 2. Around each forward: a `Forward` with t (`Schedule.at`), the clip's grid and where other tokens stand
    (`twill_vdit.families`), held by `running_forward(forward)`; `Run.tell_time` before it. Where the network does not
    say which block attends, `sites_told(stacks)` around it.
-3. For each call of self-attention: `Run.serve`, which is told how to read the call and how to run it dense.
+3. For each call of self-attention: `Run.serve`, which is told how to read the call, how to run it dense, and what that
+   is called: the report judges the plan against it. `may_ask_dense` lets a call be made for that.
 4. After each step `Schedule.after_step` and `Run.finish_step`; after the run `Run.finish`, which gives the `Report`.
 
 Nothing here raises into the host's sampler but the host's own dense attention, and no forward waits for a GPU.

@@ -5,10 +5,11 @@
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from twill_vdit.plan import Plan
+from twill_vdit.running.judging import Judge, Judgement
 
 # Reasons that somebody asked for; the others are told as warnings.
 BY_PLAN = "the plan says so"
@@ -43,6 +44,10 @@ class Report:
         heads_with_keys: of the calls by the plan, where it is not dense, call by call.
         int8_heads: of those, computed in INT8.
         not_int8: reason -> of those, how many the plan wants in INT8 and were computed as bf16.
+        forms: form of attention, with why it was chosen -> calls by the plan.
+        judged: the plan beside the host's attention; None where nothing was compared.
+        against: what the host's attention is called; empty where no call was its or the plan's.
+        why_not_judged: why there is nothing in judged.
     """
 
     plan: str = ""
@@ -64,6 +69,10 @@ class Report:
     heads_with_keys: int = 0
     int8_heads: int = 0
     not_int8: Counter[str] = field(default_factory=Counter)
+    forms: Counter[str] = field(default_factory=Counter)
+    judged: Judgement | None = None
+    against: str = ""
+    why_not_judged: str = ""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -85,6 +94,21 @@ class Report:
                 self.not_int8[why_not] += int8
             else:
                 self.int8_heads += int8
+
+    def count_form(self, form: str) -> None:
+        """Of one call by the plan: the form of attention, and why that."""
+        with self._lock:
+            self.forms[form] += 1
+
+    def judge(self, judge: Judge) -> None:
+        """What the calls of the run show, once it is over."""
+        self.against = judge.against
+        try:
+            self.judged = judge.judgement()
+        except RuntimeError as error:  # a device that answers with an error; the sampler has heard of it
+            self.why_not_judged = f"the device did not say the times ({type(error).__name__})"
+        if self.judged is None:
+            self.why_not_judged = self.why_not_judged or judge.why_not()
 
     def count_dense(self, reason: str, dense_cells: float, seconds: float = 0.0) -> None:
         """One call that ran dense, for this reason."""
@@ -163,6 +187,9 @@ class Report:
             "heads_with_keys": self.heads_with_keys,
             "int8_heads": self.int8_heads,
             "int8_as_bf16": dict(self.not_int8),
+            "forms": dict(self.forms),
+            "judged": asdict(self.judged) if self.judged else None,
+            "why_not_judged": self.why_not_judged if self.sparse else None,
         }
 
     def precision_text(self) -> str:
@@ -176,6 +203,24 @@ class Report:
         ]
         return "; ".join(parts)
 
+    def attention_text(self) -> str:
+        """Which form ran the plan, and how it did against the host's attention; empty where none ran."""
+        if not self.forms:
+            return ""
+        text = f"attention: {'; '.join(self.forms)}"
+        if self.judged is not None:
+            return f"{text}; judged against {self.judged.text()}"
+        return f"{text}; not judged against {self.against}: {self.why_not_judged}" if self.against else text
+
+    def slower_text(self) -> str:
+        """A sentence where the plan is slower than the host's attention, else empty."""
+        if self.judged is None or not self.judged.is_slower:
+            return ""
+        return (
+            f"Attention by the plan is slower here than {self.judged.text()}. A lower speed-quality may be faster; "
+            "otherwise leave the plan out."
+        )
+
     def text(self) -> str:
         """The report in lines."""
         lines = [f"plan: {self.plan}", f"model: {self.model}; {self.clip}", f"settings: {self.settings}"]
@@ -188,7 +233,7 @@ class Report:
         if self.attention_seconds:
             seconds += f", {self.attention_seconds:.1f} s of it attention"
         lines.append(seconds)
-        lines += filter(None, [self.precision_text()])
+        lines += filter(None, [self.attention_text(), self.slower_text(), self.precision_text()])
         lines += [f"{calls} dense: {reason}" for reason, calls in sorted(self.dense.items())]
         if self.why_no_part:
             lines.append(f"the plan took no part: {self.why_no_part}")
@@ -206,4 +251,5 @@ class Report:
         """Empty when all went as asked, else what the user should know, in sentences."""
         # Who set calls dense, or chose a plan that is dense by itself, expects no more.
         idle = self.why_no_part and set(self.dense) == {BY_PLAN} and self.why_no_part != DENSE_PLAN
-        return " ".join(filter(None, [self.trouble(), f"The plan took no part: {self.why_no_part}." if idle else ""]))
+        why_idle = f"The plan took no part: {self.why_no_part}." if idle else ""
+        return " ".join(filter(None, [self.trouble(), why_idle, self.slower_text()]))

@@ -23,6 +23,7 @@ from twill_vdit.running import pace
 from twill_vdit.running.adapting import Adapting
 from twill_vdit.running.call import AttentionCall, Site
 from twill_vdit.running.forward import Forward
+from twill_vdit.running.judging import Judge
 from twill_vdit.running.report import BY_BLOCKS, BY_MIN_TOKENS, BY_PLAN, Report
 from twill_vdit.running.schedule import NO_STEPS, Schedule
 from twill_vdit.tensors import DTYPES
@@ -51,6 +52,7 @@ class Decision:
     density: float = 1.0
     dense_because: str = ""
     precision: tuple[int, int, str] = 0, 0, ""  # as Report.count_precision takes it
+    form: str = ""  # of attention, and why that
 
 
 @dataclass
@@ -65,6 +67,7 @@ class Run:
         min_tokens: calls of fewer stay dense.
         kernel_when_dense: dense segments run by our kernel where there is one, as nobody else has a say in the host's
             dense attention.
+        may_ask_dense: the host's dense attention has no state, and may be called for comparison.
         adapting: what fits the plan to the clip, if anything does.
         report: what is counted.
         broken: why the rest of the run is dense, after an error.
@@ -78,6 +81,7 @@ class Run:
     dense_blocks: frozenset[int] = frozenset()
     min_tokens: int = 0
     kernel_when_dense: bool = False
+    may_ask_dense: bool = False
     adapting: Adapting | None = None
     report: Report = field(default_factory=Report)
     broken: str = ""
@@ -89,6 +93,7 @@ class Run:
         # By text of the plan and layout. Graphs hold what they were captured with, so earlier plans stay.
         self._compiled: dict[tuple[str, TokenLayout], CompiledPlan] = {}
         self._lock = threading.Lock()
+        self._judge = Judge()
 
     def serve(
         self,
@@ -96,6 +101,7 @@ class Run:
         read: Callable[[], tuple[Call, Site | None, Sequence[int]]],
         dense: Callable[[], torch.Tensor],
         shaped: Callable[[torch.Tensor, Call], torch.Tensor],
+        dense_name: str = "the attention without a plan",
     ) -> torch.Tensor:
         """One call of the network's attention, sparse or dense, and counted.
 
@@ -107,11 +113,12 @@ class Run:
                 AttentionCall.rows_of has them.
             dense: what the host would do without a plan.
             shaped: [batch, heads, tokens, head_dim] -> what the host's caller wants.
+            dense_name: what `dense` is called in the report.
 
         Returns:
             What `shaped` or `dense` gave.
         """
-        site, out, why = None, None, ""
+        site, out, why, span = None, None, "", None
         begin = time.perf_counter()
         try:
             call, site, branches = read()
@@ -122,15 +129,31 @@ class Run:
                 begin = time.perf_counter()
                 decision = self.decide(forward, call, site)
                 why = decision.dense_because
+                self._judge.against = dense_name
+                if decision.compiled is None:
+                    span = self._judge.dense(call)
+                elif not why:
+                    begin += self._ask_dense(call, site, dense)
+                    span = self._judge.sparse(call, site, decision.segment, decision.density)
                 if decision.compiled is not None:
                     out = shaped(self.attend(forward, decision, call), call)
         except Exception as error:  # the host goes on, dense
-            out, why = None, self.failed(error)
+            out, why, span = None, self.failed(error), None
         if out is None:
             out = dense()
+        if span is not None:
+            span.end()
         if site is not None:
             self.count(forward, call, site, why, time.perf_counter() - begin)
         return out
+
+    def _ask_dense(self, call: AttentionCall, site: Site, dense: Callable[[], object]) -> float:
+        """Seconds that the host spent on it, which are not the run's attention."""
+        begin = time.perf_counter()
+        if self.may_ask_dense:
+            with self.persistent_memory():
+                self._judge.ask_dense(call, site, dense)
+        return time.perf_counter() - begin
 
     def concerns(self, forward: Forward, call: AttentionCall) -> bool:
         """False for what is not the plan's business: cross-attention, text refiners, attention of other streams."""
@@ -163,6 +186,7 @@ class Run:
         if self.adapting is not None:
             self.report.adapted = self.adapting.text()
             self.report.note(self.adapting.note())
+        self.report.judge(self._judge)
         self.report.finish(self.plan)
         return self.report
 
@@ -225,17 +249,20 @@ class Run:
             return Decision(dense_because=layout)
         compiled = self._compile(plan, layout)
         density = compiled.layer_density(segment, layer=layer, stack=stack, expert=self.expert)
+        of_call = self._backend_call(call)
+        with self.persistent_memory():  # forms may be timed here
+            choice = backends.choose(of_call)
         if not kernel and self._is_slower(compiled, segment, stack, layer, density, call):
             return Decision(dense_because="slower than dense here, where the package has no kernel")
         counts = compiled.precision_counts(segment, layer=layer, stack=stack, expert=self.expert)
-        why_not_int8 = self._why_not_int8(call) if counts[0] else ""
+        why_not_int8 = backends.why_not_int8(choice, of_call) if counts[0] else ""
         because = BY_PLAN if is_dense else ""
-        return Decision(compiled, segment, stack, layer, density, because, (*counts, why_not_int8))
+        form = backends.describe(choice, counts[0] > 0)
+        return Decision(compiled, segment, stack, layer, density, because, (*counts, why_not_int8), form)
 
-    def _why_not_int8(self, call: AttentionCall) -> str:
+    def _backend_call(self, call: AttentionCall) -> backends.Call:
         scale = call.head_dim**-0.5 if call.scale is None else call.scale
-        of_call = backends.Call(call.q.device, call.q.dtype, call.head_dim, scale, native.binary is not None)
-        return backends.why_not_int8(backends.choose(of_call), of_call)
+        return backends.Call(call.q.device, call.q.dtype, call.head_dim, scale, native.binary is not None)
 
     def _has_kernel(self, call: AttentionCall) -> bool:
         return has_kernel(call.q.device, call.q.dtype, call.head_dim, call.scale)
@@ -316,6 +343,7 @@ class Run:
             decision = self.decide(forward, call, site)
             self.report.count_sparse(decision.density * cells, cells, seconds)
             self.report.count_precision(*decision.precision)
+            self.report.count_form(decision.form)
 
 
 def _beside_text(layout: TokenLayout) -> str:
