@@ -84,23 +84,23 @@ def machine(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("capability", "has", "forms"),
     [
-        pytest.param(89, {}, ["native_cuda compact 1", "native_cuda int8_compact 1", "flex"], id="ada"),
+        pytest.param(89, {}, ["native_cuda compact 1", "native_cuda int8_compact 2", "flex"], id="ada"),
         pytest.param(
             80,
             {"native_cuda": "portable 1"},
-            ["native_cuda portable 1", "native_cuda compact 1", "native_cuda int8 1", "flex"],
+            ["native_cuda portable 1", "native_cuda compact 1", "native_cuda int8 2", "flex"],
             id="ampere",
         ),
         pytest.param(
             90,
             {"native_cuda": "hopper 1", "runtime_cuda": True, "flex_attention": False},
-            ["native_cuda hopper 1", "native_cuda portable 1", "native_cuda compact 1", "native_cuda int8 1"],
+            ["native_cuda hopper 1", "native_cuda portable 1", "native_cuda compact 1", "native_cuda int8 2"],
             id="hopper_with_cuda_core",
         ),
         pytest.param(
             120,
             {"native_cuda": "", "runtime_cuda": True, "flex_attention": False},
-            ["runtime_cuda compact 1", "runtime_cuda int8_compact 1"],
+            ["runtime_cuda compact 1", "runtime_cuda int8_compact 2"],
             id="blackwell_without_the_binary",
         ),
         pytest.param(75, {"native_cuda": ""}, ["flex", "eager"], id="turing"),
@@ -123,7 +123,7 @@ def test_an_h200_is_not_timed_and_keeps_heads_in_bf16(machine):
     assert "by rule, from kernels_h200.json" in choice.because
     sentence = (
         r"computes the 3 int8 heads of the plan as bf16: bf16 is faster here \(by rule, from int8_h200.json and "
-        r"kernels_h200.json: native_cuda int8 1 is 0.69 times as fast as native_cuda hopper 1\)"
+        r"kernels_h200.json: native_cuda int8 2 is 0.79 times as fast as native_cuda hopper 1\)"
     )
     with pytest.warns(UserWarning, match=sentence):
         backends.say_why_not_int8(choice, CALL, 3)
@@ -133,10 +133,10 @@ def test_an_h200_is_not_timed_and_keeps_heads_in_bf16(machine):
 def test_the_kernel_that_was_found_is_asked_for(machine):
     machine.is_a("an A100 of the test", 80)
     machine.has("portable 1")
-    machine.milliseconds = {"native_cuda compact 1": 0.5, "native_cuda int8 1": 0.4}
+    machine.milliseconds = {"native_cuda compact 1": 0.5, "native_cuda int8 2": 0.4}
     choice = choose(CALL)
     assert choice.wish == backends.Wish("compact", True)
-    assert choice.name == "native_cuda compact 1 + int8 1"
+    assert choice.name == "native_cuda compact 1 + int8 2"
     assert backends.why_not_int8(choice, CALL) == ""
     asked = []
     machine.patch.setattr(cuda, "device_plan_of", lambda plan, device, wants_int8: (asked.append(wants_int8), None)[1])
@@ -146,7 +146,7 @@ def test_the_kernel_that_was_found_is_asked_for(machine):
 
 
 def test_without_int8_the_kernels_best_is_not_named(machine):
-    machine.milliseconds = {"native_cuda int8_compact 1": 3.0}
+    machine.milliseconds = {"native_cuda int8_compact 2": 3.0}
     choice = choose(CALL)
     assert choice.wish == backends.Wish("", False)
     assert choice.name == "native_cuda compact 1"
@@ -194,10 +194,10 @@ def test_plain_torch_that_is_faster_than_flexattention_is_told_too(machine):
 
 
 def test_nothing_is_timed_while_a_graph_is_captured(machine):
-    machine.milliseconds = {"native_cuda int8_compact 1": 3.0}
+    machine.milliseconds = {"native_cuda int8_compact 2": 3.0}
     machine.capturing = True
     choice = choose(CALL, in_graph=True)
-    assert (choice.name, machine.timed) == ("native_cuda compact 1 + int8_compact 1", [])
+    assert (choice.name, machine.timed) == ("native_cuda compact 1 + int8_compact 2", [])
     machine.capturing = False
     assert choose(CALL, in_graph=True).name == "native_cuda compact 1" and len(machine.timed) == 1
 
@@ -211,7 +211,7 @@ def test_both_16_bit_dtypes_have_one_verdict(machine):
 
 def test_an_explicit_form_is_not_timed_and_does_what_the_plan_says(machine):
     choice = choose(CALL, "native_cuda")
-    assert (choice.name, choice.because) == ("native_cuda compact 1 + int8_compact 1", "it was asked for")
+    assert (choice.name, choice.because) == ("native_cuda compact 1 + int8_compact 2", "it was asked for")
     assert choice.wish == backends.Wish("", True) and machine.timed == []
 
 
@@ -238,7 +238,7 @@ def test_without_memory_the_order_holds(machine):
     with pytest.warns(UserWarning, match="there was no memory to time them"):
         choice = choose(CALL)
     assert (choice.name, choice.because) == (
-        "native_cuda compact 1 + int8_compact 1",
+        "native_cuda compact 1 + int8_compact 2",
         "by order; there was no memory to time them",
     )
 
@@ -273,7 +273,7 @@ def test_every_form_computes_the_call_that_is_timed(monkeypatch, tmp_path):
     forms = [
         choosing.Form("runtime_cuda", "portable 1"),
         choosing.Form("runtime_cuda", "compact 1", "compact"),
-        choosing.Form("runtime_cuda", "int8 1", is_int8=True),
+        choosing.Form("runtime_cuda", "int8 2", is_int8=True),
     ]
     expected = form_timing._run_of(choosing.Form("eager"), (q, k, v), None, form_timing.band())()
     for form in forms:
@@ -290,15 +290,15 @@ def test_the_report_says_what_would_be_timed_and_times_nothing(machine):
     (row,) = [row for row in twill_vdit.backend_report([128], [BF16]) if row["device"] == "cuda:0"]
     assert machine.timed == []
     assert row["because"] == row["int8_because"] == "by order; they are timed at the first use"
-    assert (row["kernel"], row["int8"]) == ("native_cuda compact 1 + int8_compact 1", "int8_compact 1")
-    machine.milliseconds = {"native_cuda int8_compact 1": 3.0}
+    assert (row["kernel"], row["int8"]) == ("native_cuda compact 1 + int8_compact 2", "int8_compact 2")
+    machine.milliseconds = {"native_cuda int8_compact 2": 3.0}
     choose(CALL)
     report = doctor.Report(attention=twill_vdit.backend_report([128], [BF16]), driver={"nvidia": ""})
     (line,) = [line for line in doctor.describe(report).splitlines() if "cuda:0" in line]
     assert line == (
         "attention on cuda:0, bfloat16 x 128: native_cuda compact 1 (measured on this NVIDIA GeForce RTX 4090: 1.00 "
         "times as fast as flex); heads in int8 as bf16: bf16 is faster here (measured on this NVIDIA GeForce RTX 4090: "
-        "native_cuda int8_compact 1 is 0.33 times as fast as native_cuda compact 1)"
+        "native_cuda int8_compact 2 is 0.33 times as fast as native_cuda compact 1)"
     )
 
 
@@ -315,7 +315,7 @@ def test_set_time_tells_every_table_of_the_device(machine):
         return types.SimpleNamespace(tables=of_plan, set_variant=lambda variant: told.append((name, variant)))
 
     machine.has("", runtime_cuda=True)
-    machine.milliseconds = {"runtime_cuda int8_compact 1": 3.0, "flex": 0.1}
+    machine.milliseconds = {"runtime_cuda int8_compact 2": 3.0, "flex": 0.1}
     plan.words_on_devices = {(GPU, True): tables("before"), (GPU, False): tables("now")}
     plan.words_on_devices[torch.device("cuda", 1), True] = tables("elsewhere")
     plan.set_time(0.95, device=GPU)

@@ -18,7 +18,7 @@ from twill_vdit.runtime_kernels import cache
 HOPPER = Form("native_cuda", "hopper 1", follows_graphs=True)
 PORTABLE = Form("native_cuda", "portable 1", "portable", follows_graphs=True)
 COMPACT = Form("native_cuda", "compact 1", "compact", follows_graphs=True)
-INT8 = Form("native_cuda", "int8 1", is_int8=True, follows_graphs=True)
+INT8 = Form("native_cuda", "int8 2", is_int8=True, follows_graphs=True)
 FLEX = Form("flex")
 ALL = [PORTABLE, COMPACT, INT8, FLEX]
 
@@ -80,7 +80,7 @@ def test_the_reason_has_the_numbers():
     assert verdict.int8_because == "measured on this A card: 1.25 times as fast as native_cuda portable 1"
     slower = decide(ALL, subject(card="Another"), Timer(1.0, 1.42, 2.0, 2.0))
     assert slower.int8_because == (
-        "measured on this Another: native_cuda int8 1 is 0.50 times as fast as native_cuda portable 1"
+        "measured on this Another: native_cuda int8 2 is 0.50 times as fast as native_cuda portable 1"
     )
 
 
@@ -91,7 +91,7 @@ def test_a_card_that_was_measured_has_a_rule():
     assert verdict.because.startswith("by rule, from kernels_h200.json: 1.83 times as fast as native_cuda portable 1")
     assert verdict.int8_because == (
         "by rule, from int8_h200.json and kernels_h200.json: "
-        "native_cuda int8 1 is 0.69 times as fast as native_cuda hopper 1"
+        "native_cuda int8 2 is 0.79 times as fast as native_cuda hopper 1"
     )
 
 
@@ -99,14 +99,14 @@ def test_int8_runs_there_where_no_hopper_kernel_does():
     forms = [PORTABLE, COMPACT, INT8]
     verdict = decide(forms, subject(forms, "NVIDIA H200"), unasked)
     assert (verdict.form, verdict.int8) == (PORTABLE, INT8)
-    assert "1.27 times as fast as native_cuda portable 1" in verdict.int8_because
+    assert "1.44 times as fast as native_cuda portable 1" in verdict.int8_because
 
 
 @pytest.mark.parametrize(
     "forms",
     [
         pytest.param([Form("native_cuda", "hopper 2"), PORTABLE], id="another_version"),
-        pytest.param([HOPPER, PORTABLE, Form("native_cuda", "int8 2", is_int8=True)], id="int8_of_another_version"),
+        pytest.param([HOPPER, PORTABLE, Form("native_cuda", "int8 3", is_int8=True)], id="int8_of_another_version"),
     ],
 )
 def test_a_rule_does_not_hold_for_kernels_that_have_changed(forms):
@@ -174,7 +174,7 @@ def test_it_is_kept_for_the_next_process(monkeypatch):
     assert (verdict.form, verdict.int8) == (COMPACT, None)
     kept = json.loads(kept_timings.file_of(subject()).read_text())
     assert kept["subject"]["card"] == "A card"
-    assert kept["milliseconds"]["native_cuda int8 1"] is None
+    assert kept["milliseconds"]["native_cuda int8 2"] is None
 
 
 @pytest.mark.parametrize(
