@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import built
 
+pytestmark = pytest.mark.slow  # all of it together
+
 CLIP = ("--prompt", "a red ball", "--size", "32x32", "--frames", 5, "--steps", 2)
 
 

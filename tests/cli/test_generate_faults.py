@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+pytestmark = pytest.mark.slow  # all of it together
+
 
 # None of a file; the first frame or the head of a video only; of a comparison, one clip and not the other.
 @pytest.mark.parametrize("bytes_a_file", [0, 1_000])

@@ -12,6 +12,8 @@ import time
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow  # all of it together
+
 SEARCH = ("search", "--prompt", "a red ball", "--prompt", "a blue ball rolls", "--points", 4, "--density", 0.6)
 
 
@@ -63,7 +65,6 @@ def test_killed_and_resumed_gives_the_same_bytes(twill, tiny_model, tmp_path, un
     assert out.read_bytes() == undisturbed
 
 
-@pytest.mark.slow
 def test_damaged_leftovers(twill, tiny_model, tmp_path, undisturbed):
     out = tmp_path / "plan.json"
     assert search(twill, tiny_model, out).returncode == 0

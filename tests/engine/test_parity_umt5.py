@@ -14,6 +14,8 @@ from tests.engine.probe import safetensors, torch
 from tests.engine.small_tokenizer import SENTENCES, sentencepiece, train_tokenizer
 from tests.engine.test_prompt_text import theirs_cleaned
 
+pytestmark = pytest.mark.slow  # all of it together
+
 transformers = pytest.importorskip("transformers")
 
 TEXT_LEN = 512

@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """NVRTC compiles every kernel from its text alone, for every kind of card; no GPU is needed."""
 
+import hashlib
 import io
+import json
+import os
 import re
 import shutil
 import subprocess
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch  # noqa: F401  # its NVRTC, where it has one, is found by what it loads
@@ -18,6 +23,28 @@ CAPABILITIES = (80, 86, 89, 90, 100, 120)
 # Bytes that a kernel may spill, by card and head_dim. NVRTC 13.0 spills none, 12.8 does 24 of these and 13.5 all.
 SPILLS = {} if compiling.why_not() or compiling.nvrtc_version() == (13, 0) else {(100, 128): 96}
 MOST_SECONDS = 30  # that the first use may take for one dtype and head_dim
+
+
+def compiled(instance, capability):
+    """(What NVRTC makes of it, what it says, seconds), kept beside what ccache keeps: by text, options and NVRTC."""
+    asked = [compiling.text_of(instance), repr(instance), repr(compiling.options_for(capability))]
+    asked += [repr(sorted(compiling.LANGUAGE.items())), repr(compiling.nvrtc_version())]
+    folder = os.environ.get("CCACHE_DIR")
+    kept = Path(folder, "nvrtc", f"{hashlib.sha256(chr(0).join(asked).encode()).hexdigest()}.json") if folder else None
+    if kept is not None and kept.is_file():
+        found = json.loads(kept.read_text())
+        return SimpleNamespace(**{**found["made"], "code": bytes.fromhex(found["made"]["code"])}), *found["said"]
+    log = io.StringIO()
+    begin = time.process_time()
+    made = compiling.compile_instance(instance, capability, log)
+    said = (log.getvalue(), time.process_time() - begin)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = kept.with_suffix(f".{os.getpid()}")
+        as_text = {"code": made.code[:64].hex(), "symbol": made.symbol, "facts": made.facts}
+        unfinished.write_text(json.dumps({"made": as_text, "said": said}))
+        unfinished.replace(kept)
+    return made, *said
 
 
 def needed_for(capability, dtype, head_dim, precision):
@@ -43,22 +70,21 @@ def needed_for(capability, dtype, head_dim, precision):
 def test_the_texts_alone_compile_without_spills(capability, dtype, precision, head_dim, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # an empty folder, so that nothing is included from here
     spills_of = [{}, {}, {}] if precision == "int8" else [SPILLS, {}, {}]
-    begin = time.process_time()
+    seconds = 0.0
     for instance, allowed in zip(needed_for(capability, dtype, head_dim, precision), spills_of, strict=True):
-        log = io.StringIO()
-        made = compiling.compile_instance(instance, capability, log)
+        made, log, took = compiled(instance, capability)
+        seconds += took
         assert made.code.startswith(b"\x7fELF")
-        assert made.symbol in log.getvalue()
-        spills = re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", log.getvalue())
+        assert made.symbol in log
+        spills = re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", log)
         assert spills
         spilled = max(int(bytes_) for pair in spills for bytes_ in pair)
         print(f"{capability} {instance.name}: {spilled} bytes spilled")
-        assert spilled <= allowed.get((capability, head_dim), 0), log.getvalue()
+        assert spilled <= allowed.get((capability, head_dim), 0), log
         threads, shared_bytes, *_ = made.facts
         assert threads in (128, 256, 512)
         is_roomy = instance.name.startswith(("portable ", "int8 "))
         assert shared_bytes <= 1024 * (163 if is_roomy else 99)
-    seconds = time.process_time() - begin
     print(f"{capability} {precision} {dtype} {head_dim}: {seconds:.1f} s")
     assert seconds <= MOST_SECONDS
 
