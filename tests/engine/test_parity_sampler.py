@@ -10,6 +10,8 @@ import pytest
 from tests.engine import parity
 from tests.engine.parity import diffusers, safetensors, torch
 
+pytestmark = pytest.mark.slow  # all of it together
+
 
 @dataclass(frozen=True)
 class Case:
