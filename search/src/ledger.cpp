@@ -4,6 +4,7 @@
 #include "twill/search/ledger.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "twill/kernels/tile_list.h"
 #include "twill/plan/compile.h"
@@ -374,6 +375,33 @@ double Ledger::error(const Plan& plan) const {
   double sum = 0.0;
   for (const Forward& forward : forwards_) {
     sum += weight(forward) * loss(forward, plan, candidates);
+  }
+  return sum;
+}
+
+double Ledger::clip_error(const Plan& plan) const {
+  check_plan_fits(plan, profile_->model);
+  check_measured(plan);
+  const std::vector<std::size_t> candidates = candidates_of(*profile_, plan);
+  double sum = 0.0;
+  for (const Forward& forward : forwards_) {
+    const auto index = static_cast<std::size_t>(segment_at(plan, forward.t));
+    const auto expert = static_cast<std::size_t>(forward.expert);
+    if (plan.segments[index].dense) {
+      continue;
+    }
+    const auto& heads = plan.segments[index].heads[expert];
+    double roots = 0.0;
+    for (std::size_t head = 0; head < heads.size(); ++head) {
+      const std::size_t candidate = candidates[static_cast<std::size_t>(heads[head].pattern)];
+      double lost =
+          loss(forward, head, candidate) / coherence(profile_->candidates[candidate].kind);
+      if (precision_at(plan, index, expert, head) != Precision::kBf16) {
+        lost += rounding_loss(forward, head);
+      }
+      roots += std::sqrt(lost);
+    }
+    sum += weight(forward) * roots * roots;
   }
   return sum;
 }

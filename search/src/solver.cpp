@@ -468,6 +468,7 @@ std::vector<FrontPoint> Solver::pareto_front(std::int32_t points) const {
     point.density = solved.density;
     point.attention_share = solved.attention_share;
     point.predicted_error = solved.predicted_error;
+    point.clip_error = impl_->ledger.clip_error(solved.plan);
     front.push_back(point);
   }
   return front;

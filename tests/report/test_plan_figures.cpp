@@ -168,6 +168,7 @@ TEST_F(Figures, front_holds_the_plan_that_was_solved) {
   ASSERT_GT(front.size(), 10u);
   for (std::size_t i = 1; i < front.size(); ++i) {
     EXPECT_LE(front[i].predicted_error, front[i - 1].predicted_error * (1 + 1e-9));
+    EXPECT_EQ(front[i].clip_error > 0.0, front[i].predicted_error > 0.0);
   }
   // No point with less density predicts less error than the plan, but for the gap of the solver.
   for (const search::FrontPoint& point : front) {
@@ -193,13 +194,14 @@ TEST_F(Figures, front_keeps_the_layers_dense_that_the_search_was_told) {
   EXPECT_EQ(figures_of(told, profile_, run_).dense_first_layers, 0);
 }
 
-TEST_F(Figures, offset_turns_predicted_error_into_decibels) {
+TEST_F(Figures, offset_turns_clip_error_into_decibels) {
   EXPECT_FALSE(psnr_offset({}));
   MeasuredPlan measured{.name = "plan.json", .figures = figures_};
   measured.summary.psnr_db = 30.0;
   const std::optional<double> offset = psnr_offset({measured});
   ASSERT_TRUE(offset);
-  EXPECT_NEAR(*offset - 10 * std::log10(figures_.predicted_error), 30.0, 1e-12);
+  ASSERT_NE(figures_.clip_error, figures_.predicted_error);
+  EXPECT_NEAR(*offset - 10 * std::log10(figures_.clip_error), 30.0, 1e-12);
 }
 
 TEST_F(Figures, refuse_a_pattern_that_was_never_profiled) {

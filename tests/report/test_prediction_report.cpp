@@ -64,6 +64,31 @@ TEST(PredictionSums, CorrelationsWithAndWithoutTheSolversPlansAndAtEqualDensity)
   EXPECT_GT(report.rank_correlation, report.rank_correlation_of_others);
 }
 
+// Plans that the predicted error ranks the wrong way round and the clip error right.
+TEST(PredictionSums, ClipErrorsHaveTheSameFigures) {
+  PredictionReport report = report_of({{Policy::kSvg, 0.3, 3.0, 1.0},
+                                       {Policy::kSta, 0.3, 2.0, 2.0},
+                                       {Policy::kRadial, 0.3, 1.0, 300.0}});
+  report.with.clip = {
+      .width = 16, .height = 16, .frames = 1, .steps = 4, .shift = 3.0, .sampler = "euler"};
+  add_sums(report);
+  EXPECT_EQ(report.by_clip_error.rank_correlation, 0.0);
+  EXPECT_EQ(to_json(report).find("clip_error"), std::string::npos);
+  report.residual_db.clear();
+  report.by_rule.clear();
+  report.clip_errors = {1.0, 2.0, 3.0};
+  add_sums(report);
+  EXPECT_NEAR(report.rank_correlation_of_others, -1.0, 1e-12);
+  EXPECT_NEAR(report.by_clip_error.rank_correlation, 1.0, 1e-12);
+  EXPECT_NEAR(report.by_clip_error.rank_correlation_at_equal_density, 1.0, 1e-12);
+  EXPECT_NEAR(report.by_clip_error.rank_correlation_of_others, 1.0, 1e-12);
+  EXPECT_NEAR(report.by_clip_error.rank_correlation_of_others_at_equal_density, 1.0, 1e-12);
+  // 0, 0 and 20 dB.
+  EXPECT_NEAR(report.by_clip_error.residual_db_rms, 20.0 * std::sqrt(2.0) / 3.0, 1e-9);
+  EXPECT_NE(to_json(report).find("by_clip_error"), std::string::npos);
+  EXPECT_NE(describe(report).find("by the clip error: 1.000"), std::string::npos);
+}
+
 // Residuals that differ in size, and three plans of others: the fewest that have an order.
 TEST(PredictionSums, EveryResidualCountsAndThreePlansHaveAnOrder) {
   PredictionReport report = report_of({{Policy::kSvg, 0.3, 1.0, 1.0},

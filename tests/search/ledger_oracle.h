@@ -56,6 +56,24 @@ class ByDefinition {
              profile_.error_at(time, expert, head, candidate);
     });
   }
+  // Sum over forwards of the squared sum over heads of roots.
+  double clip_error() const {
+    double sum = 0.0;
+    for (const Forward& forward : at_.forwards) {
+      const auto expert = static_cast<std::size_t>(forward.expert);
+      double roots = 0.0;
+      for (std::size_t head = 0; head < profile_.heads(); ++head) {
+        const std::size_t candidate = candidate_at(forward.t, expert, head);
+        double squared = forward.weight * weight_at(forward.t) * lost(forward, head, candidate);
+        if (is_int8(forward.t, expert, head)) {
+          squared += rounding(forward, head);
+        }
+        roots += std::sqrt(squared);
+      }
+      sum += roots * roots;
+    }
+    return sum;
+  }
   // What INT8 adds, whichever keys the head keeps.
   double rounding(const Forward& forward, std::size_t head) const {
     const auto expert = static_cast<std::size_t>(forward.expert);

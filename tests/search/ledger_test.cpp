@@ -199,6 +199,7 @@ TEST_P(LedgerIs, its_entries_added_up_over_a_plan) {
   EXPECT_EQ(numbers.attention_share.has_value(), !profile_.cost.milliseconds.empty());
   expect_equal(numbers.attention_share.value_or(0.0), dense_time > 0.0 ? time / dense_time : 0.0);
   expect_equal(ledger_.error(at_.plan), error);
+  expect_equal(ledger_.clip_error(at_.plan), oracle_.clip_error());
   const PlanSums sums = ledger_.sums(at_.plan);
   expect_equal(sums.error, error);
   expect_equal(sums.density, cells / dense_cells);

@@ -85,6 +85,7 @@ void add_outcome(report::PredictionReport& report, const std::vector<HeldOut>& p
       mse += search::mse_of(of_prompt) / static_cast<double>(psnr_db[i].size());
     }
     report.plans.push_back({plans[i].name, ledger.error(plans[i].solved.plan), mse});
+    report.clip_errors.push_back(ledger.clip_error(plans[i].solved.plan));
     report.densities.push_back(plans[i].solved.density);
     report.policies.push_back(plans[i].policy);
   }

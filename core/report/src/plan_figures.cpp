@@ -123,6 +123,7 @@ PlanFigures figures_of(std::shared_ptr<const Plan> plan, std::shared_ptr<const P
     figures.dense_cost += layer.dense_cost;
   }
   figures.predicted_error = sums.error;
+  figures.clip_error = figures.ledger->clip_error(*figures.plan);
   figures.dense_first_steps = dense_steps(figures, false);
   figures.dense_last_steps = dense_steps(figures, true);
   figures.dense_first_layers = search::dense_first_layers(*figures.plan);
@@ -179,8 +180,8 @@ std::optional<double> psnr_offset(const std::vector<MeasuredPlan>& measured) {
   double sum = 0.0;
   std::size_t count = 0;
   for (const MeasuredPlan& plan : measured) {
-    if (plan.figures.predicted_error > 0.0 && std::isfinite(plan.summary.psnr_db)) {
-      sum += plan.summary.psnr_db + 10.0 * std::log10(plan.figures.predicted_error);
+    if (plan.figures.clip_error > 0.0 && std::isfinite(plan.summary.psnr_db)) {
+      sum += plan.summary.psnr_db + 10.0 * std::log10(plan.figures.clip_error);
       ++count;
     }
   }

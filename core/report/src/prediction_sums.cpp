@@ -84,6 +84,22 @@ void add_residuals(PredictionReport& report) {
   }
 }
 
+PredictionReport::Agreement by_clip_error(const PredictionReport& report) {
+  PredictionReport other{
+      .plans = report.plans, .densities = report.densities, .policies = report.policies};
+  other.asked = report.asked;
+  for (std::size_t i = 0; i < other.plans.size(); ++i) {
+    other.plans[i].predicted = report.clip_errors[i];
+  }
+  add_sums(other);
+  return {.rank_correlation = other.rank_correlation,
+          .rank_correlation_at_equal_density = other.rank_correlation_at_equal_density,
+          .rank_correlation_of_others = other.rank_correlation_of_others,
+          .rank_correlation_of_others_at_equal_density =
+              other.rank_correlation_of_others_at_equal_density,
+          .residual_db_rms = other.residual_db_rms};
+}
+
 }  // namespace
 
 void add_sums(PredictionReport& report) {
@@ -97,6 +113,10 @@ void add_sums(PredictionReport& report) {
     report.rank_correlation_of_others_at_equal_density = at_equal_density(report, others);
   }
   add_residuals(report);
+  if (!report.clip_errors.empty()) {
+    TWILL_ASSERT(report.clip_errors.size() == report.plans.size());
+    report.by_clip_error = by_clip_error(report);
+  }
 }
 
 }  // namespace twill::report

@@ -21,6 +21,16 @@ std::string describe(const PredictionReport& report) {
                 report.rank_correlation_at_equal_density, report.rank_correlation_of_others,
                 report.rank_correlation_of_others_at_equal_density, report.residual_db_rms);
   std::string text = line;
+  if (!report.clip_errors.empty()) {
+    const PredictionReport::Agreement& by = report.by_clip_error;
+    std::snprintf(line, sizeof line,
+                  "by the clip error: %.3f; at equal density %.3f\nwithout the solver's plans "
+                  "%.3f; at equal density %.3f; %.2f dB rms\n",
+                  by.rank_correlation, by.rank_correlation_at_equal_density,
+                  by.rank_correlation_of_others, by.rank_correlation_of_others_at_equal_density,
+                  by.residual_db_rms);
+    text += line;
+  }
   for (const PredictionReport::RuleResidual& rule : report.by_rule) {
     std::snprintf(line, sizeof line, "  %-15s %3d plans  %+.2f dB mean  %.2f dB rms\n",
                   std::string(search::policy_name(rule.policy)).c_str(), rule.plans, rule.mean_db,
@@ -46,6 +56,9 @@ std::string to_json(const PredictionReport& report) {
       plans.back()["error_by_layer_and_forward"] = report.terms[i].layer_error;
       plans.back()["error_by_kind_and_forward"] = std::move(by_kind);
     }
+    if (!report.clip_errors.empty()) {
+      plans.back()["clip_error"] = report.clip_errors[i];
+    }
     if (!report.residual_db.empty()) {
       plans.back()["residual_db"] = report.residual_db[i];
     }
@@ -64,6 +77,16 @@ std::string to_json(const PredictionReport& report) {
              {"residual_db_rms", report.residual_db_rms},
              {"residual_db_by_rule", std::move(rules)},
              {"profile", report.profile_hash}};
+  if (!report.clip_errors.empty()) {
+    const PredictionReport::Agreement& by = report.by_clip_error;
+    value["by_clip_error"] = {
+        {"rank_correlation", by.rank_correlation},
+        {"rank_correlation_at_equal_density", by.rank_correlation_at_equal_density},
+        {"rank_correlation_of_others", by.rank_correlation_of_others},
+        {"rank_correlation_of_others_at_equal_density",
+         by.rank_correlation_of_others_at_equal_density},
+        {"residual_db_rms", by.residual_db_rms}};
+  }
   value.update(to_json_value(report.with));
   value.update(json{{"seed", report.seed}, {"prompts", report.prompts}, {"plans", plans}});
   return json_dump(value, 2) + "\n";

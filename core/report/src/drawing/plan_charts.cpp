@@ -67,13 +67,14 @@ Figure front_chart(const PlanFigures& figures, const std::vector<search::FrontPo
   const std::optional<double> offset = psnr_offset(measured);
   std::vector<double> xs;
   std::vector<double> ys;
-  const auto shown = [&](double error) {
-    return offset ? *offset - 10.0 * std::log10(error) : error;
+  // In decibels it is what clips show, else what the solver made least.
+  const auto shown = [&](const auto& plan) {
+    return offset ? *offset - 10.0 * std::log10(plan.clip_error) : plan.predicted_error;
   };
   for (const search::FrontPoint& point : front) {
     if (point.predicted_error > 0.0) {
       xs.push_back(point.density);
-      ys.push_back(shown(point.predicted_error));
+      ys.push_back(shown(point));
     }
   }
   std::vector<double> all = ys;
@@ -82,7 +83,7 @@ Figure front_chart(const PlanFigures& figures, const std::vector<search::FrontPo
     all.insert(all.end(), {plan.summary.psnr_db, plan.summary.psnr_db_worst});
     all_x.push_back(plan.report.density);
   }
-  const double own = figures.predicted_error > 0.0 ? shown(figures.predicted_error) : NAN;
+  const double own = figures.predicted_error > 0.0 ? shown(figures) : NAN;
   all.push_back(own);
   all_x.push_back(figures.density);
   // Next to dense the error goes to 0 and decibels without bound: 12 dB above what was measured.

@@ -133,6 +133,12 @@ class Ledger {
   // with heads in INT8 where the profile does not know their rounding.
   PlanSums sums(const Plan& plan) const;
   double error(const Plan& plan) const;
+  // What a clip is expected to show of it. Within a forward the errors of heads point one way, so
+  // that their roots add up, and what all tokens miss alike counts as anything else: sum over
+  // forwards of weight x w(t) x (sum over heads of sqrt(gain x head error))^2. It is nearer to what
+  // clips show than error(), which a solver needs because that is a sum over heads;
+  // tests/bench/README.md has both.
+  double clip_error(const Plan& plan) const;
   // Of each bin of t alone, [bins] ascending in t, w(t) left out: what calibrate() takes. Bin b is
   // (edges[b], edges[b + 1]]. Throws Error(kUsage) for edges that do not ascend.
   std::vector<double> error_by_time(const Plan& plan, const std::vector<double>& edges) const;

@@ -113,6 +113,7 @@ struct FrontPoint {
   double density = 0.0;
   double attention_share = 0.0;
   double predicted_error = 0.0;
+  double clip_error = 0.0;  // Ledger::clip_error
 };
 
 // Prepared for one profile and run; any number of budgets can then be solved. Not changed by

@@ -82,6 +82,7 @@ struct PlanFigures {
   double cost = 0.0;                            // of one forward, mean over the run
   double dense_cost = 0.0;
   double predicted_error = 0.0;
+  double clip_error = 0.0;  // what a clip is expected to show: search::Ledger::clip_error
   std::int32_t dense_first_steps = 0;
   std::int32_t dense_last_steps = 0;
   std::int32_t dense_first_layers = 0;  // that the search was told
@@ -107,7 +108,7 @@ struct MeasuredPlan {
   double mean_mse = 0.0;  // of 8-bit RGB, mean over prompts
 };
 
-// Decibels that a predicted error of 1 stands for: PSNR = offset - 10 log10(error), the offset the
+// Decibels that a clip error of 1 stands for: PSNR = offset - 10 log10(clip error), the offset the
 // mean over the measured plans. Empty without one, or where none has an error above 0.
 std::optional<double> psnr_offset(const std::vector<MeasuredPlan>& measured);
 

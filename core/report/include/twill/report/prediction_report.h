@@ -26,6 +26,16 @@ struct PredictionReport {
   double rank_correlation_of_others = 0.0;
   double rank_correlation_of_others_at_equal_density = 0.0;
   std::vector<search::Policy> policies;  // of each plan
+  // Of each plan, Ledger::clip_error; empty where nobody asked.
+  std::vector<double> clip_errors;
+  struct Agreement {
+    double rank_correlation = 0.0;
+    double rank_correlation_at_equal_density = 0.0;
+    double rank_correlation_of_others = 0.0;
+    double rank_correlation_of_others_at_equal_density = 0.0;
+    double residual_db_rms = 0.0;
+  };
+  Agreement by_clip_error;  // the same figures with clip errors in the place of predicted ones
   // 10 log10(clip MSE / predicted error) of each plan, less their mean: above 0 the clip came out
   // worse than predicted.
   std::vector<double> residual_db;
