@@ -22,9 +22,10 @@ WITH_PROFILE = (
     "demo",
     "policies",
     "prediction",
+    "prediction_clip",
     "transfer",
 )
-WITH_RULE = ("policies", "prediction")
+WITH_RULE = ("policies", "prediction", "prediction_clip")
 
 
 def result_files(name: str) -> list[Path]:
