@@ -168,4 +168,11 @@ unset SECONDS_ALLOWED
 } >"$out/tasks"
 spread <"$out/tasks"
 all_done
+# Profiles are kept with the reports.
+for point in "${points[@]}"; do
+  for ((pair = 0; pair < most; ++pair)); do
+    steps=${point#*:}
+    [ ! -e "$out/${steps}_$pair.json" ] || xz --force --keep -9 "$out/${steps}_$pair.json"
+  done
+done
 rm -rf "$out/tasks" "$out/parts"
