@@ -9,6 +9,8 @@ import subprocess
 
 import pytest
 
+pytestmark = pytest.mark.slow  # all of it together
+
 MAKE = ("generate", "--quiet", "--prompt", "a red ball", "--size", "32x32", "--steps", "1")
 
 
@@ -162,7 +164,6 @@ def test_files_of_others_are_kept(twill, tiny_model, plan, tmp_path, verb):
     assert everything_in(tmp_path) == {tmp_path / name: b"mine"}
 
 
-@pytest.mark.slow
 def test_what_was_written_is_written_again(twill, tiny_model, plan, tmp_path):
     commands = [
         ("plan", "show", plan, "--picture", tmp_path / "heads.png"),
