@@ -12,20 +12,10 @@ from test_running import LAYERS, Host, run_of
 import plan_texts
 import twill_vdit
 from attention_cases import LAYOUTS, PATTERNS
+from binary_kernels import why_no_kernel
 from twill_vdit import backends, choosing, form_timing, kept_timings, native, sparse_attention
 from twill_vdit.running import judging
 from twill_vdit.runtime_kernels import launching
-
-
-def why_no_kernel():
-    if native.binary is None:
-        return f"no binary module: {native.why_not}"
-    if not torch.cuda.is_available():
-        return "no CUDA device"
-    from twill_vdit import cuda
-
-    return cuda.why_not(torch.device("cuda", 0), torch.bfloat16, 64, 0.125)
-
 
 pytestmark = pytest.mark.skipif(why_no_kernel() != "", reason=why_no_kernel() or "it runs")
 GPU = torch.device("cuda", 0)

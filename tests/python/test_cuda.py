@@ -9,21 +9,11 @@ import pattern_oracle as oracle
 import plan_texts
 import twill_vdit
 from attention_cases import LAYOUTS, ORDERS, PATTERNS
+from binary_kernels import why_no_kernel
 from tolerance import assert_as_exact_as_torch, masked_attention
-from twill_vdit import Error, call_measures, native, search, sparse_attention
+from twill_vdit import Error, call_measures, search, sparse_attention
 from twill_vdit import profiler as profiler_module
 from twill_vdit.plan import ModelShape, StackShape
-
-
-def why_no_kernel():
-    if native.binary is None:
-        return f"no binary module: {native.why_not}"
-    if not torch.cuda.is_available():
-        return "no CUDA device"
-    from twill_vdit import cuda
-
-    return cuda.why_not(torch.device("cuda", 0), torch.bfloat16, 64, 0.125)
-
 
 pytestmark = pytest.mark.skipif(why_no_kernel() != "", reason=why_no_kernel() or "it runs")
 SCALE = 64**-0.5

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""Times forms of attention on a card, in some ten milliseconds, on a call like those of a video model.
+"""Times forms of attention on a card, in some tens of milliseconds, on a call like those of a video model.
 
 INT8 pays for quantising every token, so what counts is how many keys a query keeps: as many as in a clip of 480p with
 32,760 tokens at a density of 0.3, in half the tokens, which takes half the time.
