@@ -189,8 +189,9 @@ on_cuda = pytest.mark.skipif(why_no_int8_kernel() != "", reason=why_no_int8_kern
 def test_what_the_kernel_loses_is_what_the_cpu_finds():
     there = profile_with(lambda x: x.to("cuda", torch.bfloat16), int8=True).int8_error
     here = profile_with(lambda x: x.bfloat16().float(), int8=True).int8_error
-    # Both outputs of the device are rounded to 16 bits: 2^-17 of the norm at most.
-    assert there == pytest.approx(here, rel=0.1, abs=2**-17)
+    # Both outputs of the device are rounded to 16 bits: up to 2^-14 / 12 of the square of each number, in the mean.
+    rounding = 2 * 2**-14 / 12
+    assert (there > 0.9 * here).all() and (there < 1.1 * here + rounding).all()
 
 
 @on_cuda
