@@ -70,14 +70,15 @@ Ledger::Ledger(std::shared_ptr<const Profile> profile, std::vector<Forward> forw
   }
 }
 
-double Ledger::loss(const Forward& forward, std::size_t head, std::size_t candidate) const {
+double Ledger::loss(const Forward& forward, std::size_t head, std::size_t candidate,
+                    const std::vector<double>& factor_of) const {
   const TimeBlend blend = blend_at(profile_->t, forward.t);
   const auto expert = static_cast<std::size_t>(forward.expert);
   const auto at = [&](std::size_t time) {
     return static_cast<double>(profile_->gain_at(time, expert, head)) *
            static_cast<double>(profile_->error_at(time, expert, head, candidate));
   };
-  return error_factor_[candidate] *
+  return factor_of[candidate] *
          (at(blend.first) * (1.0 - blend.second_share) + at(blend.second) * blend.second_share);
 }
 
@@ -119,26 +120,34 @@ void Ledger::check_measured(const Plan& plan) const {
           "the plan has heads in int8, and the profile does not know what that loses");
 }
 
-double Ledger::loss(const Forward& forward, const Plan& plan,
-                    const std::vector<std::size_t>& candidates) const {
+template <typename Add>
+double Ledger::sum_of_losses(const Forward& forward, const Plan& plan,
+                             const std::vector<std::size_t>& candidates,
+                             const std::vector<double>& factor_of, const Add& addend) const {
   const auto index = static_cast<std::size_t>(segment_at(plan, forward.t));
-  const Segment& segment = plan.segments[index];
   const auto expert = static_cast<std::size_t>(forward.expert);
   double sum = 0.0;
-  if (!segment.dense) {
-    const auto& heads = segment.heads[expert];
+  if (!plan.segments[index].dense) {
+    const auto& heads = plan.segments[index].heads[expert];
     for (std::size_t head = 0; head < heads.size(); ++head) {
-      sum += loss(forward, head, candidates[static_cast<std::size_t>(heads[head].pattern)]);
+      double lost =
+          loss(forward, head, candidates[static_cast<std::size_t>(heads[head].pattern)], factor_of);
       if (precision_at(plan, index, expert, head) != Precision::kBf16) {
-        sum += rounding_loss(forward, head);
+        lost += rounding_loss(forward, head);
       }
+      sum += addend(lost);
     }
   }
   return sum;
 }
 
+double Ledger::loss(const Forward& forward, const Plan& plan,
+                    const std::vector<std::size_t>& candidates) const {
+  return sum_of_losses(forward, plan, candidates, error_factor_, [](double lost) { return lost; });
+}
+
 double Ledger::error(const Forward& forward, std::size_t head, std::size_t candidate) const {
-  return weight(forward) * loss(forward, head, candidate);
+  return weight(forward) * loss(forward, head, candidate, error_factor_);
 }
 
 double Ledger::head_error(double t, std::size_t expert, std::size_t head,
@@ -385,22 +394,8 @@ double Ledger::clip_error(const Plan& plan) const {
   const std::vector<std::size_t> candidates = candidates_of(*profile_, plan);
   double sum = 0.0;
   for (const Forward& forward : forwards_) {
-    const auto index = static_cast<std::size_t>(segment_at(plan, forward.t));
-    const auto expert = static_cast<std::size_t>(forward.expert);
-    if (plan.segments[index].dense) {
-      continue;
-    }
-    const auto& heads = plan.segments[index].heads[expert];
-    double roots = 0.0;
-    for (std::size_t head = 0; head < heads.size(); ++head) {
-      const std::size_t candidate = candidates[static_cast<std::size_t>(heads[head].pattern)];
-      double lost =
-          loss(forward, head, candidate) / coherence(profile_->candidates[candidate].kind);
-      if (precision_at(plan, index, expert, head) != Precision::kBf16) {
-        lost += rounding_loss(forward, head);
-      }
-      roots += std::sqrt(lost);
-    }
+    const double roots = sum_of_losses(forward, plan, candidates, head_error_factor_,
+                                       [](double lost) { return std::sqrt(lost); });
     sum += weight(forward) * roots * roots;
   }
   return sum;

@@ -264,6 +264,49 @@ def prediction_by_rule() -> list[str]:
     return lines(("plans of", "how many", "mean", "rms", "from, to"), rows)
 
 
+def predicted_and_measured(point: str) -> list[tuple[str, float, float]]:
+    """(row, predicted, measured) in dB of every plan of a point of the comparison of rules; no plan twice."""
+    found = {}
+    for row in read("policies")[f"density_{point}_steps"]["policies"]:
+        for run in row.get("profiles", []):
+            if "clip_error" in run:
+                mse = statistics.fmean(10 ** (-psnr / 10) for psnr in run["psnr_db"])
+                found[run["clip_error"], mse] = (
+                    row["policy"],
+                    *(10 * math.log10(of) for of in (run["clip_error"], mse)),
+                )
+    return list(found.values())
+
+
+def rms_about_mean(plans: list[tuple[str, float, float]]) -> float:
+    return statistics.pstdev(measured - predicted for _, predicted, measured in plans)
+
+
+@table("policies_prediction")
+def policies_prediction() -> list[str]:
+    def of_others(plans: list[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
+        return [each for each in plans if not each[0].startswith("solver")]
+
+    def texts(measure: Callable[..., str], plans: list[tuple[str, float, float]]) -> list[str]:
+        return [measure(plans), measure(of_others(plans))]
+
+    def ranks(plans: list[tuple[str, float, float]]) -> str:
+        return f"{spearman([of for _, of, _ in plans], [of for *_, of in plans]):.2f}"
+
+    def rms(plans: list[tuple[str, float, float]]) -> str:
+        return f"{rms_about_mean(plans):.1f} dB"
+
+    points = {point: predicted_and_measured(point) for point in ("0.25_20", "0.35_20", "0.50_20", "0.50_8", "0.50_4")}
+    rows = [
+        (point.replace("_", ", "), *texts(lambda some: str(len(some)), plans), *texts(ranks, plans), *texts(rms, plans))
+        for point, plans in points.items()
+    ]
+    every = [each for plans in points.values() for each in plans]
+    rows.append(("all", *texts(lambda some: str(len(some)), every), "", "", *texts(rms, every)))
+    head = ("density, steps", "plans", "of others", "rank correlation", "of others", "rms", "of others")
+    return lines(head, rows)
+
+
 def rate(row: dict | None) -> str:
     return f"{row['tflops']:.0f}" if row else ""
 

@@ -14,6 +14,7 @@
 #include "twill/plan/error.h"
 #include "twill/plan/plan_view.h"
 #include "twill/search/calibration.h"
+#include "twill/search/forwards.h"
 
 namespace twill::jobs {
 namespace {
@@ -109,7 +110,8 @@ Contestants::Contestants(const Session& session, const PoliciesOptions& options,
     : session_(session),
       options_(options),
       sources_(std::move(sources)),
-      ledger_(sources_.profile, {}, search::time_weight_of(*sources_.profile), session.layout()) {}
+      ledger_(sources_.profile, search::forwards_of_run(*sources_.profile, session.step_t()),
+              search::time_weight_of(*sources_.profile), session.layout()) {}
 
 std::vector<double> Contestants::dense_times(const DenseParts& parts) const {
   const std::vector<double>& t = session_.step_t();

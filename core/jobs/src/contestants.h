@@ -57,6 +57,9 @@ class Contestants {
   // of 50) and is given the density asked for, as its decay has no counterpart at another size.
   std::optional<Contestant> published(search::Policy policy) const;
 
+  // What clips are expected to show of the plan, by the profile, whichever the plan was made from.
+  double clip_error(const Plan& plan) const { return ledger_.clip_error(plan); }
+
  private:
   std::vector<double> dense_times(const DenseParts& parts) const;
   // Share of dense's work that the dense parts are of the whole run; 1 and more: nothing is left.
@@ -68,7 +71,7 @@ class Contestants {
   const Session& session_;
   const PoliciesOptions& options_;
   RowSources sources_;
-  search::Ledger ledger_;  // of the profile at the session's layout
+  search::Ledger ledger_;  // of the profile over the session's run
 };
 
 // "4+1 dense steps, 2 dense layers, plan 3".

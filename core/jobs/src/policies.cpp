@@ -208,6 +208,9 @@ class Comparison {
     run.quality = std::move(measured.quality);
     run.lambda = contestant.lambda;
     run.epsilon = contestant.epsilon;
+    if (contestant.plan) {
+      run.clip_error = contestants_.clip_error(*contestant.plan);
+    }
   }
 
   Measured measure(const Contestant& contestant, const std::vector<EncodedPrompt>& prompts,

@@ -65,7 +65,7 @@ json run_json(const PolicyRun& run) {
   json value{{"plan", run.plan}, {"density", run.density}};
   for (const auto& [name, number] :
        {std::pair("lambda", run.lambda), std::pair("epsilon", run.epsilon),
-        std::pair("top_p", run.top_p)}) {
+        std::pair("top_p", run.top_p), std::pair("clip_error", run.clip_error)}) {
     if (number) {
       value[name] = *number;
     }

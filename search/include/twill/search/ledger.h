@@ -147,11 +147,18 @@ class Ledger {
   double weight(const Forward& forward) const {
     return forward.weight * weight_at(weight_, forward.t);
   }
-  // gain x head error x coherence, w(t) and the forward's weight left out.
-  double loss(const Forward& forward, std::size_t head, std::size_t candidate) const;
+  // gain x what the profile measured x factor_of[candidate], w(t) and the forward's weight left
+  // out.
+  double loss(const Forward& forward, std::size_t head, std::size_t candidate,
+              const std::vector<double>& factor_of) const;
   double rounding_loss(const Forward& forward, std::size_t head) const;
   void check_measured(const Plan& plan) const;
-  // Of all heads of the plan's segment there, rounding too; candidates: [patterns].
+  // Of all heads of the plan's segment there, addend(loss + rounding); candidates: [patterns].
+  template <typename Add>
+  double sum_of_losses(const Forward& forward, const Plan& plan,
+                       const std::vector<std::size_t>& candidates,
+                       const std::vector<double>& factor_of, const Add& addend) const;
+  // The same with coherence, and nothing done to them.
   double loss(const Forward& forward, const Plan& plan,
               const std::vector<std::size_t>& candidates) const;
   std::int64_t tiles(const Pattern& pattern) const;

@@ -48,6 +48,7 @@ struct PolicyRun {
   std::string plan;      // its name
   double density = 1.0;  // mean over the prompts where it depends on them
   std::optional<double> lambda, epsilon, top_p;
+  std::optional<double> clip_error;         // of a plan, by the profile: search::Ledger::clip_error
   std::vector<media::ClipQuality> quality;  // [prompts]; empty: no plan at this density
   // By the solver at the density of this row, where that is another one than the solver's.
   std::vector<media::ClipQuality> solver_there;
