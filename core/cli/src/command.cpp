@@ -28,7 +28,9 @@ std::string any_of(std::span<const std::string_view> names) {
 }
 
 void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
-  verb.add_option("--model", clip.model, "folder of the model (default: the demo model)");
+  verb.add_option("--model", clip.model,
+                  "folder of the model: with a model.json, or a Wan pipeline as diffusers saves it "
+                  "(default: the demo model)");
   verb.add_option_function<std::string>(
           "--size", [&clip](const std::string& text) { report::parse_size(text, clip); },
           "size in pixels, multiples of 16 for Wan (default: the model's)")

@@ -183,6 +183,20 @@ Weights Weights::open(const std::vector<fs::path>& files) {
   return weights;
 }
 
+void Weights::rename(const std::function<std::string(std::string_view)>& name_of) {
+  std::map<std::string, Entry, std::less<>> renamed;
+  for (auto& [name, entry] : entries_) {
+    if (!entry.scale.empty()) {
+      entry.scale = name_of(entry.scale);
+    }
+    const std::string place = place_of(name);
+    const auto [found, added] = renamed.try_emplace(name_of(name), std::move(entry));
+    require(added, ErrorCode::kFile, place, " is ", found->second.stored_name,
+            " under another name, which is there too");
+  }
+  entries_ = std::move(renamed);
+}
+
 std::vector<std::string> Weights::names() const {
   std::vector<std::string> names;
   names.reserve(entries_.size());

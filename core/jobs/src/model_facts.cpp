@@ -108,7 +108,7 @@ report::ClipSettings with_defaults(const report::ClipSettings& settings, const M
 std::string model_fingerprint(const fs::path& folder, const std::stop_token& stop) {
   const engine::ModelDescription description = engine::describe_model(folder);
   std::vector<fs::path> files = model_files(description);
-  files.push_back(folder / "model.json");
+  files.insert(files.end(), description.settings.begin(), description.settings.end());
   std::uint64_t hash = hash_text(description.family->name);
   for (const fs::path& file : files) {
     hash = hash_text(hex(hash_file(file, stop)), hash);

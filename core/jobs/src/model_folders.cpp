@@ -62,14 +62,17 @@ class Finder {
   }
 
   void add_folder(const fs::path& folder) {
-    std::error_code code;
-    if (!fs::is_regular_file(folder / "model.json", code) || !is_new(folder)) {
+    if (engine::model_file(folder).empty() || !is_new(folder)) {
       return;
     }
     FoundModel model{.name = model_name(folder), .path = folder};
     try {
       model.bytes = read_model_facts(folder).weight_bytes;
     } catch (const Error& error) {
+      if (error.code() == ErrorCode::kUnsupported &&
+          engine::model_file(folder).filename() != "model.json") {
+        return;  // a pipeline of another model: other people's
+      }
       model.obstacle = error.what();
     }
     found_.push_back(std::move(model));
@@ -78,18 +81,20 @@ class Finder {
   // Only networks that the engine knows are told of; other files are other people's models.
   void add_weights(const fs::path& file) {
     std::error_code code;
-    if (fs::exists(file.parent_path() / "model.json", code) || !is_new(file)) {
+    // The network of a pipeline lies in a folder below it.
+    const fs::path folder = file.parent_path();
+    if (!engine::model_file(folder).empty() || !engine::model_file(folder.parent_path()).empty() ||
+        !is_new(file)) {
       return;
     }
     const std::string network = engine::network_in(file);
     if (!network.empty()) {
-      found_.push_back(
-          {.name = file.stem().string(),
-           .path = file,
-           .bytes = static_cast<std::int64_t>(fs::file_size(file, code)),
-           .obstacle = concat(network,
-                              " without a model folder (model.json, VAE and text table "
-                              "beside it); run it with ComfyUI as the engine")});
+      found_.push_back({.name = file.stem().string(),
+                        .path = file,
+                        .bytes = static_cast<std::int64_t>(fs::file_size(file, code)),
+                        .obstacle = concat(network,
+                                           " without a model folder (model.json, VAE and text side "
+                                           "beside it); run it with ComfyUI as the engine")});
     }
   }
 

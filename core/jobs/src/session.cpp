@@ -51,7 +51,7 @@ report::ClipSettings with_defaults_of(const engine::VideoModel& model,
     report::check_clip_settings(left_open, *model.family);
   } catch (const Error& error) {
     throw Error(ErrorCode::kFile,
-                concat((model.folder / "model.json").string(), ": default: ", error.what()));
+                concat(engine::model_file(model.folder).string(), ": default: ", error.what()));
   }
   report::ClipSettings filled = settings;
   const auto fill = [](auto& value, const auto& from) { value = value ? value : from; };

@@ -78,7 +78,7 @@ class Session {
   std::int64_t steps() const { return *clip_.steps; }
   const std::string& dtype() const { return *clip_.dtype; }
   std::string device() const;
-  // A hash of model.json and every file that it names: it changes when one of them does.
+  // model_fingerprint() of its folder: it changes when one of its files does.
   const std::string& fingerprint() const;
   // A text that holds everything that decides a dense clip, except for its prompt and seed.
   std::string dense_key() const;

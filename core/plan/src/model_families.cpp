@@ -57,6 +57,27 @@ std::vector<std::string> stacks_of(const JsonValue& families, const JsonValue& i
   id.fail(id.shown(), " is no family of this file");
 }
 
+ModelSize read_size(const JsonValue& entry) {
+  ModelSize size{.label = entry.at("label").as_string(),
+                 .heads = entry.at("heads").as_int(),
+                 .head_dim = entry.at("head_dim").as_int(),
+                 .clip = {.width = entry.at("width").as_int(),
+                          .height = entry.at("height").as_int(),
+                          .frames = entry.at("frames").as_int()},
+                 .steps = entry.at("steps").as_int()};
+  const JsonValue layers = entry.at("layers");
+  for (std::size_t i = 0; i < layers.size_up_to(kMost); ++i) {
+    size.layers.push_back(layers[i].as_int());
+  }
+  for (const auto& [name, number] : {std::pair("shift", &size.shift), std::pair("fps", &size.fps),
+                                     std::pair("cfg", &size.cfg)}) {
+    if (const auto value = entry.find(name)) {
+      *number = value->as_number();
+    }
+  }
+  return size;
+}
+
 ModelFamily read_family(const JsonValue& entry, const JsonValue& families) {
   ModelFamily family{.name = entry.at("name").as_string(),
                      .patch = read_axes(entry.at("patch")),
@@ -72,6 +93,10 @@ ModelFamily read_family(const JsonValue& entry, const JsonValue& families) {
   if (const auto experts = entry.find("experts")) {
     family.experts = read_names(*experts);
     family.boundary = entry.at("boundary").as_number();
+  }
+  const JsonValue sizes = entry.at("sizes");
+  for (std::size_t i = 0; i < sizes.size_up_to(kMost); ++i) {
+    family.sizes.push_back(read_size(sizes[i]));
   }
   return family;
 }

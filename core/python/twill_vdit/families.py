@@ -226,6 +226,8 @@ class ModelSize:
         frames: of its clips.
         steps: of its runs.
         shift: of its schedule; None: it has none.
+        fps: frames a second; None: not known here.
+        cfg: scale of the guidance, of the first expert where experts have two; None: not known here.
     """
 
     label: str
@@ -237,6 +239,8 @@ class ModelSize:
     frames: int
     steps: int
     shift: float | None
+    fps: float | None = None
+    cfg: float | None = None
 
 
 @dataclass(frozen=True)

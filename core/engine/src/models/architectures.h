@@ -41,7 +41,7 @@ struct Architecture {
   Parts (*load)(const PartsRequest& request);
   std::unique_ptr<TextEncoder> (*load_text)(const ModelDescription& description);
   // "a Wan transformer of 30 x 12 heads". Throws Error where the weights are of no such network.
-  std::string (*recognise)(const Weights& weights);
+  std::string (*recognise)(Weights weights);
 };
 
 std::span<const Architecture> architectures();
@@ -49,6 +49,6 @@ std::span<const Architecture> architectures();
 // wan/load_wan.cpp
 Parts load_wan(const PartsRequest& request);
 std::unique_ptr<TextEncoder> load_wan_text(const ModelDescription& description);
-std::string recognise_wan(const Weights& weights);
+std::string recognise_wan(Weights weights);
 
 }  // namespace twill::engine

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A model folder: model.json beside the weight files that it names.
+// A model folder: model.json beside the weight files that it names, or a pipeline as diffusers
+// saves it.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,12 @@ struct ModelDefaults {
   std::string sampler;
 };
 
+// What diffusers' config.json says of a network; in other files the weights' header says it.
+struct StatedHeads {
+  std::int64_t heads = 0;
+  std::int64_t head_dim = 0;
+};
+
 // What a model folder says of itself; no weights are read.
 struct ModelDescription {
   const ModelFamily* family = nullptr;  // one that the engine has networks for
@@ -40,11 +47,19 @@ struct ModelDescription {
   std::filesystem::path text;
   // A SentencePiece model; empty where the text side has its own inside, or needs none.
   std::filesystem::path tokenizer;
+  std::vector<StatedHeads> heads;  // of each expert; empty where the weights say
+  // model.json, or all the JSON files that were read of a pipeline.
+  std::vector<std::filesystem::path> settings;
 
   std::vector<std::filesystem::path> files() const;  // of weights: all but the tokenizer
 };
 
-// Throws Error(kFile) naming file, field and value when model.json is not what it should be.
+// The file by which a folder is told to be a model: its model.json, else its model_index.json.
+// Empty where it has neither.
+std::filesystem::path model_file(const std::filesystem::path& folder);
+
+// Throws Error(kFile) naming file, field and value when the folder is not what it should be,
+// Error(kUnsupported) for a pipeline that the engine does not run.
 ModelDescription describe_model(const std::filesystem::path& folder);
 
 }  // namespace twill::engine

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "twill/engine/attention_hook.h"
+#include "twill/engine/model_description.h"
 #include "twill/engine/network.h"
 #include "twill/engine/weight_table.h"
 #include "twill/engine/weights.h"
@@ -35,11 +36,12 @@ struct WanConfig {
   std::int64_t head_dim() const { return dim / heads; }
 };
 
-// From the sizes of the tensors; heads from the header's metadata (config.transformer.num_heads),
-// else dim / 128. Throws Error(kFile) when the file is no Wan transformer, a block between others
-// is missing, or the metadata says another number than the tensors; Error(kUnsupported) for an
-// image-to-video one that encodes its image.
-WanConfig detect_wan_config(const Weights& weights);
+// From the sizes of the tensors, which have upstream's names; heads as a file beside the weights
+// states them, or the header's metadata (config.transformer.num_heads), else dim / 128. Throws
+// Error(kFile) when the file is no Wan transformer, a block between others is missing, or the
+// metadata says another number than the tensors; Error(kUnsupported) for an image-to-video one that
+// encodes its image.
+WanConfig detect_wan_config(const Weights& weights, const StatedHeads* stated_heads = nullptr);
 
 // The weights of such a transformer; products are in `dtype`.
 WeightTable wan_weights(const WanConfig& config, at::ScalarType dtype);

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -45,6 +46,10 @@ class Weights {
   void set_stop(std::stop_token stop) { stop_ = std::move(stop); }
   // From now on copies have no bytes (they are on the meta device): only headers are read.
   void set_headers_only() { headers_only_ = true; }
+
+  // Every tensor gets another name to be asked for by; messages keep the stored one. Throws
+  // Error(kFile) when two get the same.
+  void rename(const std::function<std::string(std::string_view)>& name_of);
 
   const std::string& source() const {
     return source_;

@@ -9,6 +9,7 @@
 #include "twill/engine/wan_dit.h"
 #include "twill/engine/wan_vae.h"
 #include "twill/plan/error.h"
+#include "wan_names.h"
 #include "wan_network.h"
 
 namespace twill::engine {
@@ -45,7 +46,8 @@ std::unique_ptr<TextEncoder> load_wan_text(const ModelDescription& description) 
                     .open = [](const std::filesystem::path& file) { return Weights::open(file); }});
 }
 
-std::string recognise_wan(const Weights& weights) {
+std::string recognise_wan(Weights weights) {
+  take_original_names(weights);
   const WanConfig config = detect_wan_config(weights);
   return concat("a Wan transformer of ", config.layers, " x ", config.heads, " heads");
 }
@@ -54,12 +56,18 @@ Parts load_wan(const PartsRequest& request) {
   const ModelDescription& files = request.description;
   std::vector<Weights> weights;
   std::vector<WanConfig> configs;
+  const auto open = [&](const std::filesystem::path& file) {
+    Weights opened = request.open(file);
+    take_original_names(opened);
+    return opened;
+  };
   for (const std::filesystem::path& file : files.networks) {
-    weights.push_back(request.open(file));
-    configs.push_back(detect_wan_config(weights.back()));
+    weights.push_back(open(file));
+    configs.push_back(detect_wan_config(
+        weights.back(), files.heads.empty() ? nullptr : &files.heads[configs.size()]));
     check_experts(files, configs.size() - 1, configs.front(), configs.back());
   }
-  const Weights vae = request.open(files.vae);
+  const Weights vae = open(files.vae);
   std::unique_ptr<TextEncoder> text = load_text({.description = files,
                                                  .open = request.open,
                                                  .dtype = request.dtype,

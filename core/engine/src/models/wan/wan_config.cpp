@@ -123,7 +123,7 @@ class Rows {
 
 }  // namespace
 
-WanConfig detect_wan_config(const Weights& weights) {
+WanConfig detect_wan_config(const Weights& weights, const StatedHeads* stated_heads) {
   require(weights.contains("head.modulation"), ErrorCode::kFile, weights.source(),
           ": no Wan transformer: tensor head.modulation is missing");
   for (const char* name : {"img_emb.proj.0.bias", "blocks.0.cross_attn.k_img.weight"}) {
@@ -144,8 +144,14 @@ WanConfig detect_wan_config(const Weights& weights) {
   const StatedConfig stated(weights);
   stated.check("num_layers", config.layers);
   stated.check("text_dim", config.text_dim);
-  config.heads =
-      stated.number("num_heads").value_or(std::max<std::int64_t>(1, config.dim / kWanHeadDim));
+  config.heads = stated_heads != nullptr
+                     ? stated_heads->heads
+                     : stated.number("num_heads")
+                           .value_or(std::max<std::int64_t>(1, config.dim / kWanHeadDim));
+  require(stated_heads == nullptr || stated_heads->heads * stated_heads->head_dim == config.dim,
+          ErrorCode::kFile, weights.source(), ": its width is ", config.dim,
+          ", but the config.json beside it has ", stated_heads == nullptr ? 0 : stated_heads->heads,
+          " heads of ", stated_heads == nullptr ? 0 : stated_heads->head_dim);
   require(config.dim % config.heads == 0 && config.head_dim() % 2 == 0, ErrorCode::kFile,
           weights.source(), ": ", config.heads, " heads do not divide a width of ", config.dim,
           " into even head sizes");

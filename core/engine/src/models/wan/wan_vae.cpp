@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 
+#include "latent_statistics.h"
 #include "twill/engine/finite.h"
 #include "twill/plan/error.h"
 #include "vae_layers.h"
@@ -24,14 +25,6 @@ constexpr std::int64_t kTemporalStride = 4;
 // glibc hands larger blocks back to the system each time, and faulting their pages in again cost a
 // third of a decode.
 constexpr std::int64_t kMostBufferBytes = 32 << 20;
-
-// Statistics of Wan 2.1's latents: https://github.com/Wan-Video/Wan2.1, wan/modules/vae.py.
-constexpr std::array<double, kLatentChannels> kMean{
-    -0.7571, -0.7089, -0.9113, 0.1075,  -0.1745, 0.9653,  -0.1517, 1.5508,
-    0.4134,  -0.0715, 0.5517,  -0.3632, -0.1922, -0.9497, 0.2503,  -0.2921};
-constexpr std::array<double, kLatentChannels> kDeviation{
-    2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743,
-    3.2687, 2.1526, 2.8652, 1.5579, 1.6382, 1.1253, 2.8251, 1.9160};
 
 at::Tensor constant_row(const std::array<double, kLatentChannels>& values, at::Device device) {
   return at::tensor(at::ArrayRef<double>(values), at::kDouble).to(device, at::kFloat);
@@ -185,8 +178,8 @@ struct WanVae::Impl {
         dtype(type),
         device(where),
         networks(read_networks(weights, width, type, where)),
-        mean(constant_row(kMean, where)),
-        deviation(constant_row(kDeviation, where)) {}
+        mean(constant_row(kWanLatentMean, where)),
+        deviation(constant_row(kWanLatentDeviation, where)) {}
 
   // Latent frames whose taps at full size fit kMostBufferBytes.
   std::int64_t chunk_for(std::int64_t pixels, std::int64_t asked) const {

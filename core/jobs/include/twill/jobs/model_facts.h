@@ -42,9 +42,10 @@ report::ClipSettings with_defaults(const report::ClipSettings& settings, const M
 // What a model folder is called, however its path is written ("presets/demo/", "."), as UTF-8.
 std::string model_name(const std::filesystem::path& folder);
 
-// A hash of model.json and every byte of the files that it names, shards included: it changes when
-// one of them does. The first time it reads them all, some GB a second; after that it reads large
-// files again only when they were written to. Throws Error(kFile), Cancelled.
+// A hash of model.json, or of what stands for it in a pipeline of diffusers, and of every byte of
+// the files that it names, shards included: it changes when one of them does. The first time it
+// reads them all, some GB a second; after that it reads large files again only when they were
+// written to. Throws Error(kFile), Cancelled.
 std::string model_fingerprint(const std::filesystem::path& folder,
                               const std::stop_token& stop = {});
 

@@ -31,6 +31,18 @@ inline constexpr std::array<std::pair<Prediction, std::string_view>, 2> kPredict
     {Prediction::kV, "v"},
 }};
 
+// Weights of a family, with the setting that their authors give.
+struct ModelSize {
+  std::string label;                 // "Wan 2.1 T2V 1.3B"
+  std::vector<std::int32_t> layers;  // of the family's first stacks
+  std::int32_t heads = 0;
+  std::int32_t head_dim = 0;
+  ClipSize clip;
+  std::int32_t steps = 0;
+  std::optional<double> shift;     // of the schedule; empty: it has none
+  std::optional<double> fps, cfg;  // empty: not known here
+};
+
 struct ModelFamily {
   std::string name;                       // "wan2.1-t2v"
   std::string architecture;               // of the engine's networks; empty: the engine has none
@@ -42,6 +54,7 @@ struct ModelFamily {
   std::vector<std::string> stacks;   // names of the lists of blocks
   std::vector<std::string> experts;  // the noisiest first
   std::optional<double> boundary;    // the t below which the second of two experts runs
+  std::vector<ModelSize> sizes;      // one or more
 
   // A clip is so many pixels times n high and wide, and has frame_step() * n + 1 frames: the first
   // latent frame is one frame.

@@ -1,0 +1,221 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "diffusers_pipeline.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "json_fields.h"
+#include "models/wan/latent_statistics.h"
+#include "twill/plan/error.h"
+
+namespace twill::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::int64_t kMostOfAny = 1'000'000;
+
+bool is_file(const fs::path& file) {
+  std::error_code code;
+  return fs::is_regular_file(file, code);
+}
+
+// A JSON file of the pipeline, with the list of all that were read.
+class Settings {
+ public:
+  explicit Settings(fs::path file) : file_(std::move(file)), json_(read_small_json(file_)) {}
+
+  JsonFields fields() const { return {file_.string(), json_}; }
+  const fs::path& file() const { return file_; }
+  bool is_null(const std::string& name) const {
+    return !json_.contains(name) || json_[name].is_null();
+  }
+  const json& at(const std::string& name) const { return fields().at(name); }
+
+  // Refuses settings that would make another network than the engine's.
+  void check(const std::string& name, const json& wanted) const {
+    require(!json_.contains(name) || json_[name] == wanted, ErrorCode::kUnsupported, file_.string(),
+            ".", name, " is ", json_.contains(name) ? json_shown(json_[name]) : std::string(),
+            "; the engine's network has ", json_shown(wanted));
+  }
+
+ private:
+  fs::path file_;
+  json json_;
+};
+
+// The class of a part in model_index.json: ["diffusers", "AutoencoderKLWan"]; empty where the
+// pipeline was saved without it.
+std::string class_of(const Settings& index, const std::string& part) {
+  if (index.is_null(part)) {
+    return {};
+  }
+  const json& value = index.at(part);
+  require(value.is_array() && value.size() == 2, ErrorCode::kFile, index.file().string(), ".", part,
+          " is ", json_shown(value), ", not a library and a class");
+  return value[1].is_string() ? value[1].get<std::string>() : std::string();
+}
+
+void check_class(const Settings& index, const std::string& part, std::string_view wanted) {
+  const std::string found = class_of(index, part);
+  require(!found.empty(), ErrorCode::kFile, index.file().string(),
+          ": the pipeline was saved without ", part, "; its ", wanted, " is needed");
+  require(found == wanted, ErrorCode::kUnsupported, index.file().string(), ".", part,
+          " is of class ", json_shown(json(found)), "; ", wanted, " is supported");
+}
+
+// The file of weights in a part's folder: sharded, whole, or in half precision by name.
+fs::path weights_in(const fs::path& folder, const std::string& stem) {
+  for (const char* ending :
+       {".safetensors.index.json", ".safetensors", ".fp16.safetensors", ".bf16.safetensors"}) {
+    if (is_file(folder / (stem + ending))) {
+      return folder / (stem + ending);
+    }
+  }
+  for (const char* ending : {".bin", ".bin.index.json"}) {
+    require(!is_file(folder / (stem + ending)), ErrorCode::kUnsupported,
+            (folder / (stem + ending)).string(),
+            ": is a pickle of torch, which can run code; save the pipeline with "
+            "safe_serialization=True");
+  }
+  throw Error(ErrorCode::kFile, concat((folder / (stem + ".safetensors")).string(),
+                                       ": no such file, nor an index of shards beside it"));
+}
+
+StatedHeads read_transformer(const Settings& config) {
+  const JsonFields fields = config.fields();
+  for (const char* name : {"image_dim", "added_kv_proj_dim"}) {
+    require(config.is_null(name), ErrorCode::kUnsupported, config.file().string(), ".", name,
+            " is ", config.is_null(name) ? std::string() : json_shown(config.at(name)),
+            ": an image-to-video model; text-to-video ones are supported");
+  }
+  config.check("patch_size", json::array({1, 2, 2}));
+  config.check("qk_norm", "rms_norm_across_heads");
+  config.check("cross_attn_norm", true);
+  config.check("eps", 1e-6);
+  return {.heads = fields.integer("num_attention_heads", 1, kMostOfAny),
+          .head_dim = fields.integer("attention_head_dim", 1, kMostOfAny)};
+}
+
+void check_statistics(const Settings& config, const std::string& name,
+                      std::span<const double> ours) {
+  const json& values = config.at(name);
+  bool same = values.is_array() && values.size() == ours.size();
+  for (std::size_t i = 0; same && i < ours.size(); ++i) {
+    same = values[i].is_number() && std::abs(values[i].get<double>() - ours[i]) < 1e-6;
+  }
+  require(same, ErrorCode::kUnsupported, config.file().string(), ".", name,
+          " is not that of Wan 2.1's VAE, the one that is supported");
+}
+
+void check_vae(const Settings& config) {
+  require(config.is_null("is_residual") || config.at("is_residual") == false,
+          ErrorCode::kUnsupported, config.file().string(),
+          ": is Wan 2.2's VAE of 48 channels (is_residual); Wan 2.1's is supported");
+  config.check("z_dim", static_cast<std::int64_t>(kWanLatentMean.size()));
+  config.check("dim_mult", json::array({1, 2, 4, 4}));
+  config.check("num_res_blocks", 2);
+  config.check("temperal_downsample", json::array({false, true, true}));
+  check_statistics(config, "latents_mean", kWanLatentMean);
+  check_statistics(config, "latents_std", kWanLatentDeviation);
+}
+
+// Sampler and shift of the schedule that the pipeline was saved with, where the engine has it.
+void read_scheduler(const fs::path& folder, const Settings& index, ModelDescription& description) {
+  const std::string scheduler = class_of(index, "scheduler");
+  const bool unipc = scheduler == "UniPCMultistepScheduler";
+  if (!unipc && scheduler != "FlowMatchEulerDiscreteScheduler") {
+    return;
+  }
+  const Settings config(folder / "scheduler" / "scheduler_config.json");
+  description.settings.push_back(config.file());
+  const JsonFields fields = config.fields();
+  if (unipc) {
+    config.check("prediction_type", "flow_prediction");
+  }
+  description.defaults.sampler = unipc ? "unipc" : "euler";
+  const char* const shift = unipc ? "flow_shift" : "shift";
+  if (!config.is_null(shift)) {
+    description.defaults.shift = fields.number(shift, 0.01, 100);
+  }
+}
+
+const ModelFamily* family_of(const Settings& index, bool two_experts) {
+  const ModelFamily& family = model_family(two_experts ? "wan2.2-t2v" : "wan2.1-t2v");
+  if (two_experts) {
+    const double boundary = index.fields().number("boundary_ratio", 0, 1);
+    require(std::abs(boundary - family.boundary.value_or(0.0)) < 1e-9, ErrorCode::kUnsupported,
+            index.file().string(), ".boundary_ratio is ", boundary, "; the experts of ",
+            family.name, " change at ", family.boundary.value_or(0.0));
+  }
+  return &family;
+}
+
+// The setting of the weights of so many heads; of the family's first where none has them.
+const ModelSize& size_of(const ModelFamily& family, const StatedHeads& heads) {
+  const auto found = std::ranges::find_if(family.sizes, [&](const ModelSize& size) {
+    return size.heads == heads.heads && size.head_dim == heads.head_dim;
+  });
+  return found == family.sizes.end() ? family.sizes.front() : *found;
+}
+
+}  // namespace
+
+ModelDescription describe_pipeline(const fs::path& folder) {
+  const Settings index(folder / kPipelineFile);
+  const std::string pipeline = index.fields().text("_class_name");
+  require(pipeline == "WanPipeline", ErrorCode::kUnsupported, index.file().string(),
+          "._class_name is ", json_shown(json(pipeline)),
+          "; WanPipeline, Wan's text-to-video, is supported");
+  require(index.is_null("expand_timesteps") || index.at("expand_timesteps") == false,
+          ErrorCode::kUnsupported, index.file().string(),
+          ": has times of its own for each token (expand_timesteps), as Wan 2.2 TI2V 5B; that is "
+          "not supported");
+  const bool two_experts = !class_of(index, "transformer_2").empty();
+  ModelDescription description{.family = family_of(index, two_experts)};
+  description.settings = {index.file()};
+  const auto read = [&](const fs::path& file) {
+    description.settings.push_back(file);
+    return Settings(file);
+  };
+  std::vector<std::string> networks{"transformer"};
+  if (two_experts) {
+    networks.emplace_back("transformer_2");
+  }
+  for (const std::string& network : networks) {
+    check_class(index, network, "WanTransformer3DModel");
+    description.heads.push_back(read_transformer(read(folder / network / "config.json")));
+    description.networks.push_back(weights_in(folder / network, "diffusion_pytorch_model"));
+  }
+  check_class(index, "vae", "AutoencoderKLWan");
+  check_vae(read(folder / "vae" / "config.json"));
+  description.vae = weights_in(folder / "vae", "diffusion_pytorch_model");
+  check_class(index, "text_encoder", "UMT5EncoderModel");
+  description.text = weights_in(folder / "text_encoder", "model");
+  require(!class_of(index, "tokenizer").empty(), ErrorCode::kFile, index.file().string(),
+          ": the pipeline was saved without tokenizer");
+  description.tokenizer = folder / "tokenizer" / "spiece.model";
+  require(is_file(description.tokenizer), ErrorCode::kFile, description.tokenizer.string(),
+          ": no such file: the tokenizer's SentencePiece model is needed, tokenizer.json alone is "
+          "not read");
+  const ModelSize& size = size_of(*description.family, description.heads.front());
+  description.defaults = {.size = size.clip,
+                          .fps = size.fps.value_or(16.0),
+                          .steps = size.steps,
+                          .shift = size.shift.value_or(1.0),
+                          .cfg = size.cfg.value_or(1.0),
+                          .sampler = "unipc"};
+  read_scheduler(folder, index, description);
+  return description;
+}
+
+}  // namespace twill::engine
