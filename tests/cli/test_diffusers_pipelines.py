@@ -191,7 +191,7 @@ def test_the_clip_is_diffusers_own(twill, parts, pipeline, tmp_path):
         ("DPMSolverMultistepScheduler", {"flow_shift": 2.5}, "5.0", "unipc"),  # not the engine's: the weights' own
     ],
 )
-@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="no ffprobe to read the clip's settings back")
 def test_defaults_are_those_of_the_weights_and_the_schedule(
     twill, pipeline, tmp_path, scheduler, shift, told_shift, sampler
 ):

@@ -4,6 +4,7 @@
 // The JSON files beside weights, read field by field with messages that name file, field and value.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
