@@ -111,6 +111,15 @@ TEST(FindModels, deep_json_is_an_obstacle_and_no_end) {
   EXPECT_EQ(found[0].obstacle, (folder / "deep/model.json").string() + ": nested deeper than 64");
 }
 
+TEST(FindModels, a_pipeline_that_does_not_run_says_why) {
+  const tests::ScratchFolder folder;
+  write(folder / "other/model_index.json", R"({"_class_name": "HunyuanVideoPipeline"})");
+  const auto found = find_models({folder.path()}, {});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].name, "other");
+  EXPECT_NE(found[0].obstacle.find("\"HunyuanVideoPipeline\"; WanPipeline"), std::string::npos);
+}
+
 TEST(FindModels, tell_what_the_loader_would_refuse) {
   const tests::ScratchFolder folder;
   tests::write_tiny_model(folder / "mine/odd");

@@ -69,10 +69,6 @@ class Finder {
     try {
       model.bytes = read_model_facts(folder).weight_bytes;
     } catch (const Error& error) {
-      if (error.code() == ErrorCode::kUnsupported &&
-          engine::model_file(folder).filename() != "model.json") {
-        return;  // a pipeline of another model: other people's
-      }
       model.obstacle = error.what();
     }
     found_.push_back(std::move(model));
