@@ -19,7 +19,7 @@ const QString kLists = QStringLiteral("models/extra_model_paths");
 
 QString example_prompt(const jobs::ModelFacts& model) {
   try {
-    return to_qt(report::read_prompts(model.folder / "prompts_test.txt").front());
+    return to_qt(report::read_prompts(model.files.path / "prompts_test.txt").front());
   } catch (const Error&) {
     return {};
   }

@@ -76,8 +76,8 @@ void ClipFiles::read(const QString& file, const std::vector<jobs::FoundModel>& m
     for (const jobs::FoundModel& model : models) {
       if (stored->record && found->empty() && model.obstacle.empty() &&
           model.name == stored->record->model &&
-          jobs::model_fingerprint(model.path) == stored->record->model_fingerprint) {
-        *found = model.path;
+          jobs::model_fingerprint(model.files) == stored->record->model_fingerprint) {
+        *found = model.files.path;
       }
     }
   });

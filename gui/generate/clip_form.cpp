@@ -137,7 +137,8 @@ void ClipForm::add_numbers(QFormLayout& form) {
 
 void ClipForm::set_models(const std::vector<jobs::FoundModel>& models) {
   const int at = model_->currentIndex();
-  const auto chosen = at < 0 ? std::filesystem::path() : models_[static_cast<std::size_t>(at)].path;
+  const auto chosen =
+      at < 0 ? std::filesystem::path() : models_[static_cast<std::size_t>(at)].files.path;
   {
     const QScopedValueRollback filling(filling_, true);
     model_->clear();
@@ -147,8 +148,8 @@ void ClipForm::set_models(const std::vector<jobs::FoundModel>& models) {
                                              : tr("%1 (cannot run)").arg(to_qt(model.name)));
       model_->setItemData(model_->count() - 1,
                           model.obstacle.empty()
-                              ? path_to_qt(model.path)
-                              : to_qt(model.path.string() + ": " + model.obstacle),
+                              ? path_to_qt(model.files.path)
+                              : to_qt(model.files.path.string() + ": " + model.obstacle),
                           Qt::ToolTipRole);
     }
   }
@@ -159,8 +160,8 @@ void ClipForm::set_models(const std::vector<jobs::FoundModel>& models) {
 
 bool ClipForm::choose_model(const std::filesystem::path& path) {
   for (std::size_t i = 0; i < models_.size(); ++i) {
-    if (models_[i].path == path) {
-      const bool same = facts_ && facts_->folder == path;
+    if (models_[i].files.path == path) {
+      const bool same = facts_ && facts_->files.path == path;
       const QScopedValueRollback filling(filling_, same);
       model_->setCurrentIndex(static_cast<int>(i));
       if (!same) {
@@ -184,7 +185,7 @@ void ClipForm::take_model() {
     model_problem_ = to_qt(model.obstacle);
     if (model.obstacle.empty()) {
       try {
-        facts_ = jobs::read_model_facts(model.path);
+        facts_ = jobs::read_model_facts(model.files);
         take_defaults(facts_->defaults);
       } catch (const Error& error) {
         model_problem_ = to_qt(error.what());
@@ -258,7 +259,7 @@ report::ClipSettings ClipForm::settings() const {
                                 .negative_prompt = from_qt(negative_->text()),
                                 .sampler = from_qt(sampler_->currentText())};
   if (facts_) {
-    settings.model = facts_->folder;
+    settings.model = facts_->files;
   }
   if (const QString dtype = dtype_->currentData().toString(); !dtype.isEmpty()) {
     settings.dtype = from_qt(dtype);

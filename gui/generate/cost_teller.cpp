@@ -51,11 +51,11 @@ CostTeller::CostTeller(QObject* parent) : QObject(parent) {
 CostTeller::~CostTeller() { job_.stop(); }
 
 std::string CostTeller::speed_key(const report::ClipSettings& clip) {
-  return concat(clip.model.string(), " ", clip.dtype.value_or(""), " ", clip.threads);
+  return concat(clip.model.path.string(), " ", clip.dtype.value_or(""), " ", clip.threads);
 }
 
 void CostTeller::ask(const jobs::ModelFacts& facts, const ClipRequest& request) {
-  const bool other_model = job_.running() && facts_ && facts_->folder != facts.folder;
+  const bool other_model = job_.running() && facts_ && facts_->files != facts.files;
   if (other_model) {
     job_.stop();
   }

@@ -422,7 +422,7 @@ void GeneratePage::show_example() {
   if (!form_->facts() || queue_->rowCount() > 0 || files_->busy()) {
     return;
   }
-  const std::filesystem::path pictures = form_->facts()->folder / "pictures";
+  const std::filesystem::path pictures = form_->facts()->files.path / "pictures";
   const QString dense = path_to_qt(pictures / "dense.mp4");
   const QString sparse = path_to_qt(pictures / "sparse.mp4");
   if (QFileInfo::exists(dense) && QFileInfo::exists(sparse)) {

@@ -111,7 +111,7 @@ void CaptureDialog::read_models() {
             continue;
           }
           try {
-            jobs::ModelFacts facts = jobs::read_model_facts(model.path);
+            jobs::ModelFacts facts = jobs::read_model_facts(model.files);
             if (facts.shape == shape) {
               fitting->push_back(std::move(facts));
             }
@@ -146,7 +146,7 @@ report::ClipSettings CaptureDialog::clip() const {
   const int index = size_->currentIndex();
   report::ClipSettings clip =
       index > 0 ? facts()->sizes[static_cast<std::size_t>(index - 1)] : report::ClipSettings{};
-  clip.model = facts()->folder;
+  clip.model = facts()->files;
   return jobs::with_defaults(clip, *facts());
 }
 

@@ -192,7 +192,7 @@ void SearchPage::show_models() {
     model_->clear();
     for (const jobs::FoundModel& model : models_->models()) {
       if (model.obstacle.empty()) {
-        model_->addItem(to_qt(model.name), path_to_qt(model.path));
+        model_->addItem(to_qt(model.name), path_to_qt(model.files.path));
       }
     }
     model_->setCurrentIndex(std::max(0, model_->findData(path_to_qt(taken_model_))));
@@ -216,7 +216,7 @@ void SearchPage::take_model() {
   }
   taken_model_ = folder;
   try {
-    steps_->setValue(*jobs::read_model_facts(folder).defaults.steps);
+    steps_->setValue(*jobs::read_model_facts(chosen_model()).defaults.steps);
     if (prompts_->toPlainText().isEmpty()) {
       QStringList lines;
       for (const std::string& prompt :
@@ -231,9 +231,19 @@ void SearchPage::take_model() {
   update_buttons();
 }
 
+ModelFiles SearchPage::chosen_model() const {
+  const std::filesystem::path path = path_from_qt(model_->currentData().toString());
+  for (const jobs::FoundModel& model : models_->models()) {
+    if (model.files.path == path) {
+      return model.files;
+    }
+  }
+  return path;
+}
+
 jobs::SearchOptions SearchPage::options() const {
   jobs::SearchOptions options;
-  options.clip.model = path_from_qt(model_->currentData().toString());
+  options.clip.model = chosen_model();
   options.clip.steps = steps_->value();
   for (const QString& line : prompts_->toPlainText().split(QLatin1Char('\n'))) {
     if (!line.trimmed().isEmpty()) {
@@ -272,7 +282,7 @@ QString SearchPage::problem() const {
 }
 
 SearchPage::Measured SearchPage::measured_by(const jobs::SearchOptions& options) {
-  return {.model = options.clip.model,
+  return {.model = options.clip.model.path,
           .prompts = options.prompts,
           .steps = *options.clip.steps,
           .points = options.points};

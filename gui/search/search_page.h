@@ -63,6 +63,7 @@ class SearchPage : public Page {
   void build();
   QWidget* make_form();
   void connect_job();
+  ModelFiles chosen_model() const;
   jobs::SearchOptions options() const;
   QString problem() const;
   void update_buttons();

@@ -177,7 +177,7 @@ TEST(Umt5Folder, ATokenizerThatCannotBeIsRefused) {
   const TempDir folder;
   write_folder(folder, random_umt5(false), /*names_tokenizer=*/false);
   refuses(folder,
-          ": has no tokenizer inside (tensor spiece_model), and model.json names none "
+          ": has no tokenizer inside (tensor spiece_model), and none is named or lies beside it "
           "(files.tokenizer)");
   Tensors tensors = random_umt5(false);
   tensors["spiece_model"] = bytes_of("a red ball");

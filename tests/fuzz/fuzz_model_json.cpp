@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   twill::fuzz::scratch_file("model.json", twill::fuzz::text_of(data, size));
   const std::filesystem::path& folder = twill::fuzz::scratch_folder();
   twill::fuzz::read_or_refuse([&] {
-    const auto model = twill::engine::describe_model(folder);
+    const auto model = twill::engine::describe_model_folder(folder);
     std::vector<std::filesystem::path> files = model.files();
     files.push_back(model.tokenizer.empty() ? model.text : model.tokenizer);
     for (const std::filesystem::path& file : files) {

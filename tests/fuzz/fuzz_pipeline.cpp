@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + kBetween.size());
   }
   twill::fuzz::read_or_refuse([&] {
-    const auto model = twill::engine::describe_model(twill::fuzz::scratch_folder());
+    const auto model = twill::engine::describe_model_folder(twill::fuzz::scratch_folder());
     twill::fuzz::demand(model.networks.size() == model.family->experts.size() &&
                             model.heads.size() == model.networks.size(),
                         "an expert without a network");

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 const fs::path kDemo = fs::path(TWILL_PRESETS) / "demo";
 
 TEST(Estimate, what_grows_with_tokens_and_with_their_square_is_added_up) {
-  ModelFacts facts{.folder = kDemo, .shape = {.family = "wan2.1-t2v"}};
+  ModelFacts facts{.files = kDemo, .shape = {.family = "wan2.1-t2v"}};
   facts.defaults = {.width = 256,
                     .height = 256,
                     .frames = 49,

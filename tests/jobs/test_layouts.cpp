@@ -84,7 +84,7 @@ class Joint final : public engine::VideoNetwork {
 
 engine::VideoModel joint_model() {
   engine::VideoModel model{
-      .folder = "joint",
+      .files = "joint",
       .family = &model_family("wan2.1-t2v"),
       .defaults = {
           .size = kSize, .fps = 8, .steps = 3, .shift = 3.0, .cfg = 2.0, .sampler = "euler"}};

@@ -95,7 +95,14 @@ TEST(FindModels, runnable_ones_come_first_and_the_others_say_why) {
   EXPECT_EQ(found[1].name, "broken");
   EXPECT_NE(found[1].obstacle.find("field family is missing"), std::string::npos);
   EXPECT_EQ(found[2].name, "wan_tiny");
-  EXPECT_TRUE(found[2].obstacle.starts_with("a Wan transformer of 2 x 2 heads without"));
+  // The VAE lies beside it under a name of its own.
+  EXPECT_EQ(found[2].obstacle,
+            concat("a Wan transformer of 2 x 2 heads; ", found[2].files.path.string(),
+                   ": needs a UMT5 text encoder of width 16, which is in none of ",
+                   found[2].files.path.parent_path().string(), ", ",
+                   (folder / "comfy/models/text_encoders").string(), ", ",
+                   (folder / "comfy/models/clip").string(),
+                   "; ComfyUI's file of it is umt5_xxl_fp16.safetensors"));
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_NE(problems[0].find("bad.yaml"), std::string::npos);
 }
@@ -144,7 +151,7 @@ TEST(FindModels, tell_what_the_loader_would_refuse) {
                                    ": tensor blocks.0.ffn.0.lora_A.weight is of a LoRA that was "
                                    "not merged into the model; merge it, or use the model's file "
                                    "without it");
-  EXPECT_TRUE(found[1].obstacle.starts_with("a Wan transformer of 2 x 2 heads without"));
+  EXPECT_TRUE(found[1].obstacle.starts_with("a Wan transformer of 2 x 2 heads; "));
 }
 
 TEST(ModelFacts, are_those_of_the_folder) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "command.h"
+#include "twill/jobs/comfy_folders.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/jobs/model_folders.h"
 
@@ -27,10 +28,41 @@ std::string any_of(std::span<const std::string_view> names) {
   return text;
 }
 
+void add_model_options(CLI::App& verb, ModelFiles& model) {
+  verb.add_option("--model", model.path,
+                  "a folder with a model.json, or as diffusers saves a Wan pipeline; a checkpoint "
+                  "file of Wan; or its name in ComfyUI (default: the demo model)");
+  verb.add_option("--low-noise", model.low_noise,
+                  "file of the low-noise expert (default: beside a --model that is named "
+                  "high_noise)");
+  verb.add_option("--vae", model.vae, "file of the VAE (default: the model's, or ComfyUI's)");
+  verb.add_option("--text-encoder", model.text_encoder,
+                  "file of the text encoder (default: the model's, or ComfyUI's)");
+  verb.add_option("--tokenizer", model.tokenizer,
+                  "SentencePiece model (default: the one inside or beside the text encoder)");
+  verb.add_option_function<std::vector<std::filesystem::path>>(
+          "--comfyui",
+          [&model](const std::vector<std::filesystem::path>& named) {
+            model.places = jobs::comfy_places(named);
+          },
+          "ComfyUI's folder, or an extra_model_paths.yaml; may be given several times (default: "
+          "those of TWILL_COMFYUI, else ~/ComfyUI and the like)")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+}
+
+void complete(ModelFiles& model) {
+  if (model.path.empty()) {
+    model.path = jobs::find_demo_model();
+  }
+  if (model.places.empty()) {
+    model.places = jobs::comfy_places();
+  }
+  model = jobs::find_model(model);
+}
+
 void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
-  verb.add_option("--model", clip.model,
-                  "folder of the model: with a model.json, or a Wan pipeline as diffusers saves it "
-                  "(default: the demo model)");
+  add_model_options(verb, clip.model);
   verb.add_option_function<std::string>(
           "--size", [&clip](const std::string& text) { report::parse_size(text, clip); },
           "size in pixels, multiples of 16 for Wan (default: the model's)")
@@ -67,9 +99,7 @@ CLI::Option* add_adapt_option(CLI::App& verb, bool& adapt) {
 
 void complete(report::ClipSettings& clip) {
   report::check_clip_settings(clip);
-  if (clip.model.empty()) {
-    clip.model = jobs::find_demo_model();
-  }
+  complete(clip.model);
   jobs::check_clip(clip);
 }
 

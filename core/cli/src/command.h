@@ -44,10 +44,14 @@ void add_doctor(CLI::App& app, Context& context);
 // "a, b or c": what an option may be.
 std::string any_of(std::span<const std::string_view> names);
 
-// --model, --size, --frames, --steps, --shift, --cfg, --negative, --sampler, --dtype, --threads.
+// --model and the files beside it, --size, --frames, --steps, --shift, --cfg, --negative,
+// --sampler, --dtype, --threads.
 void add_clip_options(CLI::App& verb, report::ClipSettings& clip);
-// Fills in the demo model when none was named.
+// --model and the files beside it.
+void add_model_options(CLI::App& verb, ModelFiles& model);
+// The demo model where none was named, else by path or by its name in ComfyUI.
 void complete(report::ClipSettings& clip);
+void complete(ModelFiles& model);
 
 // --seed or another name of one, with its default.
 CLI::Option* add_seed_option(CLI::App& verb, const std::string& name, std::uint64_t& seed,

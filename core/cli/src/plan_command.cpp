@@ -45,19 +45,20 @@ void add_check(CLI::App& plan, Context& context) {
   CLI::App* verb = plan.add_subcommand(
       "check", "read a plan as strictly as can be, and say whether it fits a model");
   const auto file = std::make_shared<std::string>();
-  const auto model = std::make_shared<std::string>();
+  const auto model = std::make_shared<ModelFiles>();
   verb->add_option("plan", *file, "plan file")->required();
-  verb->add_option("--model", *model, "folder of the model that the plan is to fit");
+  add_model_options(*verb, *model);
   verb->callback([=, &context] {
     context.run = [=](Context& at_run) {
       const Plan read = read_plan(*file);
-      if (!model->empty()) {
+      const std::string name = model->path.string();
+      if (!name.empty()) {
+        complete(*model);
         jobs::check_plan_for_model(*file, *model);
       }
-      at_run.print(
-          concat(*file, ": good, ", read.segments.size(), " segments, ", read.patterns.size(),
-                 " patterns", model->empty() ? "" : ", fits " + *model),
-          R"({"ok": true})");
+      at_run.print(concat(*file, ": good, ", read.segments.size(), " segments, ",
+                          read.patterns.size(), " patterns", name.empty() ? "" : ", fits " + name),
+                   R"({"ok": true})");
     };
   });
 }

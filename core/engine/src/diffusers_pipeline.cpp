@@ -160,14 +160,6 @@ const ModelFamily* family_of(const Settings& index, bool two_experts) {
   return &family;
 }
 
-// The setting of the weights of so many heads; of the family's first where none has them.
-const ModelSize& size_of(const ModelFamily& family, const StatedHeads& heads) {
-  const auto found = std::ranges::find_if(family.sizes, [&](const ModelSize& size) {
-    return size.heads == heads.heads && size.head_dim == heads.head_dim;
-  });
-  return found == family.sizes.end() ? family.sizes.front() : *found;
-}
-
 }  // namespace
 
 ModelDescription describe_pipeline(const fs::path& folder) {
@@ -207,13 +199,7 @@ ModelDescription describe_pipeline(const fs::path& folder) {
   require(is_file(description.tokenizer), ErrorCode::kFile, description.tokenizer.string(),
           ": no such file: the tokenizer's SentencePiece model is needed, tokenizer.json alone is "
           "not read");
-  const ModelSize& size = size_of(*description.family, description.heads.front());
-  description.defaults = {.size = size.clip,
-                          .fps = size.fps.value_or(16.0),
-                          .steps = size.steps,
-                          .shift = size.shift.value_or(1.0),
-                          .cfg = size.cfg.value_or(1.0),
-                          .sampler = "unipc"};
+  description.defaults = family_defaults(*description.family, description.heads.front());
   read_scheduler(folder, index, description);
   return description;
 }

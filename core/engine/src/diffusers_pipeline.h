@@ -13,7 +13,7 @@ namespace twill::engine {
 
 inline constexpr const char* kPipelineFile = "model_index.json";
 
-// Throws as describe_model() does.
+// Throws as describe_model_folder() does.
 ModelDescription describe_pipeline(const std::filesystem::path& folder);
 
 }  // namespace twill::engine

@@ -17,9 +17,9 @@ bool all_finite(const at::Tensor& values) {
   return at::isfinite(values.sum(at::kFloat)).item<bool>();
 }
 
-std::string why_not_finite(const std::filesystem::path& folder, at::ScalarType dtype,
+std::string why_not_finite(const ModelFiles& model, at::ScalarType dtype,
                            const std::stop_token& stop) {
-  for (const std::filesystem::path& file : describe_model(folder).files()) {
+  for (const std::filesystem::path& file : describe_model(model).files()) {
     Weights weights = Weights::open(file);
     weights.set_stop(stop);
     for (const std::string& name : weights.names()) {

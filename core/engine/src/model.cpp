@@ -3,6 +3,7 @@
 
 #include "twill/engine/model.h"
 
+#include "diffusers_pipeline.h"
 #include "models/architectures.h"
 #include "twill/plan/error.h"
 
@@ -19,6 +20,11 @@ const Architecture& architecture_of(const ModelFamily& family) {
   }
   TWILL_ASSERT(false);
   return architectures().front();
+}
+
+fs::path folder_of(const ModelFiles& model) {
+  std::error_code code;
+  return fs::is_regular_file(model.path, code) ? model.path.parent_path() : model.path;
 }
 
 }  // namespace
@@ -75,9 +81,33 @@ std::array<std::int64_t, 5> VideoModel::latent_shape(const ClipSize& size) const
   return {1, facts().in_channels, cells[0], cells[1], cells[2]};
 }
 
-VideoModel load_model(const fs::path& folder, const LoadOptions& options) {
-  const ModelDescription description = describe_model(folder);
-  VideoModel model{.folder = folder,
+bool is_model_there(const ModelFiles& model) {
+  std::error_code code;
+  return fs::is_directory(model.path, code) || fs::is_regular_file(model.path, code);
+}
+
+ModelDescription describe_model(const ModelFiles& model) {
+  std::error_code code;
+  const fs::path name = model.path.filename();
+  if (fs::is_regular_file(model.path, code) && name != "model.json" && name != kPipelineFile) {
+    return architectures().front().describe(model);
+  }
+  ModelDescription description = describe_model_folder(folder_of(model));
+  require(model.low_noise.empty(), ErrorCode::kUsage, model.path.string(),
+          ": is a model folder, which names its experts itself; ", model.low_noise.string(),
+          " is of no use beside it");
+  const auto stand_in = [](fs::path& own, const fs::path& named) {
+    own = named.empty() ? own : named;
+  };
+  stand_in(description.vae, model.vae);
+  stand_in(description.text, model.text_encoder);
+  stand_in(description.tokenizer, model.tokenizer);
+  return description;
+}
+
+VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
+  const ModelDescription description = describe_model(files);
+  VideoModel model{.files = files,
                    .family = description.family,
                    .defaults = description.defaults,
                    .sizes = description.sizes};
@@ -92,7 +122,7 @@ VideoModel load_model(const fs::path& folder, const LoadOptions& options) {
     return weights;
   };
   Parts parts = architecture_of(*model.family)
-                    .load({.folder = folder,
+                    .load({.folder = folder_of(files),
                            .description = description,
                            .open = open,
                            .dtype = model.dtype,
@@ -104,8 +134,8 @@ VideoModel load_model(const fs::path& folder, const LoadOptions& options) {
   return model;
 }
 
-std::unique_ptr<TextEncoder> load_text_encoder(const fs::path& folder) {
-  const ModelDescription description = describe_model(folder);
+std::unique_ptr<TextEncoder> load_text_encoder(const ModelFiles& model) {
+  const ModelDescription description = describe_model(model);
   return architecture_of(*description.family).load_text(description);
 }
 
@@ -120,8 +150,8 @@ std::string network_in(const fs::path& file) {
   return {};
 }
 
-VideoModel inspect_model(const fs::path& folder) {
-  return load_model(folder, {.device = c10::Device(c10::kMeta), .dtype = c10::kFloat});
+VideoModel inspect_model(const ModelFiles& model) {
+  return load_model(model, {.device = c10::Device(c10::kMeta), .dtype = c10::kFloat});
 }
 
 }  // namespace twill::engine

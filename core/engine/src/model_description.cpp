@@ -77,7 +77,20 @@ fs::path model_file(const fs::path& folder) {
   return {};
 }
 
-ModelDescription describe_model(const fs::path& folder) {
+ModelDefaults family_defaults(const ModelFamily& family, const StatedHeads& heads) {
+  const auto found = std::ranges::find_if(family.sizes, [&](const ModelSize& size) {
+    return size.heads == heads.heads && size.head_dim == heads.head_dim;
+  });
+  const ModelSize& size = found == family.sizes.end() ? family.sizes.front() : *found;
+  return {.size = size.clip,
+          .fps = size.fps.value_or(16.0),
+          .steps = size.steps,
+          .shift = size.shift.value_or(1.0),
+          .cfg = size.cfg.value_or(1.0),
+          .sampler = "unipc"};
+}
+
+ModelDescription describe_model_folder(const fs::path& folder) {
   const fs::path file = folder / "model.json";
   if (model_file(folder).filename() == kPipelineFile) {
     return describe_pipeline(folder);

@@ -100,6 +100,10 @@ std::string without_prefix(std::string_view name) {
   return std::string(name);
 }
 
+bool is_weight_file(const fs::path& file) {
+  return file.extension() == ".safetensors" || file.string().ends_with(kIndexEnding);
+}
+
 std::vector<fs::path> weight_files(const fs::path& file) {
   std::set<fs::path> files{file};
   if (file.string().ends_with(kIndexEnding)) {

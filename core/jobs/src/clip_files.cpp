@@ -20,8 +20,7 @@ namespace fs = std::filesystem;
 
 void check_clip_file(const fs::path& file, const report::ClipSettings& clip) {
   media::check_clip_name(file);
-  std::error_code code;
-  if (media::clip_output(file).kind != OutputKind::kVideo || !fs::is_directory(clip.model, code)) {
+  if (media::clip_output(file).kind != OutputKind::kVideo || !engine::is_model_there(clip.model)) {
     return;  // a missing model is told when it is to be loaded
   }
   const engine::ModelDefaults defaults = engine::describe_model(clip.model).defaults;
@@ -53,10 +52,10 @@ report::ClipRecord clip_record(const Session& session, const std::string& prompt
   report::ClipRecord record{.prompt = prompt,
                             .seed = seed,
                             .clip = session.clip(),
-                            .model = model_name(session.clip().model),
+                            .model = model_name(session.clip().model.path),
                             .model_fingerprint = session.fingerprint(),
                             .software = "twill " TWILL_VERSION};
-  record.clip.model.clear();
+  record.clip.model = {};
   record.clip.threads = 0;
   if (!plan.empty()) {
     record.plan = plan.filename().string();

@@ -196,7 +196,7 @@ report::EvaluateReport evaluate(const EvaluateOptions& options, const JobControl
   }
   const fs::path work = work_folder(options.out, options.work);
   const Outputs outputs(outputs_of(options, work),
-                        {{"plan", options.plan}, {"model", options.clip.model}});
+                        {{"plan", options.plan}, {"model", options.clip.model.path}});
   const std::shared_ptr<const Plan> plan = read_plan_for(options.plan, options.clip.model);
   if (options.adapt) {
     check_can_adapt(*plan);
@@ -222,7 +222,7 @@ report::EvaluateReport evaluate(const EvaluateOptions& options, const JobControl
   report::EvaluateReport report{
       .rows = goes_on ? unfinished.read() : std::vector<report::EvaluateRow>(),
       .search_seconds = report::read_search_seconds(options.plan),
-      .model = concat(model_name(session.model().folder), " ", session.fingerprint()),
+      .model = concat(model_name(session.model().files.path), " ", session.fingerprint()),
       .plan = options.plan.string(),
       .adapted = options.adapt,
       .device = session.device(),

@@ -44,16 +44,15 @@ std::vector<fs::path> model_files(const engine::ModelDescription& description) {
 
 }  // namespace
 
-ModelFacts read_model_facts(const fs::path& folder) {
-  std::error_code code;
-  require(fs::is_directory(folder, code), ErrorCode::kFile, folder.string(),
-          ": no such model folder");
-  const engine::ModelDescription description = engine::describe_model(folder);
-  const engine::VideoModel model = engine::inspect_model(folder);
+ModelFacts read_model_facts(const ModelFiles& files) {
+  require(engine::is_model_there(files), ErrorCode::kFile, files.path.string(),
+          ": no such model folder or file");
+  const engine::ModelDescription description = engine::describe_model(files);
+  const engine::VideoModel model = engine::inspect_model(files);
   const engine::NetworkFacts& network = model.facts();
   const engine::ModelDefaults& defaults = description.defaults;
-  ModelFacts facts{.folder = folder,
-                   .name = model_name(folder),
+  ModelFacts facts{.files = files,
+                   .name = model_name(files.path),
                    .shape = model.shape(),
                    .defaults = size_settings(defaults.size),
                    .dim = network.dim,
@@ -61,7 +60,7 @@ ModelFacts read_model_facts(const fs::path& folder) {
   if (const std::vector<std::string>* words = model.text->words()) {
     facts.words = *words;
   }
-  facts.defaults.model = folder;
+  facts.defaults.model = files;
   facts.defaults.fps = defaults.fps;
   facts.defaults.steps = defaults.steps;
   facts.defaults.shift = defaults.shift;
@@ -78,22 +77,25 @@ ModelFacts read_model_facts(const fs::path& folder) {
 
 void check_clip(const report::ClipSettings& clip) {
   report::check_clip_settings(clip);
-  std::error_code code;
-  if (fs::is_directory(clip.model, code)) {
+  if (engine::is_model_there(clip.model)) {
     report::check_clip_settings(clip, *engine::describe_model(clip.model).family);
   }
 }
 
-std::string model_name(const fs::path& folder) {
+std::string model_name(const fs::path& path) {
   std::error_code code;
-  const fs::path whole = fs::absolute(folder, code).lexically_normal();
-  return valid_utf8((whole.has_filename() ? whole : whole.parent_path()).filename().string());
+  const fs::path whole = fs::absolute(path, code).lexically_normal();
+  fs::path name = (whole.has_filename() ? whole : whole.parent_path()).filename();
+  if (engine::is_weight_file(name)) {
+    name = name.string().substr(0, name.string().find(".safetensors"));
+  }
+  return valid_utf8(name.string());
 }
 
 report::ClipSettings with_defaults(const report::ClipSettings& settings, const ModelFacts& facts) {
   report::ClipSettings filled = settings;
   const report::ClipSettings& defaults = facts.defaults;
-  filled.model = facts.folder;
+  filled.model = facts.files;
   filled.width = settings.width ? settings.width : defaults.width;
   filled.height = settings.height ? settings.height : defaults.height;
   filled.frames = settings.frames ? settings.frames : defaults.frames;
@@ -105,8 +107,8 @@ report::ClipSettings with_defaults(const report::ClipSettings& settings, const M
   return filled;
 }
 
-std::string model_fingerprint(const fs::path& folder, const std::stop_token& stop) {
-  const engine::ModelDescription description = engine::describe_model(folder);
+std::string model_fingerprint(const ModelFiles& model, const std::stop_token& stop) {
+  const engine::ModelDescription description = engine::describe_model(model);
   std::vector<fs::path> files = model_files(description);
   files.insert(files.end(), description.settings.begin(), description.settings.end());
   std::uint64_t hash = hash_text(description.family->name);
@@ -121,7 +123,7 @@ std::string prompt_problem(const ModelFacts& facts, const std::string& prompt) {
     return {};
   }
   try {
-    engine::load_text_encoder(facts.folder)->encode(prompt);
+    engine::load_text_encoder(facts.files)->encode(prompt);
     return {};
   } catch (const Error& error) {
     return error.what();

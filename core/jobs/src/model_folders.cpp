@@ -7,10 +7,12 @@
 #include <cstdlib>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "twill/engine/model.h"
+#include "twill/engine/weights.h"
+#include "twill/jobs/comfy_folders.h"
 #include "twill/jobs/model_facts.h"
-#include "twill/jobs/model_paths.h"
 #include "twill/plan/error.h"
 
 namespace twill::jobs {
@@ -24,6 +26,9 @@ constexpr int kDepth = 2;
 // One search; remembers what it has seen under another name.
 class Finder {
  public:
+  // Where what a network needs may lie.
+  explicit Finder(ModelPlaces places) : places_(std::move(places)) {}
+
   void look_in(const fs::path& folder, bool weight_files) {
     std::error_code code;
     if (!fs::is_directory(folder, code)) {
@@ -41,7 +46,7 @@ class Finder {
         if (entry.depth() + 1 >= kDepth) {
           entry.disable_recursion_pending();
         }
-      } else if (weight_files && entry->path().extension() == ".safetensors") {
+      } else if (weight_files && engine::is_weight_file(entry->path())) {
         add_weights(entry->path());
       }
     }
@@ -65,7 +70,7 @@ class Finder {
     if (engine::model_file(folder).empty() || !is_new(folder)) {
       return;
     }
-    FoundModel model{.name = model_name(folder), .path = folder};
+    FoundModel model{.name = model_name(folder), .files = folder};
     try {
       model.bytes = read_model_facts(folder).weight_bytes;
     } catch (const Error& error) {
@@ -76,7 +81,6 @@ class Finder {
 
   // Only networks that the engine knows are told of; other files are other people's models.
   void add_weights(const fs::path& file) {
-    std::error_code code;
     // The network of a pipeline lies in a folder below it.
     const fs::path folder = file.parent_path();
     if (!engine::model_file(folder).empty() || !engine::model_file(folder.parent_path()).empty() ||
@@ -84,16 +88,27 @@ class Finder {
       return;
     }
     const std::string network = engine::network_in(file);
-    if (!network.empty()) {
-      found_.push_back({.name = file.stem().string(),
-                        .path = file,
-                        .bytes = static_cast<std::int64_t>(fs::file_size(file, code)),
-                        .obstacle = concat(network,
-                                           " without a model folder (model.json, VAE and text side "
-                                           "beside it); run it with ComfyUI as the engine")});
+    if (network.empty()) {
+      return;
     }
+    ModelFiles files(file);
+    files.places = places_;
+    FoundModel model{.name = model_name(file), .files = files};
+    try {
+      const std::vector<fs::path> experts = engine::describe_model(files).networks;
+      if (experts.front() != file) {
+        return;  // the second of two
+      }
+      model.bytes = read_model_facts(files).weight_bytes;
+    } catch (const Error& error) {
+      std::error_code code;
+      model.bytes = static_cast<std::int64_t>(fs::file_size(file, code));
+      model.obstacle = concat(network, "; ", error.what());
+    }
+    found_.push_back(std::move(model));
   }
 
+  ModelPlaces places_;
   std::set<fs::path> seen_;
   std::vector<FoundModel> found_;
 };
@@ -103,24 +118,25 @@ class Finder {
 std::vector<FoundModel> find_models(const std::vector<fs::path>& folders,
                                     const std::vector<fs::path>& lists,
                                     std::vector<std::string>* problems) {
-  Finder finder;
-  for (const fs::path& folder : folders) {
-    finder.look_in(folder, false);
-  }
+  ModelPlaces places;
   for (const fs::path& list : lists) {
     try {
-      const auto paths = read_extra_model_paths(list);
-      for (const char* kind : {"checkpoints", "diffusion_models"}) {
-        const auto places = paths.find(kind);
-        for (const fs::path& place :
-             places == paths.end() ? std::vector<fs::path>() : places->second) {
-          finder.look_in(place, true);
-        }
+      for (const auto& [kind, of_kind] : comfy_places({list})) {
+        places[kind].insert(places[kind].end(), of_kind.begin(), of_kind.end());
       }
     } catch (const Error& error) {
       if (problems != nullptr) {
         problems->push_back(error.what());
       }
+    }
+  }
+  Finder finder(places);
+  for (const fs::path& folder : folders) {
+    finder.look_in(folder, false);
+  }
+  for (const char* kind : {"checkpoints", "diffusion_models", "diffusers"}) {
+    for (const fs::path& place : places[kind]) {
+      finder.look_in(place, true);
     }
   }
   return finder.take();

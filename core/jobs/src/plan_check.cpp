@@ -9,7 +9,7 @@
 
 namespace twill::jobs {
 
-void check_plan_for_model(const std::filesystem::path& plan, const std::filesystem::path& model) {
+void check_plan_for_model(const std::filesystem::path& plan, const ModelFiles& model) {
   const Plan read = read_plan(plan);
   const engine::VideoModel loaded = engine::inspect_model(model);
   try {

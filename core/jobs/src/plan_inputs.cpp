@@ -10,7 +10,7 @@
 namespace twill::jobs {
 
 std::shared_ptr<const Plan> read_plan_for(const std::filesystem::path& file,
-                                          const std::filesystem::path& model) {
+                                          const ModelFiles& model) {
   if (file.empty()) {
     return nullptr;
   }

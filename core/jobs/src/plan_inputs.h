@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "twill/plan/model_files.h"
 #include "twill/plan/profile.h"
 #include "twill/search/solved_for.h"
 
@@ -15,7 +16,7 @@ namespace twill::jobs {
 // The plan for a model, both told apart before the model's weights are read: what its headers say
 // is enough. Null for an empty path. Throws Error(kFile, kModel) naming the plan's file.
 std::shared_ptr<const Plan> read_plan_for(const std::filesystem::path& file,
-                                          const std::filesystem::path& model);
+                                          const ModelFiles& model);
 
 // A profile with the run that its plan was solved for, else the one that it was measured in.
 struct KeptProfile {

@@ -268,7 +268,7 @@ std::vector<Output> outputs_of(const PoliciesOptions& options, const fs::path& w
 }
 
 std::vector<Input> inputs_of(const PoliciesOptions& options) {
-  std::vector<Input> inputs{{"model", options.clip.model}};
+  std::vector<Input> inputs{{"model", options.clip.model.path}};
   for (const auto* paths : {&options.profiles, &options.fed_profiles}) {
     for (const fs::path& path : *paths) {
       inputs.push_back({"profile", path});

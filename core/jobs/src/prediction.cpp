@@ -38,7 +38,7 @@ report::PredictionReport check_prediction(const PredictionOptions& options,
   check_options(options);
   const fs::path work = work_folder(options.out, options.work);
   const Outputs outputs({{options.out, OutputKind::kReport}, {work, OutputKind::kFolder}},
-                        {{"profile", options.profile}, {"model", options.clip.model}});
+                        {{"profile", options.profile}, {"model", options.clip.model.path}});
   const std::shared_ptr<const Profile> profile = read_profile_of(options.profile);
   const Session session(options.clip, control);
   check_profile_for(*profile, session.model().shape(), options.profile);

@@ -113,7 +113,7 @@ report::SearchResult search(const SearchOptions& asked, const JobControl& contro
   const Outputs outputs({{options.out, OutputKind::kPlan},
                          {report::search_record_file(options.out), OutputKind::kRecord},
                          {work, OutputKind::kFolder}},
-                        {{"model", options.clip.model}});
+                        {{"model", options.clip.model.path}});
 
   const Clock::time_point begin = Clock::now();
   const Session session(options.clip, control);

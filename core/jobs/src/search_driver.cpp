@@ -94,7 +94,7 @@ search::SearchRequest request_for(const Session& session, const TokenLayout& lay
       .provenance = {{"device", session.device()},
                      {"dtype", session.dtype()},
                      {"model",
-                      concat(model_name(session.model().folder), " ", session.fingerprint())},
+                      concat(model_name(session.model().files.path), " ", session.fingerprint())},
                      {"torch", torch_version()},
                      {"twill", TWILL_VERSION},
                      {"cfg", json_dump(json(*clip.cfg))},

@@ -51,7 +51,7 @@ report::ClipSettings with_defaults_of(const engine::VideoModel& model,
     report::check_clip_settings(left_open, *model.family);
   } catch (const Error& error) {
     throw Error(ErrorCode::kFile,
-                concat(engine::model_file(model.folder).string(), ": default: ", error.what()));
+                concat(engine::model_file(model.files.path).string(), ": default: ", error.what()));
   }
   report::ClipSettings filled = settings;
   const auto fill = [](auto& value, const auto& from) { value = value ? value : from; };
@@ -75,10 +75,9 @@ Session::Session(const report::ClipSettings& settings, const JobControl& control
   if (clip_.threads > 0) {
     at::set_num_threads(clip_.threads);
   }
-  std::error_code code;
-  require(fs::is_directory(clip_.model, code), ErrorCode::kFile, clip_.model.string(),
-          ": no such model folder");
-  Meter meter(control_, "load " + model_name(clip_.model), 1);
+  require(engine::is_model_there(clip_.model), ErrorCode::kFile, clip_.model.path.string(),
+          ": no such model folder or file");
+  Meter meter(control_, "load " + model_name(clip_.model.path), 1);
   model_ = engine::load_model(clip_.model, load_options(clip_, control_));
   fill_in();
   meter.advance();
@@ -276,7 +275,7 @@ void Session::note_once(const std::string& sentence) const {
 }
 
 report::MeasuredWith measured_with(const Session& session, const report::ReportFacts& facts) {
-  return {.model = concat(model_name(session.model().folder), " ", session.fingerprint()),
+  return {.model = concat(model_name(session.model().files.path), " ", session.fingerprint()),
           .device = session.device(),
           .dtype = session.dtype(),
           .twill_version = TWILL_VERSION,

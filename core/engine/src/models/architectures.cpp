@@ -8,8 +8,11 @@
 namespace twill::engine {
 
 std::span<const Architecture> architectures() {
-  static constexpr std::array kArchitectures{Architecture{
-      .name = "wan", .load = load_wan, .load_text = load_wan_text, .recognise = recognise_wan}};
+  static constexpr std::array kArchitectures{Architecture{.name = "wan",
+                                                          .load = load_wan,
+                                                          .load_text = load_wan_text,
+                                                          .describe = describe_wan_checkpoint,
+                                                          .recognise = recognise_wan}};
   return kArchitectures;
 }
 

@@ -16,6 +16,7 @@
 #include "twill/engine/text_encoder.h"
 #include "twill/engine/vae.h"
 #include "twill/engine/weights.h"
+#include "twill/plan/model_files.h"
 
 namespace twill::engine {
 
@@ -28,7 +29,7 @@ struct Parts {
 };
 
 struct PartsRequest {
-  const std::filesystem::path& folder;
+  std::filesystem::path folder;  // of the model, or that its checkpoint lies in
   const ModelDescription& description;
   std::function<Weights(const std::filesystem::path&)> open;
   at::ScalarType dtype = at::kFloat;
@@ -40,6 +41,9 @@ struct Architecture {
   // Compares the parts before it reads any of them. Throws as load_model() does.
   Parts (*load)(const PartsRequest& request);
   std::unique_ptr<TextEncoder> (*load_text)(const ModelDescription& description);
+  // The model that a checkpoint of its network and the files around it make. Throws as
+  // describe_model().
+  ModelDescription (*describe)(const ModelFiles& model);
   // "a Wan transformer of 30 x 12 heads". Throws Error where the weights are of no such network.
   std::string (*recognise)(Weights weights);
 };
@@ -50,5 +54,7 @@ std::span<const Architecture> architectures();
 Parts load_wan(const PartsRequest& request);
 std::unique_ptr<TextEncoder> load_wan_text(const ModelDescription& description);
 std::string recognise_wan(Weights weights);
+// wan/wan_checkpoint.cpp
+ModelDescription describe_wan_checkpoint(const ModelFiles& model);
 
 }  // namespace twill::engine

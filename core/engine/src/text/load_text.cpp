@@ -47,7 +47,7 @@ SentencePiece tokenizer_of(const ModelDescription& files, const Weights& weights
     return SentencePiece::open(files.tokenizer);
   }
   require(inside, ErrorCode::kFile, weights.source(), ": has no tokenizer inside (tensor ",
-          kModelInside, "), and model.json names none (files.tokenizer)");
+          kModelInside, "), and none is named or lies beside it (spiece.model)");
   return model_inside(weights);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A model: the networks of a model folder.
+// A model: the networks of a model folder, or of a checkpoint and the files around it.
 #pragma once
 
 #include <array>
@@ -19,6 +19,7 @@
 #include "twill/engine/network.h"
 #include "twill/engine/text_encoder.h"
 #include "twill/engine/vae.h"
+#include "twill/plan/model_files.h"
 #include "twill/plan/plan.h"
 #include "twill/plan/token_layout.h"
 
@@ -36,7 +37,7 @@ struct Conditioned {
 };
 
 struct VideoModel {
-  std::filesystem::path folder;
+  ModelFiles files;
   const ModelFamily* family = nullptr;
   ModelDefaults defaults;
   std::vector<ClipSize> sizes;  // that it was trained on; may be empty
@@ -66,20 +67,28 @@ struct VideoModel {
   std::array<std::int64_t, 5> latent_shape(const ClipSize& size) const;
 };
 
+// Whether there is a folder or a file of that path.
+bool is_model_there(const ModelFiles& model);
+
+// Files named beside a folder stand in for its own. Throws Error(kFile, kUnsupported) naming the
+// file, and field, tensor and value where there are; for a checkpoint also what is missing beside
+// it, and where it was looked for.
+ModelDescription describe_model(const ModelFiles& model);
+
 // Throws Error(kFile, kUnsupported) naming file, field or tensor, and value when model.json or a
 // weight file is not what it should be; Error(kModel) naming both files and their numbers when
 // parts do not fit each other. Parts are compared before any of the networks is read.
-VideoModel load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
+VideoModel load_model(const ModelFiles& model, const LoadOptions& options = {});
 
 // Its text side alone. Throws as load_model().
-std::unique_ptr<TextEncoder> load_text_encoder(const std::filesystem::path& folder);
+std::unique_ptr<TextEncoder> load_text_encoder(const ModelFiles& model);
 
 // What the network in a weight file is, by its header: "a Wan transformer of 30 x 12 heads". Empty
 // for a file that cannot be read, or holds none that the engine knows.
 std::string network_in(const std::filesystem::path& file);
 
-// As load_model() judges the folder, by the headers of its networks alone, in milliseconds. Its
+// As load_model() judges the model, by the headers of its networks alone, in milliseconds. Its
 // networks have no values: they tell of themselves and cannot run.
-VideoModel inspect_model(const std::filesystem::path& folder);
+VideoModel inspect_model(const ModelFiles& model);
 
 }  // namespace twill::engine

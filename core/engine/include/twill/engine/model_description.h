@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A model folder: model.json beside the weight files that it names, or a pipeline as diffusers
-// saves it.
+// What a model has: its files, and what it runs with unless told otherwise. A model folder says it:
+// model.json beside the weight files that it names, or a pipeline as diffusers saves it.
 #pragma once
 
 #include <cstdint>
@@ -36,19 +36,19 @@ struct StatedHeads {
   std::int64_t head_dim = 0;
 };
 
-// What a model folder says of itself; no weights are read.
+// No weights are read.
 struct ModelDescription {
   const ModelFamily* family = nullptr;  // one that the engine has networks for
   ModelDefaults defaults;
   std::vector<ClipSize> sizes;  // that it was trained on; may be empty
-  // Files inside the folder; not looked for yet.
+  // Files of a folder are not looked for yet.
   std::vector<std::filesystem::path> networks;  // of each expert
   std::filesystem::path vae;
   std::filesystem::path text;
   // A SentencePiece model; empty where the text side has its own inside, or needs none.
   std::filesystem::path tokenizer;
   std::vector<StatedHeads> heads;  // of each expert; empty where the weights say
-  // model.json, or all the JSON files that were read of a pipeline.
+  // model.json, or all the JSON files that were read of a pipeline; none of a checkpoint.
   std::vector<std::filesystem::path> settings;
 
   std::vector<std::filesystem::path> files() const;  // of weights: all but the tokenizer
@@ -59,7 +59,11 @@ struct ModelDescription {
 std::filesystem::path model_file(const std::filesystem::path& folder);
 
 // Throws Error(kFile) naming file, field and value when the folder is not what it should be,
-// Error(kUnsupported) for a pipeline that the engine does not run.
-ModelDescription describe_model(const std::filesystem::path& folder);
+// Error(kUnsupported) for a pipeline that the engine does not run. describe_model() of model.h
+// takes checkpoints too.
+ModelDescription describe_model_folder(const std::filesystem::path& folder);
+
+// The authors' setting for weights of so many heads, else for the family's first; with UniPC.
+ModelDefaults family_defaults(const ModelFamily& family, const StatedHeads& heads);
 
 }  // namespace twill::engine

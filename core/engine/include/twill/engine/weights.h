@@ -25,6 +25,9 @@ class WeightFile;
 // A tensor's name without a leading "model.diffusion_model.", "diffusion_model." or "model.".
 std::string without_prefix(std::string_view name);
 
+// By its name: one that Weights::open() can be given.
+bool is_weight_file(const std::filesystem::path& file);
+
 // The files that Weights::open(file) reads: itself, and the shards of an index. Throws
 // Error(kFile).
 std::vector<std::filesystem::path> weight_files(const std::filesystem::path& file);

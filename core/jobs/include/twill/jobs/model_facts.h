@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What a model folder holds, for people who choose: read from its headers, without its weights.
+// What a model holds, for people who choose: read from its headers, without its weights.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,15 @@
 #include <string>
 #include <vector>
 
+#include "twill/plan/model_files.h"
 #include "twill/plan/plan.h"
 #include "twill/report/clip_settings.h"
 
 namespace twill::jobs {
 
 struct ModelFacts {
-  std::filesystem::path folder;
-  std::string name;  // of the folder
+  ModelFiles files;
+  std::string name;  // of the folder or the checkpoint
   ModelShape shape;
   report::ClipSettings defaults;  // every optional but dtype is filled in
   std::vector<report::ClipSettings>
@@ -30,24 +31,24 @@ struct ModelFacts {
 };
 
 // Throws Error(kFile) naming the file, and the field or tensor and the value where there is one.
-ModelFacts read_model_facts(const std::filesystem::path& folder);
+ModelFacts read_model_facts(const ModelFiles& model);
 
-// As report::check_clip_settings() for the model of `clip.model`; where no such folder is, only
+// As report::check_clip_settings() for the model of `clip.model`; where none is there, only
 // what holds for every model.
 void check_clip(const report::ClipSettings& clip);
 
 // Fills what `settings` leaves empty with the model's defaults, but dtype.
 report::ClipSettings with_defaults(const report::ClipSettings& settings, const ModelFacts& facts);
 
-// What a model folder is called, however its path is written ("presets/demo/", "."), as UTF-8.
-std::string model_name(const std::filesystem::path& folder);
+// What a model folder or a checkpoint is called, however its path is written ("presets/demo/",
+// "."), as UTF-8.
+std::string model_name(const std::filesystem::path& path);
 
 // A hash of model.json, or of what stands for it in a pipeline of diffusers, and of every byte of
-// the files that it names, shards included: it changes when one of them does. The first time it
+// the model's files, shards included: it changes when one of them does. The first time it
 // reads them all, some GB a second; after that it reads large files again only when they were
 // written to. Throws Error(kFile), Cancelled.
-std::string model_fingerprint(const std::filesystem::path& folder,
-                              const std::stop_token& stop = {});
+std::string model_fingerprint(const ModelFiles& model, const std::stop_token& stop = {});
 
 // As `generate` would refuse the prompt: an unknown word, too many words. Empty: it is fine.
 std::string prompt_problem(const ModelFacts& facts, const std::string& prompt);

@@ -9,17 +9,20 @@
 #include <string>
 #include <vector>
 
+#include "twill/plan/model_files.h"
+
 namespace twill::jobs {
 
 struct FoundModel {
   std::string name;
-  std::filesystem::path path;  // a model folder; or a weight file that cannot be run
-  std::int64_t bytes = 0;      // of its weights
-  std::string obstacle;        // why the engine cannot run it; empty: it can
+  ModelFiles files;
+  std::int64_t bytes = 0;  // of its weights
+  std::string obstacle;    // why the engine cannot run it; empty: it can
 };
 
 // Models in `folders` (each one itself or its folders, two deep) and in the places of the
-// extra_model_paths.yaml `lists`, by name. Folders that are not there are left out, as ComfyUI
+// extra_model_paths.yaml `lists`, which may be ComfyUI folders too, by name; two experts are one
+// model. Folders that are not there are left out, as ComfyUI
 // does; a list that cannot be read is told in `problems`, if given.
 std::vector<FoundModel> find_models(const std::vector<std::filesystem::path>& folders,
                                     const std::vector<std::filesystem::path>& lists,

@@ -6,9 +6,11 @@
 
 #include <filesystem>
 
+#include "twill/plan/model_files.h"
+
 namespace twill::jobs {
 
 // Throws Error(kModel) saying what differs; loads the model.
-void check_plan_for_model(const std::filesystem::path& plan, const std::filesystem::path& model);
+void check_plan_for_model(const std::filesystem::path& plan, const ModelFiles& model);
 
 }  // namespace twill::jobs

@@ -13,12 +13,13 @@
 #include <vector>
 
 #include "twill/plan/model_families.h"
+#include "twill/plan/model_files.h"
 
 namespace twill::report {
 
 // What is left empty is the model's default.
 struct ClipSettings {
-  std::filesystem::path model;        // folder of the model
+  ModelFiles model;
   std::optional<std::int32_t> width;  // pixels, multiples of the family's steps
   std::optional<std::int32_t> height;
   std::optional<std::int32_t> frames;  // 4 n + 1 where the family's step is 4

@@ -1,0 +1,162 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A model from the file of a Wan network, as ComfyUI's users have it: what it is follows from its
+// header, and the rest is looked for.
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <functional>
+#include <regex>
+#include <utility>
+
+#include "models/architectures.h"
+#include "part_finder.h"
+#include "twill/engine/umt5.h"
+#include "twill/engine/wan_dit.h"
+#include "twill/engine/wan_vae.h"
+#include "twill/plan/error.h"
+#include "wan_names.h"
+
+namespace twill::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::span<const std::string_view>;
+
+// https://huggingface.co/Comfy-Org/Wan_2.1_ComfyUI_repackaged and Wan_2.2_ComfyUI_Repackaged.
+constexpr std::array<std::string_view, 1> kVae21{"wan_2.1_vae.safetensors"};
+constexpr std::array<std::string_view, 1> kVae22{"wan2.2_vae.safetensors"};
+constexpr std::array<std::string_view, 2> kText{"umt5_xxl_fp16.safetensors",
+                                                "umt5_xxl_fp8_e4m3fn_scaled.safetensors"};
+// As google/umt5-xxl and pipelines of diffusers have it.
+constexpr const char* kTokenizer = "spiece.model";
+
+Weights open_header(const fs::path& file) {
+  Weights weights = Weights::open_unscaled(file);
+  take_original_names(weights);
+  return weights;
+}
+
+// "...high_noise..." -> "...low_noise...", whatever is between the words and however they are
+// written; empty where the name says neither. `from` and `to`: "high", "low".
+std::string with_other_noise(const std::string& name, const std::string& from,
+                             const std::string& to) {
+  const std::regex pattern(from + "([_. -]?noise)", std::regex::icase);
+  std::smatch match;
+  if (!std::regex_search(name, match, pattern)) {
+    return {};
+  }
+  std::string word = to;
+  const auto upper = [&](std::ptrdiff_t at) {
+    return std::isupper(static_cast<unsigned char>(match[0].first[at])) != 0;
+  };
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    if (i == 0 ? upper(0) : upper(1)) {
+      word[i] = static_cast<char>(std::toupper(static_cast<unsigned char>(word[i])));
+    }
+  }
+  return concat(std::string(match.prefix()), word, match[1].str(), std::string(match.suffix()));
+}
+
+struct Experts {
+  fs::path first, second;  // no second: the network stands alone
+};
+
+// Two experts are two files whose names say whose turn is when: beside each other, or in folders
+// that are named so too (QuantStack's GGUF files are).
+Experts experts_of(const ModelFiles& model) {
+  if (!model.low_noise.empty()) {
+    return {model.path, model.low_noise};
+  }
+  const std::string name = model.path.filename().string();
+  for (const auto& [from, to] : {std::pair("high", "low"), std::pair("low", "high")}) {
+    const std::string partner = with_other_noise(name, from, to);
+    if (partner.empty()) {
+      continue;
+    }
+    const fs::path folder = model.path.parent_path();
+    const std::string other = with_other_noise(folder.filename().string(), from, to);
+    fs::path found = folder / partner;
+    std::error_code code;
+    if (!other.empty() && !fs::exists(found, code)) {
+      found = folder.parent_path() / other / partner;
+    }
+    require(fs::exists(found, code), ErrorCode::kFile, model.path.string(),
+            ": is one of two experts by its name, but ", partner, " is not beside it");
+    return std::string_view(from) == "high" ? Experts{model.path, found}
+                                            : Experts{found, model.path};
+  }
+  return {model.path, {}};
+}
+
+const ModelFamily& family_of(const WanConfig& network, bool two, const fs::path& file) {
+  const bool takes_image = network.in_channels != network.out_channels;
+  const char* const name = network.out_channels == 48 ? "wan2.2-ti2v"
+                           : takes_image              ? "wan2.2-i2v"
+                           : two                      ? "wan2.2-t2v"
+                                                      : "wan2.1-t2v";
+  const ModelFamily& family = model_family(name);
+  require(!family.architecture.empty(), ErrorCode::kUnsupported, file.string(),
+          ": is a network of ", family.name, ", which is not supported yet");
+  require(two == (family.experts.size() == 2), ErrorCode::kFile, file.string(),
+          two ? ": has a second expert beside it, but " : ": stands alone, but ", family.name,
+          " has ", family.experts.size(), family.experts.size() == 1 ? " network" : " experts");
+  return family;
+}
+
+fs::path find_vae(const ModelFiles& model, std::int64_t channels) {
+  const bool later = channels == 48;
+  return find_part(model, {.kind = "vae",
+                           .what = concat("the VAE of Wan ", later ? "2.2" : "2.1", " (", channels,
+                                          " channels)"),
+                           .usual_names = later ? Names(kVae22) : Names(kVae21),
+                           .fits = [channels](const fs::path& file) {
+                             return detect_latent_channels(open_header(file)) == channels;
+                           }});
+}
+
+fs::path find_text(const ModelFiles& model, std::int64_t text_dim) {
+  return find_part(model, {.kind = "text_encoders",
+                           .what = concat("a UMT5 text encoder of width ", text_dim),
+                           .usual_names = Names(kText),
+                           .fits = [text_dim](const fs::path& file) {
+                             return detect_umt5_config(Weights::open_unscaled(file)).dim ==
+                                    text_dim;
+                           }});
+}
+
+// Empty where the encoder needs none, or none is there: loading says which it needs.
+fs::path tokenizer_beside(const fs::path& text) {
+  const Weights weights = Weights::open_unscaled(text);
+  const fs::path beside = text.parent_path() / kTokenizer;
+  std::error_code code;
+  const bool needed = has_token_table(weights) && !weights.contains("spiece_model");
+  return needed && fs::is_regular_file(beside, code) ? beside : fs::path();
+}
+
+}  // namespace
+
+ModelDescription describe_wan_checkpoint(const ModelFiles& model) {
+  const Experts experts = experts_of(model);
+  const WanConfig network = detect_wan_config(open_header(experts.first));
+  const bool two = !experts.second.empty();
+  const ModelFamily& family = family_of(network, two, experts.first);
+  ModelDescription description{.family = &family};
+  description.networks = {experts.first};
+  if (two) {
+    description.networks.push_back(experts.second);
+  }
+  description.vae = model.vae.empty() ? find_vae(model, network.out_channels) : model.vae;
+  description.text =
+      model.text_encoder.empty() ? find_text(model, network.text_dim) : model.text_encoder;
+  description.tokenizer = model.tokenizer;
+  if (description.tokenizer.empty()) {
+    description.tokenizer = tokenizer_beside(description.text);
+  }
+  description.defaults =
+      family_defaults(family, {.heads = network.heads, .head_dim = network.head_dim()});
+  return description;
+}
+
+}  // namespace twill::engine

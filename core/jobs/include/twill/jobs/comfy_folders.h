@@ -1,0 +1,25 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The models that ComfyUI's users have already.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "twill/plan/model_files.h"
+
+namespace twill::jobs {
+
+// Folders of ComfyUI (or of models like its own), or extra_model_paths.yaml files; a ComfyUI folder
+// brings its own extra_model_paths.yaml. None named: those of the environment variable
+// TWILL_COMFYUI, parted by ':', else ComfyUI's usual places in the working and the home folder.
+// Throws Error(kFile) naming one that is neither.
+ModelPlaces comfy_places(const std::vector<std::filesystem::path>& named = {});
+
+// `asked` with the path of its model: as it is where that is there or absolute, else by the name
+// that ComfyUI shows for it ("wan/wan2.1_t2v_1.3B_fp16.safetensors", with or without the ending) in
+// asked.places. Throws Error(kFile) saying where it looked.
+ModelFiles find_model(const ModelFiles& asked);
+
+}  // namespace twill::jobs

@@ -1,0 +1,137 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/jobs/comfy_folders.h"
+
+#include <array>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "twill/engine/model.h"
+#include "twill/jobs/model_paths.h"
+#include "twill/plan/error.h"
+
+namespace twill::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kList = "extra_model_paths.yaml";
+// In the home folder: by hand, by comfy-cli, and by ComfyUI Desktop.
+constexpr std::array kUsualPlaces{"ComfyUI", "comfy/ComfyUI", "Documents/ComfyUI"};
+
+bool is_folder(const fs::path& path) {
+  std::error_code code;
+  return fs::is_directory(path, code);
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code code;
+  return fs::is_regular_file(path, code);
+}
+
+void add(const ModelPlaces& more, ModelPlaces& places) {
+  for (const auto& [kind, folders] : more) {
+    places[kind].insert(places[kind].end(), folders.begin(), folders.end());
+  }
+}
+
+bool has_any(const ModelPlaces& places) {
+  for (const auto& [kind, folders] : places) {
+    for (const fs::path& folder : folders) {
+      if (is_folder(folder)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+void add_named(const fs::path& named, ModelPlaces& places) {
+  if (is_file(named)) {
+    add(read_extra_model_paths(named), places);
+    return;
+  }
+  const ModelPlaces inside = places_below(named / "models");
+  const bool is_comfy = has_any(inside);
+  const ModelPlaces found = is_comfy ? inside : places_below(named);
+  const bool has_list = is_file(named / kList);
+  require(
+      is_comfy || has_list || has_any(found), ErrorCode::kFile, named.string(),
+      ": is neither a folder of ComfyUI (it has no models/diffusion_models or the like) nor an ",
+      kList);
+  add(found, places);
+  if (has_list) {
+    add(read_extra_model_paths(named / kList), places);
+  }
+}
+
+std::vector<fs::path> usual_places() {
+  std::vector<fs::path> found;
+  if (const char* const named = std::getenv("TWILL_COMFYUI"); named != nullptr && *named != '\0') {
+    std::string_view rest = named;
+    while (!rest.empty()) {
+      const std::size_t end = std::min(rest.find(':'), rest.size());
+      if (end > 0) {
+        found.emplace_back(rest.substr(0, end));
+      }
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return found;
+  }
+  std::vector<fs::path> places{"ComfyUI"};
+  if (const char* const home = std::getenv("HOME"); home != nullptr && *home != '\0') {
+    for (const char* place : kUsualPlaces) {
+      places.push_back(fs::path(home) / place);
+    }
+  }
+  for (const fs::path& place : places) {
+    if (has_any(places_below(place / "models"))) {
+      found.push_back(place);
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+ModelPlaces comfy_places(const std::vector<fs::path>& named) {
+  ModelPlaces places;
+  for (const fs::path& each : named.empty() ? usual_places() : named) {
+    add_named(each, places);
+  }
+  return places;
+}
+
+ModelFiles find_model(const ModelFiles& asked) {
+  if (asked.path.is_absolute() || engine::is_model_there(asked)) {
+    return asked;
+  }
+  std::string looked;
+  ModelFiles found = asked;
+  for (const char* kind : {"diffusion_models", "checkpoints", "diffusers"}) {
+    const auto folders = asked.places.find(kind);
+    if (folders == asked.places.end()) {
+      continue;
+    }
+    for (const fs::path& folder : folders->second) {
+      for (const char* ending : {"", ".safetensors"}) {
+        found.path = folder / (asked.path.string() + ending);
+        if (engine::is_model_there(found)) {
+          return found;
+        }
+      }
+      if (is_folder(folder)) {
+        looked += concat(looked.empty() ? "" : ", ", folder.string());
+      }
+    }
+  }
+  throw Error(ErrorCode::kFile,
+              concat(asked.path.string(), ": no such model folder or file, ",
+                     looked.empty() ? "and no folder of ComfyUI is known (TWILL_COMFYUI names one)"
+                                    : concat("nor one of that name in ", looked)));
+}
+
+}  // namespace twill::jobs
