@@ -7,6 +7,8 @@
 //   engine_probe sparse=PLAN WEIGHTS INPUTS OUTPUTS   as denoise, by a plan
 //   engine_probe model=PROMPT FOLDER INPUTS OUTPUTS   a model folder's run, dense, by Euler steps
 //   engine_probe text TABLE OUTPUTS PROMPT
+//   engine_probe stored FILE OUTPUTS -   all tensors of a weight file as they are read, and its
+//   texts engine_probe encode FOLDER OUTPUTS PROMPT   by the text side of a model folder
 //   engine_probe umt5=DTYPE FOLDER OUTPUTS PROMPT   umt5.safetensors and spiece.model of a folder
 //   engine_probe sampler NAME INPUTS OUTPUTS
 //   engine_probe noise SEED INPUTS OUTPUTS
@@ -172,6 +174,20 @@ int run(int argc, char** argv) {
   if (what == "text") {
     const auto table = twill::engine::TextTable::load(argv[2]);
     twill::engine::write_safetensors(argv[3], {{"out", table.encode(argv[4])}});
+    return 0;
+  }
+  if (what == "encode") {
+    const auto encoder = twill::engine::load_text_encoder(argv[2]);
+    twill::engine::write_safetensors(argv[3], {{"out", encoder->encode(argv[4])}});
+    return 0;
+  }
+  if (what == "stored") {
+    const Weights weights = Weights::open(argv[2]);
+    std::map<std::string, at::Tensor> tensors;
+    for (const std::string& name : weights.names()) {
+      tensors[name] = weights.get(name);
+    }
+    twill::engine::write_safetensors(argv[3], tensors, weights.metadata());
     return 0;
   }
   if (what.starts_with(kUmt5)) {

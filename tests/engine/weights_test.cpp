@@ -249,9 +249,6 @@ using namespace std::string_literals;
 INSTANTIATE_TEST_SUITE_P(
     Files, WeightsForeign,
     ::testing::Values(
-        Foreign{"gguf", "GGUF\3\0\0\0\123\1\0\0\0\0\0\0"s, "a GGUF file"},
-        // A header's first byte where safetensors has its own.
-        Foreign{"gguf_of_123_tensors", "GGUF\3\0\0\0{\0\0\0\0\0\0\0"s, "a GGUF file"},
         Foreign{"lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
                 "a Git LFS pointer, not the file itself; fetch the file with git lfs pull"},
         Foreign{"zip", "PK\3\4\0\0\0\0\0\0"s, "a zip archive, most likely a pickle of torch.save"},

@@ -22,7 +22,6 @@ constexpr std::string_view kPickle =
     "it to safetensors";
 
 constexpr std::array kSignatures{
-    Signature{"GGUF"sv, "a GGUF file, which is not read; use the model's safetensors file"},
     Signature{"version https://git-lfs.github.com/"sv,
               "a Git LFS pointer, not the file itself; fetch the file with git lfs pull"},
     Signature{"PK\x03\x04"sv,

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "foreign_file.h"
+#include "in_quotes.h"
 #include "twill/plan/error.h"
-#include "twill/plan/text.h"
 
 namespace twill::engine {
 namespace {
@@ -41,11 +41,6 @@ constexpr std::array<std::pair<std::string_view, at::ScalarType>, 19> kDtypes{{
     {"F8_E4M3FNUZ", at::kFloat8_e4m3fnuz},
     {"F8_E5M2FNUZ", at::kFloat8_e5m2fnuz},
 }};
-
-std::string in_quotes(std::string_view text) {
-  constexpr std::size_t kMost = 80;
-  return concat('"', one_line(shortened(text, kMost)), '"');
-}
 
 // Follows the parser event by event: the file's shape is fixed, so there is no document to build
 // and any depth, type or name that does not belong ends the reading at once.

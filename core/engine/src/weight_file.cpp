@@ -47,7 +47,19 @@ WeightFile::State WeightFile::state() const {
           .nanoseconds = status.st_mtim.tv_nsec};
 }
 
-SafetensorsHeader WeightFile::read_header() const {
+bool WeightFile::is_gguf() const {
+  std::string front(std::min<std::uint64_t>(bytes_, kGgufMagic.size()), '\0');
+  read(0, front.data(), front.size());
+  return front == kGgufMagic;
+}
+
+GgufHeader WeightFile::read_gguf() const {
+  return read_gguf_header(
+      [this](std::uint64_t begin, char* to, std::uint64_t bytes) { read(begin, to, bytes); },
+      name(), bytes_);
+}
+
+SafetensorsHeader WeightFile::read_safetensors() const {
   std::string front(std::min<std::uint64_t>(bytes_, kTellingBytes), '\0');
   read(0, front.data(), front.size());
   const std::uint64_t length = safetensors_header_bytes(front, name(), bytes_);

@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <string>
 
+#include "gguf_header.h"
 #include "safetensors_header.h"
 
 namespace twill::engine {
@@ -26,7 +27,10 @@ class WeightFile {
   std::string name() const { return path_.string(); }
   std::uint64_t bytes() const { return bytes_; }  // when it was opened
 
-  SafetensorsHeader read_header() const;
+  // By its first bytes, whatever its name ends with.
+  bool is_gguf() const;
+  SafetensorsHeader read_safetensors() const;
+  GgufHeader read_gguf() const;
   // Throws Error(kFile) when the file has become shorter, Cancelled between pieces.
   void read(std::uint64_t begin, void* to, std::uint64_t bytes,
             const std::stop_token& stop = {}) const;

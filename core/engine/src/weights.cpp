@@ -4,6 +4,7 @@
 #include "twill/engine/weights.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include <utility>
 
 #include "foreign_file.h"
+#include "gguf_header.h"
 #include "safetensors_header.h"
 #include "twill/plan/error.h"
 #include "twill/plan/json_dump.h"
@@ -34,6 +36,9 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 3> kPrefixes{"model.diffusion_model.", "diffusion_model.",
                                                     "model."};
 constexpr std::uintmax_t kMostIndexBytes = 64'000'000;
+// Of quantised tensors, read and turned into numbers at a time; and by one thread.
+constexpr std::int64_t kPieceElements = 1 << 18;
+constexpr std::int64_t kGrainElements = 1 << 15;
 constexpr std::string_view kIndexEnding = ".safetensors.index.json";
 
 // Tensors that change nothing of the network, by the start or the end of their stored names.
@@ -101,7 +106,8 @@ std::string without_prefix(std::string_view name) {
 }
 
 bool is_weight_file(const fs::path& file) {
-  return file.extension() == ".safetensors" || file.string().ends_with(kIndexEnding);
+  return file.extension() == ".safetensors" || file.extension() == ".gguf" ||
+         file.string().ends_with(kIndexEnding);
 }
 
 std::vector<fs::path> weight_files(const fs::path& file) {
@@ -114,26 +120,51 @@ std::vector<fs::path> weight_files(const fs::path& file) {
   return {files.begin(), files.end()};
 }
 
+void Weights::add(std::string_view stored_name, Entry entry) {
+  entry.stored_name = stored_name;
+  std::string name = without_prefix(stored_name);
+  const std::string file = entry.file->name();
+  const auto [place, added] = entries_.try_emplace(std::move(name), std::move(entry));
+  require(added, ErrorCode::kFile, file, ": tensor ", place->first,
+          " is there twice (by its name without prefix)");
+}
+
 void Weights::add_file(const fs::path& path) {
   const auto file = std::make_shared<const WeightFile>(path);
-  SafetensorsHeader header = file->read_header();
+  if (file->is_gguf()) {
+    GgufHeader header = file->read_gguf();
+    for (auto& [name, tensor] : header.tensors) {
+      const bool plain = tensor.type->is_plain();
+      add(name, {.file = file,
+                 .dtype = plain ? tensor.type->dtype : at::kFloat,
+                 .blocks = plain ? nullptr : tensor.type,
+                 .shape = std::move(tensor.shape),
+                 .begin = header.data_begin + tensor.begin,
+                 .end = header.data_begin + tensor.end});
+    }
+    for (const auto& [key, value] : header.values.all()) {
+      if (value.kind == GgufKind::kString && !value.is_array) {
+        metadata_.try_emplace(key, value.bytes);
+      }
+    }
+    gguf_ = std::make_shared<const GgufValues>(std::move(header.values));
+    return;
+  }
+  SafetensorsHeader header = file->read_safetensors();
   for (auto& [name, tensor] : header.tensors) {
-    const bool added =
-        entries_
-            .try_emplace(without_prefix(name), Entry{.file = file,
-                                                     .stored_name = name,
-                                                     .dtype = tensor.dtype,
-                                                     .shape = std::move(tensor.shape),
-                                                     .begin = header.data_begin + tensor.begin,
-                                                     .end = header.data_begin + tensor.end})
-            .second;
-    require(added, ErrorCode::kFile, path.string(), ": tensor ", without_prefix(name),
-            " is there twice (by its name without prefix)");
+    add(name, {.file = file,
+               .dtype = tensor.dtype,
+               .shape = std::move(tensor.shape),
+               .begin = header.data_begin + tensor.begin,
+               .end = header.data_begin + tensor.end});
   }
   metadata_.merge(header.metadata);
 }
 
 void Weights::apply_scales() {
+  for (const auto& [name, entry] : entries_) {
+    check_read(entry);
+  }
   const WeightScales scales = find_scales(*this);
   for (const auto& [weight, scale] : scales.scale_of) {
     entries_.find(weight)->second.scale = scale;
@@ -231,12 +262,54 @@ std::string Weights::place_of(std::string_view name) const {
   return concat(found.file->name(), ": tensor ", found.stored_name);
 }
 
-at::Tensor Weights::read(const Entry& entry) const {
+void Weights::check_read(const Entry& entry) const {
+  require(entry.blocks == nullptr || entry.blocks->is_read(), ErrorCode::kUnsupported,
+          entry.file->name(), ": tensor ", entry.stored_name, " is of type ",
+          entry.blocks == nullptr ? "" : entry.blocks->name, "; known are ", ggml_types_read(),
+          "; use the model's file of one of these");
+}
+
+at::Tensor Weights::read(const Entry& entry) const { return read(entry, entry.dtype); }
+
+at::Tensor Weights::read(const Entry& entry, at::ScalarType dtype) const {
+  if (entry.blocks != nullptr) {
+    at::Tensor copy = at::empty(entry.shape, at::TensorOptions().dtype(dtype));
+    read_blocks(entry, entry.begin, copy);
+    return copy;
+  }
   at::Tensor copy = at::empty(entry.shape, at::TensorOptions().dtype(entry.dtype));
   if (copy.numel() > 0) {
     entry.file->read(entry.begin, copy.mutable_data_ptr(), entry.end - entry.begin, stop_);
   }
-  return copy;
+  return copy.to(dtype);
+}
+
+// Fills `to` with the numbers of the blocks from byte `begin` of the file on. A piece's bytes and
+// numbers stay in the caches.
+void Weights::read_blocks(const Entry& entry, std::uint64_t begin, at::Tensor& to) const {
+  check_read(entry);
+  const auto elements = static_cast<std::int64_t>(entry.blocks->elements);
+  const std::int64_t blocks_of_piece = kPieceElements / elements;
+  const at::Tensor flat = to.view({-1});
+  const std::int64_t blocks = flat.numel() / elements;
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(std::min(blocks, blocks_of_piece)) *
+                                  entry.blocks->bytes);
+  at::Tensor numbers = at::empty({std::min(blocks, blocks_of_piece) * elements},
+                                 at::TensorOptions().dtype(at::kFloat));
+  for (std::int64_t done = 0; done < blocks; done += blocks_of_piece) {
+    const std::int64_t count = std::min(blocks - done, blocks_of_piece);
+    const std::uint64_t size = static_cast<std::uint64_t>(count) * entry.blocks->bytes;
+    entry.file->read(begin, bytes.data(), size, stop_);
+    begin += size;
+    auto* const out = numbers.mutable_data_ptr<float>();
+    at::parallel_for(0, count, kGrainElements / elements,
+                     [&](std::int64_t first, std::int64_t last) {
+                       entry.blocks->dequantise(
+                           bytes.data() + static_cast<std::uint64_t>(first) * entry.blocks->bytes,
+                           last - first, out + first * elements);
+                     });
+    flat.narrow(0, done * elements, count * elements).copy_(numbers.narrow(0, 0, count * elements));
+  }
 }
 
 at::Tensor Weights::get(std::string_view name) const {
@@ -272,7 +345,7 @@ at::Tensor Weights::get(std::string_view name, at::IntArrayRef sizes, at::Scalar
   if (headers_only_) {
     return at::empty(sizes, at::TensorOptions().dtype(dtype).device(at::kMeta));
   }
-  return (found.scale.empty() ? read(found) : scaled(found, name)).to(dtype);
+  return found.scale.empty() ? read(found, dtype) : scaled(found, name).to(dtype);
 }
 
 at::Tensor Weights::get_rows(std::string_view name, at::IntArrayRef sizes,
@@ -281,18 +354,26 @@ at::Tensor Weights::get_rows(std::string_view name, at::IntArrayRef sizes,
   TWILL_ASSERT(sizes.size() == 2 && std::ranges::all_of(rows, [&](std::int64_t row) {
                  return row >= 0 && row < sizes[0];
                }));
+  // A row of a tensor that has another shape in the file may share a block with the next one.
+  const bool whole_blocks =
+      found.blocks == nullptr || sizes[1] % static_cast<std::int64_t>(found.blocks->elements) == 0;
   if (!found.scale.empty() || headers_only_ || at::IntArrayRef(found.shape) != sizes ||
-      !c10::isFloatingType(found.dtype)) {
+      !c10::isFloatingType(found.dtype) || !whole_blocks) {
     const at::Tensor whole = get(name, sizes, dtype);
     return whole.index_select(0, at::tensor(rows, at::kLong).to(whole.device()));
   }
   found.used = true;
   at::Tensor copy = at::empty({std::ssize(rows), sizes[1]}, at::TensorOptions().dtype(found.dtype));
   const std::uint64_t bytes = (found.end - found.begin) / static_cast<std::uint64_t>(sizes[0]);
-  char* place = static_cast<char*>(copy.mutable_data_ptr());
-  for (const std::int64_t row : rows) {
-    found.file->read(found.begin + static_cast<std::uint64_t>(row) * bytes, place, bytes, stop_);
-    place += bytes;
+  for (std::int64_t i = 0; i < std::ssize(rows); ++i) {
+    const std::uint64_t begin =
+        found.begin + static_cast<std::uint64_t>(rows[static_cast<std::size_t>(i)]) * bytes;
+    at::Tensor row = copy[i];
+    if (found.blocks != nullptr) {
+      read_blocks(found, begin, row);
+    } else {
+      found.file->read(begin, row.mutable_data_ptr(), bytes, stop_);
+    }
   }
   return copy.to(dtype);
 }

@@ -12,6 +12,7 @@
 #include "twill/engine/text_table.h"
 #include "twill/engine/umt5.h"
 #include "twill/plan/error.h"
+#include "umt5_gguf.h"
 
 namespace twill::engine {
 namespace {
@@ -46,8 +47,14 @@ SentencePiece tokenizer_of(const ModelDescription& files, const Weights& weights
     }
     return SentencePiece::open(files.tokenizer);
   }
-  require(inside, ErrorCode::kFile, weights.source(), ": has no tokenizer inside (tensor ",
-          kModelInside, "), and none is named or lies beside it (spiece.model)");
+  const GgufValues* const lists = weights.gguf();
+  if (!inside && lists != nullptr && has_gguf_tokenizer(*lists)) {
+    return SentencePiece::from_bytes(sentence_piece_of(*lists),
+                                     concat(weights.source(), ": tokenizer.ggml"));
+  }
+  require(inside, ErrorCode::kFile, weights.source(), ": has no tokenizer inside (",
+          lists != nullptr ? "tokenizer.ggml.tokens" : concat("tensor ", kModelInside),
+          "), and none is named or lies beside it (spiece.model)");
   return model_inside(weights);
 }
 
@@ -56,6 +63,7 @@ SentencePiece tokenizer_of(const ModelDescription& files, const Weights& weights
 std::unique_ptr<TextEncoder> load_text(const TextRequest& request) {
   const ModelDescription& files = request.description;
   Weights weights = request.open(files.text);
+  take_umt5_names(weights);
   if (is_table(weights)) {
     require(files.tokenizer.empty(), ErrorCode::kFile, files.text.string(),
             ": is a table of words, which needs no tokenizer, but model.json names ",

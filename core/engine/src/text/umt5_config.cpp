@@ -38,10 +38,11 @@ constexpr std::array<PartName, 10> kParts{{
 }};
 
 // Encoders that stand where UMT5 is looked for, by a tensor that each has.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kOthers{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kOthers{{
     {"text_model.embeddings.token_embedding.weight", "a CLIP text encoder"},
     {"text_projection", "a CLIP text encoder"},
     {"embed_tokens.weight", "a language model"},
+    {"token_embd.weight", "a language model"},
     {"patch_embedding.weight", "a Wan transformer"},
     {"decoder.conv1.weight", "a Wan VAE"},
 }};

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Tensors of safetensors files: headers are read when a file is opened, a tensor's bytes when it is
-// asked for.
+// Tensors of safetensors and GGUF files: headers are read when a file is opened, a tensor's bytes
+// when it is asked for.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,7 +20,9 @@
 
 namespace twill::engine {
 
+class GgufValues;
 class WeightFile;
+struct GgmlType;
 
 // A tensor's name without a leading "model.diffusion_model.", "diffusion_model." or "model.".
 std::string without_prefix(std::string_view name);
@@ -33,12 +35,13 @@ bool is_weight_file(const std::filesystem::path& file);
 std::vector<std::filesystem::path> weight_files(const std::filesystem::path& file);
 
 // One network's tensors, by their names without prefix. Weights in fp8 that stand beside scales are
-// read scaled (weight_scales.h). For one thread.
+// read scaled (weight_scales.h), quantised ones of GGUF as the fp32 numbers that their blocks stand
+// for (gguf_blocks.h). For one thread.
 class Weights {
  public:
-  // A .safetensors file, or a .safetensors.index.json whose shards lie beside it. Throws
-  // Error(kFile) naming the file, and the tensor and the value where there is one; Error
-  // (kUnsupported) when tensors are stored in a way that is not known.
+  // A safetensors or GGUF file, told by its first bytes, or a .safetensors.index.json whose shards
+  // lie beside it. Throws Error(kFile) naming the file, and the tensor and the value where there is
+  // one; Error(kUnsupported) when tensors are stored in a way that is not known.
   static Weights open(const std::filesystem::path& file);
   // Several files that hold one model; a name may stand in one of them only.
   static Weights open(const std::vector<std::filesystem::path>& files);
@@ -57,14 +60,18 @@ class Weights {
   const std::string& source() const {
     return source_;
   }  // for messages: the file, or the first of several
+  // Of a GGUF file: its values that are texts.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  // All values of a GGUF file's header (gguf_header.h); null for others.
+  const GgufValues* gguf() const { return gguf_.get(); }
   std::vector<std::string> names() const;  // sorted
   bool contains(std::string_view name) const;
 
-  // Sizes and dtype as stored. Throw Error(kFile) when the tensor is missing.
+  // Sizes and dtype as stored; fp32 for quantised tensors of GGUF. Throw Error(kFile) when the
+  // tensor is missing.
   const std::vector<std::int64_t>& shape(std::string_view name) const;
   at::ScalarType dtype(std::string_view name) const;
-  // A copy as stored, without its scale. Throws Error(kFile) when the file has shrunk.
+  // A copy in dtype(name), without its scale. Throws Error(kFile) when the file has shrunk.
   at::Tensor get(std::string_view name) const;
   // A copy in `dtype`, scaled, after a check of its sizes. Throws Cancelled as set_stop() says.
   at::Tensor get(std::string_view name, at::IntArrayRef sizes, at::ScalarType dtype) const;
@@ -86,6 +93,7 @@ class Weights {
     std::shared_ptr<const WeightFile> file;
     std::string stored_name;
     at::ScalarType dtype = at::kFloat;
+    const GgmlType* blocks = nullptr;  // that it is stored in; null for plain numbers
     std::vector<std::int64_t> shape;
     std::uint64_t begin = 0;  // bytes from the start of the file
     std::uint64_t end = 0;
@@ -95,7 +103,12 @@ class Weights {
 
   const Entry& entry(std::string_view name) const;
   at::Tensor read(const Entry& entry) const;
+  // The same in another dtype, of quantised tensors piece by piece.
+  at::Tensor read(const Entry& entry, at::ScalarType dtype) const;
+  void read_blocks(const Entry& entry, std::uint64_t begin, at::Tensor& to) const;
+  void check_read(const Entry& entry) const;
   at::Tensor scaled(const Entry& entry, std::string_view name) const;
+  void add(std::string_view stored_name, Entry entry);
   void add_file(const std::filesystem::path& file);
   void add_files(const std::vector<std::filesystem::path>& files);
   void apply_scales();
@@ -106,6 +119,7 @@ class Weights {
   bool headers_only_ = false;
   std::map<std::string, Entry, std::less<>> entries_;
   std::map<std::string, std::string> metadata_;
+  std::shared_ptr<const GgufValues> gguf_;
 };
 
 // Whole or not at all (twill/plan/unfinished.h). Throws Error(kSystem) naming `file`.

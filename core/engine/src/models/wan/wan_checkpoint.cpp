@@ -91,18 +91,16 @@ Experts experts_of(const ModelFiles& model) {
 }
 
 const ModelFamily& family_of(const WanConfig& network, bool two, const fs::path& file) {
-  const bool takes_image = network.in_channels != network.out_channels;
-  const char* const name = network.out_channels == 48 ? "wan2.2-ti2v"
-                           : takes_image              ? "wan2.2-i2v"
-                           : two                      ? "wan2.2-t2v"
-                                                      : "wan2.1-t2v";
-  const ModelFamily& family = model_family(name);
-  require(!family.architecture.empty(), ErrorCode::kUnsupported, file.string(),
-          ": is a network of ", family.name, ", which is not supported yet");
-  require(two == (family.experts.size() == 2), ErrorCode::kFile, file.string(),
-          two ? ": has a second expert beside it, but " : ": stands alone, but ", family.name,
-          " has ", family.experts.size(), family.experts.size() == 1 ? " network" : " experts");
-  return family;
+  const std::vector<ModelFamily>& families = model_families();
+  const auto found = std::ranges::find_if(families, [&](const ModelFamily& family) {
+    return family.architecture == "wan" && family.channels == network.out_channels &&
+           network.in_channels == family.channels && (family.experts.size() == 2) == two;
+  });
+  require(found != families.end(), ErrorCode::kUnsupported, file.string(), ": takes ",
+          network.in_channels, " channels and makes ", network.out_channels,
+          two ? " with" : " without",
+          " a second expert beside it; no family of the engine has such a network");
+  return *found;
 }
 
 fs::path find_vae(const ModelFiles& model, std::int64_t channels) {
