@@ -7,10 +7,13 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <vector>
 
+#include "engine/small_gguf.h"
 #include "jobs/scratch_folder.h"
 #include "jobs/tiny_model.h"
 #include "twill/engine/weights.h"
@@ -152,6 +155,37 @@ TEST(FindModels, tell_what_the_loader_would_refuse) {
                                    "not merged into the model; merge it, or use the model's file "
                                    "without it");
   EXPECT_TRUE(found[1].obstacle.starts_with("a Wan transformer of 2 x 2 heads; "));
+}
+
+// A look at it minds no tensor of a type that the engine does not read (23: IQ4_XS).
+TEST(FindModels, a_gguf_file_is_found_as_others_are) {
+  const tests::ScratchFolder folder;
+  const engine::Weights weights = [&] {
+    tests::write_tiny_model(folder / "tiny");
+    return engine::Weights::open(folder / "tiny/dit.safetensors");
+  }();
+  engine::testing::SmallGguf file{
+      .values = {engine::testing::gguf_value(
+          "config", 8, engine::testing::gguf_text(R"({"transformer": {"num_heads": 2}})"))}};
+  for (const std::string& name : weights.names()) {
+    const std::vector<std::int64_t>& shape = weights.shape(name);
+    std::vector<std::uint64_t> axes(shape.rbegin(), shape.rend());
+    file.tensors.push_back(engine::testing::gguf_tensor(name, axes, 0, file.data.size()));
+    const at::Tensor values = weights.get(name, shape, at::kFloat);
+    file.data.append(static_cast<const char*>(values.const_data_ptr()), values.nbytes());
+    file.data.resize((file.data.size() + 31) / 32 * 32);
+  }
+  file.tensors.push_back(engine::testing::gguf_tensor("other", {256}, 23, file.data.size()));
+  file.data.append(136, '\0');
+  fs::create_directories(folder / "comfy/diffusion_models");
+  write(folder / "comfy/diffusion_models/wan_q4.gguf", file.bytes());
+  write(folder / "comfy/diffusion_models/of_another_kind.gguf",
+        engine::testing::SmallGguf().bytes());
+  write(folder / "paths.yaml", "a:\n  base_path: comfy\n  diffusion_models: diffusion_models\n");
+  const auto found = find_models({}, {folder / "paths.yaml"});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].name, "wan_q4");
+  EXPECT_TRUE(found[0].obstacle.starts_with("a Wan transformer of 2 x 2 heads without"));
 }
 
 TEST(ModelFacts, are_those_of_the_folder) {

@@ -117,7 +117,7 @@ ModelFiles find_model(const ModelFiles& asked) {
       continue;
     }
     for (const fs::path& folder : folders->second) {
-      for (const char* ending : {"", ".safetensors"}) {
+      for (const char* ending : {"", ".safetensors", ".gguf"}) {
         found.path = folder / (asked.path.string() + ending);
         if (engine::is_model_there(found)) {
           return found;

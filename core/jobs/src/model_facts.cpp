@@ -87,7 +87,8 @@ std::string model_name(const fs::path& path) {
   const fs::path whole = fs::absolute(path, code).lexically_normal();
   fs::path name = (whole.has_filename() ? whole : whole.parent_path()).filename();
   if (engine::is_weight_file(name)) {
-    name = name.string().substr(0, name.string().find(".safetensors"));
+    name = name.stem();
+    name = name.extension() == ".safetensors" ? name.stem() : name;  // of an index
   }
   return valid_utf8(name.string());
 }
