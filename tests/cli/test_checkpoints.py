@@ -160,7 +160,8 @@ def test_a_tokenizer_beside_the_encoder(twill, comfyui, wanted, tmp_path):
     network = comfyui / "models/diffusion_models" / NETWORK
     said = refusal(twill, "--model", network, "--out", tmp_path / "no")
     assert said == (
-        f"{encoder}: has no tokenizer inside (tensor spiece_model), and none is named or lies beside it (spiece.model)"
+        f"{encoder}: has no tokenizer inside (tensor spiece_model), and none is named or lies beside it "
+        "(spiece.model or tokenizer.json)"
     )
     (tmp_path / "mine.model").write_bytes(spiece)
     assert frames_of(twill, network, tmp_path / "named", "--tokenizer", tmp_path / "mine.model") == wanted

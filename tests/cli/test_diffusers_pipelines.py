@@ -69,7 +69,7 @@ def save_pipeline(folder: Path, parts, transformers_of, **options) -> Path:
     made, spiece = parts
     boundary = {"boundary_ratio": 0.875} if "transformer_2" in transformers_of else {}
     diffusers.WanPipeline(**made, **transformers_of, **boundary).save_pretrained(folder, **options)
-    # The published pipelines have it; transformers 5.24 writes tokenizer.json alone.
+    # The published pipelines have it; transformers 5 writes tokenizer.json alone.
     shutil.copy(spiece, folder / "tokenizer" / "spiece.model")
     return folder
 
@@ -254,7 +254,6 @@ def test_what_the_engine_does_not_run_is_refused_by_field(twill, pipeline, tmp_p
             "transformer/diffusion_pytorch_model.bin",
             ": is a pickle of torch, which can run code; save the pipeline with safe_serialization=True",
         ),
-        ("tokenizer/spiece.model", None, ": no such file: the tokenizer's SentencePiece model is needed"),
         ("vae/config.json", None, ": "),
     ],
 )
@@ -266,6 +265,31 @@ def test_a_missing_part_is_named(twill, pipeline, tmp_path, gone, left, says):
         (folder / left).write_bytes(b"\x80\x02")
     line = twill.refuses(1, "generate", "--model", folder, "--prompt", "a", *SIZE, "--out", tmp_path / "clip")
     assert line.startswith(f"{folder / (left or gone)}{says}"), line
+
+
+def test_tokenizer_json_alone_serves(twill, parts, pipeline, tmp_path):
+    folder = tmp_path / "changed"
+    shutil.copytree(pipeline, folder)
+    shutil.rmtree(folder / "tokenizer")
+    shutil.copy(parts[1], tmp_path / "spiece.model")
+    pytest.importorskip("google.protobuf", reason="transformers reads SentencePiece models with protobuf")
+    transformers.T5Tokenizer.from_pretrained(tmp_path, extra_ids=0).save_pretrained(folder / "tokenizer")
+    assert not (folder / "tokenizer" / "spiece.model").exists()
+    assert frames_of(twill, folder, tmp_path / "a") == frames_of(twill, pipeline, tmp_path / "b")
+
+
+def test_a_stand_in_for_the_tokenizer_is_refused(twill, pipeline, tmp_path):
+    """transformers writes it, without a word, where it found no tokenizer."""
+    folder = tmp_path / "changed"
+    shutil.copytree(pipeline, folder)
+    (folder / "tokenizer" / "spiece.model").unlink()
+    transformers.T5Tokenizer().save_pretrained(folder / "tokenizer")
+    line = twill.refuses(1, "generate", "--model", folder, "--prompt", "a", *SIZE, "--out", tmp_path / "clip")
+    file = folder / "tokenizer" / "tokenizer.json"
+    assert line.startswith(f"{file}: has 104 pieces, but {folder / 'text_encoder'}"), line
+    (file).unlink()
+    line = twill.refuses(1, "generate", "--model", folder, "--prompt", "a", *SIZE, "--out", tmp_path / "clip")
+    assert line == f"{file}: no such file, and no spiece.model beside it"
 
 
 def test_another_boundary_is_refused(twill, parts, tmp_path):

@@ -178,7 +178,7 @@ TEST(Umt5Folder, ATokenizerThatCannotBeIsRefused) {
   write_folder(folder, random_umt5(false), /*names_tokenizer=*/false);
   refuses(folder,
           ": has no tokenizer inside (tensor spiece_model), and none is named or lies beside it "
-          "(spiece.model)");
+          "(spiece.model or tokenizer.json)");
   Tensors tensors = random_umt5(false);
   tensors["spiece_model"] = bytes_of("a red ball");
   write_folder(folder, tensors, /*names_tokenizer=*/false);

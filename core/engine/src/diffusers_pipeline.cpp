@@ -195,10 +195,13 @@ ModelDescription describe_pipeline(const fs::path& folder) {
   description.text = weights_in(folder / "text_encoder", "model");
   require(!class_of(index, "tokenizer").empty(), ErrorCode::kFile, index.file().string(),
           ": the pipeline was saved without tokenizer");
+  // transformers 5 writes tokenizer.json alone.
   description.tokenizer = folder / "tokenizer" / "spiece.model";
+  if (!is_file(description.tokenizer)) {
+    description.tokenizer.replace_filename("tokenizer.json");
+  }
   require(is_file(description.tokenizer), ErrorCode::kFile, description.tokenizer.string(),
-          ": no such file: the tokenizer's SentencePiece model is needed, tokenizer.json alone is "
-          "not read");
+          ": no such file, and no spiece.model beside it");
   description.defaults = family_defaults(*description.family, description.heads.front());
   read_scheduler(folder, index, description);
   return description;

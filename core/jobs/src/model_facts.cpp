@@ -3,6 +3,8 @@
 
 #include "twill/jobs/model_facts.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
 
 #include "twill/engine/model.h"
@@ -87,8 +89,8 @@ std::string model_name(const fs::path& path) {
   const fs::path whole = fs::absolute(path, code).lexically_normal();
   fs::path name = (whole.has_filename() ? whole : whole.parent_path()).filename();
   if (engine::is_weight_file(name)) {
-    name = name.stem();
-    name = name.extension() == ".safetensors" ? name.stem() : name;  // of an index
+    const std::string text = name.string();
+    name = text.substr(0, std::min(text.rfind(".safetensors"), text.rfind(".gguf")));
   }
   return valid_utf8(name.string());
 }

@@ -54,7 +54,7 @@ SentencePiece tokenizer_of(const ModelDescription& files, const Weights& weights
   }
   require(inside, ErrorCode::kFile, weights.source(), ": has no tokenizer inside (",
           lists != nullptr ? "tokenizer.ggml.tokens" : concat("tensor ", kModelInside),
-          "), and none is named or lies beside it (spiece.model)");
+          "), and none is named or lies beside it (spiece.model or tokenizer.json)");
   return model_inside(weights);
 }
 

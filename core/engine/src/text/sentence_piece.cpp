@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sentence_piece_proto.h"
+#include "tokenizer_json.h"
 #include "twill/plan/error.h"
 #include "twill/plan/text.h"
 #include "twill/plan/whole_files.h"
@@ -33,7 +34,10 @@ SentencePiece& SentencePiece::operator=(SentencePiece&&) noexcept = default;
 std::string_view SentencePiece::left_out() { return {}; }
 
 SentencePiece SentencePiece::open(const std::filesystem::path& file) {
-  return from_bytes(read_file(file, kMostSentencePieceBytes), file.string());
+  const std::string bytes = read_file(file, kMostSentencePieceBytes);
+  // A SentencePiece model begins with the field of its first piece.
+  return from_bytes(bytes.starts_with('{') ? sentence_piece_of_json(bytes, file.string()) : bytes,
+                    file.string());
 }
 
 SentencePiece SentencePiece::from_bytes(std::string_view bytes, const std::string& name) {

@@ -6,12 +6,11 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 #include <vector>
 
 #include "in_quotes.h"
-#include "sentence_piece_proto.h"
+#include "sentence_piece_parts.h"
 #include "twill/plan/error.h"
 #include "umt5_names.h"
 
@@ -39,44 +38,7 @@ constexpr std::string_view kPrefix = "tokenizer.ggml.add_space_prefix";
 constexpr std::string_view kRemove = "tokenizer.ggml.remove_extra_whitespaces";
 constexpr std::string_view kCharsmap = "tokenizer.ggml.precompiled_charsmap";
 // Types of pieces have the numbers of SentencePiece's.
-constexpr std::int64_t kByte = 6;
 constexpr std::int64_t kMostType = 6;
-
-// Numbers of sentencepiece_model.proto.
-constexpr std::uint32_t kPieces = 1, kPieceText = 1, kPieceScore = 2, kPieceType = 3;
-constexpr std::uint32_t kTrainer = 2, kModelType = 3, kByteFallback = 35;
-constexpr std::uint32_t kNormalizer = 3, kRules = 2, kAddPrefix = 3, kRemoveSpaces = 4;
-constexpr std::uint64_t kUnigram = 1;
-
-// Fields of protocol buffers.
-class MessageWriter {
- public:
-  void number(std::uint32_t field, std::uint64_t value) {
-    varint(field << 3);
-    varint(value);
-  }
-  void real(std::uint32_t field, float value) {
-    varint(field << 3 | 5);
-    std::array<char, sizeof(value)> stored;
-    std::memcpy(stored.data(), &value, sizeof(value));
-    bytes.append(stored.data(), stored.size());
-  }
-  void text(std::uint32_t field, std::string_view value) {
-    varint(field << 3 | 2);
-    varint(value.size());
-    bytes += value;
-  }
-
-  std::string bytes;
-
- private:
-  void varint(std::uint64_t value) {
-    for (; value > 0x7f; value >>= 7) {
-      bytes += static_cast<char>(value | 0x80);
-    }
-    bytes += static_cast<char>(value);
-  }
-};
 
 }  // namespace
 
@@ -124,34 +86,16 @@ std::string sentence_piece_of(const GgufValues& values) {
   require(scores.size() == tokens.size() && types.size() == tokens.size(), ErrorCode::kFile, file,
           ": the header has ", tokens.size(), " ", kTokens, ", but ", scores.size(), " ", kScores,
           " and ", types.size(), " ", kTypes);
-  MessageWriter whole;
-  bool bytes = false;
+  SentencePieceParts parts{
+      .rules = values.contains(kCharsmap) ? values.bytes(kCharsmap) : std::string_view(),
+      .space_in_front = values.flag(kPrefix),
+      .single_spaces = values.flag(kRemove)};
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     require(types[i] >= 1 && types[i] <= kMostType, ErrorCode::kFile, file, ": the header's ",
             kTypes, "[", i, "] is ", types[i], ", not 1 to ", kMostType);
-    bytes = bytes || types[i] == kByte;
-    MessageWriter piece;
-    piece.text(kPieceText, tokens[i]);
-    piece.real(kPieceScore, scores[i]);
-    piece.number(kPieceType, static_cast<std::uint64_t>(types[i]));
-    whole.text(kPieces, piece.bytes);
-    require(whole.bytes.size() <= kMostSentencePieceBytes, ErrorCode::kFile, file,
-            ": the header's ", kTokens, " make a SentencePiece model of more than ",
-            kMostSentencePieceBytes, " bytes");
+    parts.pieces.push_back({tokens[i], scores[i], static_cast<PieceType>(types[i])});
   }
-  MessageWriter trainer;
-  trainer.number(kModelType, kUnigram);
-  // SentencePiece has the pieces of single bytes if, and only if, it falls back on them.
-  trainer.number(kByteFallback, bytes ? 1 : 0);
-  whole.text(kTrainer, trainer.bytes);
-  MessageWriter normalizer;
-  if (values.contains(kCharsmap)) {
-    normalizer.text(kRules, values.bytes(kCharsmap));
-  }
-  normalizer.number(kAddPrefix, values.flag(kPrefix) ? 1 : 0);
-  normalizer.number(kRemoveSpaces, values.flag(kRemove) ? 1 : 0);
-  whole.text(kNormalizer, normalizer.bytes);
-  return std::move(whole.bytes);
+  return sentence_piece_model(parts, concat(file, ": the header's ", kTokens));
 }
 
 }  // namespace twill::engine

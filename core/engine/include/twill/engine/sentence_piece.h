@@ -19,7 +19,7 @@ class SentencePiece {
   // The sentence of a build without the library; empty in one with it.
   static std::string_view left_out();
   // Throw Error(kFile) that starts with the file's name for what is no such model; kUnsupported in
-  // a build without the library.
+  // a build without the library. open() takes a tokenizer.json of Hugging Face's tokenizers too.
   static SentencePiece open(const std::filesystem::path& file);
   // bytes: of a model's file. name: for messages.
   static SentencePiece from_bytes(std::string_view bytes, const std::string& name);

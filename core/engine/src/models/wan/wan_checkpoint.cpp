@@ -12,6 +12,7 @@
 
 #include "models/architectures.h"
 #include "part_finder.h"
+#include "text/umt5_gguf.h"
 #include "twill/engine/umt5.h"
 #include "twill/engine/wan_dit.h"
 #include "twill/engine/wan_vae.h"
@@ -29,12 +30,18 @@ constexpr std::array<std::string_view, 1> kVae21{"wan_2.1_vae.safetensors"};
 constexpr std::array<std::string_view, 1> kVae22{"wan2.2_vae.safetensors"};
 constexpr std::array<std::string_view, 2> kText{"umt5_xxl_fp16.safetensors",
                                                 "umt5_xxl_fp8_e4m3fn_scaled.safetensors"};
-// As google/umt5-xxl and pipelines of diffusers have it.
-constexpr const char* kTokenizer = "spiece.model";
+// As google/umt5-xxl and pipelines of diffusers have them.
+constexpr std::array kTokenizers{"spiece.model", "tokenizer.json"};
 
 Weights open_header(const fs::path& file) {
   Weights weights = Weights::open_unscaled(file);
   take_original_names(weights);
+  return weights;
+}
+
+Weights open_text_header(const fs::path& file) {
+  Weights weights = Weights::open_unscaled(file);
+  take_umt5_names(weights);
   return weights;
 }
 
@@ -119,18 +126,23 @@ fs::path find_text(const ModelFiles& model, std::int64_t text_dim) {
                            .what = concat("a UMT5 text encoder of width ", text_dim),
                            .usual_names = Names(kText),
                            .fits = [text_dim](const fs::path& file) {
-                             return detect_umt5_config(Weights::open_unscaled(file)).dim ==
-                                    text_dim;
+                             return detect_umt5_config(open_text_header(file)).dim == text_dim;
                            }});
 }
 
 // Empty where the encoder needs none, or none is there: loading says which it needs.
 fs::path tokenizer_beside(const fs::path& text) {
-  const Weights weights = Weights::open_unscaled(text);
-  const fs::path beside = text.parent_path() / kTokenizer;
-  std::error_code code;
-  const bool needed = has_token_table(weights) && !weights.contains("spiece_model");
-  return needed && fs::is_regular_file(beside, code) ? beside : fs::path();
+  const Weights weights = open_text_header(text);
+  const bool has_own = weights.contains("spiece_model") ||
+                       (weights.gguf() != nullptr && has_gguf_tokenizer(*weights.gguf()));
+  for (const char* const name : kTokenizers) {
+    const fs::path beside = text.parent_path() / name;
+    std::error_code code;
+    if (!has_own && has_token_table(weights) && fs::is_regular_file(beside, code)) {
+      return beside;
+    }
+  }
+  return {};
 }
 
 }  // namespace
