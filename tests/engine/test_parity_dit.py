@@ -24,6 +24,8 @@ class Case:
     batch: int = 1
     latent: tuple[int, int, int] = (3, 8, 8)
     text_len: int = 9
+    channels: int = 16
+    times: str = "batch"  # what has one of its own: "batch", "frames" or "tokens"
 
 
 CASES = [
@@ -36,6 +38,11 @@ CASES = [
     Case("three_heads_odd_ffn", heads=3, ffn=100),
     Case("many_layers", layers=6, ffn=64),
     Case("one_text_token", text_len=1),
+    Case("channels_of_wan_2_2", channels=48),
+    Case("a_time_for_each_token", latent=(2, 4, 6), channels=48, times="tokens"),
+    Case("a_time_for_each_frame", latent=(3, 4, 6), channels=48, times="frames"),
+    Case("times_of_tokens_in_a_batch", latent=(2, 4, 4), batch=2, times="tokens"),
+    Case("times_of_frames_in_a_batch", latent=(3, 4, 4), batch=2, times="frames"),
 ]
 
 RENAMED = [
@@ -79,6 +86,8 @@ class DoubleWaves(torch.nn.Module):
 
 def make_model(case: Case, seed: int) -> torch.nn.Module:
     model = diffusers.WanTransformer3DModel(
+        in_channels=case.channels,
+        out_channels=case.channels,
         num_attention_heads=case.heads,
         attention_head_dim=case.head_dim,
         text_dim=TEXT_DIM,
@@ -98,16 +107,26 @@ def save_original(model: torch.nn.Module, case: Case, file: Path) -> None:
 
 def make_inputs(case: Case, seed: int) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(case.batch, 16, *case.latent, generator=generator)
+    x = torch.randn(case.batch, case.channels, *case.latent, generator=generator)
     context = torch.randn(case.batch, case.text_len, TEXT_DIM, generator=generator)
     context[:, case.text_len // 2 + 1 :] = 0
-    return {"x": x, "timestep": torch.tensor([937.5, 3.25][: case.batch]), "context": context}
+    timestep = torch.tensor([937.5, 3.25][: case.batch])
+    if case.times != "batch":
+        frames, rows, cols = case.latent
+        each = frames if case.times == "frames" else frames * rows * cols // 4
+        timestep = 1000 * torch.rand(case.batch, each, generator=generator)
+        timestep[:, 0] = 0  # as of a first frame that is given
+    return {"x": x, "timestep": timestep, "context": context}
 
 
 @torch.inference_mode()
 def run_theirs(model: torch.nn.Module, inputs: dict[str, torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
     model = model.to(dtype)
-    arguments = [inputs[name].to(dtype) for name in ("x", "timestep", "context")]
+    frames, rows, cols = inputs["x"].shape[2:]
+    timestep = inputs["timestep"]
+    if timestep.shape[1:] == (frames,):
+        timestep = timestep.repeat_interleave(rows * cols // 4, dim=1)  # theirs has times of tokens
+    arguments = [x.to(dtype) for x in (inputs["x"], timestep, inputs["context"])]
     with parity.double_stays_double():
         return model(*arguments, return_dict=False)[0]
 

@@ -225,13 +225,35 @@ TEST(WanDit, WrongInputsAreNamed) {
                "latents of shape [1, 15, 1, 4, 4] are not [batch, 16, frames, height, width]");
   EXPECT_ERROR(run({1, 16, 1, 3, 4}, t), "latents of 3 rows and 4 columns: both must be even");
   EXPECT_ERROR(run({1, 16, 1, 4, 0}, t), "latents of 4 rows and 0 columns");
-  EXPECT_ERROR(run({2, 16, 1, 4, 4}, t),
-               "timesteps of shape [1] are not one for each of 2 batch rows");
+  EXPECT_ERROR(
+      run({2, 16, 1, 4, 4}, t),
+      "timesteps of shape [1] are not one for each of 2 batch rows, nor for each of their 1 "
+      "frames or 4 tokens");
+  EXPECT_ERROR(run({1, 16, 2, 4, 4}, at::ones({1, 3})),
+               "timesteps of shape [1, 3] are not one for each of 1 batch rows, nor for each of "
+               "their 2 frames or 8 tokens");
+  EXPECT_ERROR(run({1, 16, 1, 4, 4}, at::ones({1, 1, 1})), "timesteps of shape [1, 1, 1] are not");
   EXPECT_ERROR(model.dit.prepare_prompt(at::randn({1, 3, 5})),
                "a context of shape [1, 3, 5] is not [batch, text_len, 6]");
   const WanPrompt two = model.dit.prepare_prompt(at::randn({2, 3, 6}));
   EXPECT_ERROR(model.dit.forward(at::randn({3, 16, 1, 2, 2}), at::ones(3), two, attention, {}),
                "a prompt of 2 rows was given with 3 batch rows");
+}
+
+// One time or the same for all frames or tokens: the same sums.
+TEST(WanDit, EqualTimesAreOneTime) {
+  const SmallModel model;
+  DenseAttention attention;
+  const auto at_times = [&](const at::Tensor& times) {
+    return model.dit.forward(model.x, times, model.context, attention, {});
+  };
+  const at::Tensor one = at_times(at::full({1}, 300.0));
+  for (const std::int64_t count : {2, 12}) {
+    EXPECT_LE(worst_difference(at_times(at::full({1, count}, 300.0)), one), 1e-5) << count;
+    at::Tensor other = at::full({1, count}, 300.0);
+    other[0][0] = 0.0;
+    EXPECT_GT(worst_difference(at_times(other), one), 1e-2) << count;
+  }
 }
 
 // Writes down where it is called.
@@ -301,6 +323,17 @@ TEST(WanDit, GateAndWeightReproduceWhatAttentionAdds) {
   EXPECT_LE(worst_difference(added, seen),
             32 * 0x1p-24 * recorder.residuals[1].abs().max().item<double>());
   EXPECT_GT(seen.abs().max().item<double>(), 0.01);
+}
+
+TEST(WanDit, SitesOfSeveralTimesCarryNoGate) {
+  const SmallModel model;
+  Recorder recorder;
+  for (const std::int64_t count : {2, 12}) {
+    model.dit.forward(model.x, at::full({1, count}, 300.0), model.context, recorder, {});
+    EXPECT_FALSE(recorder.gates.back().defined()) << count;
+  }
+  model.dit.forward(model.x.narrow(2, 0, 1), at::full({1, 1}, 300.0), model.context, recorder, {});
+  EXPECT_TRUE(recorder.gates.back().defined()) << "one frame has one time";
 }
 
 TEST(WanDit, APreparedPromptGivesTheSameBits) {

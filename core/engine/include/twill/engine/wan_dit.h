@@ -70,10 +70,11 @@ class WanDit {
   WanPrompt prepare_prompt(const at::Tensor& context) const;
 
   // Flow velocity [batch, out_channels, frames, height, width] in fp32. x: [batch, in_channels,
-  // frames, height, width] latents, height and width even; timestep: [batch] in 0..1000,
-  // best on the CPU, which makes its waves: from a GPU it is waited for. A prompt
-  // of one row serves every batch row. Sites carry gate only when the batch is 1: the contract has
-  // no batch axis there.
+  // frames, height, width] latents, height and width even; timestep: [batch], [batch, frames] or
+  // [batch, tokens] in 0..1000, best on the CPU, which makes its waves: from a GPU it is waited
+  // for. Memory and time of the modulation grow with the number of times: where those of a frame's
+  // tokens are equal, give one a frame. A prompt of one row serves every batch row. Sites carry
+  // gate only when the batch is 1 and has one time: the contract has no other axis there.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& timestep, const WanPrompt& prompt,
                      SelfAttention& attention, const StepInfo& step) const;
   // For single calls: prepares the prompt each time.

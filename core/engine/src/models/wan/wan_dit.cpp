@@ -46,10 +46,10 @@ struct Layer {
 // for the reason that make_rope_table has.
 at::Tensor time_waves(const at::Tensor& timestep, std::int64_t frequencies) {
   const std::int64_t half = frequencies / 2;
-  const at::Tensor times = timestep.to(at::kCPU, at::kDouble);
-  at::Tensor waves = at::empty({times.size(0), 2 * half}, at::kFloat);
+  const at::Tensor times = timestep.to(at::kCPU, at::kDouble).contiguous();
+  at::Tensor waves = at::empty({times.numel(), 2 * half}, at::kFloat);
   float* wave = waves.mutable_data_ptr<float>();
-  for (std::int64_t row = 0; row < times.size(0); ++row, wave += 2 * half) {
+  for (std::int64_t row = 0; row < times.numel(); ++row, wave += 2 * half) {
     for (std::int64_t i = 0; i < half; ++i) {
       const double angle =
           times.const_data_ptr<double>()[row] *
@@ -66,6 +66,26 @@ at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
 }
 
 at::Tensor join_heads(const at::Tensor& x) { return x.transpose(1, 2).flatten(2); }
+
+// [batch, tokens, dim] as one row for each of `count` groups of tokens, which stand one behind the
+// other and share a modulation: a batch row each, or as many as it has times.
+at::Tensor in_groups(const at::Tensor& x, std::int64_t count) {
+  return x.view({count, -1, x.size(2)});
+}
+
+// The norm of `stream`, with the shift and the scale at `first` of the modulation [groups, n, dim].
+at::Tensor modulated(const at::Tensor& stream, const at::Tensor& modulation, std::int64_t first,
+                     at::ScalarType dtype) {
+  return layer_norm_affine(in_groups(stream, modulation.size(0)),
+                           modulation.select(1, first + 1) + 1, modulation.select(1, first), dtype)
+      .view(stream.sizes());
+}
+
+// stream += y * gates, each for a group.
+void add_modulated_(at::Tensor& stream, const at::Tensor& y, const at::Tensor& gates) {
+  at::Tensor groups = in_groups(stream, gates.size(0));
+  add_gated_(groups, in_groups(y, gates.size(0)), gates);
+}
 
 }  // namespace
 
@@ -143,9 +163,13 @@ struct WanDit::Impl {
     require(x.numel() > 0 && x.size(3) % kPatch == 0 && x.size(4) % kPatch == 0, ErrorCode::kUsage,
             "latents of ", x.size(3), " rows and ", x.size(4),
             " columns: both must be even and not 0");
-    require(timestep.dim() == 1 && timestep.size(0) == x.size(0), ErrorCode::kUsage,
-            "timesteps of shape ", timestep.sizes(), " are not one for each of ", x.size(0),
-            " batch rows");
+    const std::int64_t tokens = x.size(2) * (x.size(3) / kPatch) * (x.size(4) / kPatch);
+    const bool one_each = timestep.dim() == 1;
+    require(timestep.dim() >= 1 && timestep.dim() <= 2 && timestep.size(0) == x.size(0) &&
+                (one_each || timestep.size(1) == x.size(2) || timestep.size(1) == tokens),
+            ErrorCode::kUsage, "timesteps of shape ", timestep.sizes(), " are not one for each of ",
+            x.size(0), " batch rows, nor for each of their ", x.size(2), " frames or ", tokens,
+            " tokens");
     require(prompt.keys.size() == layers.size(), ErrorCode::kUsage, "a prompt prepared for ",
             prompt.keys.size(), " layers was given to a model of ", layers.size());
     const std::int64_t rows = prompt.keys.front().size(0);
@@ -176,8 +200,7 @@ struct WanDit::Impl {
 
   void self_attention(const Layer& layer, at::Tensor& stream, const at::Tensor& modulation,
                       const RopeTable& table, SelfAttention& attention, AttentionSite site) const {
-    const at::Tensor x =
-        layer_norm_affine(stream, modulation.select(1, 1) + 1, modulation.select(1, 0), dtype);
+    const at::Tensor x = modulated(stream, modulation, 0, dtype);
     const at::Tensor qkv = layer.qkv(x);
     at::Tensor q = qkv.narrow(2, 0, config.dim);
     at::Tensor k = qkv.narrow(2, config.dim, config.dim);
@@ -187,12 +210,12 @@ struct WanDit::Impl {
     const at::Tensor gates = modulation.select(1, 2);
     const at::Tensor gate = gates[0];
     site.output_weight = &layer.out.weight;
-    site.gate = stream.size(0) == 1 ? &gate : nullptr;
+    site.gate = gates.size(0) == 1 ? &gate : nullptr;
     site.residual = &stream;
     const at::Tensor mixed =
         attention.run(split_heads(q, config.heads), split_heads(k, config.heads),
                       split_heads(v, config.heads), site);
-    add_gated_(stream, layer.out(join_heads(mixed)), gates);
+    add_modulated_(stream, layer.out(join_heads(mixed)), gates);
   }
 
   void cross_attention(const Layer& layer, at::Tensor& stream, const at::Tensor& keys,
@@ -208,11 +231,10 @@ struct WanDit::Impl {
   }
 
   void feed_forward(const Layer& layer, at::Tensor& stream, const at::Tensor& modulation) const {
-    const at::Tensor x =
-        layer_norm_affine(stream, modulation.select(1, 4) + 1, modulation.select(1, 3), dtype);
+    const at::Tensor x = modulated(stream, modulation, 3, dtype);
     at::Tensor hidden = layer.up(x);
     gelu_tanh_(hidden);
-    add_gated_(stream, layer.down(hidden), modulation.select(1, 5));
+    add_modulated_(stream, layer.down(hidden), modulation.select(1, 5));
   }
 };
 
@@ -284,8 +306,7 @@ at::Tensor WanDit::forward(const at::Tensor& x, const at::Tensor& timestep, cons
     impl.feed_forward(layer, stream, modulation);
   }
   const at::Tensor modulation = impl.head_modulation + time.unsqueeze(1);
-  const at::Tensor normed =
-      layer_norm_affine(stream, modulation.select(1, 1) + 1, modulation.select(1, 0), at::kFloat);
+  const at::Tensor normed = modulated(stream, modulation, 0, at::kFloat);
   return impl.unpatchify(impl.head(normed), frames, x.size(3), x.size(4));
 }
 
