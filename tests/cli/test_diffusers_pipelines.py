@@ -26,9 +26,15 @@ PROMPT = "a red ball rolls left by day"
 SIZE = ("--size", "64x48", "--frames", 5)
 
 
-def make_transformer(seed: int) -> torch.nn.Module:
+def make_transformer(seed: int, channels: int = 16) -> torch.nn.Module:
     model = diffusers.WanTransformer3DModel(
-        num_attention_heads=HEADS, attention_head_dim=HEAD_DIM, text_dim=TEXT_DIM, ffn_dim=96, num_layers=2
+        in_channels=channels,
+        out_channels=channels,
+        num_attention_heads=HEADS,
+        attention_head_dim=HEAD_DIM,
+        text_dim=TEXT_DIM,
+        ffn_dim=96,
+        num_layers=2,
     )
     parity.randomise(model, seed)
     return model.eval()
@@ -48,13 +54,11 @@ def make_vae() -> torch.nn.Module:
     return vae.eval()
 
 
-@pytest.fixture(scope="module")
-def parts(tmp_path_factory):
+def make_parts(folder: Path, vae: torch.nn.Module):
     """(pipeline's parts, the SentencePiece model)."""
-    folder = tmp_path_factory.mktemp("tokenizer")
     train_tokenizer(folder)
     made = {
-        "vae": make_vae(),
+        "vae": vae,
         "text_encoder": make_text_encoder(),
         "scheduler": diffusers.UniPCMultistepScheduler(
             prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
@@ -65,10 +69,16 @@ def parts(tmp_path_factory):
     return made, folder / "spiece.model"
 
 
-def save_pipeline(folder: Path, parts, transformers_of, **options) -> Path:
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    return make_parts(tmp_path_factory.mktemp("tokenizer"), make_vae())
+
+
+def save_pipeline(folder: Path, parts, transformers_of, expand_timesteps=False, **options) -> Path:
     made, spiece = parts
-    boundary = {"boundary_ratio": 0.875} if "transformer_2" in transformers_of else {}
-    diffusers.WanPipeline(**made, **transformers_of, **boundary).save_pretrained(folder, **options)
+    told = {"boundary_ratio": 0.875} if "transformer_2" in transformers_of else {}
+    told["expand_timesteps"] = expand_timesteps
+    diffusers.WanPipeline(**made, **transformers_of, **told).save_pretrained(folder, **options)
     # The published pipelines have it; transformers 5 writes tokenizer.json alone.
     shutil.copy(spiece, folder / "tokenizer" / "spiece.model")
     return folder
@@ -78,7 +88,7 @@ def contiguous(tensors):
     return {name: x.contiguous().clone() for name, x in tensors.items()}
 
 
-def save_model_folder(folder: Path, parts, networks, family: str) -> Path:
+def save_model_folder(folder: Path, parts, networks, family: str, vae_name=original_vae_name) -> Path:
     """The same weights by upstream's names, beside a model.json."""
     made, spiece = parts
     folder.mkdir()
@@ -86,7 +96,7 @@ def save_model_folder(folder: Path, parts, networks, family: str) -> Path:
     for name, model in networks.items():
         tensors = {original_dit_name(key): x for key, x in model.state_dict().items()}
         save_file(contiguous(tensors), folder / f"{name}.safetensors", metadata)
-    vae = {original_vae_name(key): x for key, x in made["vae"].state_dict().items()}
+    vae = {vae_name(key): x for key, x in made["vae"].state_dict().items()}
     save_file(contiguous(vae), folder / "vae.safetensors")
     text = {key: x for key, x in made["text_encoder"].state_dict().items() if key != "encoder.embed_tokens.weight"}
     save_file(contiguous(text), folder / "text.safetensors")
@@ -102,10 +112,10 @@ def save_model_folder(folder: Path, parts, networks, family: str) -> Path:
     return folder
 
 
-def frames_of(twill, model: Path, out: Path, *more: object) -> list[bytes]:
+def frames_of(twill, model: Path, out: Path, size=SIZE) -> list[bytes]:
     result = twill(
         "generate", "--model", model, "--prompt", PROMPT, "--seed", 7, "--steps", 3, "--cfg", 1, "--dtype", "float32",
-        *SIZE, "--out", out, *more,
+        *size, "--out", out,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     return [path.read_bytes() for path in sorted(out.glob("*.png"))]
@@ -140,9 +150,9 @@ def test_two_experts_take_turns(twill, parts, tmp_path):
 
 
 @torch.inference_mode()
-def theirs(parts) -> list:
+def theirs(parts, transformer: torch.nn.Module, latent: tuple[int, ...], size: tuple[int, int], **options) -> list:
     """Not read back: from_pretrained of a Wan transformer wants accelerate."""
-    pipeline = diffusers.WanPipeline(**parts[0], transformer=make_transformer(1))
+    pipeline = diffusers.WanPipeline(**parts[0], transformer=transformer, **options)
     scheduler = pipeline.scheduler
     own = scheduler.set_timesteps
 
@@ -159,9 +169,9 @@ def theirs(parts) -> list:
     text[:, : ids.shape[1]] = parts[0]["text_encoder"](ids).last_hidden_state
     return pipeline(
         prompt_embeds=text,
-        latents=torch.randn(1, 16, 2, 6, 8, generator=torch.Generator().manual_seed(7)),
-        width=64,
-        height=48,
+        latents=torch.randn(1, *latent, generator=torch.Generator().manual_seed(7)),
+        width=size[0],
+        height=size[1],
         num_frames=5,
         num_inference_steps=3,
         guidance_scale=1.0,
@@ -169,11 +179,8 @@ def theirs(parts) -> list:
     ).frames[0]
 
 
-def test_the_clip_is_diffusers_own(twill, parts, pipeline, tmp_path):
-    """From pieces of the prompt and a seed to frames: text, network, schedule and VAE, in fp32 on both sides."""
-    frames_of(twill, pipeline, tmp_path / "ours")
-    ours = [Image.open(path).convert("RGB") for path in sorted((tmp_path / "ours").glob("*.png"))]
-    wanted = theirs(parts)
+def assert_same_clip(folder: Path, wanted: list) -> None:
+    ours = [Image.open(path).convert("RGB") for path in sorted(folder.glob("*.png"))]
     assert len(ours) == len(wanted) == 5
     for mine, their in zip(ours, wanted, strict=True):
         values = [torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).int() for image in (mine, their)]
@@ -181,6 +188,12 @@ def test_the_clip_is_diffusers_own(twill, parts, pipeline, tmp_path):
         away = (values[0] - values[1]).abs()
         # Rounding of two programs to 8 bits.
         assert away.max() <= 1 and away.float().mean() < 0.02
+
+
+def test_the_clip_is_diffusers_own(twill, parts, pipeline, tmp_path):
+    """From pieces of the prompt and a seed to frames: text, network, schedule and VAE, in fp32 on both sides."""
+    frames_of(twill, pipeline, tmp_path / "ours")
+    assert_same_clip(tmp_path / "ours", theirs(parts, make_transformer(1), (16, 2, 6, 8), (64, 48)))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +233,6 @@ def change_json(file: Path, **fields: object) -> None:
         ("model_index.json", {"_class_name": "WanImageToVideoPipeline"}, 'is "WanImageToVideoPipeline"; WanPipeline, '),
         ("model_index.json", {"_class_name": "HunyuanVideoPipeline"}, 'is "HunyuanVideoPipeline"; WanPipeline, '),
         ("model_index.json", {"_class_name": 3}, "._class_name is 3, not text"),
-        ("model_index.json", {"expand_timesteps": True}, ": has times of its own for each token"),
         ("model_index.json", {"vae": ["diffusers", "AutoencoderKL"]}, 'is of class "AutoencoderKL"; AutoencoderKLWan'),
         ("model_index.json", {"text_encoder": [None, None]}, ": the pipeline was saved without text_encoder;"),
         ("model_index.json", {"tokenizer": [None, None]}, ": the pipeline was saved without tokenizer"),
@@ -229,8 +241,9 @@ def change_json(file: Path, **fields: object) -> None:
         ("transformer/config.json", {"qk_norm": "rms_norm"}, '.qk_norm is "rms_norm"; the engine\'s network has'),
         ("transformer/config.json", {"num_attention_heads": 4}, ": its width is 128, but the config.json"),
         ("transformer/config.json", {"num_attention_heads": 0}, ".num_attention_heads is 0, not a whole number from 1"),
-        ("vae/config.json", {"is_residual": True}, ": is Wan 2.2's VAE of 48 channels (is_residual);"),
-        ("vae/config.json", {"latents_std": [1.0] * 16}, ".latents_std is not that of Wan 2.1's VAE"),
+        ("vae/config.json", {"is_residual": True}, ": is Wan 2.2's VAE of 48 channels (is_residual), but the pipeline"),
+        ("vae/config.json", {"patch_size": 2}, ".patch_size is 2; the engine's network has null"),
+        ("vae/config.json", {"latents_std": [1.0] * 16}, ".latents_std is not that of Wan's VAE of 16 channels"),
         ("scheduler/scheduler_config.json", {"flow_shift": "three"}, '.flow_shift is "three", not a number from 0.01'),
     ],
 )  # fmt: skip

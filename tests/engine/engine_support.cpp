@@ -56,13 +56,13 @@ void add_middle(Maker& make, const std::string& name, std::int64_t channels) {
 Tensors random_dit(const SmallDit& shape, std::uint64_t seed) {
   Maker make(seed);
   const std::int64_t dim = shape.heads * shape.head_dim;
-  make.weight("patch_embedding", {dim, 16, 1, 2, 2});
+  make.weight("patch_embedding", {dim, shape.channels, 1, 2, 2});
   make.weight("text_embedding.0", {dim, shape.text_dim});
   make.weight("text_embedding.2", {dim, dim});
   make.weight("time_embedding.0", {dim, 256});
   make.weight("time_embedding.2", {dim, dim});
   make.weight("time_projection.1", {6 * dim, dim});
-  make.weight("head.head", {64, dim});
+  make.weight("head.head", {4 * shape.channels, dim});
   make.around("head.modulation", {1, 2, dim}, 0.0);
   for (std::int64_t i = 0; i < shape.layers; ++i) {
     const std::string block = concat("blocks.", i, ".");
@@ -129,6 +129,20 @@ Tensors random_vae(std::int64_t width, std::uint64_t seed) {
   }
   make.around("decoder.head.0.gamma", {width, 1, 1, 1}, 1.0);
   make.weight("decoder.head.2", {3, width, 3, 3, 3});
+  return make.tensors;
+}
+
+Tensors random_vae22(const WanVaeConfig& config, std::uint64_t seed) {
+  Maker make(seed);
+  const WeightTable table = wan_vae_weights(config, at::kFloat);
+  for (const TensorRow& row : table.rows()) {
+    const std::string weight = ".weight";
+    if (row.name.ends_with(weight)) {
+      make.weight(row.name.substr(0, row.name.size() - weight.size()), row.shape);
+    } else if (row.name.ends_with(".gamma")) {
+      make.around(row.name, row.shape, 1.0);
+    }
+  }
   return make.tensors;
 }
 

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "expect_error.h"
+#include "twill/engine/wan_vae.h"
 #include "twill/engine/weights.h"
 #include "twill/plan/error.h"
 
@@ -52,12 +53,15 @@ struct SmallDit {
   std::int64_t layers = 2;
   std::int64_t ffn = 24;
   std::int64_t text_dim = 6;
+  std::int64_t channels = 16;
 };
 
 // Random weights of a Wan transformer, norms and biases included.
 Tensors random_dit(const SmallDit& shape, std::uint64_t seed);
 std::map<std::string, std::string> dit_metadata(const SmallDit& shape);
 Tensors random_vae(std::int64_t width, std::uint64_t seed);
+// Of Wan 2.2's form, whose table of weights the comparisons with diffusers judge.
+Tensors random_vae22(const WanVaeConfig& config, std::uint64_t seed);
 
 // Writes the tensors to `file` and opens it.
 Weights saved(const std::filesystem::path& file, const Tensors& tensors,

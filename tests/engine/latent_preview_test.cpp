@@ -33,16 +33,31 @@ TEST(LatentPreview, IsTheWeightedSumOfTheChannels) {
 
 TEST(LatentPreview, WithoutAFileTheColoursAreWans) {
   const TempDir folder;
-  const at::Tensor colours = load_latent_colours(folder.path());
+  const at::Tensor colours = load_latent_colours(folder.path(), 16);
   EXPECT_FLOAT_EQ(colours[0][2].item<float>(), 0.2932f);
   EXPECT_FLOAT_EQ(colours[16][2].item<float>(), -0.3360f);
+}
+
+TEST(LatentPreview, Wan22HasColoursForEachOfItsChannels) {
+  const TempDir folder;
+  const at::Tensor colours = load_latent_colours(folder.path(), 48);
+  ASSERT_EQ(colours.sizes(), at::IntArrayRef({49, 3}));
+  EXPECT_FLOAT_EQ(colours[0][2].item<float>(), 0.0046f);
+  EXPECT_FLOAT_EQ(colours[39][1].item<float>(), -0.3543f);
+  EXPECT_FLOAT_EQ(colours[48][2].item<float>(), -0.1388f);
+  const at::Tensor latents = at::zeros({1, 48, 1, 1, 1}, at::kFloat);
+  latents[0][47][0][0][0] = -2.0;
+  const at::Tensor picture = preview_latents(latents, colours);
+  EXPECT_EQ(picture[0][0][0][0].item<int>(), 153);  // (0.0837 * 2 + 0.0317 + 1) * 127.5
+  std::ofstream(folder / "preview.json") << "{}";
+  EXPECT_ERROR(load_latent_colours(folder.path(), 48), ".latent_rgb is not a list of 48 rows");
 }
 
 TEST(LatentPreview, DamagedFilesAreNamed) {
   const TempDir folder;
   const auto refuse = [&](const std::string& text, const std::string& part) {
     std::ofstream(folder / "preview.json") << text;
-    EXPECT_ERROR(load_latent_colours(folder.path()), part);
+    EXPECT_ERROR(load_latent_colours(folder.path(), 16), part);
   };
   refuse("[", "preview.json: line 1, column 2: not JSON");
   refuse("[]", "preview.json: not a JSON object");
@@ -76,7 +91,7 @@ TEST(LatentPreview, OfTheDemoModelIsNearWhatItsVaeDraws) {
   const TempDir without_file;
   const double own = distance(model.latent_colours);
   EXPECT_LT(own, 35.0);
-  EXPECT_LT(2 * own, distance(load_latent_colours(without_file.path())));
+  EXPECT_LT(2 * own, distance(load_latent_colours(without_file.path(), 16)));
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadJson{"list", "[]", ": not a JSON object"},
         BadJson{"no_family", "{}", ": field family is missing"},
         BadJson{"another_family", changed("wan2.1-t2v", "wan9"),
-                ".family: unknown family \"wan9\"; known are wan2.1-t2v, wan2.2-t2v"},
+                ".family: unknown family \"wan9\"; known are wan2.1-t2v, wan2.2-t2v, wan2.2-ti2v"},
         BadJson{
             "files_is_text",
             R"({"family": "wan2.1-t2v", "files": "x", "default": {"width": 16, "height": 16, "frames": 1,
@@ -162,6 +162,53 @@ TEST(LoadModel, PartsThatDoNotFitAreNamedWithTheirNumbers) {
                  " takes 16"));
   channels(36, 16);
   refuses(concat(dit, ": takes 36 channels and makes 16: an image-to-video model"));
+}
+
+// A transformer and a VAE of Wan 2.2 TI2V 5B's form under that family's name.
+void write_ti2v(const TempDir& folder, const std::string& json) {
+  write_model(folder, json);
+  const testing::SmallDit shape{.channels = 48};
+  write_safetensors(folder / "d.safetensors", random_dit(shape, 1), dit_metadata(shape));
+  const WanVaeConfig vae{.residual = true, .encoder_width = 2, .decoder_width = 4};
+  write_safetensors(folder / "v.safetensors", testing::random_vae22(vae, 1));
+}
+
+TEST(Ti2v, RunsFromTextAlone) {
+  const TempDir folder;
+  write_ti2v(folder, changed("wan2.1-t2v", "wan2.2-ti2v"));
+  const VideoModel model = load_model(folder.path(), {.device = c10::kCPU, .dtype = c10::kFloat});
+  const ClipSize size{.width = 64, .height = 32, .frames = 5};
+  EXPECT_EQ(model.grid(size), (TokenLayout{.frames = 2, .rows = 1, .cols = 2}));
+  ASSERT_EQ(model.latent_shape(size), (std::array<std::int64_t, 5>{1, 48, 2, 2, 4}));
+  EXPECT_EQ(model.latent_colours.sizes(), at::IntArrayRef({49, 3}));
+  DenseAttention attention;
+  const at::Tensor x = at::randn(model.latent_shape(size));
+  const at::Tensor out = model.forward(x, model.condition("a"), attention, {.t = 0.5});
+  EXPECT_EQ(out.sizes(), x.sizes());
+  EXPECT_EQ(model.vae->decode(out).sizes(), at::IntArrayRef({1, 3, 5, 32, 64}));
+  EXPECT_ERROR(model.grid(64, 48, 5), "height 48 is not a multiple of 32 from 32");
+}
+
+TEST(Ti2v, OtherPartsAndFamiliesAreRefusedWithTheirNumbers) {
+  const TempDir folder;
+  const std::string dit = (folder / "d.safetensors").string();
+  const std::string vae = (folder / "v.safetensors").string();
+  const auto refuses = [&](const std::string& sentence) {
+    EXPECT_ERROR(load_model(folder.path()), sentence);
+    EXPECT_ERROR(inspect_model(folder.path()), sentence);
+  };
+  write_ti2v(folder, kGood);
+  refuses(
+      concat(dit, ": makes latents of 48 channels, but those of the family wan2.1-t2v have 16"));
+  write_safetensors(folder / "v.safetensors", testing::random_vae(4, 1));
+  refuses(concat(dit, ": makes latents of 48 channels, but ", vae, " takes 16"));
+  write_ti2v(folder, changed("wan2.1-t2v", "wan2.2-ti2v"));
+  write_safetensors(folder / "d.safetensors", testing::random_dit({}, 1),
+                    testing::dit_metadata({}));
+  refuses(concat(dit, ": makes latents of 16 channels, but ", vae, " takes 48"));
+  write_safetensors(folder / "v.safetensors", testing::random_vae(4, 1));
+  refuses(
+      concat(dit, ": makes latents of 16 channels, but those of the family wan2.2-ti2v have 48"));
 }
 
 TEST(LoadModel, HeadersAloneTellOfTheModel) {

@@ -68,7 +68,7 @@ def make_model(case: Case, seed: int, file: Path) -> torch.nn.Module:
 
 
 def latent_statistics(model: torch.nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
-    shape = (1, 16, 1, 1, 1)
+    shape = (1, model.config.z_dim, 1, 1, 1)
     wide = {"dtype": torch.float64}
     return torch.tensor(model.config.latents_mean, **wide).view(shape), torch.tensor(
         model.config.latents_std, **wide

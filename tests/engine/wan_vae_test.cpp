@@ -115,7 +115,7 @@ TEST(WanVae, OtherFilesAreRefused) {
 // The networks are built from the table, so a row stands for every tensor of a file.
 TEST(WanVaeWeights, AreTheTensorsOfAFile) {
   const SmallVae small;
-  const WeightTable table = wan_vae_weights(small.vae.width(), at::kHalf);
+  const WeightTable table = wan_vae_weights(small.vae.config(), at::kHalf);
   EXPECT_EQ(table.rows().size(), small.weights.names().size());
   for (const std::string& name : small.weights.names()) {
     EXPECT_EQ(table.rows()[table.index_of(name)].shape, small.weights.shape(name)) << name;
@@ -125,7 +125,7 @@ TEST(WanVaeWeights, AreTheTensorsOfAFile) {
 TEST(WanVaeWeights, EachIsMissedByItsName) {
   const TempDir folder;
   const Tensors all = testing::random_vae(4, 1);
-  const WeightTable table = wan_vae_weights(4, at::kFloat);
+  const WeightTable table = wan_vae_weights({.encoder_width = 4, .decoder_width = 4}, at::kFloat);
   for (const TensorRow& row : table.rows()) {
     Tensors tensors = all;
     tensors.erase(row.name);

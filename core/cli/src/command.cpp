@@ -65,7 +65,7 @@ void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
   add_model_options(verb, clip.model);
   verb.add_option_function<std::string>(
           "--size", [&clip](const std::string& text) { report::parse_size(text, clip); },
-          "size in pixels, multiples of 16 for Wan (default: the model's)")
+          "size in pixels, multiples of 16 for Wan, of 32 for Wan 2.2 TI2V (default: the model's)")
       ->type_name("WIDTHxHEIGHT");
   verb.add_option("--frames", clip.frames, "frames, 4 n + 1 for Wan (default: the model's)");
   verb.add_option("--fps", clip.fps, "frames a second of the file (default: the model's)");

@@ -114,19 +114,30 @@ void check_statistics(const Settings& config, const std::string& name,
     same = values[i].is_number() && std::abs(values[i].get<double>() - ours[i]) < 1e-6;
   }
   require(same, ErrorCode::kUnsupported, config.file().string(), ".", name,
-          " is not that of Wan 2.1's VAE, the one that is supported");
+          " is not that of Wan's VAE of ", ours.size(), " channels, the one that is supported");
 }
 
-void check_vae(const Settings& config) {
-  require(config.is_null("is_residual") || config.at("is_residual") == false,
-          ErrorCode::kUnsupported, config.file().string(),
-          ": is Wan 2.2's VAE of 48 channels (is_residual); Wan 2.1's is supported");
-  config.check("z_dim", static_cast<std::int64_t>(kWanLatentMean.size()));
+// The family's VAE is Wan 2.1's or, of 48 channels, Wan 2.2's.
+void check_vae(const Settings& config, const ModelFamily& family) {
+  const bool residual = wan_latent_mean(true).size() == static_cast<std::size_t>(family.channels);
+  const bool found = !config.is_null("is_residual") && config.at("is_residual") != false;
+  require(found == residual, ErrorCode::kUnsupported, config.file().string(), ": is Wan ",
+          found
+              ? "2.2's VAE of 48 channels (is_residual), but the pipeline has no expand_timesteps, "
+                "as Wan 2.2 TI2V 5B has"
+              : "2.1's VAE, but the pipeline has expand_timesteps, as Wan 2.2 TI2V 5B, whose VAE "
+                "has 48 channels (is_residual)");
+  const int pixels = residual ? 4 : 1;  // of a patch
+  config.check("patch_size", residual ? json(2) : json());
+  config.check("in_channels", 3 * pixels);
+  config.check("out_channels", 3 * pixels);
+  config.check("z_dim", family.channels);
   config.check("dim_mult", json::array({1, 2, 4, 4}));
   config.check("num_res_blocks", 2);
+  config.check("attn_scales", json::array());
   config.check("temperal_downsample", json::array({false, true, true}));
-  check_statistics(config, "latents_mean", kWanLatentMean);
-  check_statistics(config, "latents_std", kWanLatentDeviation);
+  check_statistics(config, "latents_mean", wan_latent_mean(residual));
+  check_statistics(config, "latents_std", wan_latent_deviation(residual));
 }
 
 // Sampler and shift of the schedule that the pipeline was saved with, where the engine has it.
@@ -149,8 +160,25 @@ void read_scheduler(const fs::path& folder, const Settings& index, ModelDescript
   }
 }
 
+// The first of Wan's families with so many experts and channels: text-to-video stands before
+// others.
+const ModelFamily& family_with(std::size_t experts, std::size_t channels) {
+  const auto found = std::ranges::find_if(model_families(), [&](const ModelFamily& family) {
+    return family.architecture == "wan" && family.experts.size() == experts &&
+           family.channels == static_cast<std::int32_t>(channels);
+  });
+  TWILL_ASSERT(found != model_families().end());
+  return *found;
+}
+
 const ModelFamily* family_of(const Settings& index, bool two_experts) {
-  const ModelFamily& family = model_family(two_experts ? "wan2.2-t2v" : "wan2.1-t2v");
+  const bool times_of_tokens =
+      !index.is_null("expand_timesteps") && index.at("expand_timesteps") != false;
+  require(!times_of_tokens || !two_experts, ErrorCode::kUnsupported, index.file().string(),
+          ": has times of its own for each token (expand_timesteps), as Wan 2.2 TI2V 5B, and a "
+          "transformer_2, which that does not have");
+  const ModelFamily& family =
+      family_with(two_experts ? 2 : 1, wan_latent_mean(times_of_tokens).size());
   if (two_experts) {
     const double boundary = index.fields().number("boundary_ratio", 0, 1);
     require(std::abs(boundary - family.boundary.value_or(0.0)) < 1e-9, ErrorCode::kUnsupported,
@@ -168,10 +196,6 @@ ModelDescription describe_pipeline(const fs::path& folder) {
   require(pipeline == "WanPipeline", ErrorCode::kUnsupported, index.file().string(),
           "._class_name is ", json_shown(json(pipeline)),
           "; WanPipeline, Wan's text-to-video, is supported");
-  require(index.is_null("expand_timesteps") || index.at("expand_timesteps") == false,
-          ErrorCode::kUnsupported, index.file().string(),
-          ": has times of its own for each token (expand_timesteps), as Wan 2.2 TI2V 5B; that is "
-          "not supported");
   const bool two_experts = !class_of(index, "transformer_2").empty();
   ModelDescription description{.family = family_of(index, two_experts)};
   description.settings = {index.file()};
@@ -189,7 +213,7 @@ ModelDescription describe_pipeline(const fs::path& folder) {
     description.networks.push_back(weights_in(folder / network, "diffusion_pytorch_model"));
   }
   check_class(index, "vae", "AutoencoderKLWan");
-  check_vae(read(folder / "vae" / "config.json"));
+  check_vae(read(folder / "vae" / "config.json"), *description.family);
   description.vae = weights_in(folder / "vae", "diffusion_pytorch_model");
   check_class(index, "text_encoder", "UMT5EncoderModel");
   description.text = weights_in(folder / "text_encoder", "model");

@@ -7,7 +7,10 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <vector>
 
+#include "models/wan/latent_colours.h"
 #include "twill/plan/error.h"
 #include "twill/plan/json_tree.h"
 #include "twill/plan/text.h"
@@ -18,31 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::size_t kChannels = 16;
 constexpr std::uintmax_t kMostBytes = 100'000;
-using Rows = std::array<std::array<float, 3>, kChannels + 1>;
+using Colour = std::array<float, 3>;
 
-// As ComfyUI has them for Wan 2.1 (comfy/latent_formats.py, Wan21: latent_rgb_factors and
-// latent_rgb_factors_bias).
-constexpr Rows kWan21{{{-0.1299f, -0.1692f, 0.2932f},
-                       {0.0671f, 0.0406f, 0.0442f},
-                       {0.3568f, 0.2548f, 0.1747f},
-                       {0.0372f, 0.2344f, 0.1420f},
-                       {0.0313f, 0.0189f, -0.0328f},
-                       {0.0296f, -0.0956f, -0.0665f},
-                       {-0.3477f, -0.4059f, -0.2925f},
-                       {0.0166f, 0.1902f, 0.1975f},
-                       {-0.0412f, 0.0267f, -0.1364f},
-                       {-0.1293f, 0.0740f, 0.1636f},
-                       {0.0680f, 0.3019f, 0.1128f},
-                       {0.0032f, 0.0581f, 0.0639f},
-                       {-0.1251f, 0.0927f, 0.1699f},
-                       {0.0060f, -0.0633f, 0.0005f},
-                       {0.3477f, 0.2275f, 0.2950f},
-                       {0.1984f, 0.0913f, 0.1861f},
-                       {-0.1835f, -0.0868f, -0.3360f}}};
-
-void read_row(const json& value, const std::string& where, std::array<float, 3>& row) {
+void read_row(const json& value, const std::string& where, Colour& row) {
   require(value.is_array() && value.size() == row.size(), ErrorCode::kFile, where,
           " is not a list of 3 numbers");
   for (std::size_t colour = 0; colour < row.size(); ++colour) {
@@ -53,39 +35,53 @@ void read_row(const json& value, const std::string& where, std::array<float, 3>&
   }
 }
 
-Rows read_rows(const fs::path& file) {
+std::vector<Colour> read_rows(const fs::path& file, std::size_t channels) {
   const json document = json_tree<json>(read_text(file, kMostBytes), file.string());
   require(document.is_object(), ErrorCode::kFile, file.string(), ": not a JSON object");
   const json factors = document.value("latent_rgb", json());
-  require(factors.is_array() && factors.size() == kChannels, ErrorCode::kFile, file.string(),
-          ".latent_rgb is not a list of ", kChannels, " rows");
-  Rows rows{};
-  for (std::size_t channel = 0; channel < kChannels; ++channel) {
+  require(factors.is_array() && factors.size() == channels, ErrorCode::kFile, file.string(),
+          ".latent_rgb is not a list of ", channels, " rows");
+  std::vector<Colour> rows(channels + 1);
+  for (std::size_t channel = 0; channel < channels; ++channel) {
     read_row(factors[channel], concat(file.string(), ".latent_rgb[", channel, "]"), rows[channel]);
   }
-  read_row(document.value("constant", json()), file.string() + ".constant", rows[kChannels]);
+  read_row(document.value("constant", json()), file.string() + ".constant", rows[channels]);
   return rows;
+}
+
+std::span<const Colour> own_rows(std::size_t channels) {
+  if (channels + 1 == kWan22LatentColours.size()) {
+    return kWan22LatentColours;
+  }
+  TWILL_ASSERT(channels + 1 == kWan21LatentColours.size());
+  return kWan21LatentColours;
 }
 
 }  // namespace
 
-at::Tensor load_latent_colours(const fs::path& folder) {
+at::Tensor load_latent_colours(const fs::path& folder, std::int64_t channels) {
   const fs::path file = folder / "preview.json";
+  const auto count = static_cast<std::size_t>(channels);
   std::error_code error;
-  const Rows rows = fs::exists(file, error) ? read_rows(file) : kWan21;
-  at::Tensor colours = at::empty({kChannels + 1, 3}, at::kFloat);
+  std::vector<Colour> read;
+  if (fs::exists(file, error)) {
+    read = read_rows(file, count);
+  }
+  const std::span<const Colour> rows = read.empty() ? own_rows(count) : read;
+  at::Tensor colours = at::empty({channels + 1, 3}, at::kFloat);
   float* out = colours.mutable_data_ptr<float>();
-  for (const std::array<float, 3>& row : rows) {
+  for (const Colour& row : rows) {
     out = std::copy(row.begin(), row.end(), out);
   }
   return colours;
 }
 
 at::Tensor preview_latents(const at::Tensor& latents, const at::Tensor& colours) {
-  TWILL_ASSERT(latents.dim() == 5 && latents.size(1) == static_cast<std::int64_t>(kChannels));
+  const std::int64_t channels = colours.size(0) - 1;
+  TWILL_ASSERT(latents.dim() == 5 && latents.size(1) == channels);
   const at::Tensor channels_last = latents[0].to(at::kCPU, at::kFloat).permute({1, 2, 3, 0});
   const at::Tensor rgb =
-      at::matmul(channels_last, colours.narrow(0, 0, kChannels)) + colours[kChannels];
+      at::matmul(channels_last, colours.narrow(0, 0, channels)) + colours[channels];
   return ((rgb + 1.0) * 127.5).round().clamp(0, 255).to(at::kByte).contiguous();
 }
 

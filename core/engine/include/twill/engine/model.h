@@ -58,7 +58,7 @@ struct VideoModel {
   // Tokens of a clip with that prompt's text. Throws Error(kUsage) as grid() does.
   TokenLayout layout(const ClipSize& size, const Conditioned& prompt) const;
   // Tokens of a clip, text not among them. Throws Error(kUsage) unless width, height and frames
-  // are of the family's steps: multiples of 16 and 4n+1 for Wan.
+  // are of the family's steps: multiples of 16 (of 32 for TI2V 5B) and 4n+1 for Wan.
   TokenLayout grid(const ClipSize& size) const;
   TokenLayout grid(std::int32_t width, std::int32_t height, std::int32_t frames) const {
     return grid(ClipSize{width, height, frames});

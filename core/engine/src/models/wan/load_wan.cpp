@@ -25,6 +25,9 @@ void check_parts(const ModelDescription& files, std::size_t expert, const WanCon
           "ones are supported");
   require(dit.in_channels == vae_channels, ErrorCode::kModel, file, ": makes latents of ",
           dit.in_channels, " channels, but ", files.vae.string(), " takes ", vae_channels);
+  require(vae_channels == files.family->channels, ErrorCode::kModel, file, ": makes latents of ",
+          vae_channels, " channels, but those of the family ", files.family->name, " have ",
+          files.family->channels);
   require(text.text_dim() == dit.text_dim, ErrorCode::kModel, files.text.string(),
           ": its rows have ", text.text_dim(), " numbers, but ", file, " takes ", dit.text_dim);
 }
@@ -82,7 +85,7 @@ Parts load_wan(const PartsRequest& request) {
         WanDit(weights[i], configs[i], request.dtype, request.device), *files.family));
   }
   parts.vae = std::make_unique<WanVae>(vae, request.dtype, request.device);
-  parts.latent_colours = load_latent_colours(request.folder);
+  parts.latent_colours = load_latent_colours(request.folder, channels);
   return parts;
 }
 

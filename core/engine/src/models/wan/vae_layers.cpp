@@ -189,7 +189,7 @@ at::Tensor Downsample::operator()(const at::Tensor& x, bool at_start, ClipState&
   }
   at::Tensor& history = state.next_history();
   if (at_start && small.size(0) == 1) {
-    history = small;
+    history = small.clone();  // what follows may add to `small` in place
     return small;
   }
   // Each output sees the last frame before its pair and the pair; at the start that is the first

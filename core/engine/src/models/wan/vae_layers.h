@@ -13,8 +13,37 @@
 #include <vector>
 
 #include "twill/engine/weight_table.h"
+#include "twill/plan/error.h"
 
 namespace twill::engine {
+
+inline constexpr int kVaeLevels = 4;
+inline constexpr int kEncoderBlocks = 2;  // residual ones of a level
+inline constexpr int kDecoderBlocks = 3;
+
+// Names of the layers of all levels in their order: "encoder.downsamples.7" in Wan 2.1, which
+// counts them on, "encoder.downsamples.2.downsamples.1" in Wan 2.2, whose levels are lists.
+class VaeLayerNames {
+ public:
+  VaeLayerNames(const char* coder, const char* list, bool nested)
+      : coder_(coder), list_(list), nested_(nested) {}
+
+  std::string next() {
+    const std::string level = nested_ ? concat(level_, ".", list_) : std::string();
+    return concat(coder_, list_, level, layer_++);
+  }
+  void end_level() {
+    ++level_;
+    layer_ = nested_ ? 0 : layer_;
+  }
+
+ private:
+  const char* coder_;
+  const char* list_;
+  bool nested_;
+  int level_ = 0;
+  int layer_ = 0;
+};
 
 class ClipState {
  public:
@@ -100,7 +129,7 @@ struct TimeConv {
   at::Tensor operator()(const at::Tensor& frames, std::int64_t stride) const;
 };
 
-// Twice the rows and columns, half the channels; with `time`, two frames for each but the clip's
+// Twice the rows and columns, other channels; with `time`, two frames for each but the clip's
 // first.
 struct Upsample {
   at::Tensor weight;  // [4 * out, in, 2, 2]: see the constructor

@@ -3,6 +3,7 @@
 
 #include "wan_names.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -86,31 +87,48 @@ std::optional<int> take_number(std::string_view& text) {
   return number;
 }
 
-// "2.resnets.1.conv1.weight" -> "9.residual.2.weight": upstream counts the three residual blocks
-// and the upsampling of a level on.
-std::string of_up_block(std::string_view rest) {
-  constexpr std::string_view kResnets = "resnets.", kUpsampler = "upsamplers.0.";
+// A layer of a list of levels: "2.resnets.1.conv1.weight" -> "9.residual.2.weight" in Wan 2.1,
+// where upstream counts the residual blocks of a level and its resampling on, and
+// "2.upsamples.1.residual.2.weight" in Wan 2.2, where each level is a list. Empty for another name.
+struct LevelNames {
+  std::string_view resampler;  // diffusers' name of the last layer
+  int blocks;                  // residual ones, before it
+  std::string_view list;       // upstream's in a level; empty: its layers are counted on
+};
+
+std::string of_level(const LevelNames& names, std::string_view rest) {
+  constexpr std::string_view kResnets = "resnets.";
   const std::optional<int> level = take_number(rest);
-  int inner = 3;
+  int inner = names.blocks;
   if (rest.starts_with(kResnets)) {
     rest.remove_prefix(kResnets.size());
     inner = take_number(rest).value_or(-1);
-  } else if (rest.starts_with(kUpsampler)) {
-    rest.remove_prefix(kUpsampler.size());
+  } else if (rest.starts_with(names.resampler)) {
+    rest.remove_prefix(names.resampler.size());
   } else {
     inner = -1;
   }
-  return level && inner >= 0 && inner <= 3
-             ? concat(4 * *level + inner, ".", with_beginning(kInResidual, rest))
-             : std::string();
+  if (!level || inner < 0 || inner > names.blocks) {
+    return {};
+  }
+  const std::string place = names.list.empty() ? concat((names.blocks + 1) * *level + inner)
+                                               : concat(*level, ".", names.list, inner);
+  return concat(place, ".", with_beginning(kInResidual, rest));
 }
 
 // Of "encoder." or "decoder.", without it.
-std::string of_coder(std::string_view rest) {
-  constexpr std::string_view kUpBlocks = "up_blocks.";
+std::string of_coder(std::string_view rest, bool residual) {
+  constexpr std::string_view kUpBlocks = "up_blocks.", kDownBlocks = "down_blocks.";
   if (rest.starts_with(kUpBlocks)) {
-    const std::string found = of_up_block(rest.substr(kUpBlocks.size()));
+    const LevelNames names =
+        residual ? LevelNames{"upsampler.", 3, "upsamples."} : LevelNames{"upsamplers.0.", 3, {}};
+    const std::string found = of_level(names, rest.substr(kUpBlocks.size()));
     return found.empty() ? std::string(rest) : concat("upsamples.", found);
+  }
+  if (residual && rest.starts_with(kDownBlocks)) {
+    const std::string found =
+        of_level({"downsampler.", 2, "downsamples."}, rest.substr(kDownBlocks.size()));
+    return found.empty() ? std::string(rest) : concat("downsamples.", found);
   }
   std::string name = with_beginning(kOfCoder, rest);
   // "middle.0.norm1.gamma", "downsamples.7.conv1.weight": what stands behind the number.
@@ -139,10 +157,10 @@ std::string original_transformer_name(std::string_view name) {
   return with_beginning(kOutsideOfBlocks, name);
 }
 
-std::string original_vae_name(std::string_view name) {
+std::string original_vae_name(std::string_view name, bool residual) {
   for (const std::string_view coder : {"encoder.", "decoder."}) {
     if (name.starts_with(coder)) {
-      return concat(coder, of_coder(name.substr(coder.size())));
+      return concat(coder, of_coder(name.substr(coder.size()), residual));
     }
   }
   return with_beginning(kOfVae, name);
@@ -152,7 +170,10 @@ void take_original_names(Weights& weights) {
   if (weights.contains("condition_embedder.time_proj.weight")) {
     weights.rename(original_transformer_name);
   } else if (weights.contains("decoder.conv_in.weight")) {
-    weights.rename(original_vae_name);
+    const bool residual = std::ranges::any_of(weights.names(), [](const std::string& name) {
+      return name.starts_with("encoder.down_blocks.0.resnets.");
+    });
+    weights.rename([&](std::string_view name) { return original_vae_name(name, residual); });
   }
 }
 
