@@ -12,11 +12,13 @@ from tests.cli.test_diffusers_pipelines import (
     frames_of,
     make_parts,
     make_transformer,
+    make_vae,
     save_model_folder,
     save_pipeline,
     theirs,
 )
 from tests.engine import small_wan22
+from tests.engine.parity import save_file
 
 pytestmark = pytest.mark.slow  # all of it together
 
@@ -51,6 +53,16 @@ def test_a_pipeline_makes_the_clip_of_a_model_folder(twill, parts, transformer, 
     ours = frames_of(twill, pipeline, tmp_path / "a", SIZE)
     assert len(ours) == 5
     assert ours == frames_of(twill, folder, tmp_path / "b", SIZE)
+
+
+def test_a_checkpoint_takes_the_vae_of_48_channels(twill, parts, transformer, tmp_path):
+    """Beside it lies Wan 2.1's too, under the name that comes first."""
+    networks = {"dit": transformer}
+    folder = save_model_folder(tmp_path / "folder", parts, networks, "wan2.2-ti2v", small_wan22.original_name)
+    earlier = make_parts(tmp_path / "folder", make_vae())[0]["vae"]
+    save_file({name: x.contiguous() for name, x in earlier.state_dict().items()}, folder / "a.safetensors")
+    wanted = frames_of(twill, folder, tmp_path / "a", SIZE)
+    assert frames_of(twill, folder / "dit.safetensors", tmp_path / "b", SIZE, "--shift", 3) == wanted
 
 
 @pytest.mark.parametrize(

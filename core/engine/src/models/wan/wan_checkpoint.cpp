@@ -10,6 +10,7 @@
 #include <regex>
 #include <utility>
 
+#include "latent_statistics.h"
 #include "models/architectures.h"
 #include "part_finder.h"
 #include "text/umt5_gguf.h"
@@ -111,7 +112,7 @@ const ModelFamily& family_of(const WanConfig& network, bool two, const fs::path&
 }
 
 fs::path find_vae(const ModelFiles& model, std::int64_t channels) {
-  const bool later = channels == 48;
+  const bool later = channels == std::ssize(wan_latent_mean(true));
   return find_part(model, {.kind = "vae",
                            .what = concat("the VAE of Wan ", later ? "2.2" : "2.1", " (", channels,
                                           " channels)"),
