@@ -5,6 +5,7 @@
 //   engine_probe dit|denoise|vae_decode|vae_encode WEIGHTS INPUTS OUTPUTS   safetensors files; the
 //   weights may be an index
 //   engine_probe sparse=PLAN WEIGHTS INPUTS OUTPUTS   as denoise, by a plan
+//   engine_probe lora=FILE:STRENGTH WEIGHTS INPUTS OUTPUTS   as dit, with a LoRA
 //   engine_probe model=PROMPT FOLDER INPUTS OUTPUTS   a model folder's run, dense, by Euler steps
 //   engine_probe text TABLE OUTPUTS PROMPT
 //   engine_probe stored FILE OUTPUTS -   all tensors of a weight file as they are read, and its
@@ -49,6 +50,7 @@ namespace {
 using twill::engine::Weights;
 
 constexpr std::string_view kSparse = "sparse=";
+constexpr std::string_view kLora = "lora=";
 constexpr std::string_view kModel = "model=";
 constexpr std::string_view kUmt5 = "umt5=";
 
@@ -105,8 +107,15 @@ at::Tensor run_model(const std::string& prompt, const std::filesystem::path& fol
 
 at::Tensor run_network(const std::string& what, const Weights& weights, const Weights& inputs) {
   const bool sparse = what.starts_with(kSparse);
-  if (what == "dit" || what == "denoise" || sparse) {
-    const twill::engine::WanDit dit(weights, detect_wan_config(weights), at::kFloat);
+  const bool merged = what.starts_with(kLora);
+  if (what == "dit" || what == "denoise" || sparse || merged) {
+    const twill::engine::WanConfig config = detect_wan_config(weights);
+    std::vector<twill::engine::Lora> loras;
+    if (merged) {
+      const std::vector<twill::LoraChoice> choices{twill::parse_lora(what.substr(kLora.size()))};
+      loras = twill::engine::wan_loras(config, choices);
+    }
+    const twill::engine::WanDit dit(weights, config, at::kFloat, at::kCPU, loras);
     if (sparse) {
       return denoise_by(what.substr(kSparse.size()), dit, inputs);
     }

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <ostream>
+#include <tuple>
 
 #include "engine_support.h"
 #include "models/architectures.h"
@@ -302,6 +303,71 @@ TEST(Experts, EachRunsOnItsSideOfTheBoundary) {
     EXPECT_EQ(attention.expert, expert) << t;
     EXPECT_EQ(attention.layout, model.grid(model.defaults.size));
   }
+}
+
+TEST(Experts, EachGetsTheLorasThatNameItAndThoseThatNameNone) {
+  const TempDir folder;
+  write_experts(folder, {});
+  for (const char* name : {"all", "high", "low"}) {
+    write_safetensors(
+        folder / concat(name, ".safetensors"),
+        {{"blocks.0.modulation.diff", at::randn({1, 6, 16})}, {"k_img.alpha", at::ones({1})}});
+  }
+  const std::vector<LoraChoice> choices{
+      {.file = folder / "all.safetensors"},
+      {.file = folder / "high.safetensors", .strength = 0.5, .expert = "high_noise"},
+      {.file = folder / "low.safetensors", .strength = -2.0, .expert = "low_noise"}};
+  std::vector<std::string> notes;
+  const VideoModel model =
+      load_model(folder.path(), {.device = c10::kCPU,
+                                 .dtype = c10::kFloat,
+                                 .loras = choices,
+                                 .note = [&](const std::string& text) { notes.push_back(text); }});
+  EXPECT_EQ(notes.size(), 4U);
+  EXPECT_EQ(notes.at(0), notes.at(2));  // the shared file's, of both experts
+  DenseAttention attention;
+  const at::Tensor x = at::randn(model.latent_shape(model.defaults.size));
+  for (const auto& [t, file, own] :
+       {std::tuple{0.9, "d.safetensors", 1}, std::tuple{0.5, "e.safetensors", 2}}) {
+    Tensors merged;
+    const Weights weights = Weights::open(folder / file);
+    for (const std::string& name : weights.names()) {
+      merged[name] = weights.get(name);
+    }
+    for (const LoraChoice& lora : {choices[0], choices[static_cast<std::size_t>(own)]}) {
+      merged["blocks.0.modulation"] =
+          merged["blocks.0.modulation"] +
+          Weights::open(lora.file).get("blocks.0.modulation.diff") * lora.strength;
+    }
+    const Weights written =
+        testing::saved(folder / "merged.safetensors", merged, testing::dit_metadata({}));
+    const WanDit alone(written, detect_wan_config(written), at::kFloat);
+    const at::Tensor expected = alone.forward(x, at::full({1}, 1000.0 * t, at::kFloat),
+                                              model.text->encode("a"), attention, {.t = t});
+    const at::Tensor out = model.forward(x, model.condition("a"), attention, {.t = t});
+    EXPECT_TRUE(at::allclose(out, expected, 1e-5, 1e-5)) << t;
+  }
+}
+
+TEST(LoadModel, HeadersAloneJudgeLorasAsTheLoaderDoes) {
+  const TempDir folder;
+  write_model(folder, kGood);
+  write_safetensors(folder / "a.safetensors", {{"blocks.0.modulation.diff", at::ones({1, 6, 16})}});
+  write_safetensors(folder / "b.safetensors", {{"blocks.0.modulation.diff", at::ones({1, 6, 8})}});
+  const auto refused = [&](const LoraChoice& lora, const char* part) {
+    EXPECT_ERROR(load_model(folder.path(), {.device = c10::kCPU, .loras = {lora}}), part);
+    EXPECT_ERROR(inspect_model(folder.path(), {lora}), part);
+  };
+  EXPECT_EQ(inspect_model(folder.path(), {{.file = folder / "a.safetensors"}}).facts().dim, 16);
+  refused({.file = folder / "b.safetensors"},
+          "b.safetensors: tensor blocks.0.modulation.diff has shape [1, 6, 8], but "
+          "blocks.0.modulation of the network has [1, 6, 16]");
+  refused({.file = folder / "d.safetensors"}, "d.safetensors: is a model, not a LoRA");
+  refused({.file = folder / "a.safetensors", .expert = "high_noise"},
+          "a.safetensors: is for the expert high_noise, but a model of wan2.1-t2v has one network");
+  refused({.file = folder / "a.safetensors", .strength = 101.0},
+          "strength 101 is not in -100..100");
+  refused({.file = folder / "none.safetensors"}, "none.safetensors: No such file or directory");
 }
 
 TEST(Experts, OfTwoModelsAreRefused) {

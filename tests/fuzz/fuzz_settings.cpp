@@ -1,10 +1,11 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Texts that people type or keep in files: prompts, a size, a seed.
+// Texts that people type or keep in files: prompts, a size, a seed, a LoRA.
 #include <string>
 
 #include "fuzz.h"
+#include "twill/plan/lora_choice.h"
 #include "twill/plan/model_families.h"
 #include "twill/plan/text.h"
 #include "twill/report/clip_settings.h"
@@ -38,6 +39,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::uint64_t seed = twill::report::parse_seed(line);
     twill::fuzz::demand(twill::report::parse_seed(std::to_string(seed)) == seed,
                         "a seed that does not read back the same");
+  });
+  twill::fuzz::read_or_refuse([&] {
+    const std::string written = twill::lora_text(twill::parse_lora(line));
+    twill::fuzz::demand(twill::lora_text(twill::parse_lora(written)) == written,
+                        "a LoRA that does not read back the same");
   });
   return 0;
 }

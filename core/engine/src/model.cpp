@@ -3,6 +3,9 @@
 
 #include "twill/engine/model.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "diffusers_pipeline.h"
 #include "models/architectures.h"
 #include "twill/plan/error.h"
@@ -20,6 +23,25 @@ const Architecture& architecture_of(const ModelFamily& family) {
   }
   TWILL_ASSERT(false);
   return architectures().front();
+}
+
+void check_experts(const std::vector<LoraChoice>& loras, const ModelFamily& family) {
+  for (const LoraChoice& lora : loras) {
+    const bool known = lora.expert.empty() ||
+                       (family.experts.size() > 1 &&
+                        std::ranges::find(family.experts, lora.expert) != family.experts.end());
+    require(known, ErrorCode::kUsage, "LoRA ", lora.file.string(), ": is for the expert ",
+            lora.expert, ", but a model of ", family.name,
+            family.experts.size() > 1 ? " has another two" : " has one network");
+  }
+}
+
+std::vector<LoraChoice> loras_for(const std::string& expert, const std::vector<LoraChoice>& loras) {
+  std::vector<LoraChoice> own;
+  std::ranges::copy_if(loras, std::back_inserter(own), [&](const LoraChoice& lora) {
+    return lora.expert.empty() || lora.expert == expert;
+  });
+  return own;
 }
 
 fs::path folder_of(const ModelFiles& model) {
@@ -107,6 +129,8 @@ ModelDescription describe_model(const ModelFiles& model) {
 
 VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
   const ModelDescription description = describe_model(files);
+  check_loras(options.loras);
+  check_experts(options.loras, *description.family);
   VideoModel model{.files = files,
                    .family = description.family,
                    .defaults = description.defaults,
@@ -121,12 +145,25 @@ VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
     }
     return weights;
   };
+  const auto loras_of = [&](std::size_t expert) {
+    return loras_for(model.family->experts.at(expert), options.loras);
+  };
+  const auto prepare = [&](std::vector<Lora>& loras) {
+    for (Lora& lora : loras) {
+      lora.set_stop(options.stop);
+      if (options.note && !lora.note().empty()) {
+        options.note(lora.note());
+      }
+    }
+  };
   Parts parts = architecture_of(*model.family)
                     .load({.folder = folder_of(files),
                            .description = description,
                            .open = open,
                            .dtype = model.dtype,
-                           .device = model.device});
+                           .device = model.device,
+                           .loras_of = loras_of,
+                           .prepare = prepare});
   model.experts = std::move(parts.experts);
   model.vae = std::move(parts.vae);
   model.text = std::move(parts.text);
@@ -150,8 +187,9 @@ std::string network_in(const fs::path& file) {
   return {};
 }
 
-VideoModel inspect_model(const ModelFiles& model) {
-  return load_model(model, {.device = c10::Device(c10::kMeta), .dtype = c10::kFloat});
+VideoModel inspect_model(const ModelFiles& model, const std::vector<LoraChoice>& loras) {
+  return load_model(model,
+                    {.device = c10::Device(c10::kMeta), .dtype = c10::kFloat, .loras = loras});
 }
 
 }  // namespace twill::engine

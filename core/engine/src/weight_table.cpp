@@ -28,12 +28,22 @@ at::Tensor TableReader::take(const std::string& name) {
   TWILL_ASSERT(!taken_[index]);
   taken_[index] = true;
   const TensorRow& row = table_.rows()[index];
-  return weights_.get(row.name, row.shape, row.dtype).to(device_);
+  if (std::ranges::none_of(loras_, [&](const Lora& lora) { return lora.changes(row.name); })) {
+    return weights_.get(row.name, row.shape, row.dtype).to(device_);
+  }
+  at::Tensor weight = weights_.get(row.name, row.shape, at::kFloat);
+  for (const Lora& lora : loras_) {
+    if (lora.changes(row.name) && !weight.is_meta()) {
+      lora.merge(row.name, weight);
+    }
+  }
+  return weight.to(row.dtype).to(device_);
 }
 
 void TableReader::finish(std::string_view network) const {
   TWILL_ASSERT(std::ranges::all_of(taken_, [](bool taken) { return taken; }));
   weights_.check_all_used(network);
+  std::ranges::for_each(loras_, [](const Lora& lora) { lora.check_unchanged(); });
 }
 
 }  // namespace twill::engine

@@ -19,6 +19,7 @@
 
 #include "foreign_file.h"
 #include "gguf_header.h"
+#include "lora_names.h"
 #include "safetensors_header.h"
 #include "twill/plan/error.h"
 #include "twill/plan/json_dump.h"
@@ -55,16 +56,6 @@ constexpr std::array kHarmless{
     // Filler.
     Harmless{.part = ".padding", .at_start = false, .zeros = true},
 };
-
-// What tools of LoRAs add to the name of the weight that they change.
-constexpr std::array<std::string_view, 13> kLoraParts{
-    ".lora_A", ".lora_B",     ".lora_up", ".lora_down", "lora_unet_",      ".alpha", ".dora_scale",
-    ".diff",   ".set_weight", ".hada_w",  ".lokr_w",    ".reshape_weight", ".oft_"};
-
-bool is_of_lora(std::string_view name) {
-  return std::ranges::any_of(
-      kLoraParts, [&](std::string_view part) { return name.find(part) != std::string_view::npos; });
-}
 
 // Tensor -> its shard, a plain file name.
 std::map<std::string, std::string> shards_of(const fs::path& index) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "twill/engine/lora.h"
 #include "twill/engine/model_description.h"
 #include "twill/engine/network.h"
 #include "twill/engine/text_encoder.h"
@@ -34,6 +35,10 @@ struct PartsRequest {
   std::function<Weights(const std::filesystem::path&)> open;
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
+  // The LoRAs that an expert gets, and what is to be done with them once they fit: before any
+  // network is read.
+  std::function<std::vector<LoraChoice>(std::size_t expert)> loras_of;
+  std::function<void(std::vector<Lora>&)> prepare;
 };
 
 struct Architecture {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -19,6 +20,7 @@
 #include "twill/engine/network.h"
 #include "twill/engine/text_encoder.h"
 #include "twill/engine/vae.h"
+#include "twill/plan/lora_choice.h"
 #include "twill/plan/model_files.h"
 #include "twill/plan/plan.h"
 #include "twill/plan/token_layout.h"
@@ -29,6 +31,9 @@ struct LoadOptions {
   std::optional<c10::Device> device;     // empty: choose_device()
   std::optional<c10::ScalarType> dtype;  // empty: choose_dtype(device)
   std::stop_token stop;                  // looked at before every tensor; then Cancelled is thrown
+  std::vector<LoraChoice> loras;         // merged into the experts that they name, in this order
+  // Given a sentence about a LoRA of which a part fits nothing; the same one for each expert.
+  std::function<void(const std::string&)> note;
 };
 
 // A prompt as the networks take it.
@@ -77,7 +82,8 @@ ModelDescription describe_model(const ModelFiles& model);
 
 // Throws Error(kFile, kUnsupported) naming file, field or tensor, and value when model.json or a
 // weight file is not what it should be; Error(kModel) naming both files and their numbers when
-// parts do not fit each other. Parts are compared before any of the networks is read.
+// parts do not fit each other, or a LoRA fits nothing; Error(kUsage) for a LoRA of an expert that
+// the model has not. Parts and LoRAs are compared before any of the networks is read.
 VideoModel load_model(const ModelFiles& model, const LoadOptions& options = {});
 
 // Its text side alone. Throws as load_model().
@@ -89,6 +95,6 @@ std::string network_in(const std::filesystem::path& file);
 
 // As load_model() judges the model, by the headers of its networks alone, in milliseconds. Its
 // networks have no values: they tell of themselves and cannot run.
-VideoModel inspect_model(const ModelFiles& model);
+VideoModel inspect_model(const ModelFiles& model, const std::vector<LoraChoice>& loras = {});
 
 }  // namespace twill::engine

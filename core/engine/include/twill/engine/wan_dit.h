@@ -10,9 +10,11 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "twill/engine/attention_hook.h"
+#include "twill/engine/lora.h"
 #include "twill/engine/model_description.h"
 #include "twill/engine/network.h"
 #include "twill/engine/weight_table.h"
@@ -46,6 +48,10 @@ WanConfig detect_wan_config(const Weights& weights, const StatedHeads* stated_he
 // The weights of such a transformer; products are in `dtype`.
 WeightTable wan_weights(const WanConfig& config, at::ScalarType dtype);
 
+// LoRA files for such a transformer, by the names of upstream, of diffusers and of kohya's
+// trainers. Throws as Lora.
+std::vector<Lora> wan_loras(const WanConfig& config, std::span<const LoraChoice> choices);
+
 // What the layers keep of a prompt: it is the same at every step.
 struct WanPrompt {
   std::vector<at::Tensor> keys;    // per layer [batch, heads, text_len, head_dim]
@@ -56,8 +62,9 @@ class WanDit {
  public:
   // Products run in `dtype`; the residual stream, the modulation and the normalisations in fp32.
   // Throws Error(kFile, kUnsupported) when a tensor is missing, has other sizes, or is not known.
+  // loras: of wan_loras(), for the same config.
   WanDit(const Weights& weights, const WanConfig& config, at::ScalarType dtype,
-         at::Device device = at::kCPU);
+         at::Device device = at::kCPU, std::span<const Lora> loras = {});
   ~WanDit();
   WanDit(WanDit&&) noexcept;
   WanDit& operator=(WanDit&&) noexcept;

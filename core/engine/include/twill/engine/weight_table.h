@@ -10,10 +10,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "twill/engine/lora.h"
 #include "twill/engine/weights.h"
 
 namespace twill::engine {
@@ -44,12 +46,18 @@ class WeightTable {
 // Reads the tensors of a table, each once.
 class TableReader {
  public:
-  // All three outlive the reader, but `device`.
-  TableReader(const Weights& weights, const WeightTable& table, at::Device device)
-      : weights_(weights), table_(table), device_(device), taken_(table.rows().size()) {}
+  // All outlive the reader, but `device`. loras: fitted to this table, merged in their order.
+  TableReader(const Weights& weights, const WeightTable& table, at::Device device,
+              std::span<const Lora> loras = {})
+      : weights_(weights),
+        table_(table),
+        device_(device),
+        loras_(loras),
+        taken_(table.rows().size()) {}
 
   bool has(std::string_view name) const { return table_.contains(name); }
-  // On the device, with the row's sizes and dtype. Throws Error(kFile) as Weights::get().
+  // On the device, with the row's sizes and dtype. What LoRAs add is added in fp32 and rounded
+  // once. Throws Error(kFile) as Weights::get().
   at::Tensor take(const std::string& name);
   // For the end of loading: no row was forgotten, which is a bug, and no tensor of the file is left
   // over, as Weights::check_all_used() says.
@@ -59,6 +67,7 @@ class TableReader {
   const Weights& weights_;
   const WeightTable& table_;
   at::Device device_;
+  std::span<const Lora> loras_;
   std::vector<bool> taken_;
 };
 

@@ -79,10 +79,15 @@ Parts load_wan(const PartsRequest& request) {
   for (std::size_t i = 0; i < configs.size(); ++i) {
     check_parts(files, i, configs[i], channels, *text);
   }
+  std::vector<std::vector<Lora>> loras;
+  for (std::size_t i = 0; i < configs.size(); ++i) {
+    loras.push_back(wan_loras(configs[i], request.loras_of(i)));
+    request.prepare(loras.back());
+  }
   Parts parts{.text = std::move(text)};
   for (std::size_t i = 0; i < configs.size(); ++i) {
     parts.experts.push_back(std::make_unique<WanNetwork>(
-        WanDit(weights[i], configs[i], request.dtype, request.device), *files.family));
+        WanDit(weights[i], configs[i], request.dtype, request.device, loras[i]), *files.family));
   }
   parts.vae = std::make_unique<WanVae>(vae, request.dtype, request.device);
   parts.latent_colours = load_latent_colours(request.folder, channels);

@@ -15,6 +15,7 @@
 #include "twill/engine/wan_dit.h"
 #include "twill/plan/error.h"
 #include "twill/plan/json_tree.h"
+#include "wan_names.h"
 
 namespace twill::engine {
 namespace {
@@ -191,6 +192,15 @@ WeightTable wan_weights(const WanConfig& config, at::ScalarType dtype) {
     rows.linear("ffn.2", dim, config.ffn_dim, dtype);
   }
   return WeightTable(std::move(all));
+}
+
+std::vector<Lora> wan_loras(const WanConfig& config, std::span<const LoraChoice> choices) {
+  const WeightTable table = wan_weights(config, at::kFloat);
+  std::vector<Lora> loras;
+  for (const LoraChoice& choice : choices) {
+    loras.emplace_back(choice, table, original_transformer_name);
+  }
+  return loras;
 }
 
 }  // namespace twill::engine

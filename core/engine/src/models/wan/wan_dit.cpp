@@ -102,10 +102,11 @@ struct WanDit::Impl {
   mutable std::array<std::int64_t, 3> rope_grid{};
   mutable RopeTable rope;
 
-  Impl(const Weights& weights, const WanConfig& wan, at::ScalarType type, at::Device where)
+  Impl(const Weights& weights, const WanConfig& wan, at::ScalarType type, at::Device where,
+       std::span<const Lora> loras)
       : config(wan), dtype(type), device(where) {
     const WeightTable table = wan_weights(config, dtype);
-    TableReader reader(weights, table, device);
+    TableReader reader(weights, table, device, loras);
     const auto linear = [&](const std::string& name) {
       at::Tensor weight = reader.take(name + ".weight");
       return Linear{std::move(weight), reader.take(name + ".bias")};
@@ -239,10 +240,10 @@ struct WanDit::Impl {
 };
 
 WanDit::WanDit(const Weights& weights, const WanConfig& config, at::ScalarType dtype,
-               at::Device device) {
+               at::Device device, std::span<const Lora> loras) {
   const c10::InferenceMode guard;
   settle_vector_math();
-  impl_ = std::make_unique<Impl>(weights, config, dtype, device);
+  impl_ = std::make_unique<Impl>(weights, config, dtype, device, loras);
 }
 WanDit::~WanDit() = default;
 WanDit::WanDit(WanDit&&) noexcept = default;
