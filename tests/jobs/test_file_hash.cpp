@@ -189,6 +189,33 @@ TEST(ModelFingerprint, changes_with_any_byte_of_the_files_that_are_named) {
   EXPECT_EQ(seen.size(), count);
 }
 
+TEST(ModelFingerprint, changes_with_loras_their_bytes_strengths_experts_and_order) {
+  const tests::ScratchFolder folder;
+  const fs::path a = folder / "a.safetensors";
+  const fs::path b = folder / "b.safetensors";
+  write_bytes(a, "one");
+  write_bytes(b, "another");
+  const std::string model = "0123456789abcdef";
+  EXPECT_EQ(fingerprint_with(model, {}), model);
+  const std::vector<std::vector<LoraChoice>> different{{{.file = a}},
+                                                       {{.file = b}},
+                                                       {{.file = a, .strength = 0.5}},
+                                                       {{.file = a, .expert = "low_noise"}},
+                                                       {{.file = a}, {.file = b}},
+                                                       {{.file = b}, {.file = a}},
+                                                       {{.file = a}, {.file = a}}};
+  std::set<std::string> seen{model};
+  for (const std::vector<LoraChoice>& loras : different) {
+    seen.insert(fingerprint_with(model, loras));
+  }
+  EXPECT_EQ(seen.size(), different.size() + 1);
+  // Where it lies and what it is called change nothing of the clips.
+  fs::rename(a, folder / "c.safetensors");
+  EXPECT_TRUE(seen.contains(fingerprint_with(model, {{.file = folder / "c.safetensors"}})));
+  write_bytes(a, "two");
+  EXPECT_FALSE(seen.contains(fingerprint_with(model, {{.file = a}})));
+}
+
 TEST(ModelFingerprint, follows_model_json_into_folders_and_shards) {
   const tests::ScratchFolder folder;
   const fs::path model = folder / "model";

@@ -52,6 +52,13 @@ TEST(ClipRecord, bad_settings_are_named) {
   EXPECT_EQ(refusal("steps", "123456789012345678901234567890123456789ü456"),
             "a.mp4: its setting steps is \"123456789012345678901234567890123456789...\", not a "
             "number");
+  EXPECT_EQ(refusal("loras", "[{"),
+            "a.mp4: its setting loras: line 1, column 3: not JSON: "
+            "object key - unexpected end of input; expected string literal");
+  EXPECT_EQ(refusal("loras", "{}"), "a.mp4: its setting loras is no list of at most 64 entries");
+  EXPECT_EQ(refusal("loras", R"([{"lora": "x=a:1", "fingerprint": "0"}])"),
+            "a.mp4: its settings: LoRA \"a\": \"x\" is no expert; experts are high_noise and "
+            "low_noise, and a file with '=' in its name is written as ./NAME");
   const auto seed = [&](const std::string& value) {
     std::map<std::string, std::string> changed = good;
     changed["seed"] = value;
@@ -64,6 +71,29 @@ TEST(ClipRecord, bad_settings_are_named) {
   EXPECT_FALSE(clip_record_from(without, "a.mp4")->clip.fps);
   without.erase("prompt");
   EXPECT_THROW(clip_record_from(without, "a.mp4"), Error);
+}
+
+TEST(ClipRecord, loras_are_read_back_as_they_were) {
+  ClipRecord record{.clip = {.width = 16,
+                             .height = 16,
+                             .frames = 1,
+                             .fps = 16,
+                             .steps = 1,
+                             .shift = 1,
+                             .cfg = 1,
+                             .sampler = "euler",
+                             .dtype = "float32"},
+                    .model = "demo",
+                    .software = "twill 0"};
+  EXPECT_FALSE(to_metadata(record).contains("loras"));
+  record.loras = {{.choice = {.file = "a b:2.safetensors", .strength = 0.1}, .fingerprint = "12"},
+                  {.choice = {.file = "c", .strength = -1, .expert = "low_noise"}}};
+  const std::optional<ClipRecord> read = clip_record_from(to_metadata(record), "a.mp4");
+  ASSERT_EQ(read->loras.size(), 2U);
+  EXPECT_EQ(lora_text(read->loras[0].choice), "a b:2.safetensors:0.1");
+  EXPECT_EQ(read->loras[0].fingerprint, "12");
+  EXPECT_EQ(lora_text(read->loras[1].choice), "low_noise=c:-1");
+  EXPECT_EQ(to_metadata(*read), to_metadata(record));
 }
 
 }  // namespace

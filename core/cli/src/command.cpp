@@ -77,6 +77,18 @@ void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
                   any_of(report::sampler_names()) + " (default: the model's)");
   verb.add_option("--dtype", clip.dtype,
                   any_of(report::dtype_names()) + " (default: what is fastest here)");
+  verb.add_option_function<std::vector<std::string>>(
+          "--lora",
+          [&clip](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts) {
+              clip.loras.push_back(parse_lora(text));
+            }
+          },
+          "LoRA file to merge into the model, with a strength (default 1); may be given several "
+          "times. high_noise=FILE or low_noise=FILE is for that expert of Wan 2.2, others are for "
+          "all")
+      ->type_name("[EXPERT=]FILE[:STRENGTH]")
+      ->allow_extra_args(false);
   verb.add_option("--threads", clip.threads, "threads; 0 is all that the process may use");
 }
 

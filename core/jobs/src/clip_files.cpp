@@ -53,10 +53,16 @@ report::ClipRecord clip_record(const Session& session, const std::string& prompt
                             .seed = seed,
                             .clip = session.clip(),
                             .model = model_name(session.clip().model.path),
-                            .model_fingerprint = session.fingerprint(),
+                            .model_fingerprint = session.model_fingerprint(),
                             .software = "twill " TWILL_VERSION};
   record.clip.model = {};
   record.clip.threads = 0;
+  record.clip.loras.clear();
+  for (const LoraChoice& lora : session.clip().loras) {
+    record.loras.push_back(
+        {.choice = {.file = lora.file.filename(), .strength = lora.strength, .expert = lora.expert},
+         .fingerprint = lora_fingerprint(lora.file)});
+  }
   if (!plan.empty()) {
     record.plan = plan.filename().string();
     record.plan_fingerprint = file_fingerprint(plan);

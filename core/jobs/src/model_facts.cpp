@@ -121,6 +121,26 @@ std::string model_fingerprint(const ModelFiles& model, const std::stop_token& st
   return hex(hash);
 }
 
+std::string lora_fingerprint(const fs::path& file, const std::stop_token& stop) {
+  std::uint64_t hash = 0;
+  for (const fs::path& part : engine::weight_files(file)) {
+    hash = hash_text(hex(hash_file(part, stop)), hash);
+  }
+  return hex(hash);
+}
+
+std::string fingerprint_with(const std::string& model, const std::vector<LoraChoice>& loras,
+                             const std::stop_token& stop) {
+  std::string known = model;
+  for (const LoraChoice& lora : loras) {
+    const std::string one = lora_text({.file = lora_fingerprint(lora.file, stop),
+                                       .strength = lora.strength,
+                                       .expert = lora.expert});
+    known = hex(hash_text(concat(known, " ", one)));
+  }
+  return known;
+}
+
 std::string prompt_problem(const ModelFacts& facts, const std::string& prompt) {
   if (!facts.words) {
     return {};

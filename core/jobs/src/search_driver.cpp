@@ -107,6 +107,9 @@ search::SearchRequest request_for(const Session& session, const TokenLayout& lay
   for (std::size_t i = 0; i < options.prompts.size(); ++i) {
     request.seeds.push_back(report::seed_at(options.seed, i));
   }
+  for (std::size_t i = 0; i < clip.loras.size(); ++i) {
+    request.provenance[concat("lora_", i + 1)] = lora_text(clip.loras[i]);
+  }
   request.target = target_of(options.target);
   if (const fs::path cache = cache_folder(); !cache.empty()) {
     request.costs = cache / "costs";

@@ -24,9 +24,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-engine::LoadOptions load_options(const report::ClipSettings& settings, const JobControl& control) {
+engine::LoadOptions load_options(const report::ClipSettings& settings, const JobControl& control,
+                                 std::function<void(const std::string&)> note) {
   return {.dtype = settings.dtype ? engine::dtype_of(*settings.dtype) : std::nullopt,
-          .stop = control.stop};
+          .stop = control.stop,
+          .loras = settings.loras,
+          .note = std::move(note)};
 }
 
 // What the model says where the user left it open; a fault of it is the file's.
@@ -78,7 +81,9 @@ Session::Session(const report::ClipSettings& settings, const JobControl& control
   require(engine::is_model_there(clip_.model), ErrorCode::kFile, clip_.model.path.string(),
           ": no such model folder or file");
   Meter meter(control_, "load " + model_name(clip_.model.path), 1);
-  model_ = engine::load_model(clip_.model, load_options(clip_, control_));
+  model_ = engine::load_model(
+      clip_.model,
+      load_options(clip_, control_, [this](const std::string& text) { note_once(text); }));
   fill_in();
   meter.advance();
 }
@@ -128,9 +133,16 @@ TokenLayout Session::only_layout(const std::vector<EncodedPrompt>& prompts,
 
 std::string Session::device() const { return engine::device_name(model_.device); }
 
+const std::string& Session::model_fingerprint() const {
+  if (model_fingerprint_.empty()) {
+    model_fingerprint_ = jobs::model_fingerprint(clip_.model, control_.stop);
+  }
+  return model_fingerprint_;
+}
+
 const std::string& Session::fingerprint() const {
   if (fingerprint_.empty()) {
-    fingerprint_ = model_fingerprint(clip_.model, control_.stop);
+    fingerprint_ = fingerprint_with(model_fingerprint(), clip_.loras, control_.stop);
   }
   return fingerprint_;
 }

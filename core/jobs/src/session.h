@@ -79,6 +79,8 @@ class Session {
   const std::string& dtype() const { return *clip_.dtype; }
   std::string device() const;
   // model_fingerprint() of its folder: it changes when one of its files does.
+  const std::string& model_fingerprint() const;
+  // The same with its LoRAs: of the weights that make clips.
   const std::string& fingerprint() const;
   // A text that holds everything that decides a dense clip, except for its prompt and seed.
   std::string dense_key() const;
@@ -116,7 +118,9 @@ class Session {
   TokenLayout layout_;
   std::vector<double> step_t_;
   std::vector<double> forward_t_;
-  mutable std::string fingerprint_;  // read when first asked for
+  // Read when first asked for.
+  mutable std::string model_fingerprint_;
+  mutable std::string fingerprint_;
   mutable std::set<std::string> noted_;
 };
 

@@ -6,8 +6,10 @@
 #include <charconv>
 
 #include "json.h"
+#include "report_values.h"
 #include "twill/media/video_io.h"
 #include "twill/plan/error.h"
+#include "twill/plan/json_tree.h"
 #include "twill/plan/text.h"
 
 namespace twill::report {
@@ -30,6 +32,7 @@ class Entries {
       : metadata_(metadata), source_(source) {}
 
   bool has(const char* key) const { return metadata_.contains(key); }
+  std::string place(const char* key) const { return concat(source_, ": its setting ", key); }
   std::string text(const char* key, bool needed = true) const {
     const auto found = metadata_.find(key);
     require(!needed || found != metadata_.end(), ErrorCode::kFile, source_, ": its settings lack ",
@@ -73,6 +76,26 @@ class Entries {
   const std::string& source_;
 };
 
+constexpr const char* kLoras = "loras";
+
+json to_json_value(const std::vector<RecordedLora>& loras) {
+  json list = json::array();
+  for (const RecordedLora& lora : loras) {
+    list.push_back({{"lora", lora_text(lora.choice)}, {"fingerprint", lora.fingerprint}});
+  }
+  return list;
+}
+
+std::vector<RecordedLora> read_loras(const std::string& text, const std::string& where) {
+  const json document = json_tree<json>(text, where);
+  std::vector<RecordedLora> loras;
+  for (const Value& entry : Value(document, where).list(kMostLoras)) {
+    loras.push_back({.choice = parse_lora(entry.at("lora").text()),
+                     .fingerprint = entry.at("fingerprint").text()});
+  }
+  return loras;
+}
+
 ClipRecord read_entries(const Entries& entries) {
   ClipRecord record{.prompt = entries.text("prompt"),
                     .seed = entries.seed(),
@@ -98,6 +121,9 @@ ClipRecord read_entries(const Entries& entries) {
     record.plan.clear();
   }
   record.plan_fingerprint = entries.text("plan_fingerprint", false);
+  if (entries.has(kLoras)) {
+    record.loras = read_loras(entries.text(kLoras), entries.place(kLoras));
+  }
   record.adapted = !entries.text("adapted", false).empty();
   record.why_no_part = entries.text("plan_took_no_part", false);
   return record;
@@ -123,6 +149,9 @@ Metadata to_metadata(const ClipRecord& record) {
                     {"software", record.software}};
   if (!record.plan_fingerprint.empty()) {
     metadata["plan_fingerprint"] = record.plan_fingerprint;
+  }
+  if (!record.loras.empty()) {
+    metadata[kLoras] = json_dump(to_json_value(record.loras));
   }
   if (record.adapted) {
     metadata["adapted"] = "to this clip";

@@ -90,6 +90,7 @@ void check_run(const ClipSettings& settings) {
           settings.threads, " is not in 0..1024");
   require(is_utf8(settings.negative_prompt), ErrorCode::kUsage, "negative prompt \"",
           shortened(valid_utf8(settings.negative_prompt), kMostShown), "\" is not UTF-8");
+  check_loras(settings.loras);
   check_name("sampler", settings.sampler, kSamplers);
   check_name("dtype", settings.dtype, kDtypes);
 }

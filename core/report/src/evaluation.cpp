@@ -239,6 +239,9 @@ std::string to_json(const EvaluateReport& report) {
       {"torch", report.torch_version},
       {"rows", rows},
   };
+  if (!report.clip.loras.empty()) {
+    value["loras"] = lora_texts(report.clip.loras);
+  }
   if (!report.facts.empty()) {
     value["run"] = report.facts;
   }
@@ -268,6 +271,11 @@ EvaluateReport read_evaluate_report(const fs::path& file) {
                  .cfg = value.at("cfg").number(1.0, 100.0),
                  .sampler = value.at("sampler").text(),
                  .dtype = report.dtype};
+  if (value.has("loras")) {
+    for (const Value& lora : value.at("loras").list(kMostLoras)) {
+      report.clip.loras.push_back(parse_lora(lora.text()));
+    }
+  }
   if (value.has("layout")) {  // not in reports of the first version
     report.layout = layout_from(value.at("layout"));
     check_layout(report.layout);

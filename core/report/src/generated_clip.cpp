@@ -21,6 +21,12 @@ std::string to_json(const GenerateResult& result) {
                {"density", clip.density},
                {"times", to_json_value(clip.times)},
                {"attention_calls", to_json_value(clip.attention)}};
+    if (!clip.record.loras.empty()) {
+      value["loras"] = json::array();
+      for (const RecordedLora& lora : clip.record.loras) {
+        value["loras"].push_back(lora_text(lora.choice));
+      }
+    }
     if (!clip.record.plan.empty()) {
       value["plan_took_part"] = took_part(clip.attention);
       value["why_plan_took_no_part"] = text_or_null(clip.record.why_no_part);

@@ -12,6 +12,9 @@ json to_json_value(const MeasuredWith& with) {
       {"twill", with.twill_version}, {"torch", with.torch_version}, {"sampler", *clip.sampler},
       {"shift", *clip.shift},        {"steps", *clip.steps},        {"width", *clip.width},
       {"height", *clip.height},      {"frames", *clip.frames}};
+  if (!clip.loras.empty()) {
+    value["loras"] = lora_texts(clip.loras);
+  }
   if (!with.facts.empty()) {
     value["run"] = with.facts;
   }

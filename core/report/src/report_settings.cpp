@@ -202,6 +202,9 @@ Facts evaluation_facts(const MeasuredPlan& measured) {
       {"versions", concat("twill ", report.twill_version, ", torch ", report.torch_version)},
       {"attention calls", concat(report.attention.sparse_calls, " sparse, ",
                                  report.attention.planned_dense_calls, " dense as planned")}};
+  for (const std::string& lora : lora_texts(report.clip.loras)) {
+    facts.push_back({"LoRA", lora});
+  }
   if (const std::string precision = precision_text(report.attention); !precision.empty()) {
     facts.push_back({"precision", precision});
   }
@@ -239,6 +242,9 @@ std::vector<std::string> commands_to_repeat(const ReportOptions& options,
     search.add(concat("--", key), measured, key);
   }
   search.add("--negative", measured, "negative_prompt");
+  for (std::size_t i = 1; i <= kMostLoras; ++i) {
+    search.add("--lora", measured, concat("lora_", i).c_str());
+  }
   // The size in pixels stands in evaluations only.
   for (const MeasuredPlan& one : inputs.measured) {
     if (figures.run.layout == profile.layout) {
@@ -275,9 +281,11 @@ std::vector<std::string> commands_to_repeat(const ReportOptions& options,
         .add("--shift", concat(*clip.shift))
         .add("--cfg", concat(*clip.cfg))
         .add("--sampler", *clip.sampler)
-        .add("--dtype", one.report.dtype)
-        .add("--plan", one.report.plan)
-        .add("--out", "report.json");
+        .add("--dtype", one.report.dtype);
+    for (const std::string& lora : lora_texts(clip.loras)) {
+      evaluate.add("--lora", lora);
+    }
+    evaluate.add("--plan", one.report.plan).add("--out", "report.json");
     commands.push_back(evaluate.text());
   }
   std::string report = "twill report";

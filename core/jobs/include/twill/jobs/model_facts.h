@@ -50,6 +50,13 @@ std::string model_name(const std::filesystem::path& path);
 // written to. Throws Error(kFile), Cancelled.
 std::string model_fingerprint(const ModelFiles& model, const std::stop_token& stop = {});
 
+// A hash of every byte of a LoRA file, shards included. Throws as above.
+std::string lora_fingerprint(const std::filesystem::path& file, const std::stop_token& stop = {});
+// A model's fingerprint with LoRAs merged: it changes with their bytes, strengths, experts and
+// order. Throws as above.
+std::string fingerprint_with(const std::string& model, const std::vector<LoraChoice>& loras,
+                             const std::stop_token& stop = {});
+
 // As `generate` would refuse the prompt: an unknown word, too many words. Empty: it is fine.
 std::string prompt_problem(const ModelFacts& facts, const std::string& prompt);
 

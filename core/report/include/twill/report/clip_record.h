@@ -9,25 +9,32 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "twill/media/rgb_clip.h"
 #include "twill/report/clip_settings.h"
 
 namespace twill::report {
 
+struct RecordedLora {
+  LoraChoice choice;        // its file is a name without folder
+  std::string fingerprint;  // of the file, 16 hexadecimal digits
+};
+
 struct ClipRecord {
   std::string prompt;
   std::uint64_t seed = 0;
-  // Every optional is filled in; `model` is empty: a video names its model by name and fingerprint,
-  // not by a path of the machine that made it.
+  // Every optional is filled in; `model` and `loras` are empty: a video names its files by name and
+  // fingerprint, not by paths of the machine that made it.
   ClipSettings clip;
-  std::string model;              // name of its folder
-  std::string model_fingerprint;  // of its weights, 16 hexadecimal digits
-  std::string plan;               // name of its file; empty: dense
-  std::string plan_fingerprint;   // of its file
-  bool adapted = false;           // the plan was fitted to the clip
-  std::string why_no_part;        // as why_no_part() of attention_use.h; empty: the plan took part
-  std::string software;           // "twill 0.1.0"
+  std::string model;                // name of its folder
+  std::string model_fingerprint;    // of its weights, 16 hexadecimal digits
+  std::string plan;                 // name of its file; empty: dense
+  std::string plan_fingerprint;     // of its file
+  bool adapted = false;             // the plan was fitted to the clip
+  std::vector<RecordedLora> loras;  // in the order of merging
+  std::string why_no_part;  // as why_no_part() of attention_use.h; empty: the plan took part
+  std::string software;     // "twill 0.1.0"
 };
 
 // Keys and values as a video's metadata.

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "twill/plan/lora_choice.h"
 #include "twill/plan/model_families.h"
 #include "twill/plan/model_files.h"
 
@@ -31,6 +32,7 @@ struct ClipSettings {
   std::optional<std::string> sampler;  // of sampler_names()
   std::optional<std::string> dtype;    // of dtype_names()
   std::int32_t threads = 0;            // 0: as many as the process may use
+  std::vector<LoraChoice> loras;       // merged into the weights, in this order
 };
 
 // What `sampler` and `dtype` may be.
