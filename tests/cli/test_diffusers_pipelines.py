@@ -230,14 +230,14 @@ def change_json(file: Path, **fields: object) -> None:
 @pytest.mark.parametrize(
     ("file", "fields", "says"),
     [
-        ("model_index.json", {"_class_name": "WanImageToVideoPipeline"}, 'is "WanImageToVideoPipeline"; WanPipeline, '),
-        ("model_index.json", {"_class_name": "HunyuanVideoPipeline"}, 'is "HunyuanVideoPipeline"; WanPipeline, '),
+        ("model_index.json", {"_class_name": "WanVACEPipeline"}, 'is "WanVACEPipeline"; WanPipeline and '),
+        ("model_index.json", {"_class_name": "HunyuanVideoPipeline"}, 'is "HunyuanVideoPipeline"; WanPipeline and '),
         ("model_index.json", {"_class_name": 3}, "._class_name is 3, not text"),
         ("model_index.json", {"vae": ["diffusers", "AutoencoderKL"]}, 'is of class "AutoencoderKL"; AutoencoderKLWan'),
         ("model_index.json", {"text_encoder": [None, None]}, ": the pipeline was saved without text_encoder;"),
         ("model_index.json", {"tokenizer": [None, None]}, ": the pipeline was saved without tokenizer"),
         ("model_index.json", {"vae": "AutoencoderKLWan"}, '.vae is "AutoencoderKLWan", not a library and a class'),
-        ("transformer/config.json", {"image_dim": 1280}, ".image_dim is 1280: an image-to-video model;"),
+        ("transformer/config.json", {"image_dim": 1280}, ".image_dim is 1280: it takes an encoded picture, but"),
         ("transformer/config.json", {"qk_norm": "rms_norm"}, '.qk_norm is "rms_norm"; the engine\'s network has'),
         ("transformer/config.json", {"num_attention_heads": 4}, ": its width is 128, but the config.json"),
         ("transformer/config.json", {"num_attention_heads": 0}, ".num_attention_heads is 0, not a whole number from 1"),

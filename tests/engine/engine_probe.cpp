@@ -7,6 +7,9 @@
 //   engine_probe sparse=PLAN WEIGHTS INPUTS OUTPUTS   as denoise, by a plan
 //   engine_probe lora=FILE:STRENGTH WEIGHTS INPUTS OUTPUTS   as dit, with a LoRA
 //   engine_probe model=PROMPT FOLDER INPUTS OUTPUTS   a model folder's run, dense, by Euler steps
+//   engine_probe clip_vision=HEADS WEIGHTS INPUTS OUTPUTS
+//   engine_probe picture WIDTHxHEIGHT|SIZE INPUTS OUTPUTS   a picture as the clip or CLIP takes it
+//   engine_probe read_picture FILE INPUTS OUTPUTS   inputs are not looked at
 //   engine_probe text TABLE OUTPUTS PROMPT
 //   engine_probe stored FILE OUTPUTS -   all tensors of a weight file as they are read, and its
 //   texts engine_probe encode FOLDER OUTPUTS PROMPT   by the text side of a model folder
@@ -14,12 +17,15 @@
 //   engine_probe sampler NAME INPUTS OUTPUTS
 //   engine_probe noise SEED INPUTS OUTPUTS
 //   engine_probe video FILE INPUTS OUTPUTS
-// Inputs: dit: x, timestep, context; denoise (all steps of "euler"): x, context, steps, shift;
-// vae_decode: latents; vae_encode: video; both may hold `chunk`; sampler: x, velocity [steps, ...],
-// shift; model: x, t (of each step, in double); noise: shape; video: frames, fps. Output: `out`;
-// sampler: also `t`, and `out` is x after each step; video: `out` is the size of FILE in bytes.
+// Inputs: dit: x, timestep, context, and `image` where the model takes its tokens; denoise (all
+// steps of "euler"): x, context, steps, shift; vae_decode: latents; vae_encode: video; both may
+// hold `chunk`; sampler: x, velocity [steps, ...], shift; model: x, t (of each step, in double),
+// `start` and `end` where it takes pictures; clip_vision: pixels; picture: picture; noise: shape;
+// video: frames, fps. Output: `out`; sampler: also `t`, and `out` is x after each step; video:
+// `out` is the size of FILE in bytes.
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -29,7 +35,9 @@
 #include <string_view>
 #include <vector>
 
+#include "image/picture_ops.h"
 #include "twill/engine/attention.h"
+#include "twill/engine/clip_vision.h"
 #include "twill/engine/device.h"
 #include "twill/engine/model.h"
 #include "twill/engine/noise.h"
@@ -39,6 +47,7 @@
 #include "twill/engine/wan_dit.h"
 #include "twill/engine/wan_vae.h"
 #include "twill/engine/weights.h"
+#include "twill/media/picture_io.h"
 #include "twill/media/png.h"
 #include "twill/media/video_io.h"
 #include "twill/plan/error.h"
@@ -53,6 +62,11 @@ constexpr std::string_view kSparse = "sparse=";
 constexpr std::string_view kLora = "lora=";
 constexpr std::string_view kModel = "model=";
 constexpr std::string_view kUmt5 = "umt5=";
+constexpr std::string_view kClipVision = "clip_vision=";
+
+at::Tensor optional_input(const Weights& inputs, const char* name) {
+  return inputs.contains(name) ? inputs.get(name) : at::Tensor();
+}
 
 at::Tensor denoise(const twill::engine::WanDit& dit, const Weights& inputs,
                    twill::engine::SelfAttention& attention) {
@@ -96,13 +110,38 @@ at::Tensor run_model(const std::string& prompt, const std::filesystem::path& fol
                               times.const_data_ptr<double>() + times.numel());
   const auto schedule = twill::engine::make_schedule(model.family->prediction);
   const auto sampler = twill::engine::make_sampler("euler", t, *schedule);
-  const twill::engine::Conditioned words = model.condition(prompt);
-  twill::engine::DenseAttention attention;
   at::Tensor x = inputs.get("x");
+  const twill::engine::Pictures pictures{.start = optional_input(inputs, "start"),
+                                         .end = optional_input(inputs, "end")};
+  twill::engine::ImageConditions images;
+  if (pictures.start.defined()) {
+    const auto& strides = model.family->strides;
+    images = model.encode_pictures(
+        pictures, {.width = static_cast<std::int32_t>(x.size(4)) * strides[2],
+                   .height = static_cast<std::int32_t>(x.size(3)) * strides[1],
+                   .frames = static_cast<std::int32_t>(x.size(2) - 1) * strides[0] + 1});
+  }
+  const twill::engine::Conditioned words = model.condition(prompt, images);
+  twill::engine::DenseAttention attention;
   for (std::size_t i = 0; i < t.size(); ++i) {
     x = sampler->step(i, x, model.forward(x, words, attention, {.t = t[i]}));
   }
   return x;
+}
+
+at::Tensor read_picture(const std::filesystem::path& file) {
+  const twill::media::Picture picture = twill::media::read_picture(file);
+  at::Tensor pixels = at::empty({picture.height, picture.width, 3}, at::kByte);
+  std::copy(picture.rgb.begin(), picture.rgb.end(), pixels.mutable_data_ptr<std::uint8_t>());
+  return pixels;
+}
+
+at::Tensor run_picture(const std::string& size, const Weights& inputs) {
+  const at::Tensor picture = inputs.get("picture");
+  const std::size_t cross = size.find('x');
+  return cross == std::string::npos
+             ? twill::engine::clip_pixels(picture, std::stoll(size))
+             : twill::engine::cover(picture, std::stoll(size), std::stoll(size.substr(cross + 1)));
 }
 
 at::Tensor run_network(const std::string& what, const Weights& weights, const Weights& inputs) {
@@ -123,8 +162,15 @@ at::Tensor run_network(const std::string& what, const Weights& weights, const We
     if (what == "denoise") {
       return denoise(dit, inputs, attention);
     }
-    return dit.forward(inputs.get("x"), inputs.get("timestep"), inputs.get("context"), attention,
-                       {});
+    return dit.forward(inputs.get("x"), inputs.get("timestep"),
+                       dit.prepare_prompt(inputs.get("context"), optional_input(inputs, "image")),
+                       attention, {});
+  }
+  if (what.starts_with(kClipVision)) {
+    const twill::engine::ClipVisionConfig config =
+        detect_clip_vision_config(weights, std::stoll(what.substr(kClipVision.size())));
+    return twill::engine::ClipVisionEncoder(weights, config, at::kFloat, at::kCPU)
+        .run(inputs.get("pixels"));
   }
   const twill::engine::WanVae vae(weights, at::kFloat);
   twill::engine::VaeOptions options;
@@ -211,6 +257,15 @@ int run(int argc, char** argv) {
   }
   if (what == "sampler") {
     twill::engine::write_safetensors(argv[4], run_sampler(argv[2], Weights::open(argv[3])));
+    return 0;
+  }
+  if (what == "picture") {
+    twill::engine::write_safetensors(argv[4],
+                                     {{"out", run_picture(argv[2], Weights::open(argv[3]))}});
+    return 0;
+  }
+  if (what == "read_picture") {
+    twill::engine::write_safetensors(argv[4], {{"out", read_picture(argv[2])}});
     return 0;
   }
   if (what == "noise") {

@@ -56,7 +56,19 @@ void add_middle(Maker& make, const std::string& name, std::int64_t channels) {
 Tensors random_dit(const SmallDit& shape, std::uint64_t seed) {
   Maker make(seed);
   const std::int64_t dim = shape.heads * shape.head_dim;
-  make.weight("patch_embedding", {dim, shape.channels, 1, 2, 2});
+  make.weight("patch_embedding",
+              {dim, shape.in_channels > 0 ? shape.in_channels : shape.channels, 1, 2, 2});
+  if (shape.image_dim > 0) {
+    make.around("img_emb.proj.0.weight", {shape.image_dim}, 1.0);
+    make.around("img_emb.proj.0.bias", {shape.image_dim}, 0.0);
+    make.weight("img_emb.proj.1", {shape.image_dim, shape.image_dim});
+    make.weight("img_emb.proj.3", {dim, shape.image_dim});
+    make.around("img_emb.proj.4.weight", {dim}, 1.0);
+    make.around("img_emb.proj.4.bias", {dim}, 0.0);
+  }
+  if (shape.image_positions > 0) {
+    make.around("img_emb.emb_pos", {1, shape.image_positions, shape.image_dim}, 0.0);
+  }
   make.weight("text_embedding.0", {dim, shape.text_dim});
   make.weight("text_embedding.2", {dim, dim});
   make.weight("time_embedding.0", {dim, 256});
@@ -76,10 +88,44 @@ Tensors random_dit(const SmallDit& shape, std::uint64_t seed) {
       make.around(block + attention + "norm_q.weight", {dim}, 1.0);
       make.around(block + attention + "norm_k.weight", {dim}, 1.0);
     }
+    if (shape.image_dim > 0) {
+      make.weight(block + "cross_attn.k_img", {dim, dim});
+      make.weight(block + "cross_attn.v_img", {dim, dim});
+      make.around(block + "cross_attn.norm_k_img.weight", {dim}, 1.0);
+    }
     make.weight(block + "ffn.0", {shape.ffn, dim});
     make.weight(block + "ffn.2", {dim, shape.ffn});
   }
   return make.tensors;
+}
+
+Tensors random_clip_vision(const SmallClipVision& shape, std::uint64_t seed) {
+  Maker make(seed);
+  const std::int64_t dim = shape.dim;
+  const auto norm = [&](const std::string& name) {
+    make.around(name + ".weight", {dim}, 1.0);
+    make.around(name + ".bias", {dim}, 0.0);
+  };
+  make.around("embeddings.class_embedding", {dim}, 0.0);
+  make.around("embeddings.patch_embedding.weight", {dim, 3, shape.patch, shape.patch}, 0.0);
+  make.around("embeddings.position_embedding.weight", {shape.grid * shape.grid + 1, dim}, 0.0);
+  norm("pre_layrnorm");
+  norm("post_layernorm");
+  for (std::int64_t i = 0; i < shape.layers; ++i) {
+    const std::string layer = concat("encoder.layers.", i, ".");
+    norm(layer + "layer_norm1");
+    norm(layer + "layer_norm2");
+    for (const char* name : {"q_proj", "k_proj", "v_proj", "out_proj"}) {
+      make.weight(layer + "self_attn." + name, {dim, dim});
+    }
+    make.weight(layer + "mlp.fc1", {shape.ffn, dim});
+    make.weight(layer + "mlp.fc2", {dim, shape.ffn});
+  }
+  return make.tensors;
+}
+
+std::map<std::string, std::string> clip_vision_metadata(const SmallClipVision& shape) {
+  return {{"config", concat(R"({"vision": {"num_heads": )", shape.heads, "}}")}};
 }
 
 std::map<std::string, std::string> dit_metadata(const SmallDit& shape) {

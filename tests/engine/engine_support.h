@@ -53,7 +53,19 @@ struct SmallDit {
   std::int64_t layers = 2;
   std::int64_t ffn = 24;
   std::int64_t text_dim = 6;
-  std::int64_t channels = 16;
+  std::int64_t channels = 16;        // of the latents
+  std::int64_t in_channels = 0;      // 0: those of the latents
+  std::int64_t image_dim = 0;        // 0: no place for an encoded picture
+  std::int64_t image_positions = 0;  // 0: none
+};
+
+struct SmallClipVision {
+  std::int64_t dim = 8;
+  std::int64_t heads = 2;
+  std::int64_t layers = 2;
+  std::int64_t ffn = 12;
+  std::int64_t patch = 2;
+  std::int64_t grid = 3;
 };
 
 // Random weights of a Wan transformer, norms and biases included.
@@ -62,6 +74,9 @@ std::map<std::string, std::string> dit_metadata(const SmallDit& shape);
 Tensors random_vae(std::int64_t width, std::uint64_t seed);
 // Of Wan 2.2's form, whose table of weights the comparisons with diffusers judge.
 Tensors random_vae22(const WanVaeConfig& config, std::uint64_t seed);
+// Of a CLIP vision transformer, by transformers' names.
+Tensors random_clip_vision(const SmallClipVision& shape, std::uint64_t seed);
+std::map<std::string, std::string> clip_vision_metadata(const SmallClipVision& shape);
 
 // Writes the tensors to `file` and opens it.
 Weights saved(const std::filesystem::path& file, const Tensors& tensors,

@@ -101,7 +101,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadJson{"list", "[]", ": not a JSON object"},
         BadJson{"no_family", "{}", ": field family is missing"},
         BadJson{"another_family", changed("wan2.1-t2v", "wan9"),
-                ".family: unknown family \"wan9\"; known are wan2.1-t2v, wan2.2-t2v, wan2.2-ti2v"},
+                ".family: unknown family \"wan9\"; known are wan2.1-t2v, wan2.1-i2v, wan2.2-t2v, "
+                "wan2.2-i2v, wan2.2-ti2v"},
         BadJson{
             "files_is_text",
             R"({"family": "wan2.1-t2v", "files": "x", "default": {"width": 16, "height": 16, "frames": 1,
@@ -162,7 +163,9 @@ TEST(LoadModel, PartsThatDoNotFitAreNamedWithTheirNumbers) {
   refuses(concat(dit, ": makes latents of 48 channels, but ", (folder / "v.safetensors").string(),
                  " takes 16"));
   channels(36, 16);
-  refuses(concat(dit, ": takes 36 channels and makes 16: an image-to-video model"));
+  refuses(concat(dit,
+                 ": takes 36 channels and makes 16: an image-to-video model, whose other "
+                 "channels are those of pictures; one of wan2.1-t2v takes 16"));
 }
 
 // A transformer and a VAE of Wan 2.2 TI2V 5B's form under that family's name.

@@ -26,6 +26,10 @@ class Case:
     text_len: int = 9
     channels: int = 16
     times: str = "batch"  # what has one of its own: "batch", "frames" or "tokens"
+    # Of the image encoder's tokens: diffusers takes the last 512 of what it is given for text.
+    image_dim: int = 0
+    image_tokens: int = 5
+    image_positions: bool = False
 
 
 CASES = [
@@ -43,6 +47,9 @@ CASES = [
     Case("a_time_for_each_frame", latent=(3, 4, 6), channels=48, times="frames"),
     Case("times_of_tokens_in_a_batch", latent=(2, 4, 4), batch=2, times="tokens"),
     Case("times_of_frames_in_a_batch", latent=(3, 4, 4), batch=2, times="frames"),
+    Case("image", image_dim=20, text_len=512),
+    Case("image_of_one_token_in_a_batch", image_dim=12, image_tokens=1, text_len=512, batch=2),
+    Case("first_and_last_image", image_dim=20, image_tokens=10, image_positions=True, text_len=512),
 ]
 
 RENAMED = [
@@ -51,7 +58,15 @@ RENAMED = [
     ("text_embedding.0.", "condition_embedder.text_embedder.linear_1."),
     ("text_embedding.2.", "condition_embedder.text_embedder.linear_2."),
     ("time_projection.1.", "condition_embedder.time_proj."),
+    ("img_emb.proj.0.", "condition_embedder.image_embedder.norm1."),
+    ("img_emb.proj.1.", "condition_embedder.image_embedder.ff.net.0.proj."),
+    ("img_emb.proj.3.", "condition_embedder.image_embedder.ff.net.2."),
+    ("img_emb.proj.4.", "condition_embedder.image_embedder.norm2."),
+    ("img_emb.emb_pos", "condition_embedder.image_embedder.pos_embed"),
     ("head.head.", "proj_out."),
+    (".cross_attn.norm_k_img.", ".attn2.norm_added_k."),
+    (".cross_attn.k_img.", ".attn2.add_k_proj."),
+    (".cross_attn.v_img.", ".attn2.add_v_proj."),
     (".self_attn.o.", ".attn1.to_out.0."),
     (".cross_attn.o.", ".attn2.to_out.0."),
     (".self_attn.norm", ".attn1.norm"),
@@ -86,13 +101,16 @@ class DoubleWaves(torch.nn.Module):
 
 def make_model(case: Case, seed: int) -> torch.nn.Module:
     model = diffusers.WanTransformer3DModel(
-        in_channels=case.channels,
+        in_channels=36 if case.image_dim else case.channels,
         out_channels=case.channels,
         num_attention_heads=case.heads,
         attention_head_dim=case.head_dim,
         text_dim=TEXT_DIM,
         ffn_dim=case.ffn,
         num_layers=case.layers,
+        image_dim=case.image_dim or None,
+        added_kv_proj_dim=case.heads * case.head_dim if case.image_dim else None,
+        pos_embed_seq_len=case.image_tokens if case.image_positions else None,
     )
     parity.randomise(model, seed)
     model.condition_embedder.timesteps_proj = DoubleWaves()
@@ -107,7 +125,7 @@ def save_original(model: torch.nn.Module, case: Case, file: Path) -> None:
 
 def make_inputs(case: Case, seed: int) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(case.batch, case.channels, *case.latent, generator=generator)
+    x = torch.randn(case.batch, 36 if case.image_dim else case.channels, *case.latent, generator=generator)
     context = torch.randn(case.batch, case.text_len, TEXT_DIM, generator=generator)
     context[:, case.text_len // 2 + 1 :] = 0
     timestep = torch.tensor([937.5, 3.25][: case.batch])
@@ -116,7 +134,10 @@ def make_inputs(case: Case, seed: int) -> dict[str, torch.Tensor]:
         each = frames if case.times == "frames" else frames * rows * cols // 4
         timestep = 1000 * torch.rand(case.batch, each, generator=generator)
         timestep[:, 0] = 0  # as of a first frame that is given
-    return {"x": x, "timestep": timestep, "context": context}
+    inputs = {"x": x, "timestep": timestep, "context": context}
+    if case.image_dim:
+        inputs["image"] = torch.randn(case.batch, case.image_tokens, case.image_dim, generator=generator)
+    return inputs
 
 
 @torch.inference_mode()
@@ -127,8 +148,11 @@ def run_theirs(model: torch.nn.Module, inputs: dict[str, torch.Tensor], dtype: t
     if timestep.shape[1:] == (frames,):
         timestep = timestep.repeat_interleave(rows * cols // 4, dim=1)  # theirs has times of tokens
     arguments = [x.to(dtype) for x in (inputs["x"], timestep, inputs["context"])]
+    image = inputs["image"].to(dtype) if "image" in inputs else None
+    if image is not None and model.condition_embedder.image_embedder.pos_embed is not None:
+        image = torch.cat(image.chunk(2, dim=1))  # a row for each picture, which diffusers joins
     with parity.double_stays_double():
-        return model(*arguments, return_dict=False)[0]
+        return model(*arguments, encoder_hidden_states_image=image, return_dict=False)[0]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.why)

@@ -74,22 +74,33 @@ constexpr const char* kTwoHeads = R"({"transformer": {"num_heads": 2}})";
 INSTANTIATE_TEST_SUITE_P(
     Files, WanConfigRefuses,
     ::testing::Values(
-        BadModel{
-            "image_to_video", "", "img_emb.proj.0.bias", {4}, kTwoHeads, "an image-to-video model"},
+        BadModel{"half_an_image_embedding",
+                 "",
+                 "img_emb.proj.0.bias",
+                 {4},
+                 kTwoHeads,
+                 "tensor img_emb.proj.0.weight is missing"},
+        BadModel{"image_positions_alone",
+                 "",
+                 "img_emb.emb_pos",
+                 {1, 4, 4},
+                 kTwoHeads,
+                 "tensor img_emb.proj.0.bias is missing, but img_emb.emb_pos is there"},
         BadModel{"image_keys",
                  "",
                  "blocks.0.cross_attn.k_img.weight",
                  {4},
                  kTwoHeads,
-                 "an image-to-video model"},
+                 "tensor blocks.0.cross_attn.k_img.weight is not known: a Wan 2.1 transformer does "
+                 "not have it"},
         BadModel{"vace", "", "vace_patch_embedding.weight", {4}, kTwoHeads, "a VACE model"},
         BadModel{"an_unknown_tensor",
                  "",
                  "blocks.1.ffn.3.weight",
                  {4},
                  kTwoHeads,
-                 "tensor blocks.1.ffn.3.weight is not known: a Wan 2.1 text-to-video transformer "
-                 "does not have it"},
+                 "tensor blocks.1.ffn.3.weight is not known: a Wan 2.1 transformer does not have "
+                 "it"},
         BadModel{"a_lora",
                  "",
                  "diffusion_model.blocks.1.ffn.0.lora_A.weight",

@@ -11,20 +11,29 @@
 
 namespace {
 
-constexpr std::array kRead{"model_index.json", "transformer/config.json", "vae/config.json",
-                           "scheduler/scheduler_config.json", "transformer_2/config.json"};
+constexpr std::array kRead{"model_index.json",
+                           "transformer/config.json",
+                           "vae/config.json",
+                           "scheduler/scheduler_config.json",
+                           "transformer_2/config.json",
+                           "image_encoder/config.json",
+                           "image_processor/preprocessor_config.json"};
 // Only looked for.
 constexpr std::array kBeside{"transformer/diffusion_pytorch_model.safetensors",
                              "transformer_2/diffusion_pytorch_model.safetensors",
                              "vae/diffusion_pytorch_model.safetensors",
-                             "text_encoder/model.safetensors", "tokenizer/spiece.model"};
+                             "text_encoder/model.safetensors",
+                             "image_encoder/model.safetensors",
+                             "tokenizer/spiece.model"};
 
 void begin() {
   for (const char* name : kBeside) {
     std::filesystem::create_directories((twill::fuzz::scratch_folder() / name).parent_path());
     twill::fuzz::scratch_file(name, "");
   }
-  std::filesystem::create_directories(twill::fuzz::scratch_folder() / "scheduler");
+  for (const char* name : {"scheduler", "image_processor"}) {
+    std::filesystem::create_directories(twill::fuzz::scratch_folder() / name);
+  }
 }
 
 }  // namespace
@@ -44,6 +53,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     twill::fuzz::demand(model.networks.size() == model.family->experts.size() &&
                             model.heads.size() == model.networks.size(),
                         "an expert without a network");
+    const bool sees = model.family->image && model.family->image->encoder;
+    twill::fuzz::demand(sees == !model.image_encoder.empty() && sees == (model.image_heads > 0),
+                        "a model that sees pictures without an encoder");
     twill::fuzz::demand(
         model.defaults.steps > 0 && model.defaults.size.frames > 0 && model.defaults.shift > 0,
         "a default that makes no clip");

@@ -52,7 +52,8 @@ class Joint final : public engine::VideoNetwork {
               .text_dim = kHeadDim};
   }
   const engine::NetworkFacts& facts() const override { return facts_; }
-  std::unique_ptr<const engine::Conditioning> condition(const at::Tensor& text) const override {
+  std::unique_ptr<const engine::Conditioning> condition(
+      const at::Tensor& text, const engine::ImageConditions&) const override {
     auto rows = std::make_unique<Rows>();
     rows->text = text;
     return rows;

@@ -66,6 +66,9 @@ TEST(ModelFamilies, HaveNamesOfTheirOwn) {
   for (const ModelFamily& family : model_families()) {
     EXPECT_TRUE(names.insert(family.name).second) << family.name;
     EXPECT_EQ(family.boundary.has_value(), family.experts.size() > 1) << family.name;
+    // A mask of a latent cell's frames, and a clip's latents.
+    EXPECT_TRUE(!family.image || family.image->channels == family.frame_step() + family.channels)
+        << family.name;
   }
   EXPECT_GT(names.size(), 1U);
 }

@@ -91,12 +91,13 @@ fs::path weights_in(const fs::path& folder, const std::string& stem) {
                                        ": no such file, nor an index of shards beside it"));
 }
 
-StatedHeads read_transformer(const Settings& config) {
+// encodes: whether the pipeline has an image encoder.
+StatedHeads read_transformer(const Settings& config, bool encodes) {
   const JsonFields fields = config.fields();
   for (const char* name : {"image_dim", "added_kv_proj_dim"}) {
-    require(config.is_null(name), ErrorCode::kUnsupported, config.file().string(), ".", name,
-            " is ", config.is_null(name) ? std::string() : json_shown(config.at(name)),
-            ": an image-to-video model; text-to-video ones are supported");
+    require(encodes || config.is_null(name), ErrorCode::kUnsupported, config.file().string(), ".",
+            name, " is ", config.is_null(name) ? std::string() : json_shown(config.at(name)),
+            ": it takes an encoded picture, but the pipeline has no image_encoder");
   }
   config.check("patch_size", json::array({1, 2, 2}));
   config.check("qk_norm", "rms_norm_across_heads");
@@ -104,6 +105,31 @@ StatedHeads read_transformer(const Settings& config) {
   config.check("eps", 1e-6);
   return {.heads = fields.integer("num_attention_heads", 1, kMostOfAny),
           .head_dim = fields.integer("attention_head_dim", 1, kMostOfAny)};
+}
+
+struct StatedEncoder {
+  std::int32_t heads = 0;
+  std::int32_t image_size = 0;
+};
+
+StatedEncoder read_image_encoder(const Settings& config) {
+  config.check("hidden_act", "gelu");
+  config.check("num_channels", 3);
+  config.check("layer_norm_eps", 1e-5);
+  return {.heads = config.fields().integer("num_attention_heads", 1, kMostOfAny),
+          .image_size = config.fields().integer("image_size", 1, kMostOfAny)};
+}
+
+// That the preparation of a picture is the engine's (clip_pixels() of image/picture_ops.h).
+void check_image_processor(const Settings& config, std::int32_t image_size) {
+  for (const char* name : {"do_resize", "do_center_crop", "do_rescale", "do_normalize"}) {
+    config.check(name, true);
+  }
+  config.check("resample", 3);  // bicubic
+  config.check("size", {{"shortest_edge", image_size}});
+  config.check("crop_size", {{"height", image_size}, {"width", image_size}});
+  config.check("image_mean", json::array({0.48145466, 0.4578275, 0.40821073}));
+  config.check("image_std", json::array({0.26862954, 0.26130258, 0.27577711}));
 }
 
 void check_statistics(const Settings& config, const std::string& name,
@@ -160,25 +186,28 @@ void read_scheduler(const fs::path& folder, const Settings& index, ModelDescript
   }
 }
 
-// The first of Wan's families with so many experts and channels: text-to-video stands before
-// others.
-const ModelFamily& family_with(std::size_t experts, std::size_t channels) {
+// Wan's family with so many experts and channels, given pictures or not.
+const ModelFamily& family_with(std::size_t experts, std::size_t channels, bool from_image) {
   const auto found = std::ranges::find_if(model_families(), [&](const ModelFamily& family) {
     return family.architecture == "wan" && family.experts.size() == experts &&
-           family.channels == static_cast<std::int32_t>(channels);
+           family.channels == static_cast<std::int32_t>(channels) &&
+           family.image.has_value() == from_image;
   });
   TWILL_ASSERT(found != model_families().end());
   return *found;
 }
 
-const ModelFamily* family_of(const Settings& index, bool two_experts) {
+const ModelFamily* family_of(const Settings& index, bool from_image, bool two_experts) {
   const bool times_of_tokens =
       !index.is_null("expand_timesteps") && index.at("expand_timesteps") != false;
   require(!times_of_tokens || !two_experts, ErrorCode::kUnsupported, index.file().string(),
           ": has times of its own for each token (expand_timesteps), as Wan 2.2 TI2V 5B, and a "
           "transformer_2, which that does not have");
+  require(!times_of_tokens || !from_image, ErrorCode::kUnsupported, index.file().string(),
+          ": has times of its own for each token (expand_timesteps), as Wan 2.2 TI2V 5B; that "
+          "runs from text alone, as a WanPipeline");
   const ModelFamily& family =
-      family_with(two_experts ? 2 : 1, wan_latent_mean(times_of_tokens).size());
+      family_with(two_experts ? 2 : 1, wan_latent_mean(times_of_tokens).size(), from_image);
   if (two_experts) {
     const double boundary = index.fields().number("boundary_ratio", 0, 1);
     require(std::abs(boundary - family.boundary.value_or(0.0)) < 1e-9, ErrorCode::kUnsupported,
@@ -193,11 +222,14 @@ const ModelFamily* family_of(const Settings& index, bool two_experts) {
 ModelDescription describe_pipeline(const fs::path& folder) {
   const Settings index(folder / kPipelineFile);
   const std::string pipeline = index.fields().text("_class_name");
-  require(pipeline == "WanPipeline", ErrorCode::kUnsupported, index.file().string(),
+  const bool from_image = pipeline == "WanImageToVideoPipeline";
+  require(from_image || pipeline == "WanPipeline", ErrorCode::kUnsupported, index.file().string(),
           "._class_name is ", json_shown(json(pipeline)),
-          "; WanPipeline, Wan's text-to-video, is supported");
+          "; WanPipeline and WanImageToVideoPipeline, Wan's text-to-video and image-to-video, are "
+          "supported");
   const bool two_experts = !class_of(index, "transformer_2").empty();
-  ModelDescription description{.family = family_of(index, two_experts)};
+  ModelDescription description{.family = family_of(index, from_image, two_experts)};
+  const bool encodes = description.family->image && description.family->image->encoder;
   description.settings = {index.file()};
   const auto read = [&](const fs::path& file) {
     description.settings.push_back(file);
@@ -209,12 +241,21 @@ ModelDescription describe_pipeline(const fs::path& folder) {
   }
   for (const std::string& network : networks) {
     check_class(index, network, "WanTransformer3DModel");
-    description.heads.push_back(read_transformer(read(folder / network / "config.json")));
+    description.heads.push_back(read_transformer(read(folder / network / "config.json"), encodes));
     description.networks.push_back(weights_in(folder / network, "diffusion_pytorch_model"));
   }
   check_class(index, "vae", "AutoencoderKLWan");
   check_vae(read(folder / "vae" / "config.json"), *description.family);
   description.vae = weights_in(folder / "vae", "diffusion_pytorch_model");
+  if (encodes) {
+    check_class(index, "image_encoder", "CLIPVisionModel");
+    const StatedEncoder encoder =
+        read_image_encoder(read(folder / "image_encoder" / "config.json"));
+    description.image_heads = encoder.heads;
+    description.image_encoder = weights_in(folder / "image_encoder", "model");
+    check_image_processor(read(folder / "image_processor" / "preprocessor_config.json"),
+                          encoder.image_size);
+  }
   check_class(index, "text_encoder", "UMT5EncoderModel");
   description.text = weights_in(folder / "text_encoder", "model");
   require(!class_of(index, "tokenizer").empty(), ErrorCode::kFile, index.file().string(),

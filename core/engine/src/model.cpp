@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "diffusers_pipeline.h"
+#include "image/image_channels.h"
 #include "models/architectures.h"
 #include "twill/plan/error.h"
 
@@ -58,11 +59,49 @@ ModelShape VideoModel::shape() const {
           .head_dim = facts().head_dim};
 }
 
-Conditioned VideoModel::condition(std::string_view prompt) const {
+bool VideoModel::takes_start() const {
+  return family->image &&
+         (!image || facts().image_positions == 0 || facts().image_positions == image->tokens());
+}
+
+bool VideoModel::takes_start_and_end() const {
+  return family->image && (!image || facts().image_positions == 2 * image->tokens());
+}
+
+ImageConditions VideoModel::encode_pictures(const Pictures& pictures, const ClipSize& size,
+                                            const VaeOptions& options) const {
+  grid(size);
+  const bool has_end = pictures.end.defined();
+  const auto require_of_model = [&](bool holds, const char* sentence) {
+    require(holds, ErrorCode::kUsage, folder.string(), ": a model of ", family->name, sentence);
+  };
+  require_of_model(family->image.has_value(), " makes a clip from text alone and takes no picture");
+  require_of_model(pictures.start.defined(), " makes a clip from a picture, and none was given");
+  require_of_model(has_end || takes_start(),
+                   " (first and last frame) makes a clip from a start and an end picture, and no "
+                   "end picture was "
+                   "given (--end-image)");
+  require_of_model(
+      !has_end || takes_start_and_end(),
+      " (first frame) makes a clip from a start picture alone, but an end picture was given");
+  require(!has_end || size.frames > 1, ErrorCode::kUsage,
+          "a clip of one frame has no end picture beside its start picture");
+  ImageConditions conditions{.channels = image_channels(*vae, pictures, size, *family, options)};
+  if (image) {
+    conditions.tokens = image->encode(pictures.start, options.stop);
+    if (has_end) {
+      conditions.tokens =
+          at::cat({conditions.tokens, image->encode(pictures.end, options.stop)}, 1);
+    }
+  }
+  return conditions;
+}
+
+Conditioned VideoModel::condition(std::string_view prompt, const ImageConditions& images) const {
   const at::Tensor rows = text->encode(prompt).to(device);
   Conditioned conditioned;
   for (const std::unique_ptr<VideoNetwork>& network : experts) {
-    conditioned.experts.push_back(network->condition(rows));
+    conditioned.experts.push_back(network->condition(rows, images));
   }
   return conditioned;
 }
@@ -100,7 +139,7 @@ TokenLayout VideoModel::grid(const ClipSize& size) const {
 std::array<std::int64_t, 5> VideoModel::latent_shape(const ClipSize& size) const {
   grid(size);
   const std::array<std::int32_t, 3> cells = family->latent_cells(size);
-  return {1, facts().in_channels, cells[0], cells[1], cells[2]};
+  return {1, facts().out_channels, cells[0], cells[1], cells[2]};
 }
 
 bool is_model_there(const ModelFiles& model) {
@@ -167,6 +206,7 @@ VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
   model.experts = std::move(parts.experts);
   model.vae = std::move(parts.vae);
   model.text = std::move(parts.text);
+  model.image = std::move(parts.image);
   model.latent_colours = std::move(parts.latent_colours);
   return model;
 }

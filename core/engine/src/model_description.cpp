@@ -64,6 +64,9 @@ std::vector<std::string> network_fields(const ModelFamily& family) {
 std::vector<fs::path> ModelDescription::files() const {
   std::vector<fs::path> all = networks;
   all.insert(all.end(), {vae, text});
+  if (!image_encoder.empty()) {
+    all.push_back(image_encoder);
+  }
   return all;
 }
 
@@ -116,12 +119,19 @@ ModelDescription describe_model_folder(const fs::path& folder) {
   std::vector<std::string> known = network_fields(*description.family);
   const std::vector<std::string> networks = known;
   known.insert(known.end(), {"vae", "text", "tokenizer"});
+  const bool sees = description.family->image && description.family->image->encoder;
+  if (sees) {
+    known.emplace_back("image_encoder");
+  }
   files.check_known(known);
   for (const std::string& name : networks) {
     description.networks.push_back(file_inside(folder, files, name));
   }
   description.vae = file_inside(folder, files, "vae");
   description.text = file_inside(folder, files, "text");
+  if (sees) {
+    description.image_encoder = file_inside(folder, files, "image_encoder");
+  }
   if (files.has("tokenizer")) {
     description.tokenizer = file_inside(folder, files, "tokenizer");
   }

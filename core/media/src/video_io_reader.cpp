@@ -2,8 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cstdlib>
+#include <fstream>
+#include <string_view>
 
+#include "picture_turn.h"
+#include "twill/media/picture_io.h"
 #include "twill/media/video_io.h"
 #include "twill/plan/error.h"
 #include "twill/plan/text.h"
@@ -15,17 +21,46 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kMaxBytes = std::int64_t{16} << 30;
+constexpr std::int64_t kMaxPicturePixels = 100'000'000;
+
+// As `frame` is to be shown: EXIF's orientation, which libav gives as a matrix or as text.
+Turn turn_of(const AVFrame& frame) {
+  if (const AVFrameSideData* matrix = av_frame_get_side_data(&frame, AV_FRAME_DATA_DISPLAYMATRIX);
+      matrix != nullptr && matrix->size >= 9 * sizeof(std::int32_t)) {
+    std::array<std::int32_t, 9> numbers{};
+    std::copy_n(matrix->data, sizeof numbers, reinterpret_cast<std::uint8_t*>(numbers.data()));
+    return turn_of_matrix(numbers.data());
+  }
+  const AVDictionaryEntry* entry = av_dict_get(frame.metadata, "Orientation", nullptr, 0);
+  return entry != nullptr ? turn_of_exif(std::strtol(entry->value, nullptr, 10)) : Turn{};
+}
+
+// libav's reader of the picture that a file begins as; null for other files.
+const char* picture_format(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string front(12, '\0');
+  stream.read(front.data(), static_cast<std::streamsize>(front.size()));
+  const std::string_view begin(front);
+  return begin.starts_with("\x89PNG\r\n\x1a\n")                      ? "png_pipe"
+         : begin.starts_with("\xff\xd8\xff")                         ? "jpeg_pipe"
+         : begin.starts_with("RIFF") && begin.substr(8, 4) == "WEBP" ? "webp_pipe"
+                                                                     : nullptr;
+}
 
 class Decoder {
  public:
-  explicit Decoder(const fs::path& file) : file_(file.string()) {
+  // picture: of picture_format(); null for a video, whose format is found out among those known.
+  explicit Decoder(const fs::path& file, const char* picture = nullptr)
+      : file_(file.string()), is_picture_(picture != nullptr) {
     std::error_code error;
     require(fs::is_regular_file(file, error), ErrorCode::kFile, file_, ": no such file");
     // A file from outside can neither name other files nor reach a little-tested demuxer.
     libav::Options options;
     options.set("protocol_whitelist", "file");
-    options.set("format_whitelist", "mov,matroska,gif,png_pipe");
-    check(avformat_open_input(&container_, libav::url(file_).c_str(), nullptr, &options.entries));
+    options.set("format_whitelist", picture != nullptr ? picture : "mov,matroska,gif,png_pipe");
+    check(avformat_open_input(&container_, libav::url(file_).c_str(),
+                              picture != nullptr ? av_find_input_format(picture) : nullptr,
+                              &options.entries));
     try {
       open_decoder();
     } catch (...) {
@@ -36,6 +71,9 @@ class Decoder {
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
   ~Decoder() { avformat_close_input(&container_); }
+
+  // Of the first frame.
+  const Turn& turn() const { return turn_; }
 
   Video read() {
     Video& video = video_;
@@ -69,8 +107,15 @@ class Decoder {
     codec_.reset(avcodec_alloc_context3(decoder));
     TWILL_ASSERT(codec_ != nullptr && packet_ != nullptr && frame_ != nullptr);
     check(avcodec_parameters_to_context(codec_.get(), container_->streams[stream_]->codecpar));
-    codec_->max_pixels = kMaxBytes / 3;
+    const AVCodecParameters& stream = *container_->streams[stream_]->codecpar;
+    require(!is_picture_ || std::int64_t{stream.width} * stream.height <= kMaxPicturePixels,
+            ErrorCode::kFile, file_, ": has ", stream.width, "x", stream.height, " pixels, over ",
+            kMaxPicturePixels);
+    codec_->max_pixels = is_picture_ ? kMaxPicturePixels : kMaxBytes / 3;
     codec_->thread_count = 0;
+    if (is_picture_) {
+      codec_->err_recognition |= AV_EF_EXPLODE;  // half a JPEG would be a picture, grey below
+    }
     check(avcodec_open2(codec_.get(), decoder, nullptr));
   }
 
@@ -104,6 +149,7 @@ class Decoder {
             ErrorCode::kFile, file_, ": frame ", video_.clip.frames, " is damaged");
     if (!scaler_) {
       make_scaler(frame);
+      turn_ = turn_of(frame);
     }
     require(frame.width == picture_->width && frame.height == picture_->height &&
                 frame.format == format_,
@@ -140,6 +186,7 @@ class Decoder {
   }
 
   std::string file_;
+  bool is_picture_ = false;
   AVFormatContext* container_ = nullptr;
   int stream_ = 0;
   libav::Codec codec_;
@@ -148,6 +195,7 @@ class Decoder {
   libav::Scaler scaler_;
   libav::Frame picture_;  // RGB24
   int format_ = 0;        // of the decoded frames
+  Turn turn_;
   Video video_;
 };
 
@@ -156,6 +204,20 @@ class Decoder {
 Video read_video(const fs::path& file) {
   libav::be_quiet();
   return Decoder(file).read();
+}
+
+Picture read_picture(const fs::path& file) {
+  libav::be_quiet();
+  std::error_code error;
+  require(fs::is_regular_file(file, error), ErrorCode::kFile, file.string(), ": no such file");
+  const char* const format = picture_format(file);
+  require(format != nullptr, ErrorCode::kFile, file.string(), ": is no PNG, JPEG or WebP picture");
+  Decoder decoder(file, format);
+  RgbClip clip = decoder.read().clip;
+  require(clip.frames == 1, ErrorCode::kFile, file.string(), ": holds ", clip.frames,
+          " pictures, not one");
+  return turned({.width = clip.width, .height = clip.height, .rgb = std::move(clip.rgb)},
+                decoder.turn());
 }
 
 }  // namespace twill::media

@@ -3,6 +3,7 @@
 
 // In place of the encoders and the reader, in builds that found no libav.
 #include "png_encoders.h"
+#include "twill/media/picture_io.h"
 #include "twill/media/svg.h"
 #include "twill/media/video_io.h"
 #include "twill/plan/error.h"
@@ -34,6 +35,11 @@ Picture draw_svg(const std::string&, int) {
 
 Video read_video(const std::filesystem::path& file) {
   throw Error(ErrorCode::kUnsupported, concat(file.string(), ": ", kReason));
+}
+
+Picture read_picture(const std::filesystem::path& file) {
+  throw Error(ErrorCode::kUnsupported,
+              concat(file.string(), ": this build was made without libav and reads no pictures"));
 }
 
 }  // namespace twill::media

@@ -94,6 +94,11 @@ ModelFamily read_family(const JsonValue& entry, const JsonValue& families) {
     family.experts = read_names(*experts);
     family.boundary = entry.at("boundary").as_number();
   }
+  if (const auto image = entry.find("image")) {
+    const auto encoder = image->find("encoder");
+    family.image = ImageInput{.channels = image->at("channels").as_int(),
+                              .encoder = encoder && encoder->as_bool()};
+  }
   const JsonValue sizes = entry.at("sizes");
   for (std::size_t i = 0; i < sizes.size_up_to(kMost); ++i) {
     family.sizes.push_back(read_size(sizes[i]));

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "twill/engine/image_encoder.h"
 #include "twill/engine/lora.h"
 #include "twill/engine/model_description.h"
 #include "twill/engine/network.h"
@@ -26,7 +27,8 @@ struct Parts {
   std::vector<std::unique_ptr<VideoNetwork>> experts;
   std::unique_ptr<Vae> vae;
   std::unique_ptr<TextEncoder> text;
-  at::Tensor latent_colours;  // for previews, see latent_preview.h
+  std::unique_ptr<ImageEncoder> image;  // null where the networks take no tokens of pictures
+  at::Tensor latent_colours;            // for previews, see latent_preview.h
 };
 
 struct PartsRequest {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "twill/engine/device.h"
+#include "twill/engine/image_encoder.h"
 #include "twill/engine/model_description.h"
 #include "twill/engine/network.h"
 #include "twill/engine/text_encoder.h"
@@ -36,7 +37,7 @@ struct LoadOptions {
   std::function<void(const std::string&)> note;
 };
 
-// A prompt as the networks take it.
+// A prompt, and the clip's pictures with it, as the networks take it.
 struct Conditioned {
   std::vector<std::shared_ptr<const Conditioning>> experts;  // of each
 };
@@ -51,12 +52,22 @@ struct VideoModel {
   std::vector<std::unique_ptr<VideoNetwork>> experts;
   std::unique_ptr<Vae> vae;
   std::unique_ptr<TextEncoder> text;
-  at::Tensor latent_colours;  // for previews, see latent_preview.h
+  std::unique_ptr<ImageEncoder> image;  // null where the networks take no tokens of pictures
+  at::Tensor latent_colours;            // for previews, see latent_preview.h
 
   ModelShape shape() const;                                               // that its plans have
   const NetworkFacts& facts() const { return experts.front()->facts(); }  // all experts are alike
-  // Throws Error(kUsage) for a prompt that the text side cannot read.
-  Conditioned condition(std::string_view prompt) const;
+  // Whether a clip may begin with one picture, and whether it may begin and end with two.
+  bool takes_start() const;
+  bool takes_start_and_end() const;
+  // A clip's pictures for condition(), made once; the VAE's encoder and the image encoder run.
+  // Throws Error(kUsage) naming the model when it takes no such pictures, or for an end picture in
+  // a clip of one frame; Cancelled.
+  ImageConditions encode_pictures(const Pictures& pictures, const ClipSize& size,
+                                  const VaeOptions& options = {}) const;
+  // Throws Error(kUsage) for a prompt that the text side cannot read, and when `images` are not of
+  // the pictures that the model takes.
+  Conditioned condition(std::string_view prompt, const ImageConditions& images = {}) const;
   // The prediction at step.t, by the expert whose turn it is: step.expert is not read.
   at::Tensor forward(const at::Tensor& x, const Conditioned& prompt, SelfAttention& attention,
                      StepInfo step) const;

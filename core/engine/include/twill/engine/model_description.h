@@ -47,7 +47,9 @@ struct ModelDescription {
   std::filesystem::path text;
   // A SentencePiece model; empty where the text side has its own inside, or needs none.
   std::filesystem::path tokenizer;
-  std::vector<StatedHeads> heads;  // of each expert; empty where the weights say
+  std::filesystem::path image_encoder;  // empty where the family's networks take none
+  std::int64_t image_heads = 0;         // as heads below; 0: the weights say
+  std::vector<StatedHeads> heads;       // of each expert; empty where the weights say
   // model.json, or all the JSON files that were read of a pipeline; none of a checkpoint.
   std::vector<std::filesystem::path> settings;
 

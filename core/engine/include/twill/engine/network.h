@@ -25,9 +25,26 @@ struct NetworkFacts {
   std::int32_t head_dim = 0;
   std::int64_t dim = 0;  // of the residual stream
   std::int64_t ffn_dim = 0;
-  std::int64_t in_channels = 0;
-  std::int64_t out_channels = 0;
-  std::int64_t text_dim = 0;  // of the rows that condition() takes
+  std::int64_t in_channels = 0;   // those of pictures among them
+  std::int64_t out_channels = 0;  // of the latents
+  std::int64_t text_dim = 0;      // of the rows that condition() takes
+  // Of an image encoder's tokens, and how many it has positions for; 0: it takes none, any number.
+  std::int64_t image_dim = 0;
+  std::int64_t image_positions = 0;
+};
+
+// That a clip begins and ends with: [height, width, 3] uint8 RGB on the CPU, of any size.
+struct Pictures {
+  at::Tensor start;
+  at::Tensor end;  // undefined: none
+};
+
+// What networks are given of a clip's pictures, the same for all of its prompts and steps. Of a
+// model that takes no pictures both are undefined.
+struct ImageConditions {
+  // Behind the noise's at every forward: [1, in_channels - out_channels, frames, rows, columns].
+  at::Tensor channels;
+  at::Tensor tokens;  // [1, tokens, image_dim] of the image encoder, those of the start first
 };
 
 // Where in the run a forward stands; handed on to the attention.
@@ -37,7 +54,8 @@ struct StepInfo {
   std::stop_token stop;  // looked at before every layer: Cancelled is thrown
 };
 
-// What a network keeps of a prompt, the same at every step. Only the network that made it reads it.
+// What a network keeps of a prompt and of pictures, the same at every step. Only the network that
+// made it reads it.
 class Conditioning {
  public:
   virtual ~Conditioning() = default;
@@ -49,12 +67,13 @@ class VideoNetwork {
 
   virtual const NetworkFacts& facts() const = 0;
   // text: [1, tokens, text_dim] of a TextEncoder. How many tokens there are may differ between
-  // prompts.
-  virtual std::unique_ptr<const Conditioning> condition(const at::Tensor& text) const = 0;
+  // prompts. Throws Error(kUsage) when images are not what the network takes.
+  virtual std::unique_ptr<const Conditioning> condition(const at::Tensor& text,
+                                                        const ImageConditions& images) const = 0;
   // Tokens of self-attention in a forward with that conditioning; its text may be among them.
   virtual TokenLayout layout(const ClipSize& size, const Conditioning& conditioning) const = 0;
-  // The prediction [1, out_channels, frames, rows, columns] in fp32 for latents x [1, in_channels,
-  // frames, rows, columns] at step.t. Throws Error(kUsage) for another network's conditioning.
+  // The prediction [1, out_channels, frames, rows, columns] in fp32 for latents x of the same shape
+  // at step.t. Throws Error(kUsage) for another network's conditioning.
   virtual at::Tensor forward(const at::Tensor& x, const Conditioning& conditioning,
                              SelfAttention& attention, const StepInfo& step) const = 0;
 };

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Wan 2.1's text-to-video transformer. Architecture and key names:
+// Wan 2.1's transformer, text-to-video and image-to-video. Architecture and key names:
 // https://github.com/Wan-Video/Wan2.1
 #pragma once
 
@@ -34,6 +34,10 @@ struct WanConfig {
   std::int64_t out_channels = 0;
   std::int64_t text_dim = 0;
   std::int64_t frequencies = 0;  // width of the sinusoidal time embedding
+  // Of an image encoder's tokens, to which cross-attention looks too; 0: it does not.
+  std::int64_t image_dim = 0;
+  // Rows of the tokens' position embedding, which models of a first and a last frame have; 0: none.
+  std::int64_t image_positions = 0;
 
   std::int64_t head_dim() const { return dim / heads; }
 };
@@ -41,8 +45,7 @@ struct WanConfig {
 // From the sizes of the tensors, which have upstream's names; heads as a file beside the weights
 // states them, or the header's metadata (config.transformer.num_heads), else dim / 128. Throws
 // Error(kFile) when the file is no Wan transformer, a block between others is missing, or the
-// metadata says another number than the tensors; Error(kUnsupported) for an image-to-video one that
-// encodes its image.
+// metadata says another number than the tensors; Error(kUnsupported) for a VACE model.
 WanConfig detect_wan_config(const Weights& weights, const StatedHeads* stated_heads = nullptr);
 
 // The weights of such a transformer; products are in `dtype`.
@@ -56,6 +59,9 @@ std::vector<Lora> wan_loras(const WanConfig& config, std::span<const LoraChoice>
 struct WanPrompt {
   std::vector<at::Tensor> keys;    // per layer [batch, heads, text_len, head_dim]
   std::vector<at::Tensor> values;  // per layer, the same
+  // The same of the image's tokens; empty where the model takes none.
+  std::vector<at::Tensor> image_keys;
+  std::vector<at::Tensor> image_values;
 };
 
 class WanDit {
@@ -73,8 +79,9 @@ class WanDit {
   at::ScalarType dtype() const;
   at::Device device() const;
 
-  // context: [batch, text_len, text_dim].
-  WanPrompt prepare_prompt(const at::Tensor& context) const;
+  // context: [batch, text_len, text_dim]; image: [batch, tokens, image_dim] of the image encoder,
+  // where the model takes it, else undefined.
+  WanPrompt prepare_prompt(const at::Tensor& context, const at::Tensor& image = {}) const;
 
   // Flow velocity [batch, out_channels, frames, height, width] in fp32. x: [batch, in_channels,
   // frames, height, width] latents, height and width even; timestep: [batch], [batch, frames] or

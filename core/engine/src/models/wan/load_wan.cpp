@@ -5,6 +5,7 @@
 
 #include "models/architectures.h"
 #include "text/load_text.h"
+#include "twill/engine/clip_vision.h"
 #include "twill/engine/latent_preview.h"
 #include "twill/engine/wan_dit.h"
 #include "twill/engine/wan_vae.h"
@@ -15,16 +16,41 @@
 namespace twill::engine {
 namespace {
 
+// What the file takes of pictures is what the family says.
+void check_pictures(const ModelDescription& files, const std::string& file, const WanConfig& dit,
+                    const ImageEncoder* image) {
+  const std::optional<ImageInput>& input = files.family->image;
+  const std::int64_t wanted = dit.out_channels + (input ? input->channels : 0);
+  require(dit.in_channels == wanted, ErrorCode::kModel, file, ": takes ", dit.in_channels,
+          " channels and makes ", dit.out_channels,
+          dit.in_channels > dit.out_channels
+              ? ": an image-to-video model, whose other channels are those of pictures; "
+              : ": no image-to-video model; ",
+          "one of ", files.family->name, " takes ", wanted);
+  require((dit.image_dim > 0) == (image != nullptr), ErrorCode::kModel, file,
+          image != nullptr ? ": has no place for an encoded picture (tensor img_emb.proj.0.bias), "
+                             "but one of "
+                           : ": takes an encoded picture (tensor img_emb.proj.0.bias), but one of ",
+          files.family->name, image != nullptr ? " has it" : " takes none");
+  if (image == nullptr) {
+    return;
+  }
+  require(image->image_dim() == dit.image_dim, ErrorCode::kModel, files.image_encoder.string(),
+          ": its tokens have ", image->image_dim(), " numbers, but ", file, " takes ",
+          dit.image_dim);
+  const std::int64_t positions = dit.image_positions;
+  require(positions == 0 || positions == image->tokens() || positions == 2 * image->tokens(),
+          ErrorCode::kModel, files.image_encoder.string(), ": makes ", image->tokens(),
+          " tokens of a picture, but ", file, " has positions for ", positions);
+}
+
 // Each part is read by itself; here they meet.
 void check_parts(const ModelDescription& files, std::size_t expert, const WanConfig& dit,
-                 std::int64_t vae_channels, const TextEncoder& text) {
+                 std::int64_t vae_channels, const TextEncoder& text, const ImageEncoder* image) {
   const std::string file = files.networks[expert].string();
-  require(dit.in_channels == dit.out_channels, ErrorCode::kUnsupported, file, ": takes ",
-          dit.in_channels, " channels and makes ", dit.out_channels,
-          ": an image-to-video model, whose other channels are those of an image; text-to-video "
-          "ones are supported");
-  require(dit.in_channels == vae_channels, ErrorCode::kModel, file, ": makes latents of ",
-          dit.in_channels, " channels, but ", files.vae.string(), " takes ", vae_channels);
+  check_pictures(files, file, dit, image);
+  require(dit.out_channels == vae_channels, ErrorCode::kModel, file, ": makes latents of ",
+          dit.out_channels, " channels, but ", files.vae.string(), " takes ", vae_channels);
   require(vae_channels == files.family->channels, ErrorCode::kModel, file, ": makes latents of ",
           vae_channels, " channels, but those of the family ", files.family->name, " have ",
           files.family->channels);
@@ -40,6 +66,18 @@ void check_experts(const ModelDescription& files, std::size_t expert, const WanC
           " layers of ", other.heads, " heads and a width of ", other.dim, ", but ",
           files.networks.front().string(), " of ", first.layers, ", ", first.heads, " and ",
           first.dim, ": they are no two experts of one model");
+}
+
+// Null where the family's networks take no tokens of pictures.
+std::unique_ptr<ImageEncoder> load_image_encoder(const PartsRequest& request) {
+  const ModelDescription& files = request.description;
+  if (files.image_encoder.empty()) {
+    return nullptr;
+  }
+  Weights weights = request.open(files.image_encoder);
+  const ClipVisionConfig config = detect_clip_vision_config(weights, files.image_heads);
+  return std::make_unique<ClipVisionEncoder>(std::move(weights), config, request.dtype,
+                                             request.device);
 }
 
 }  // namespace
@@ -75,16 +113,17 @@ Parts load_wan(const PartsRequest& request) {
                                                  .open = request.open,
                                                  .dtype = request.dtype,
                                                  .device = request.device});
+  std::unique_ptr<ImageEncoder> image = load_image_encoder(request);
   const std::int64_t channels = detect_latent_channels(vae);
   for (std::size_t i = 0; i < configs.size(); ++i) {
-    check_parts(files, i, configs[i], channels, *text);
+    check_parts(files, i, configs[i], channels, *text, image.get());
   }
   std::vector<std::vector<Lora>> loras;
   for (std::size_t i = 0; i < configs.size(); ++i) {
     loras.push_back(wan_loras(configs[i], request.loras_of(i)));
     request.prepare(loras.back());
   }
-  Parts parts{.text = std::move(text)};
+  Parts parts{.text = std::move(text), .image = std::move(image)};
   for (std::size_t i = 0; i < configs.size(); ++i) {
     parts.experts.push_back(std::make_unique<WanNetwork>(
         WanDit(weights[i], configs[i], request.dtype, request.device, loras[i]), *files.family));

@@ -127,13 +127,9 @@ class Rows {
 WanConfig detect_wan_config(const Weights& weights, const StatedHeads* stated_heads) {
   require(weights.contains("head.modulation"), ErrorCode::kFile, weights.source(),
           ": no Wan transformer: tensor head.modulation is missing");
-  for (const char* name : {"img_emb.proj.0.bias", "blocks.0.cross_attn.k_img.weight"}) {
-    require(!weights.contains(name), ErrorCode::kUnsupported, weights.source(),
-            ": an image-to-video model (tensor ", name, "); text-to-video ones are supported");
-  }
   require(!weights.contains("vace_patch_embedding.weight"), ErrorCode::kUnsupported,
           weights.source(),
-          ": a VACE model (tensor vace_patch_embedding.weight); text-to-video ones are supported");
+          ": a VACE model (tensor vace_patch_embedding.weight), which is not supported");
   WanConfig config;
   config.layers = count_layers(weights);
   config.dim = axis(weights, "head.modulation", 3, 2);
@@ -142,6 +138,14 @@ WanConfig detect_wan_config(const Weights& weights, const StatedHeads* stated_he
   config.out_channels = axis(weights, "head.head.weight", 2, 0) / kPatchCells;
   config.text_dim = axis(weights, "text_embedding.0.weight", 2, 1);
   config.frequencies = axis(weights, "time_embedding.0.weight", 2, 1);
+  if (weights.contains("img_emb.proj.0.bias")) {
+    config.image_dim = axis(weights, "img_emb.proj.0.bias", 1, 0);
+  }
+  if (weights.contains("img_emb.emb_pos")) {
+    require(config.image_dim > 0, ErrorCode::kFile, weights.source(),
+            ": tensor img_emb.proj.0.bias is missing, but img_emb.emb_pos is there");
+    config.image_positions = axis(weights, "img_emb.emb_pos", 3, 1);
+  }
   const StatedConfig stated(weights);
   stated.check("num_layers", config.layers);
   stated.check("text_dim", config.text_dim);
@@ -176,6 +180,17 @@ WeightTable wan_weights(const WanConfig& config, at::ScalarType dtype) {
   rows.linear("time_projection.1", 6 * dim, dim, at::kFloat);
   rows.linear("head.head", config.out_channels * kPatchCells, dim, at::kFloat);
   rows.tensor("head.modulation", {1, 2, dim}, at::kFloat);
+  if (config.image_dim > 0) {
+    rows.tensor("img_emb.proj.0.weight", {config.image_dim}, at::kFloat);
+    rows.tensor("img_emb.proj.0.bias", {config.image_dim}, at::kFloat);
+    rows.linear("img_emb.proj.1", config.image_dim, config.image_dim, at::kFloat);
+    rows.linear("img_emb.proj.3", dim, config.image_dim, at::kFloat);
+    rows.tensor("img_emb.proj.4.weight", {dim}, at::kFloat);
+    rows.tensor("img_emb.proj.4.bias", {dim}, at::kFloat);
+  }
+  if (config.image_positions > 0) {
+    rows.tensor("img_emb.emb_pos", {1, config.image_positions, config.image_dim}, at::kFloat);
+  }
   for (std::int64_t i = 0; i < config.layers; ++i) {
     rows.begin(concat("blocks.", i, "."), static_cast<std::int32_t>(i));
     rows.tensor("modulation", {1, 6, dim}, at::kFloat);
@@ -187,6 +202,11 @@ WeightTable wan_weights(const WanConfig& config, at::ScalarType dtype) {
       }
       rows.tensor(attention + "norm_q.weight", {dim}, at::kFloat);
       rows.tensor(attention + "norm_k.weight", {dim}, at::kFloat);
+    }
+    if (config.image_dim > 0) {
+      rows.linear("cross_attn.k_img", dim, dim, dtype);
+      rows.linear("cross_attn.v_img", dim, dim, dtype);
+      rows.tensor("cross_attn.norm_k_img.weight", {dim}, at::kFloat);
     }
     rows.linear("ffn.0", config.ffn_dim, dim, dtype);
     rows.linear("ffn.2", dim, config.ffn_dim, dtype);

@@ -39,6 +39,8 @@ struct Layer {
   at::Tensor cross_scale, cross_shift;  // [1, dim] fp32: the affine norm before cross-attention
   Linear cross_q, cross_k, cross_v, cross_out;
   at::Tensor cross_norm_q, cross_norm_k;
+  Linear image_k, image_v;  // undefined where the model takes no image
+  at::Tensor image_norm_k;
   Linear up, down;
 };
 
@@ -64,6 +66,21 @@ at::Tensor time_waves(const at::Tensor& timestep, std::int64_t frequencies) {
 at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
   return x.view({x.size(0), x.size(1), heads, -1}).transpose(1, 2);
 }
+
+// Of an image encoder's tokens, before all layers.
+struct ImageEmbedding {
+  at::Tensor positions;                // [1, tokens, image_dim] fp32; undefined where it has none
+  Linear norm_in, up, down, norm_out;  // the norms are affine, not products
+
+  at::Tensor operator()(const at::Tensor& tokens) const {
+    constexpr double kEpsilon = 1e-5;
+    const auto norm = [&](const at::Tensor& x, const Linear& affine) {
+      return at::layer_norm(x, {x.size(-1)}, affine.weight, affine.bias, kEpsilon);
+    };
+    const at::Tensor placed = positions.defined() ? tokens + positions : tokens;
+    return norm(down(at::gelu(up(norm(placed, norm_in)))), norm_out);
+  }
+};
 
 at::Tensor join_heads(const at::Tensor& x) { return x.transpose(1, 2).flatten(2); }
 
@@ -94,6 +111,7 @@ struct WanDit::Impl {
   at::ScalarType dtype;
   at::Device device;
   Linear patch, text_in, text_out, time_in, time_out, time_projection, head;
+  ImageEmbedding image_embedding;
   at::Tensor head_modulation;  // [2, dim] fp32: shift, scale
   std::vector<Layer> layers;
 
@@ -120,6 +138,15 @@ struct WanDit::Impl {
     time_projection = linear("time_projection.1");
     head = linear("head.head");
     head_modulation = reader.take("head.modulation")[0];
+    if (config.image_dim > 0) {
+      image_embedding = {.norm_in = linear("img_emb.proj.0"),
+                         .up = linear("img_emb.proj.1"),
+                         .down = linear("img_emb.proj.3"),
+                         .norm_out = linear("img_emb.proj.4")};
+    }
+    if (config.image_positions > 0) {
+      image_embedding.positions = reader.take("img_emb.emb_pos");
+    }
     for (std::int64_t i = 0; i < config.layers; ++i) {
       const std::string block = concat("blocks.", i, ".");
       const auto product = [&](const char* name) { return linear(block + name); };
@@ -144,8 +171,13 @@ struct WanDit::Impl {
           .up = product("ffn.0"),
           .down = product("ffn.2"),
       });
+      if (config.image_dim > 0) {
+        layers.back().image_k = product("cross_attn.k_img");
+        layers.back().image_v = product("cross_attn.v_img");
+        layers.back().image_norm_k = vector("cross_attn.norm_k_img.weight");
+      }
     }
-    reader.finish("a Wan 2.1 text-to-video transformer");
+    reader.finish("a Wan 2.1 transformer");
   }
 
   RopeTable rope_for(std::int64_t frames, std::int64_t rows, std::int64_t cols) const {
@@ -176,6 +208,35 @@ struct WanDit::Impl {
     const std::int64_t rows = prompt.keys.front().size(0);
     require(rows == 1 || rows == x.size(0), ErrorCode::kUsage, "a prompt of ", rows,
             " rows was given with ", x.size(0), " batch rows");
+    require(prompt.image_keys.size() == (config.image_dim > 0 ? layers.size() : 0),
+            ErrorCode::kUsage, "a prompt with an image for ", prompt.image_keys.size(),
+            " layers was given to a model that takes one in ",
+            config.image_dim > 0 ? layers.size() : 0);
+  }
+
+  // rows: of the text that it stands beside.
+  void check_image(const at::Tensor& image, std::int64_t rows) const {
+    require(config.image_dim > 0 || !image.defined(), ErrorCode::kUsage,
+            "a Wan transformer that takes no image's tokens was given some");
+    require(config.image_dim == 0 || (image.defined() && image.dim() == 3 && image.numel() > 0 &&
+                                      image.size(0) == rows && image.size(2) == config.image_dim),
+            ErrorCode::kUsage, "an image's tokens of shape ",
+            image.defined() ? image.sizes() : at::IntArrayRef(), " are not [", rows, ", tokens, ",
+            config.image_dim, "]");
+    require(config.image_positions == 0 || image.size(1) == config.image_positions,
+            ErrorCode::kUsage, image.defined() ? image.size(1) : 0,
+            " tokens of images were given to a model that has positions for ",
+            config.image_positions);
+  }
+
+  void add_image(const at::Tensor& image, WanPrompt& prompt) const {
+    const at::Tensor tokens = image_embedding(image.to(device, at::kFloat)).to(dtype);
+    for (const Layer& layer : layers) {
+      at::Tensor keys = layer.image_k(tokens);
+      rms_norm_rope_(keys, layer.image_norm_k, nullptr);
+      prompt.image_keys.push_back(split_heads(keys, config.heads));
+      prompt.image_values.push_back(split_heads(layer.image_v(tokens), config.heads));
+    }
   }
 
   // [batch, channels, frames, height, width] -> [batch, tokens, channels * 4], a token's cells
@@ -219,15 +280,21 @@ struct WanDit::Impl {
     add_modulated_(stream, layer.out(join_heads(mixed)), gates);
   }
 
-  void cross_attention(const Layer& layer, at::Tensor& stream, const at::Tensor& keys,
-                       const at::Tensor& values) const {
+  void cross_attention(std::size_t index, at::Tensor& stream, const WanPrompt& prompt) const {
+    const Layer& layer = layers[index];
     at::Tensor q =
         layer.cross_q(layer_norm_affine(stream, layer.cross_scale, layer.cross_shift, dtype));
     rms_norm_rope_(q, layer.cross_norm_q, nullptr);
     const std::int64_t batch = stream.size(0);
-    const at::Tensor mixed = at::scaled_dot_product_attention(split_heads(q, config.heads),
-                                                              keys.expand({batch, -1, -1, -1}),
-                                                              values.expand({batch, -1, -1, -1}));
+    const auto look_at = [&](const at::Tensor& keys, const at::Tensor& values) {
+      return at::scaled_dot_product_attention(split_heads(q, config.heads),
+                                              keys.expand({batch, -1, -1, -1}),
+                                              values.expand({batch, -1, -1, -1}));
+    };
+    at::Tensor mixed = look_at(prompt.keys[index], prompt.values[index]);
+    if (config.image_dim > 0) {
+      mixed = mixed + look_at(prompt.image_keys[index], prompt.image_values[index]);
+    }
     stream.add_(layer.cross_out(join_heads(mixed)));
   }
 
@@ -253,12 +320,13 @@ const WanConfig& WanDit::config() const { return impl_->config; }
 at::ScalarType WanDit::dtype() const { return impl_->dtype; }
 at::Device WanDit::device() const { return impl_->device; }
 
-WanPrompt WanDit::prepare_prompt(const at::Tensor& context) const {
+WanPrompt WanDit::prepare_prompt(const at::Tensor& context, const at::Tensor& image) const {
   const c10::InferenceMode guard;
   const WanConfig& config = impl_->config;
   require(context.dim() == 3 && context.size(2) == config.text_dim && context.numel() > 0,
           ErrorCode::kUsage, "a context of shape ", context.sizes(), " is not [batch, text_len, ",
           config.text_dim, "]");
+  impl_->check_image(image, context.size(0));
   const at::Tensor text =
       impl_->text_out(at::gelu(impl_->text_in(context.to(impl_->device, at::kFloat)), "tanh"))
           .to(impl_->dtype);
@@ -268,6 +336,9 @@ WanPrompt WanDit::prepare_prompt(const at::Tensor& context) const {
     rms_norm_rope_(keys, layer.cross_norm_k, nullptr);
     prompt.keys.push_back(split_heads(keys, config.heads));
     prompt.values.push_back(split_heads(layer.cross_v(text), config.heads));
+  }
+  if (config.image_dim > 0) {
+    impl_->add_image(image, prompt);
   }
   return prompt;
 }
@@ -303,7 +374,7 @@ at::Tensor WanDit::forward(const at::Tensor& x, const at::Tensor& timestep, cons
     site.layer = static_cast<std::int32_t>(i);
     site.t = step.t;
     impl.self_attention(layer, stream, modulation, table, attention, site);
-    impl.cross_attention(layer, stream, prompt.keys[i], prompt.values[i]);
+    impl.cross_attention(i, stream, prompt);
     impl.feed_forward(layer, stream, modulation);
   }
   const at::Tensor modulation = impl.head_modulation + time.unsqueeze(1);

@@ -12,6 +12,7 @@ namespace {
 
 struct WanConditioning final : Conditioning {
   WanPrompt prompt;
+  at::Tensor image_channels;  // undefined where the network takes none
 };
 
 }  // namespace
@@ -28,12 +29,20 @@ WanNetwork::WanNetwork(WanDit dit, const ModelFamily& family) : dit_(std::move(d
             .ffn_dim = config.ffn_dim,
             .in_channels = config.in_channels,
             .out_channels = config.out_channels,
-            .text_dim = config.text_dim};
+            .text_dim = config.text_dim,
+            .image_dim = config.image_dim,
+            .image_positions = config.image_positions};
 }
 
-std::unique_ptr<const Conditioning> WanNetwork::condition(const at::Tensor& text) const {
+std::unique_ptr<const Conditioning> WanNetwork::condition(const at::Tensor& text,
+                                                          const ImageConditions& images) const {
+  const std::int64_t taken = facts_.in_channels - facts_.out_channels;
+  const std::int64_t given = images.channels.defined() ? images.channels.size(1) : 0;
+  require(given == taken, ErrorCode::kUsage, "a Wan transformer that takes ", taken,
+          " channels of pictures was given ", given);
   auto conditioning = std::make_unique<WanConditioning>();
-  conditioning->prompt = dit_.prepare_prompt(text);
+  conditioning->prompt = dit_.prepare_prompt(text, images.tokens);
+  conditioning->image_channels = images.channels;
   return conditioning;
 }
 
@@ -49,7 +58,12 @@ at::Tensor WanNetwork::forward(const at::Tensor& x, const Conditioning& conditio
           "a Wan transformer was given the conditioning of another network");
   // One for all rows of the batch, on the CPU, which makes its waves.
   const at::Tensor timestep = at::full({x.size(0)}, facts_.family->timesteps * step.t, at::kFloat);
-  return dit_.forward(x, timestep, made_here->prompt, attention, step);
+  const at::Tensor& pictures = made_here->image_channels;
+  require(!pictures.defined() || (x.dim() == 5 && x.sizes().slice(2) == pictures.sizes().slice(2)),
+          ErrorCode::kUsage, "latents of shape ", x.sizes(), " were given with pictures for ",
+          pictures.defined() ? pictures.sizes() : at::IntArrayRef());
+  return dit_.forward(pictures.defined() ? at::cat({x, pictures}, 1) : x, timestep,
+                      made_here->prompt, attention, step);
 }
 
 }  // namespace twill::engine

@@ -14,7 +14,8 @@ class WanNetwork final : public VideoNetwork {
   WanNetwork(WanDit dit, const ModelFamily& family);
 
   const NetworkFacts& facts() const override { return facts_; }
-  std::unique_ptr<const Conditioning> condition(const at::Tensor& text) const override;
+  std::unique_ptr<const Conditioning> condition(const at::Tensor& text,
+                                                const ImageConditions& images) const override;
   TokenLayout layout(const ClipSize& size, const Conditioning& conditioning) const override;
   at::Tensor forward(const at::Tensor& x, const Conditioning& conditioning,
                      SelfAttention& attention, const StepInfo& step) const override;

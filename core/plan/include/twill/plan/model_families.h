@@ -43,6 +43,12 @@ struct ModelSize {
   std::optional<double> fps, cfg;  // empty: not known here
 };
 
+// What an image-to-video network is given of a clip's pictures.
+struct ImageInput {
+  std::int32_t channels = 0;  // behind those of the latents
+  bool encoder = false;       // cross-attention looks at an image encoder's tokens too
+};
+
 struct ModelFamily {
   std::string name;                       // "wan2.1-t2v"
   std::string architecture;               // of the engine's networks; empty: the engine has none
@@ -54,6 +60,7 @@ struct ModelFamily {
   std::vector<std::string> stacks;   // names of the lists of blocks
   std::vector<std::string> experts;  // the noisiest first
   std::optional<double> boundary;    // the t below which the second of two experts runs
+  std::optional<ImageInput> image;   // empty: its networks are given no pictures
   std::vector<ModelSize> sizes;      // one or more
 
   // A clip is so many pixels times n high and wide, and has frame_step() * n + 1 frames: the first
