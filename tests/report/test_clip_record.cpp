@@ -19,6 +19,32 @@ TEST(ClipRecord, other_programs_videos_have_none) {
   EXPECT_FALSE(clip_record_from({{"software", "another"}}, "a.mp4"));
 }
 
+TEST(ClipRecord, pictures_are_named) {
+  ClipRecord record{.prompt = "a",
+                    .model = "demo",
+                    .model_fingerprint = "0",
+                    .image = "start picture.png 0123456789abcdef",
+                    .end_image = "end.png 0123456789abcdef",
+                    .software = "twill 0.1.0"};
+  record.clip = {.width = 32,
+                 .height = 48,
+                 .frames = 5,
+                 .fps = 16.0,
+                 .steps = 2,
+                 .shift = 3.0,
+                 .cfg = 1.0,
+                 .sampler = "euler",
+                 .dtype = "float32"};
+  const std::optional<ClipRecord> back = clip_record_from(to_metadata(record), "a.mp4");
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->image, record.image);
+  EXPECT_EQ(back->end_image, record.end_image);
+  record.image.clear();
+  record.end_image.clear();
+  EXPECT_FALSE(to_metadata(record).contains("image"));
+  EXPECT_FALSE(to_metadata(record).contains("end_image"));
+}
+
 TEST(ClipRecord, bad_settings_are_named) {
   const std::map<std::string, std::string> good{{"software", "twill 0.1.0"},
                                                 {"prompt", "a"},

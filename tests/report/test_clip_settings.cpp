@@ -158,6 +158,23 @@ TEST(ReadPrompts, a_comment_behind_a_byte_order_mark_is_one) {
   EXPECT_EQ(read_prompts(folder / "prompts.txt"), (std::vector<std::string>{"a red ball"}));
 }
 
+TEST(CheckPictures, a_model_and_its_pictures_fit) {
+  ClipSettings settings;
+  const auto from_text = [&] { check_pictures(settings, model_family("wan2.1-t2v")); };
+  const auto from_picture = [&] { check_pictures(settings, model_family("wan2.2-i2v")); };
+  from_text();
+  EXPECT_ERROR(
+      from_picture(),
+      "a model of wan2.2-i2v makes a clip from a picture, and none was named: give --image");
+  settings.end_image = "b.png";
+  EXPECT_ERROR(from_text(),
+               "a model of wan2.1-t2v makes a clip from text alone and takes no picture, but "
+               "--end-image \"b.png\" was given");
+  settings.image = "a.png";
+  from_picture();
+  EXPECT_ERROR(from_text(), "takes no picture, but --image \"a.png\" was given");
+}
+
 TEST(ReadPrompts, names_the_file_in_every_refusal) {
   const tests::ScratchFolder folder;
   std::ofstream(folder / "empty.txt") << "# only this\n";

@@ -40,6 +40,8 @@ void add_model_options(CLI::App& verb, ModelFiles& model) {
                   "file of the text encoder (default: the model's, or ComfyUI's)");
   verb.add_option("--tokenizer", model.tokenizer,
                   "SentencePiece model (default: the one inside or beside the text encoder)");
+  verb.add_option("--image-encoder", model.image_encoder,
+                  "file of CLIP's vision encoder (default: the model's, or ComfyUI's)");
   verb.add_option_function<std::vector<std::filesystem::path>>(
           "--comfyui",
           [&model](const std::vector<std::filesystem::path>& named) {
@@ -63,6 +65,11 @@ void complete(ModelFiles& model) {
 
 void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
   add_model_options(verb, clip.model);
+  CLI::Option* image = verb.add_option(
+      "--image", clip.image,
+      "picture that the clip begins with (PNG, JPEG, WebP), for models that make a clip from one; "
+      "its middle is cut to the clip's shape");
+  verb.add_option("--end-image", clip.end_image, "picture that the clip ends with")->needs(image);
   verb.add_option_function<std::string>(
           "--size", [&clip](const std::string& text) { report::parse_size(text, clip); },
           "size in pixels, multiples of 16 for Wan, of 32 for Wan 2.2 TI2V (default: the model's)")

@@ -44,8 +44,8 @@ void add_doctor(CLI::App& app, Context& context);
 // "a, b or c": what an option may be.
 std::string any_of(std::span<const std::string_view> names);
 
-// --model and the files beside it, --size, --frames, --steps, --shift, --cfg, --negative,
-// --sampler, --dtype, --lora, --threads.
+// --model and the files beside it, --image, --end-image, --size, --frames, --steps, --shift, --cfg,
+// --negative, --sampler, --dtype, --lora, --threads.
 void add_clip_options(CLI::App& verb, report::ClipSettings& clip);
 // --model and the files beside it.
 void add_model_options(CLI::App& verb, ModelFiles& model);

@@ -163,6 +163,7 @@ ModelDescription describe_model(const ModelFiles& model) {
   stand_in(description.vae, model.vae);
   stand_in(description.text, model.text_encoder);
   stand_in(description.tokenizer, model.tokenizer);
+  stand_in(description.image_encoder, model.image_encoder);
   return description;
 }
 

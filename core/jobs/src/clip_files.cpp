@@ -54,6 +54,8 @@ report::ClipRecord clip_record(const Session& session, const std::string& prompt
                             .clip = session.clip(),
                             .model = model_name(session.clip().model.path),
                             .model_fingerprint = session.model_fingerprint(),
+                            .image = session.image_name(),
+                            .end_image = session.end_image_name(),
                             .software = "twill " TWILL_VERSION};
   record.clip.model = {};
   record.clip.threads = 0;
@@ -63,6 +65,8 @@ report::ClipRecord clip_record(const Session& session, const std::string& prompt
         {.choice = {.file = lora.file.filename(), .strength = lora.strength, .expert = lora.expert},
          .fingerprint = lora_fingerprint(lora.file)});
   }
+  record.clip.image.clear();
+  record.clip.end_image.clear();
   if (!plan.empty()) {
     record.plan = plan.filename().string();
     record.plan_fingerprint = file_fingerprint(plan);

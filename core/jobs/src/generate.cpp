@@ -174,7 +174,10 @@ report::GenerateResult generate(const GenerateOptions& options, const JobControl
   check_clip(options.clip);
   const std::vector<fs::path> files = files_of(options);
   const Outputs outputs(outputs_of(files, options.compare_dense),
-                        {{"plan", options.plan}, {"model", options.clip.model.path}});
+                        {{"plan", options.plan},
+                         {"model", options.clip.model.path},
+                         {"image", options.clip.image},
+                         {"end image", options.clip.end_image}});
   const std::shared_ptr<const Plan> plan = read_plan_for(options.plan, options.clip.model);
   if (options.adapt) {
     check_can_adapt(*plan);

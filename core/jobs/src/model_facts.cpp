@@ -80,7 +80,9 @@ ModelFacts read_model_facts(const ModelFiles& files) {
 void check_clip(const report::ClipSettings& clip) {
   report::check_clip_settings(clip);
   if (engine::is_model_there(clip.model)) {
-    report::check_clip_settings(clip, *engine::describe_model(clip.model).family);
+    const ModelFamily& family = *engine::describe_model(clip.model).family;
+    report::check_clip_settings(clip, family);
+    report::check_pictures(clip, family);
   }
 }
 

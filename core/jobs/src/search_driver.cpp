@@ -21,6 +21,7 @@
 #include "twill/kernels/cuda_attention.h"
 #include "twill/plan/error.h"
 #include "twill/plan/sampler_times.h"
+#include "twill/plan/text.h"
 #include "twill/report/heads_picture.h"
 
 namespace twill::jobs {
@@ -104,6 +105,12 @@ search::SearchRequest request_for(const Session& session, const TokenLayout& lay
                        cpu_kernel_name()),
       .work = work,
       .threads = clip.threads};
+  for (const auto& [name, file] :
+       {std::pair("image", &clip.image), std::pair("end_image", &clip.end_image)}) {
+    if (!file->empty()) {
+      request.provenance[name] = valid_utf8(file->filename().string());
+    }
+  }
   for (std::size_t i = 0; i < options.prompts.size(); ++i) {
     request.seeds.push_back(report::seed_at(options.seed, i));
   }

@@ -15,9 +15,12 @@
 #include "twill/engine/finite.h"
 #include "twill/engine/noise.h"
 #include "twill/engine/sampler.h"
+#include "twill/jobs/file_hash.h"
 #include "twill/jobs/model_facts.h"
+#include "twill/media/picture_io.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/sampler_times.h"
+#include "twill/plan/text.h"
 
 namespace twill::jobs {
 namespace {
@@ -70,6 +73,18 @@ report::ClipSettings with_defaults_of(const engine::VideoModel& model,
   return filled;
 }
 
+// [height, width, 3] uint8, and what records call it; undefined where no file is named.
+at::Tensor read_picture(const fs::path& file, std::string& name) {
+  if (file.empty()) {
+    return {};
+  }
+  const media::Picture picture = media::read_picture(file);
+  at::Tensor pixels = at::empty({picture.height, picture.width, 3}, at::kByte);
+  std::ranges::copy(picture.rgb, pixels.mutable_data_ptr<std::uint8_t>());
+  name = concat(valid_utf8(file.filename().string()), " ", file_fingerprint(file));
+  return pixels;
+}
+
 }  // namespace
 
 Session::Session(const report::ClipSettings& settings, const JobControl& control)
@@ -86,13 +101,16 @@ Session::Session(const report::ClipSettings& settings, const JobControl& control
       load_options(clip_, control_, [this](const std::string& text) { note_once(text); }));
   fill_in();
   meter.advance();
+  encode_pictures();
 }
 
 Session::Session(const report::ClipSettings& settings, engine::VideoModel model,
                  const JobControl& control)
     : control_(control), clip_(settings), model_(std::move(model)) {
   report::check_clip_settings(settings, *model_.family);
+  report::check_pictures(settings, *model_.family);
   fill_in();
+  encode_pictures();
 }
 
 void Session::fill_in() {
@@ -107,6 +125,22 @@ void Session::fill_in() {
   for (const double t : step_t_) {
     forward_t_.insert(forward_t_.end(), guided() ? 2 : 1, t);
   }
+}
+
+void Session::encode_pictures() {
+  if (clip_.image.empty()) {
+    return;
+  }
+  const c10::InferenceMode inference;
+  const engine::Pictures pictures{.start = read_picture(clip_.image, image_name_),
+                                  .end = read_picture(clip_.end_image, end_image_name_)};
+  const bool two = pictures.end.defined();
+  Meter meter(control_, two ? "encode the pictures" : "encode the picture",
+              model_.latent_shape(size())[2]);
+  images_ =
+      model_.encode_pictures(pictures, size(),
+                             {.progress = [&](std::int64_t done, std::int64_t) { meter.set(done); },
+                              .stop = control_.stop});
 }
 
 std::vector<std::int32_t> Session::experts_at(const std::vector<double>& t) const {
@@ -148,8 +182,10 @@ const std::string& Session::fingerprint() const {
 }
 
 std::string Session::dense_key() const {
-  return concat(fingerprint(), " ", *clip_.width, "x", *clip_.height, "x", *clip_.frames, " ",
-                *clip_.sampler, " steps ", *clip_.steps, " shift ", *clip_.shift, " cfg ",
+  const std::string pictures =
+      image_name_.empty() ? "" : concat(" from ", image_name_, " to ", end_image_name_);
+  return concat(fingerprint(), pictures, " ", *clip_.width, "x", *clip_.height, "x", *clip_.frames,
+                " ", *clip_.sampler, " steps ", *clip_.steps, " shift ", *clip_.shift, " cfg ",
                 *clip_.cfg, " negative \"", clip_.negative_prompt, "\" ", *clip_.dtype, " ",
                 device(), " torch ", torch_version());
 }
@@ -159,11 +195,11 @@ EncodedPrompt Session::encode(const std::string& prompt) const {
   const Clock::time_point begin = Clock::now();
   EncodedPrompt encoded{.text = prompt};
   note_once(model_.text->note(prompt));
-  encoded.positive = model_.condition(prompt);
+  encoded.positive = model_.condition(prompt, images_);
   encoded.layouts = {model_.layout(size(), encoded.positive)};
   if (guided()) {
     note_once(model_.text->note(clip_.negative_prompt));
-    encoded.negative = model_.condition(clip_.negative_prompt);
+    encoded.negative = model_.condition(clip_.negative_prompt, images_);
     const TokenLayout second = model_.layout(size(), *encoded.negative);
     if (second != encoded.layouts.front()) {
       encoded.layouts.push_back(second);

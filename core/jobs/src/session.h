@@ -78,6 +78,9 @@ class Session {
   std::int64_t steps() const { return *clip_.steps; }
   const std::string& dtype() const { return *clip_.dtype; }
   std::string device() const;
+  // Of its pictures "start.png 0123456789abcdef", the file's name and its fingerprint; empty: none.
+  const std::string& image_name() const { return image_name_; }
+  const std::string& end_image_name() const { return end_image_name_; }
   // model_fingerprint() of its folder: it changes when one of its files does.
   const std::string& model_fingerprint() const;
   // The same with its LoRAs: of the weights that make clips.
@@ -108,12 +111,15 @@ class Session {
 
  private:
   void fill_in();
+  void encode_pictures();
   void note_once(const std::string& sentence) const;
   [[noreturn]] void fail_not_finite(const std::string& sentence) const;
 
   const JobControl& control_;
   report::ClipSettings clip_;
   engine::VideoModel model_;
+  engine::ImageConditions images_;  // of the clip's pictures
+  std::string image_name_, end_image_name_;
   std::unique_ptr<const engine::Schedule> schedule_;
   TokenLayout layout_;
   std::vector<double> step_t_;

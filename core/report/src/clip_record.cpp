@@ -116,6 +116,8 @@ ClipRecord read_entries(const Entries& entries) {
   const std::size_t space = model.rfind(' ');
   record.model = model.substr(0, space);
   record.model_fingerprint = space == std::string::npos ? std::string() : model.substr(space + 1);
+  record.image = entries.text("image", false);
+  record.end_image = entries.text("end_image", false);
   record.plan = entries.text("plan");
   if (record.plan == "dense") {
     record.plan.clear();
@@ -152,6 +154,12 @@ Metadata to_metadata(const ClipRecord& record) {
   }
   if (!record.loras.empty()) {
     metadata[kLoras] = json_dump(to_json_value(record.loras));
+  }
+  if (!record.image.empty()) {
+    metadata["image"] = record.image;
+  }
+  if (!record.end_image.empty()) {
+    metadata["end_image"] = record.end_image;
   }
   if (record.adapted) {
     metadata["adapted"] = "to this clip";

@@ -110,6 +110,19 @@ void check_clip_settings(const ClipSettings& settings, const ModelFamily& family
   check_run(settings);
 }
 
+void check_pictures(const ClipSettings& settings, const ModelFamily& family) {
+  const auto shown = [&](const fs::path& file) {
+    return concat("\"", shortened(valid_utf8(file.string()), kMostShown), "\"");
+  };
+  require(!family.image || !settings.image.empty(), ErrorCode::kUsage, "a model of ", family.name,
+          " makes a clip from a picture, and none was named: give --image FILE");
+  require(family.image || (settings.image.empty() && settings.end_image.empty()), ErrorCode::kUsage,
+          "a model of ", family.name, " makes a clip from text alone and takes no picture, but ",
+          settings.image.empty() ? concat("--end-image ", shown(settings.end_image))
+                                 : concat("--image ", shown(settings.image)),
+          " was given");
+}
+
 void parse_size(std::string_view text, ClipSettings& settings) {
   const std::size_t cross = text.find('x');
   const auto number = [&](std::string_view part, std::int32_t& value) {

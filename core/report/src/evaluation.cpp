@@ -242,6 +242,12 @@ std::string to_json(const EvaluateReport& report) {
   if (!report.clip.loras.empty()) {
     value["loras"] = lora_texts(report.clip.loras);
   }
+  for (const auto& [name, file] :
+       {std::pair("image", &report.clip.image), std::pair("end_image", &report.clip.end_image)}) {
+    if (!file->empty()) {
+      value[name] = valid_utf8(file->filename().string());
+    }
+  }
   if (!report.facts.empty()) {
     value["run"] = report.facts;
   }
@@ -274,6 +280,12 @@ EvaluateReport read_evaluate_report(const fs::path& file) {
   if (value.has("loras")) {
     for (const Value& lora : value.at("loras").list(kMostLoras)) {
       report.clip.loras.push_back(parse_lora(lora.text()));
+    }
+  }
+  for (const auto& [name, picture] :
+       {std::pair("image", &report.clip.image), std::pair("end_image", &report.clip.end_image)}) {
+    if (value.has(name)) {
+      *picture = value.at(name).text();
     }
   }
   if (value.has("layout")) {  // not in reports of the first version

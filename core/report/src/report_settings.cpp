@@ -241,7 +241,9 @@ std::vector<std::string> commands_to_repeat(const ReportOptions& options,
   for (const char* key : {"cfg", "dtype"}) {
     search.add(concat("--", key), measured, key);
   }
-  search.add("--negative", measured, "negative_prompt");
+  search.add("--negative", measured, "negative_prompt")
+      .add("--image", measured, "image")
+      .add("--end-image", measured, "end_image");
   for (std::size_t i = 1; i <= kMostLoras; ++i) {
     search.add("--lora", measured, concat("lora_", i).c_str());
   }
@@ -273,6 +275,12 @@ std::vector<std::string> commands_to_repeat(const ReportOptions& options,
     }
     if (consecutive(seeds)) {
       evaluate.add("--seed", std::to_string(seeds.front()));
+    }
+    for (const auto& [option, file] :
+         {std::pair("--image", &clip.image), std::pair("--end-image", &clip.end_image)}) {
+      if (!file->empty()) {
+        evaluate.add(option, file->string());
+      }
     }
     evaluate.add("--timed", std::to_string(one.summary.timed))
         .add("--size", concat(*clip.width, "x", *clip.height))

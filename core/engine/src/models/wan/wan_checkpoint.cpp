@@ -14,6 +14,7 @@
 #include "models/architectures.h"
 #include "part_finder.h"
 #include "text/umt5_gguf.h"
+#include "twill/engine/clip_vision.h"
 #include "twill/engine/umt5.h"
 #include "twill/engine/wan_dit.h"
 #include "twill/engine/wan_vae.h"
@@ -31,6 +32,7 @@ constexpr std::array<std::string_view, 1> kVae21{"wan_2.1_vae.safetensors"};
 constexpr std::array<std::string_view, 1> kVae22{"wan2.2_vae.safetensors"};
 constexpr std::array<std::string_view, 2> kText{"umt5_xxl_fp16.safetensors",
                                                 "umt5_xxl_fp8_e4m3fn_scaled.safetensors"};
+constexpr std::array<std::string_view, 1> kImage{"clip_vision_h.safetensors"};
 // As google/umt5-xxl and pipelines of diffusers have them.
 constexpr std::array kTokenizers{"spiece.model", "tokenizer.json"};
 
@@ -101,8 +103,10 @@ Experts experts_of(const ModelFiles& model) {
 const ModelFamily& family_of(const WanConfig& network, bool two, const fs::path& file) {
   const std::vector<ModelFamily>& families = model_families();
   const auto found = std::ranges::find_if(families, [&](const ModelFamily& family) {
+    const ImageInput image = family.image.value_or(ImageInput());
     return family.architecture == "wan" && family.channels == network.out_channels &&
-           network.in_channels == family.channels && (family.experts.size() == 2) == two;
+           network.in_channels == family.channels + image.channels &&
+           (network.image_dim > 0) == image.encoder && (family.experts.size() == 2) == two;
   });
   require(found != families.end(), ErrorCode::kUnsupported, file.string(), ": takes ",
           network.in_channels, " channels and makes ", network.out_channels,
@@ -128,6 +132,16 @@ fs::path find_text(const ModelFiles& model, std::int64_t text_dim) {
                            .usual_names = Names(kText),
                            .fits = [text_dim](const fs::path& file) {
                              return detect_umt5_config(open_text_header(file)).dim == text_dim;
+                           }});
+}
+
+fs::path find_image_encoder(const ModelFiles& model, std::int64_t image_dim) {
+  return find_part(model, {.kind = "clip_vision",
+                           .what = concat("a CLIP vision encoder of width ", image_dim),
+                           .usual_names = Names(kImage),
+                           .fits = [image_dim](const fs::path& file) {
+                             return detect_clip_vision_config(Weights::open_unscaled(file)).dim ==
+                                    image_dim;
                            }});
 }
 
@@ -161,6 +175,11 @@ ModelDescription describe_wan_checkpoint(const ModelFiles& model) {
   description.vae = model.vae.empty() ? find_vae(model, network.out_channels) : model.vae;
   description.text =
       model.text_encoder.empty() ? find_text(model, network.text_dim) : model.text_encoder;
+  if (network.image_dim > 0) {
+    description.image_encoder = model.image_encoder.empty()
+                                    ? find_image_encoder(model, network.image_dim)
+                                    : model.image_encoder;
+  }
   description.tokenizer = model.tokenizer;
   if (description.tokenizer.empty()) {
     description.tokenizer = tokenizer_beside(description.text);

@@ -33,8 +33,8 @@ struct ModelFacts {
 // Throws Error(kFile) naming the file, and the field or tensor and the value where there is one.
 ModelFacts read_model_facts(const ModelFiles& model);
 
-// As report::check_clip_settings() for the model of `clip.model`; where none is there, only
-// what holds for every model.
+// As report::check_clip_settings() and check_pictures() for the model of `clip.model`; where
+// none is there, only what holds for every model.
 void check_clip(const report::ClipSettings& clip);
 
 // Fills what `settings` leaves empty with the model's defaults, but dtype.

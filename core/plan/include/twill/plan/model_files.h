@@ -34,6 +34,7 @@ struct ModelFiles {
   std::filesystem::path vae;
   std::filesystem::path text_encoder;
   std::filesystem::path tokenizer;
+  std::filesystem::path image_encoder;
   ModelPlaces places;
 
   bool empty() const { return path.empty(); }

@@ -24,11 +24,13 @@ struct RecordedLora {
 struct ClipRecord {
   std::string prompt;
   std::uint64_t seed = 0;
-  // Every optional is filled in; `model` and `loras` are empty: a video names its files by name and
-  // fingerprint, not by paths of the machine that made it.
+  // Every optional is filled in; `model`, `loras` and the pictures are empty: a video names its
+  // files by name and fingerprint, not by paths of the machine that made it.
   ClipSettings clip;
   std::string model;                // name of its folder
   std::string model_fingerprint;    // of its weights, 16 hexadecimal digits
+  std::string image;                // "start.png 0123456789abcdef"; empty: from text alone
+  std::string end_image;            // the same of the picture that it ends with
   std::string plan;                 // name of its file; empty: dense
   std::string plan_fingerprint;     // of its file
   bool adapted = false;             // the plan was fitted to the clip

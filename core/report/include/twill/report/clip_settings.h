@@ -33,6 +33,9 @@ struct ClipSettings {
   std::optional<std::string> dtype;    // of dtype_names()
   std::int32_t threads = 0;            // 0: as many as the process may use
   std::vector<LoraChoice> loras;       // merged into the weights, in this order
+  // Pictures that the clip begins and ends with, of models that take them; empty: none.
+  std::filesystem::path image;
+  std::filesystem::path end_image;
 };
 
 // What `sampler` and `dtype` may be.
@@ -43,6 +46,10 @@ std::span<const std::string_view> dtype_names();
 // Error(kUsage) naming the setting and its value.
 void check_clip_settings(const ClipSettings& settings);
 void check_clip_settings(const ClipSettings& settings, const ModelFamily& family);
+
+// Throws Error(kUsage) when the family's models need a picture and none is named, or take none and
+// one is.
+void check_pictures(const ClipSettings& settings, const ModelFamily& family);
 
 // "256x192" -> width, height. Throws Error(kUsage).
 void parse_size(std::string_view text, ClipSettings& settings);
