@@ -265,3 +265,34 @@ def test_an_encoded_picture_without_an_encoder_is_refused(twill, parts, pictures
         f"{folder / 'transformer' / 'config.json'}.image_dim is 32: it takes an encoded picture, but the pipeline has "
         "no image_encoder"
     )
+
+
+def test_a_checkpoint_finds_its_image_encoder(twill, parts, pipelines, pictures, tmp_path):
+    """As ComfyUI's users keep the files."""
+    pipeline, models = pipelines["seeing"], tmp_path / "models"
+    for kind, name, source, config in (
+        (
+            "diffusion_models",
+            "wan2.1_i2v",
+            "transformer/diffusion_pytorch_model",
+            {"transformer": {"num_heads": HEADS}},
+        ),
+        ("clip_vision", "clip_vision_h", "image_encoder/model", {"vision": {"num_heads": ENCODER.heads}}),
+        ("vae", "any_name", "vae/diffusion_pytorch_model", {}),
+        ("text_encoders", "any_name", "text_encoder/model", {}),
+    ):
+        (models / kind).mkdir(parents=True)
+        tensors = parity.safetensors.load_file(pipeline / f"{source}.safetensors")
+        save_file(tensors, models / kind / f"{name}.safetensors", {"config": json.dumps(config)})
+    shutil.copy(parts[1], models / "text_encoders" / "spiece.model")
+    more = (*arguments_for("seeing", pictures), "--shift", 3)
+    network = models / "diffusion_models" / "wan2.1_i2v.safetensors"
+    assert frames_of(twill, network, tmp_path / "a", *more) == frames_of(twill, pipeline, tmp_path / "b", *more)
+    encoder = models / "clip_vision" / "clip_vision_h.safetensors"
+    encoder.rename(tmp_path / "mine.safetensors")
+    result = run(twill, network, tmp_path / "no", *more)
+    assert result.returncode == 1
+    assert f"{network}: needs a CLIP vision encoder of width {ENCODER.width}, which is in none of" in result.stderr
+    assert result.stderr.strip().endswith("; ComfyUI's file of it is clip_vision_h.safetensors")
+    named = ("--image-encoder", tmp_path / "mine.safetensors")
+    assert frames_of(twill, network, tmp_path / "c", *more, *named) == frames_of(twill, pipeline, tmp_path / "d", *more)

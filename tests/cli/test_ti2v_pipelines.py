@@ -62,7 +62,7 @@ def test_a_checkpoint_takes_the_vae_of_48_channels(twill, parts, transformer, tm
     earlier = make_parts(tmp_path / "folder", make_vae())[0]["vae"]
     save_file({name: x.contiguous() for name, x in earlier.state_dict().items()}, folder / "a.safetensors")
     wanted = frames_of(twill, folder, tmp_path / "a", SIZE)
-    assert frames_of(twill, folder / "dit.safetensors", tmp_path / "b", SIZE, "--shift", 3) == wanted
+    assert frames_of(twill, folder / "dit.safetensors", tmp_path / "b", (*SIZE, "--shift", 3)) == wanted
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ ImageConditions VideoModel::encode_pictures(const Pictures& pictures, const Clip
   grid(size);
   const bool has_end = pictures.end.defined();
   const auto require_of_model = [&](bool holds, const char* sentence) {
-    require(holds, ErrorCode::kUsage, folder.string(), ": a model of ", family->name, sentence);
+    require(holds, ErrorCode::kUsage, files.path.string(), ": a model of ", family->name, sentence);
   };
   require_of_model(family->image.has_value(), " makes a clip from text alone and takes no picture");
   require_of_model(pictures.start.defined(), " makes a clip from a picture, and none was given");
