@@ -185,7 +185,7 @@ TEST(FindModels, a_gguf_file_is_found_as_others_are) {
   const auto found = find_models({}, {folder / "paths.yaml"});
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].name, "wan_q4");
-  EXPECT_TRUE(found[0].obstacle.starts_with("a Wan transformer of 2 x 2 heads without"));
+  EXPECT_TRUE(found[0].obstacle.starts_with("a Wan transformer of 2 x 2 heads; "));
 }
 
 TEST(ModelFacts, are_those_of_the_folder) {
