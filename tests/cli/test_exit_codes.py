@@ -98,7 +98,7 @@ def test_a_negative_prompt_that_is_no_utf8(twill, words, verb):
 @pytest.mark.parametrize("verb", WITH_MODEL)
 def test_a_model_that_is_not_there(twill, words, verb, tmp_path):
     said = twill.refuses_json(1, *words(verb, model=tmp_path / LATIN_1))
-    assert said == rf"{tmp_path}/caf\xe9: no such model folder"
+    assert said == rf"{tmp_path}/caf\xe9: no such model folder or file"
 
 
 @pytest.mark.parametrize("verb", WITH_PLAN)
