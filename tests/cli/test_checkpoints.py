@@ -249,6 +249,14 @@ def test_refusals(twill, comfyui, umt5_model, tmp_path, arguments, text):
     assert not (tmp_path / "no").exists()
 
 
+def test_a_folder_of_comfyui_that_is_none_matters_where_it_is_needed(twill, umt5_model, tmp_path):
+    environment = without_comfyui(TWILL_COMFYUI=str(tmp_path / "nothing"))
+    frames_of(twill, umt5_model, tmp_path / "clip", env=environment)
+    result = twill("generate", *SETTINGS, "--model", "wan", "--out", tmp_path / "no", env=environment)
+    assert result.returncode == 1
+    assert f"{tmp_path}/nothing: is neither a folder of ComfyUI (" in result.stderr
+
+
 def test_a_name_that_no_place_has(twill, comfyui, tmp_path):
     said = refusal(twill, "--model", "none", "--comfyui", comfyui, "--out", tmp_path / "no")
     assert said == f"none: no such model folder or file, nor one of that name in {comfyui}/models/diffusion_models"

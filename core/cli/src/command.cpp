@@ -57,6 +57,10 @@ void complete(ModelFiles& model) {
   if (model.path.empty()) {
     model.path = jobs::find_demo_model();
   }
+  std::error_code code;
+  if (std::filesystem::is_directory(model.path, code)) {
+    return;  // it has all that it needs, whatever is wrong with the folders of ComfyUI
+  }
   if (model.places.empty()) {
     model.places = jobs::comfy_places();
   }
