@@ -38,8 +38,10 @@ void add_model_options(CLI::App& verb, ModelFiles& model) {
   verb.add_option("--vae", model.vae, "file of the VAE (default: the model's, or ComfyUI's)");
   verb.add_option("--text-encoder", model.text_encoder,
                   "file of the text encoder (default: the model's, or ComfyUI's)");
-  verb.add_option("--tokenizer", model.tokenizer,
-                  "SentencePiece model (default: the one inside or beside the text encoder)");
+  verb.add_option(
+      "--tokenizer", model.tokenizer,
+      "SentencePiece model or tokenizer.json (default: the one inside or beside the text "
+      "encoder)");
   verb.add_option("--image-encoder", model.image_encoder,
                   "file of CLIP's vision encoder (default: the model's, or ComfyUI's)");
   verb.add_option_function<std::vector<std::filesystem::path>>(

@@ -3,6 +3,7 @@
 
 #include "twill/jobs/comfy_folders.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <string>

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <functional>
 #include <regex>
+#include <span>
 #include <utility>
 
 #include "latent_statistics.h"
