@@ -14,7 +14,8 @@
 #   TWILL      the program (twill)             DEVICES   the GPUs that processes are spread over (0)
 #   MODEL      the model (presets/demo)        PROCESSES how many run at once (4)
 #   COMMIT     stands in the reports           SECONDS_ALLOWED  when work is stopped (no end)
-#   PROFILES   of each point, 1 to 3 (3)       SETTINGS  how many a row may try (12)
+#   PROFILES   of each point, 1 to 3 (3)       SETTINGS  how many a row may try (40), and one of an
+#                                                        oracle: ORACLE_SETTINGS (12)
 #   COUNT      prompts of a row (16)           PROMPTS, SEED  others, for a trial
 #   ORACLES    prompts of oracles, which are slow; their reports then stand apart (COUNT; 0: none)
 #   ROWS       groups of rows instead of all     THREADS   of a process (0: all that there are)
@@ -28,6 +29,7 @@ twill=${TWILL:-twill}
 read -ra devices <<<"${DEVICES:-0}"
 model=${MODEL:-presets/demo}
 most=${PROFILES:-3} count=${COUNT:-16} oracles=${ORACLES:-${COUNT:-16}}
+settings=${SETTINGS:-40} oracle_settings=${ORACLE_SETTINGS:-12}
 TWILL_COMMIT=${COMMIT:-$(git describe --always --dirty --exclude='*' 2>/dev/null || true)}
 export TWILL_COMMIT
 mkdir -p "$out/parts"
@@ -83,15 +85,15 @@ profile() { # pair, steps, name, more words
     --prompt "${search[2 * pair + 1]}" --seed $((100 * pair)) --steps "$steps" "$@" --map-size 0 --out "$out/$name.json"
 }
 
-compare() { # density, steps, first profile, how many, prompts, report, more words
-  local density=$1 steps=$2 first=$3 many=$4 prompts=$5 report=$6 pair words=()
-  shift 6
+compare() { # density, steps, first profile, how many, prompts, settings, report, more words
+  local density=$1 steps=$2 first=$3 many=$4 prompts=$5 settings=$6 report=$7 pair words=()
+  shift 7
   for ((pair = first; pair < first + many; ++pair)); do
     words+=(--profile "$out/${steps}_$pair.json" --fed-profile "$out/${density}_${steps}_fed_$pair.json")
   done
   run_twill bench policies --model "$model" "${words[@]}" --tuning-prompts "$out/tuning.txt" --tuning-seed 700 \
     --prompts "${PROMPTS:-presets/demo/prompts_follow.txt}" --count "$prompts" --seed "${SEED:-5000}" \
-    --settings "${SETTINGS:-12}" --steps "$steps" --density "$density" --work "$out/work" --out "$report" "$@"
+    --settings "$settings" --steps "$steps" --density "$density" --work "$out/work" --out "$report" "$@"
 }
 
 for point in "${points[@]}"; do
@@ -115,7 +117,7 @@ all_done
 for ((pair = 0; pair < most; ++pair)); do
   for point in "${points[@]}"; do
     density=${point%:*} steps=${point#*:}
-    echo "compare $density $steps $pair 1 $count $out/parts/${density}_${steps}_solver_$pair.json --rows published.radial"
+    echo "compare $density $steps $pair 1 $count $settings $out/parts/${density}_${steps}_solver_$pair.json --rows published.radial"
   done
 done >"$out/tasks"
 spread <"$out/tasks"
@@ -123,10 +125,11 @@ all_done
 
 # A name stands for all that begin with it and a dot too: "….step" for "….step.fed".
 paper=paper_greedy
-groups=($paper.gain_and_time.step $paper.relative.step solver.one,solver.relative $paper.gain.step
-  $paper.gain_and_time.one svg.relative,sta.relative radial.relative,single_pattern.relative published)
+groups=($paper.gain_and_time.step $paper.relative.step solver.one,solver.relative,solver.fed $paper.gain.step
+  $paper.gain_and_time.one svg.relative,sta.relative radial.relative,single_pattern.relative published
+  $paper.mean_square.step)
 later=(svg.gain_and_time,sta.gain_and_time radial.gain_and_time,single_pattern.gain_and_time
-  $paper.mean_square.step solver.step,solver.gain,solver.mean_square
+  solver.step,solver.gain,solver.mean_square
   $paper.relative.one $paper.gain.one $paper.mean_square.one)
 oracle_groups=(oracle.error.own_order oracle.error.raster oracle.mass.own_order oracle.mass.raster)
 if [ -n "${ROWS:-}" ]; then
@@ -134,19 +137,19 @@ if [ -n "${ROWS:-}" ]; then
   later=() oracle_groups=()
 fi
 [ "$oracles" -gt 0 ] || oracle_groups=()
-tasks_of() { # prompts, groups
-  local prompts=$1 group point
-  shift
+tasks_of() { # prompts, settings, groups
+  local prompts=$1 settings=$2 group point
+  shift 2
   for group in "$@"; do
     for point in "${points[@]}"; do
-      echo "compare ${point%:*} ${point#*:} 0 $most $prompts $out/parts/${point%:*}_${point#*:}_$group.json --rows $group"
+      echo "compare ${point%:*} ${point#*:} 0 $most $prompts $settings $out/parts/${point%:*}_${point#*:}_$group.json --rows $group"
     done
   done
 }
 {
-  tasks_of "$count" "${groups[@]}"
-  tasks_of "$oracles" "${oracle_groups[@]}"
-  tasks_of "$count" "${later[@]}"
+  tasks_of "$count" "$settings" "${groups[@]}"
+  tasks_of "$oracles" "$oracle_settings" "${oracle_groups[@]}"
+  tasks_of "$count" "$settings" "${later[@]}"
 } >"$out/tasks"
 spread <"$out/tasks"
 all_done
@@ -157,12 +160,12 @@ unset SECONDS_ALLOWED
   for point in "${points[@]}"; do
     density=${point%:*} steps=${point#*:} rows=()
     name="density_${density}_${steps}_steps"
-    if [ "${#oracle_groups[@]}" -eq 0 ] || [ "$oracles" -ne "$count" ]; then
+    if [ "${#oracle_groups[@]}" -eq 0 ] || [ "$oracles/$oracle_settings" != "$count/$settings" ]; then
       rows=(--rows "$(IFS=,; all=("${groups[@]}" "${later[@]}"); echo "${all[*]}")")
     fi
-    echo "compare $density $steps 0 $most $count $out/$name.json --kept ${rows[*]}"
-    if [ "${#oracle_groups[@]}" -gt 0 ] && [ "$oracles" -ne "$count" ]; then
-      echo "compare $density $steps 0 $most $oracles $out/${name}_oracles.json --kept --rows oracle"
+    echo "compare $density $steps 0 $most $count $settings $out/$name.json --kept ${rows[*]}"
+    if [ "${#oracle_groups[@]}" -gt 0 ] && [ "$oracles/$oracle_settings" != "$count/$settings" ]; then
+      echo "compare $density $steps 0 $most $oracles $oracle_settings $out/${name}_oracles.json --kept --rows oracle"
     fi
   done
 } >"$out/tasks"

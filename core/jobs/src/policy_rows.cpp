@@ -30,7 +30,7 @@ constexpr std::array<std::pair<OracleShares, std::string_view>, 3> kShareNames{{
     {OracleShares::kTopP, "top_p"},
 }};
 
-constexpr std::array<report::ContrastRows, 8> kContrasts{{
+constexpr std::array<report::ContrastRows, 9> kContrasts{{
     {"gain, in the paper's rule", "paper_greedy.gain.step", "paper_greedy.relative.step"},
     {"the weight of t, in the paper's rule", "paper_greedy.gain_and_time.step",
      "paper_greedy.gain.step"},
@@ -43,6 +43,7 @@ constexpr std::array<report::ContrastRows, 8> kContrasts{{
     {"the solver, with the same weights", "solver", "paper_greedy.gain_and_time.step"},
     {"the solver, with relative errors", "solver.relative", "paper_greedy.relative.step"},
     {"segments, in the solver", "solver", "solver.one"},
+    {"sparse outputs fed forward, in the solver", "solver.fed", "solver"},
 }};
 
 void add_rules(std::vector<PolicyRow>& rows) {
@@ -52,6 +53,7 @@ void add_rules(std::vector<PolicyRow>& rows) {
   add(std::string(kSolverRow), {});
   add("solver.one", {.tables = Tables::kOne});
   add("solver.step", {.tables = Tables::kEachStep});
+  add("solver.fed", {.fed_forward = true});
   for (const auto& [error, name] : kErrorNames) {
     if (error != RowError::kGainAndTime) {
       add(concat("solver.", name), {.error = error});
