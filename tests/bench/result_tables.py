@@ -331,10 +331,9 @@ def cuda_h200() -> list[str]:
 def kernels_h200() -> list[str]:
     rows = []
     for row in read("kernels_h200")["attention"]:
-        ours = (rate_with_range(row.get(kernel)) for kernel in ("portable", "compact", "hopper"))
-        rivals = (rate(row[who]) for who in ("flash_attention_2", "cudnn_dense"))
-        rows.append((SHAPES[row["shape"]], row["case"], *ours, *rivals))
-    return lines(("heads x tokens", "list", "`portable`", "`compact`", "`hopper`", "FlashAttention-2", "cuDNN"), rows)
+        rates = (rate_with_range(row[who]) for who in ("portable", "compact", "flash_attention_2"))
+        rows.append((SHAPES[row["shape"]], row["case"], *rates))
+    return lines(("heads x tokens", "list", "`portable`", "`compact`", "FlashAttention-2"), rows)
 
 
 @table("int8_h200")
