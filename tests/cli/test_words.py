@@ -342,3 +342,19 @@ def test_doctor_names_a_temporary_folder_that_is_not_there(twill, monkeypatch):
     assert {"folder": "/nonexistent", "why_not": "/nonexistent: is no folder"} in report["write_access"]
     assert "/nonexistent: is no folder" in report["missing"]
     assert all(entry["folder"] for entry in report["write_access"])
+
+
+@pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="on a GPU the limit holds")
+def test_a_limit_of_gpu_memory_is_told_to_hold_nowhere_on_the_cpu(generate):
+    result, out = generate("--vram", "0.001")
+    assert "--vram has no effect: there is no GPU" in result.stderr
+    plain, same = generate()
+    assert "--vram" not in plain.stderr
+    assert first_frame(out) == first_frame(same)
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "5000", "nan"])
+def test_a_limit_of_gpu_memory_is_a_number_of_gib(twill, tiny_model, tmp_path, wrong):
+    result = twill("generate", "--model", tiny_model, *PROMPT, "--out", tmp_path / "clip", "--vram", wrong)
+    assert result.returncode == 2
+    assert f"vram {float(wrong):g} is not in (0, 4096] GiB" in result.stderr

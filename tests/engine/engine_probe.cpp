@@ -154,7 +154,7 @@ at::Tensor run_network(const std::string& what, const Weights& weights, const We
       const std::vector<twill::LoraChoice> choices{twill::parse_lora(what.substr(kLora.size()))};
       loras = twill::engine::wan_loras(config, choices);
     }
-    const twill::engine::WanDit dit(weights, config, at::kFloat, at::kCPU, loras);
+    const twill::engine::WanDit dit(weights, config, {.dtype = at::kFloat}, loras);
     if (sparse) {
       return denoise_by(what.substr(kSparse.size()), dit, inputs);
     }

@@ -92,6 +92,38 @@ TEST_F(Experts, take_turns_as_in_a_loop_over_both_networks) {
   EXPECT_TRUE(made.latents.equal(x));
 }
 
+// A card that holds one layer of one expert beside a step: each gives way to the other, and to the
+// VAE, and no bit of the clip changes.
+TEST_F(Experts, make_the_same_clip_where_their_layers_do_not_fit) {
+  const JobControl control;
+  const Session whole(clip(), control);
+  std::vector<std::string> notes;
+  engine::LoadOptions options{.device = c10::kCPU, .dtype = c10::kFloat, .memory = 1LL << 40};
+  options.note = [&](const std::string& note) { notes.push_back(note); };
+  const engine::MemoryPlan plan = *engine::load_model(model_, options).memory;
+  EXPECT_EQ(plan.experts, 2);
+  EXPECT_TRUE(notes.empty());
+  options.memory = plan.network.forward + 2 * plan.network.outside + plan.network.layer;
+  const Session limited(clip(), engine::load_model(model_, options), control);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_NE(notes[0].find(" 0 of 2 layers of each of 2 networks stay on the device"),
+            std::string::npos)
+      << notes[0];
+  const auto clip_of = [](const Session& session) {
+    engine::DenseAttention dense;
+    const Denoised made = session.denoise(session.encode("a red ball"), 3, dense, "denoise");
+    return std::pair(made.latents, session.decode(made.latents, "decode"));
+  };
+  const auto expected = clip_of(whole);
+  for (int again = 0; again < 2; ++again) {
+    const auto found = clip_of(limited);
+    EXPECT_TRUE(found.first.equal(expected.first));
+    EXPECT_TRUE(found.second.equal(expected.second));
+  }
+  options.memory = *options.memory - 1;
+  EXPECT_THROW(engine::load_model(model_, options), Error);
+}
+
 TEST_F(Experts, have_tables_of_their_own_in_a_plan_that_was_searched) {
   SearchOptions options{.clip = clip(), .prompts = {"a red ball"}, .points = 4, .map_size = 8};
   options.solve.budget = 0.6;

@@ -103,6 +103,10 @@ void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
       ->type_name("[EXPERT=]FILE[:STRENGTH]")
       ->allow_extra_args(false);
   verb.add_option("--threads", clip.threads, "threads; 0 is all that the process may use");
+  verb.add_option("--vram", clip.vram_gib,
+                  "most of the GPU's memory that the model may take, in GiB (default: what is "
+                  "free); weights that do not fit stand in host memory and are copied in time")
+      ->type_name("GIB");
 }
 
 CLI::Option* add_seed_option(CLI::App& verb, const std::string& name, std::uint64_t& seed,

@@ -4,6 +4,7 @@
 #include "twill/engine/device.h"
 
 #include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
@@ -68,6 +69,17 @@ void* current_stream(c10::Device device) {
   const c10::impl::VirtualGuardImpl guard(device.type());
   const c10::Stream stream = guard.getStream(device);
   return stream.id() == 0 ? nullptr : guard.getStreamNativeHandle(stream);
+}
+
+std::optional<DeviceMemory> device_memory(c10::Device device) {
+  if (!device.is_cuda()) {
+    return std::nullopt;
+  }
+  at::empty({1}, at::TensorOptions(device));  // nobody may have begun to use it
+  const auto [free, total] = at::getDeviceAllocator(device.type())
+                                 ->getMemoryInfo(static_cast<c10::DeviceIndex>(device.index()));
+  return DeviceMemory{.free = static_cast<std::int64_t>(free),
+                      .total = static_cast<std::int64_t>(total)};
 }
 
 std::string device_name(c10::Device device) {

@@ -100,17 +100,33 @@ ImageConditions VideoModel::encode_pictures(const Pictures& pictures, const Clip
 Conditioned VideoModel::condition(std::string_view prompt, const ImageConditions& images) const {
   const at::Tensor rows = text->encode(prompt).to(device);
   Conditioned conditioned;
-  for (const std::unique_ptr<VideoNetwork>& network : experts) {
-    conditioned.experts.push_back(network->condition(rows, images));
+  for (std::size_t i = 0; i < experts.size(); ++i) {
+    release_others(i);
+    conditioned.experts.push_back(experts[i]->condition(rows, images));
   }
   return conditioned;
+}
+
+void VideoModel::release_others(std::size_t expert) const {
+  for (std::size_t i = 0; i < experts.size(); ++i) {
+    if (i != expert) {
+      experts[i]->release();
+    }
+  }
 }
 
 at::Tensor VideoModel::forward(const at::Tensor& x, const Conditioned& prompt,
                                SelfAttention& attention, StepInfo step) const {
   step.expert = family->expert_at(step.t);
   const auto expert = static_cast<std::size_t>(step.expert);
+  release_others(expert);
   return experts.at(expert)->forward(x, *prompt.experts.at(expert), attention, step);
+}
+
+void VideoModel::release() const {
+  for (const std::unique_ptr<VideoNetwork>& expert : experts) {
+    expert->release();
+  }
 }
 
 TokenLayout VideoModel::layout(const ClipSize& size, const Conditioned& prompt) const {
@@ -196,6 +212,18 @@ VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
       }
     }
   };
+  const ClipSize size = options.size ? options.size(model.defaults) : model.defaults.size;
+  const auto layer_bytes = [&](const NetworkMemory& network) -> std::optional<std::int64_t> {
+    if (!options.memory) {
+      return std::nullopt;
+    }
+    const auto experts = static_cast<std::int64_t>(model.family->experts.size());
+    model.memory = plan_memory(network, experts, *options.memory);
+    if (options.note && model.memory->layer_bytes) {
+      options.note(model.memory->note());
+    }
+    return model.memory->layer_bytes;
+  };
   Parts parts = architecture_of(*model.family)
                     .load({.folder = folder_of(files),
                            .description = description,
@@ -203,7 +231,9 @@ VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
                            .dtype = model.dtype,
                            .device = model.device,
                            .loras_of = loras_of,
-                           .prepare = prepare});
+                           .prepare = prepare,
+                           .tokens = options.memory ? model.grid(size).tokens() : 0,
+                           .layer_bytes = layer_bytes});
   model.experts = std::move(parts.experts);
   model.vae = std::move(parts.vae);
   model.text = std::move(parts.text);

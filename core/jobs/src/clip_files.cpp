@@ -59,6 +59,7 @@ report::ClipRecord clip_record(const Session& session, const std::string& prompt
                             .software = "twill " TWILL_VERSION};
   record.clip.model = {};
   record.clip.threads = 0;
+  record.clip.vram_gib.reset();
   record.clip.loras.clear();
   for (const LoraChoice& lora : session.clip().loras) {
     record.loras.push_back(

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "memory_limit.h"
 #include "meter.h"
 #include "timed_attention.h"
 #include "twill/engine/device.h"
@@ -29,9 +30,16 @@ namespace fs = std::filesystem;
 
 engine::LoadOptions load_options(const report::ClipSettings& settings, const JobControl& control,
                                  std::function<void(const std::string&)> note) {
+  const auto size = [&settings](const engine::ModelDefaults& defaults) {
+    return ClipSize{settings.width.value_or(defaults.size.width),
+                    settings.height.value_or(defaults.size.height),
+                    settings.frames.value_or(defaults.size.frames)};
+  };
   return {.dtype = settings.dtype ? engine::dtype_of(*settings.dtype) : std::nullopt,
           .stop = control.stop,
           .loras = settings.loras,
+          .memory = memory_limit(settings.vram_gib, engine::device_memory(engine::choose_device())),
+          .size = size,
           .note = std::move(note)};
 }
 
@@ -95,10 +103,14 @@ Session::Session(const report::ClipSettings& settings, const JobControl& control
   }
   require(engine::is_model_there(clip_.model), ErrorCode::kFile, clip_.model.path.string(),
           ": no such model folder or file");
+  if (clip_.vram_gib && engine::choose_device().is_cpu()) {
+    note_once("--vram has no effect: there is no GPU, and weights stand in host memory");
+  }
   Meter meter(control_, "load " + model_name(clip_.model.path), 1);
-  model_ = engine::load_model(
-      clip_.model,
-      load_options(clip_, control_, [this](const std::string& text) { note_once(text); }));
+  const engine::LoadOptions options =
+      load_options(clip_, control_, [this](const std::string& text) { note_once(text); });
+  model_ = with_memory("load the model", options.memory,
+                       [&] { return engine::load_model(clip_.model, options); });
   fill_in();
   meter.advance();
   encode_pictures();
@@ -137,10 +149,14 @@ void Session::encode_pictures() {
   const bool two = pictures.end.defined();
   Meter meter(control_, two ? "encode the pictures" : "encode the picture",
               model_.latent_shape(size())[2]);
-  images_ =
-      model_.encode_pictures(pictures, size(),
-                             {.progress = [&](std::int64_t done, std::int64_t) { meter.set(done); },
-                              .stop = control_.stop});
+  const engine::VaeOptions options{
+      .progress = [&](std::int64_t done, std::int64_t) { meter.set(done); }, .stop = control_.stop};
+  images_ = with_memory(two ? "encode the pictures" : "encode the picture", limit(),
+                        [&] { return model_.encode_pictures(pictures, size(), options); });
+}
+
+std::optional<std::int64_t> Session::limit() const {
+  return model_.memory ? std::optional(model_.memory->budget) : std::nullopt;
 }
 
 std::vector<std::int32_t> Session::experts_at(const std::vector<double>& t) const {
@@ -195,11 +211,15 @@ EncodedPrompt Session::encode(const std::string& prompt) const {
   const Clock::time_point begin = Clock::now();
   EncodedPrompt encoded{.text = prompt};
   note_once(model_.text->note(prompt));
-  encoded.positive = model_.condition(prompt, images_);
+  const auto condition = [&](const std::string& text) {
+    return with_memory("encode the prompt", limit(),
+                       [&] { return model_.condition(text, images_); });
+  };
+  encoded.positive = condition(prompt);
   encoded.layouts = {model_.layout(size(), encoded.positive)};
   if (guided()) {
     note_once(model_.text->note(clip_.negative_prompt));
-    encoded.negative = model_.condition(clip_.negative_prompt, images_);
+    encoded.negative = condition(clip_.negative_prompt);
     const TokenLayout second = model_.layout(size(), *encoded.negative);
     if (second != encoded.layouts.front()) {
       encoded.layouts.push_back(second);
@@ -241,7 +261,9 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::uint64_t seed,
     call(loop.before, step);
     const double t = times[static_cast<std::size_t>(step)];
     const auto forward = [&](const engine::Conditioned& words) {
-      return model_.forward(x, words, timed, {.t = t, .stop = control_.stop});
+      return with_memory(stage, limit(), [&] {
+        return model_.forward(x, words, timed, {.t = t, .stop = control_.stop});
+      });
     };
     at::Tensor prediction = forward(prompt.positive);
     if (prompt.negative) {
@@ -282,7 +304,9 @@ at::Tensor Session::decode(const at::Tensor& latents, const std::string& stage,
       .progress = [&](std::int64_t done, std::int64_t) { meter.set(done); }, .stop = control_.stop};
   at::Tensor video;
   try {
-    video = model_.vae->decode(latents.to(model_.device), options);
+    model_.release();
+    video = with_memory(stage, limit(),
+                        [&] { return model_.vae->decode(latents.to(model_.device), options); });
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kModel) {
       throw;

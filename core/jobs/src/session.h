@@ -110,6 +110,8 @@ class Session {
   const JobControl& control() const { return control_; }
 
  private:
+  // Of the device, for sentences; empty: none is kept to.
+  std::optional<std::int64_t> limit() const;
   void fill_in();
   void encode_pictures();
   void note_once(const std::string& sentence) const;

@@ -88,6 +88,8 @@ void check_run(const ClipSettings& settings) {
   require(cfg >= 1 && cfg <= 100, ErrorCode::kUsage, "cfg ", cfg, " is not in 1..100");
   require(settings.threads >= 0 && settings.threads <= 1024, ErrorCode::kUsage, "threads ",
           settings.threads, " is not in 0..1024");
+  const double vram = settings.vram_gib.value_or(1);
+  require(vram > 0 && vram <= 4096, ErrorCode::kUsage, "vram ", vram, " is not in (0, 4096] GiB");
   require(is_utf8(settings.negative_prompt), ErrorCode::kUsage, "negative prompt \"",
           shortened(valid_utf8(settings.negative_prompt), kMostShown), "\" is not UTF-8");
   check_loras(settings.loras);

@@ -7,6 +7,7 @@
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,12 @@ std::optional<c10::ScalarType> dtype_of(std::string_view name);
 // The stream (cudaStream_t) that torch queues work of this CUDA device on now; null: the default
 // one.
 void* current_stream(c10::Device device);
+// Bytes of a GPU's memory that nobody uses now, and all that it has; empty for the CPU.
+struct DeviceMemory {
+  std::int64_t free = 0;
+  std::int64_t total = 0;
+};
+std::optional<DeviceMemory> device_memory(c10::Device device);
 // "AMD EPYC, 2 threads" or "NVIDIA H200", for reports.
 std::string device_name(c10::Device device);
 

@@ -17,6 +17,7 @@
 
 #include "twill/engine/device.h"
 #include "twill/engine/image_encoder.h"
+#include "twill/engine/memory_plan.h"
 #include "twill/engine/model_description.h"
 #include "twill/engine/network.h"
 #include "twill/engine/text_encoder.h"
@@ -33,7 +34,13 @@ struct LoadOptions {
   std::optional<c10::ScalarType> dtype;  // empty: choose_dtype(device)
   std::stop_token stop;                  // looked at before every tensor; then Cancelled is thrown
   std::vector<LoraChoice> loras;         // merged into the experts that they name, in this order
-  // Given a sentence about a LoRA of which a part fits nothing; the same one for each expert.
+  // Bytes of the device that networks and a step may take; empty: there is no limit. Layers that do
+  // not fit stand in host memory, and are copied to the device before their turn.
+  std::optional<std::int64_t> memory;
+  // The size of the clips, which says what a step takes; empty: the model's default.
+  std::function<ClipSize(const ModelDefaults&)> size;
+  // Given a sentence about a LoRA of which a part fits nothing, the same one for each expert, and
+  // one about layers that do not stay on the device.
   std::function<void(const std::string&)> note;
 };
 
@@ -54,7 +61,10 @@ struct VideoModel {
   std::unique_ptr<TextEncoder> text;
   std::unique_ptr<ImageEncoder> image;  // null where the networks take no tokens of pictures
   at::Tensor latent_colours;            // for previews, see latent_preview.h
+  std::optional<MemoryPlan> memory;     // where a limit was given
 
+  // Gives back what layers take of a limited device, until they are needed again: for the VAE.
+  void release() const;
   ModelShape shape() const;                                               // that its plans have
   const NetworkFacts& facts() const { return experts.front()->facts(); }  // all experts are alike
   // Whether a clip may begin with one picture, and whether it may begin and end with two.
@@ -81,6 +91,10 @@ struct VideoModel {
   }
   // [1, channels, frames, height, width] of a clip's latents; the same checks.
   std::array<std::int64_t, 5> latent_shape(const ClipSize& size) const;
+
+ private:
+  // One expert's layers stand on a limited device at a time.
+  void release_others(std::size_t expert) const;
 };
 
 // Whether there is a folder or a file of that path.
@@ -95,6 +109,7 @@ ModelDescription describe_model(const ModelFiles& model);
 // weight file is not what it should be; Error(kModel) naming both files and their numbers when
 // parts do not fit each other, or a LoRA fits nothing; Error(kUsage) for a LoRA of an expert that
 // the model has not. Parts and LoRAs are compared before any of the networks is read.
+// Error(kUsage) where options.memory cannot hold one layer beside a step.
 VideoModel load_model(const ModelFiles& model, const LoadOptions& options = {});
 
 // Its text side alone. Throws as load_model().

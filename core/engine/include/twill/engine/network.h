@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "twill/engine/attention_hook.h"
+#include "twill/engine/memory_plan.h"
 #include "twill/plan/model_families.h"
 #include "twill/plan/plan.h"
 #include "twill/plan/token_layout.h"
@@ -76,6 +77,9 @@ class VideoNetwork {
   // at step.t. Throws Error(kUsage) for another network's conditioning.
   virtual at::Tensor forward(const at::Tensor& x, const Conditioning& conditioning,
                              SelfAttention& attention, const StepInfo& step) const = 0;
+  // Where its layers do not all stay on the device: gives their memory there back until they are
+  // needed again. Not during a call.
+  virtual void release() const {}
 };
 
 }  // namespace twill::engine

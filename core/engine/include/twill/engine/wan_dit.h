@@ -10,11 +10,13 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "twill/engine/attention_hook.h"
 #include "twill/engine/lora.h"
+#include "twill/engine/memory_plan.h"
 #include "twill/engine/model_description.h"
 #include "twill/engine/network.h"
 #include "twill/engine/weight_table.h"
@@ -51,6 +53,10 @@ WanConfig detect_wan_config(const Weights& weights, const StatedHeads* stated_he
 // The weights of such a transformer; products are in `dtype`.
 WeightTable wan_weights(const WanConfig& config, at::ScalarType dtype);
 
+// What it takes of a device: weights as in wan_weights(); for a forward over so many tokens, the
+// tensors that stand beside each other where most do, in self-attention or the feed-forward.
+NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int64_t tokens);
+
 // LoRA files for such a transformer, by the names of upstream, of diffusers and of kohya's
 // trainers. Throws as Lora.
 std::vector<Lora> wan_loras(const WanConfig& config, std::span<const LoraChoice> choices);
@@ -64,13 +70,24 @@ struct WanPrompt {
   std::vector<at::Tensor> image_values;
 };
 
+// Where a transformer runs and in what.
+struct WanPlace {
+  at::ScalarType dtype;  // of products; the residual stream and the norms are fp32
+  at::Device device = at::kCPU;
+  // The most bytes that the layers' weights may take on the device at a time. The others stand in
+  // host memory and are copied before their turn, which changes no bit of the result. Empty: all
+  // stay on the device.
+  std::optional<std::int64_t> layer_bytes;
+};
+
 class WanDit {
  public:
-  // Products run in `dtype`; the residual stream, the modulation and the normalisations in fp32.
   // Throws Error(kFile, kUnsupported) when a tensor is missing, has other sizes, or is not known.
   // loras: of wan_loras(), for the same config.
-  WanDit(const Weights& weights, const WanConfig& config, at::ScalarType dtype,
-         at::Device device = at::kCPU, std::span<const Lora> loras = {});
+  WanDit(const Weights& weights, const WanConfig& config, const WanPlace& place,
+         std::span<const Lora> loras = {});
+  WanDit(const Weights& weights, const WanConfig& config, at::ScalarType dtype)
+      : WanDit(weights, config, WanPlace{.dtype = dtype}) {}
   ~WanDit();
   WanDit(WanDit&&) noexcept;
   WanDit& operator=(WanDit&&) noexcept;
@@ -78,6 +95,11 @@ class WanDit {
   const WanConfig& config() const;
   at::ScalarType dtype() const;
   at::Device device() const;
+  // How many layers' weights stay on the device from call to call.
+  std::int64_t resident_layers() const;
+  // Where layer_bytes is given: gives the memory of the layers on the device back, until a call
+  // needs them again.
+  void release() const;
 
   // context: [batch, text_len, text_dim]; image: [batch, tokens, image_dim] of the image encoder,
   // where the model takes it, else undefined.

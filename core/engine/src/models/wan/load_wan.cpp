@@ -123,10 +123,14 @@ Parts load_wan(const PartsRequest& request) {
     loras.push_back(wan_loras(configs[i], request.loras_of(i)));
     request.prepare(loras.back());
   }
+  const WanPlace place{.dtype = request.dtype,
+                       .device = request.device,
+                       .layer_bytes = request.layer_bytes(
+                           wan_memory(configs.front(), request.dtype, request.tokens))};
   Parts parts{.text = std::move(text), .image = std::move(image)};
   for (std::size_t i = 0; i < configs.size(); ++i) {
     parts.experts.push_back(std::make_unique<WanNetwork>(
-        WanDit(weights[i], configs[i], request.dtype, request.device, loras[i]), *files.family));
+        WanDit(weights[i], configs[i], place, loras[i]), *files.family));
   }
   parts.vae = std::make_unique<WanVae>(vae, request.dtype, request.device);
   parts.latent_colours = load_latent_colours(request.folder, channels);

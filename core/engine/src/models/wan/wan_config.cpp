@@ -214,6 +214,28 @@ WeightTable wan_weights(const WanConfig& config, at::ScalarType dtype) {
   return WeightTable(std::move(all));
 }
 
+NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int64_t tokens) {
+  NetworkMemory memory{.layers = config.layers};
+  const WeightTable table = wan_weights(config, dtype);
+  for (const TensorRow& row : table.rows()) {
+    const std::int64_t bytes =
+        c10::multiply_integers(row.shape) * static_cast<std::int64_t>(c10::elementSize(row.dtype));
+    if (row.layer == TensorRow::kNoLayer) {
+      memory.outside += bytes;
+    } else if (row.layer == 0) {
+      memory.layer += bytes;
+    }
+  }
+  const auto size = static_cast<std::int64_t>(c10::elementSize(dtype));
+  // The residual stream in fp32, its norm, and of attention q, k, v and the output, with as much
+  // again for tokens in another order; of the feed-forward its inner numbers and the output.
+  const std::int64_t attention = config.dim * 2 * (3 + 1);
+  const std::int64_t feed_forward = config.ffn_dim + config.dim;
+  memory.forward =
+      tokens * (config.dim * 4 + size * (config.dim + std::max(attention, feed_forward)));
+  return memory;
+}
+
 std::vector<Lora> wan_loras(const WanConfig& config, std::span<const LoraChoice> choices) {
   const WeightTable table = wan_weights(config, at::kFloat);
   std::vector<Lora> loras;

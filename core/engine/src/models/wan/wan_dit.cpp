@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "dit_ops.h"
+#include "layer_store.h"
 #include "twill/engine/weight_table.h"
 #include "twill/plan/error.h"
 #include "vector_math.h"
@@ -43,6 +44,35 @@ struct Layer {
   at::Tensor image_norm_k;
   Linear up, down;
 };
+
+// The tensors of a layer one after the other, in the order in which a LayerStore has them.
+template <typename SomeLayer, typename Call>
+void for_each_tensor(SomeLayer& layer, bool takes_image, const Call& call) {
+  const auto linear = [&](auto& product) {
+    call(product.weight);
+    call(product.bias);
+  };
+  call(layer.modulation);
+  linear(layer.qkv);
+  linear(layer.out);
+  call(layer.norm_q);
+  call(layer.norm_k);
+  call(layer.cross_scale);
+  call(layer.cross_shift);
+  linear(layer.cross_q);
+  linear(layer.cross_k);
+  linear(layer.cross_v);
+  linear(layer.cross_out);
+  call(layer.cross_norm_q);
+  call(layer.cross_norm_k);
+  linear(layer.up);
+  linear(layer.down);
+  if (takes_image) {
+    linear(layer.image_k);
+    linear(layer.image_v);
+    call(layer.image_norm_k);
+  }
+}
 
 // Cosines first, then sines, of the timestep times falling frequencies, computed in double, by libm
 // for the reason that make_rope_table has.
@@ -113,21 +143,25 @@ struct WanDit::Impl {
   Linear patch, text_in, text_out, time_in, time_out, time_projection, head;
   ImageEmbedding image_embedding;
   at::Tensor head_modulation;  // [2, dim] fp32: shift, scale
-  std::vector<Layer> layers;
+  mutable LayerStore layers;
 
   // The last grid's table: a run has one grid.
   mutable std::mutex rope_mutex;
   mutable std::array<std::int64_t, 3> rope_grid{};
   mutable RopeTable rope;
 
-  Impl(const Weights& weights, const WanConfig& wan, at::ScalarType type, at::Device where,
+  Impl(const Weights& weights, const WanConfig& wan, const WanPlace& place,
        std::span<const Lora> loras)
-      : config(wan), dtype(type), device(where) {
+      : config(wan),
+        dtype(place.dtype),
+        device(place.device),
+        layers(place.device, wan.layers, place.layer_bytes) {
     const WeightTable table = wan_weights(config, dtype);
-    TableReader reader(weights, table, device, loras);
+    TableReader reader(weights, table, place.layer_bytes ? at::Device(at::kCPU) : device, loras);
+    const auto take = [&](const std::string& name) { return reader.take(name).to(device); };
     const auto linear = [&](const std::string& name) {
-      at::Tensor weight = reader.take(name + ".weight");
-      return Linear{std::move(weight), reader.take(name + ".bias")};
+      at::Tensor weight = take(name + ".weight");
+      return Linear{std::move(weight), take(name + ".bias")};
     };
     patch = linear("patch_embedding");
     patch.weight = patch.weight.flatten(1);
@@ -137,7 +171,7 @@ struct WanDit::Impl {
     time_out = linear("time_embedding.2");
     time_projection = linear("time_projection.1");
     head = linear("head.head");
-    head_modulation = reader.take("head.modulation")[0];
+    head_modulation = take("head.modulation")[0];
     if (config.image_dim > 0) {
       image_embedding = {.norm_in = linear("img_emb.proj.0"),
                          .up = linear("img_emb.proj.1"),
@@ -145,39 +179,61 @@ struct WanDit::Impl {
                          .norm_out = linear("img_emb.proj.4")};
     }
     if (config.image_positions > 0) {
-      image_embedding.positions = reader.take("img_emb.emb_pos");
+      image_embedding.positions = take("img_emb.emb_pos");
     }
     for (std::int64_t i = 0; i < config.layers; ++i) {
-      const std::string block = concat("blocks.", i, ".");
-      const auto product = [&](const char* name) { return linear(block + name); };
-      const auto vector = [&](const char* name) { return reader.take(block + name); };
-      const Linear q = product("self_attn.q");
-      const Linear k = product("self_attn.k");
-      const Linear v = product("self_attn.v");
-      layers.push_back({
-          .modulation = vector("modulation")[0],
-          .qkv = {at::cat({q.weight, k.weight, v.weight}), at::cat({q.bias, k.bias, v.bias})},
-          .out = product("self_attn.o"),
-          .norm_q = vector("self_attn.norm_q.weight"),
-          .norm_k = vector("self_attn.norm_k.weight"),
-          .cross_scale = vector("norm3.weight").unsqueeze(0),
-          .cross_shift = vector("norm3.bias").unsqueeze(0),
-          .cross_q = product("cross_attn.q"),
-          .cross_k = product("cross_attn.k"),
-          .cross_v = product("cross_attn.v"),
-          .cross_out = product("cross_attn.o"),
-          .cross_norm_q = vector("cross_attn.norm_q.weight"),
-          .cross_norm_k = vector("cross_attn.norm_k.weight"),
-          .up = product("ffn.0"),
-          .down = product("ffn.2"),
-      });
-      if (config.image_dim > 0) {
-        layers.back().image_k = product("cross_attn.k_img");
-        layers.back().image_v = product("cross_attn.v_img");
-        layers.back().image_norm_k = vector("cross_attn.norm_k_img.weight");
-      }
+      Layer layer = read_layer(reader, concat("blocks.", i, "."));
+      LayerTensors tensors;
+      for_each_tensor(layer, takes_image(),
+                      [&](at::Tensor& tensor) { tensors.push_back(std::move(tensor)); });
+      layers.add(std::move(tensors));
     }
     reader.finish("a Wan 2.1 transformer");
+  }
+
+  bool takes_image() const { return config.image_dim > 0; }
+
+  Layer read_layer(TableReader& reader, const std::string& block) const {
+    const auto vector = [&](const char* name) { return reader.take(block + name); };
+    const auto product = [&](const std::string& name) {
+      at::Tensor weight = reader.take(block + name + ".weight");
+      return Linear{std::move(weight), reader.take(block + name + ".bias")};
+    };
+    const Linear q = product("self_attn.q");
+    const Linear k = product("self_attn.k");
+    const Linear v = product("self_attn.v");
+    Layer layer{
+        .modulation = vector("modulation")[0],
+        .qkv = {at::cat({q.weight, k.weight, v.weight}), at::cat({q.bias, k.bias, v.bias})},
+        .out = product("self_attn.o"),
+        .norm_q = vector("self_attn.norm_q.weight"),
+        .norm_k = vector("self_attn.norm_k.weight"),
+        .cross_scale = vector("norm3.weight").unsqueeze(0),
+        .cross_shift = vector("norm3.bias").unsqueeze(0),
+        .cross_q = product("cross_attn.q"),
+        .cross_k = product("cross_attn.k"),
+        .cross_v = product("cross_attn.v"),
+        .cross_out = product("cross_attn.o"),
+        .cross_norm_q = vector("cross_attn.norm_q.weight"),
+        .cross_norm_k = vector("cross_attn.norm_k.weight"),
+        .up = product("ffn.0"),
+        .down = product("ffn.2"),
+    };
+    if (takes_image()) {
+      layer.image_k = product("cross_attn.k_img");
+      layer.image_v = product("cross_attn.v_img");
+      layer.image_norm_k = vector("cross_attn.norm_k_img.weight");
+    }
+    return layer;
+  }
+
+  // On the device until the pass is asked for another one.
+  Layer layer_of(LayerStore::Pass& pass, std::int64_t index) const {
+    Layer layer;
+    auto next = pass.layer(index);
+    auto at = next.begin();
+    for_each_tensor(layer, takes_image(), [&](at::Tensor& tensor) { tensor = std::move(*at++); });
+    return layer;
   }
 
   RopeTable rope_for(std::int64_t frames, std::int64_t rows, std::int64_t cols) const {
@@ -203,15 +259,15 @@ struct WanDit::Impl {
             ErrorCode::kUsage, "timesteps of shape ", timestep.sizes(), " are not one for each of ",
             x.size(0), " batch rows, nor for each of their ", x.size(2), " frames or ", tokens,
             " tokens");
-    require(prompt.keys.size() == layers.size(), ErrorCode::kUsage, "a prompt prepared for ",
-            prompt.keys.size(), " layers was given to a model of ", layers.size());
+    require(std::ssize(prompt.keys) == config.layers, ErrorCode::kUsage, "a prompt prepared for ",
+            prompt.keys.size(), " layers was given to a model of ", config.layers);
     const std::int64_t rows = prompt.keys.front().size(0);
     require(rows == 1 || rows == x.size(0), ErrorCode::kUsage, "a prompt of ", rows,
             " rows was given with ", x.size(0), " batch rows");
-    require(prompt.image_keys.size() == (config.image_dim > 0 ? layers.size() : 0),
-            ErrorCode::kUsage, "a prompt with an image for ", prompt.image_keys.size(),
-            " layers was given to a model that takes one in ",
-            config.image_dim > 0 ? layers.size() : 0);
+    const std::int64_t with_image = takes_image() ? config.layers : 0;
+    require(std::ssize(prompt.image_keys) == with_image, ErrorCode::kUsage,
+            "a prompt with an image for ", prompt.image_keys.size(),
+            " layers was given to a model that takes one in ", with_image);
   }
 
   // rows: of the text that it stands beside.
@@ -229,14 +285,13 @@ struct WanDit::Impl {
             config.image_positions);
   }
 
-  void add_image(const at::Tensor& image, WanPrompt& prompt) const {
-    const at::Tensor tokens = image_embedding(image.to(device, at::kFloat)).to(dtype);
-    for (const Layer& layer : layers) {
-      at::Tensor keys = layer.image_k(tokens);
-      rms_norm_rope_(keys, layer.image_norm_k, nullptr);
-      prompt.image_keys.push_back(split_heads(keys, config.heads));
-      prompt.image_values.push_back(split_heads(layer.image_v(tokens), config.heads));
-    }
+  // What a layer's cross-attention looks at: of the text's tokens, or of the image's.
+  std::pair<at::Tensor, at::Tensor> keys_and_values(const at::Tensor& tokens, const Linear& key,
+                                                    const Linear& value,
+                                                    const at::Tensor& norm) const {
+    at::Tensor keys = key(tokens);
+    rms_norm_rope_(keys, norm, nullptr);
+    return {split_heads(keys, config.heads), split_heads(value(tokens), config.heads)};
   }
 
   // [batch, channels, frames, height, width] -> [batch, tokens, channels * 4], a token's cells
@@ -280,8 +335,8 @@ struct WanDit::Impl {
     add_modulated_(stream, layer.out(join_heads(mixed)), gates);
   }
 
-  void cross_attention(std::size_t index, at::Tensor& stream, const WanPrompt& prompt) const {
-    const Layer& layer = layers[index];
+  void cross_attention(const Layer& layer, std::size_t index, at::Tensor& stream,
+                       const WanPrompt& prompt) const {
     at::Tensor q =
         layer.cross_q(layer_norm_affine(stream, layer.cross_scale, layer.cross_shift, dtype));
     rms_norm_rope_(q, layer.cross_norm_q, nullptr);
@@ -292,7 +347,7 @@ struct WanDit::Impl {
                                               values.expand({batch, -1, -1, -1}));
     };
     at::Tensor mixed = look_at(prompt.keys[index], prompt.values[index]);
-    if (config.image_dim > 0) {
+    if (takes_image()) {
       mixed = mixed + look_at(prompt.image_keys[index], prompt.image_values[index]);
     }
     stream.add_(layer.cross_out(join_heads(mixed)));
@@ -306,11 +361,11 @@ struct WanDit::Impl {
   }
 };
 
-WanDit::WanDit(const Weights& weights, const WanConfig& config, at::ScalarType dtype,
-               at::Device device, std::span<const Lora> loras) {
+WanDit::WanDit(const Weights& weights, const WanConfig& config, const WanPlace& place,
+               std::span<const Lora> loras) {
   const c10::InferenceMode guard;
   settle_vector_math();
-  impl_ = std::make_unique<Impl>(weights, config, dtype, device, loras);
+  impl_ = std::make_unique<Impl>(weights, config, place, loras);
 }
 WanDit::~WanDit() = default;
 WanDit::WanDit(WanDit&&) noexcept = default;
@@ -319,6 +374,8 @@ WanDit& WanDit::operator=(WanDit&&) noexcept = default;
 const WanConfig& WanDit::config() const { return impl_->config; }
 at::ScalarType WanDit::dtype() const { return impl_->dtype; }
 at::Device WanDit::device() const { return impl_->device; }
+std::int64_t WanDit::resident_layers() const { return impl_->layers.resident(); }
+void WanDit::release() const { impl_->layers.release(); }
 
 WanPrompt WanDit::prepare_prompt(const at::Tensor& context, const at::Tensor& image) const {
   const c10::InferenceMode guard;
@@ -330,15 +387,24 @@ WanPrompt WanDit::prepare_prompt(const at::Tensor& context, const at::Tensor& im
   const at::Tensor text =
       impl_->text_out(at::gelu(impl_->text_in(context.to(impl_->device, at::kFloat)), "tanh"))
           .to(impl_->dtype);
+  const bool takes_image = impl_->takes_image();
+  const at::Tensor image_tokens =
+      takes_image ? impl_->image_embedding(image.to(impl_->device, at::kFloat)).to(impl_->dtype)
+                  : at::Tensor();
   WanPrompt prompt;
-  for (const Layer& layer : impl_->layers) {
-    at::Tensor keys = layer.cross_k(text);
-    rms_norm_rope_(keys, layer.cross_norm_k, nullptr);
-    prompt.keys.push_back(split_heads(keys, config.heads));
-    prompt.values.push_back(split_heads(layer.cross_v(text), config.heads));
-  }
-  if (config.image_dim > 0) {
-    impl_->add_image(image, prompt);
+  LayerStore::Pass pass(impl_->layers);
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    const Layer layer = impl_->layer_of(pass, i);
+    const auto of_text =
+        impl_->keys_and_values(text, layer.cross_k, layer.cross_v, layer.cross_norm_k);
+    prompt.keys.push_back(of_text.first);
+    prompt.values.push_back(of_text.second);
+    if (takes_image) {
+      const auto of_image =
+          impl_->keys_and_values(image_tokens, layer.image_k, layer.image_v, layer.image_norm_k);
+      prompt.image_keys.push_back(of_image.first);
+      prompt.image_values.push_back(of_image.second);
+    }
   }
   return prompt;
 }
@@ -362,11 +428,12 @@ at::Tensor WanDit::forward(const at::Tensor& x, const at::Tensor& timestep, cons
   const at::Tensor time_six = impl.time_projection(at::silu(time)).view({-1, 6, dim});
 
   at::Tensor stream = impl.patch(impl.patchify(x));
-  for (std::size_t i = 0; i < impl.layers.size(); ++i) {
+  LayerStore::Pass pass(impl.layers);
+  for (std::int64_t i = 0; i < impl.config.layers; ++i) {
     if (step.stop.stop_requested()) {
       throw Cancelled();
     }
-    const Layer& layer = impl.layers[i];
+    const Layer layer = impl.layer_of(pass, i);
     const at::Tensor modulation = layer.modulation + time_six;
     AttentionSite site;
     site.layout = &layout;
@@ -374,7 +441,7 @@ at::Tensor WanDit::forward(const at::Tensor& x, const at::Tensor& timestep, cons
     site.layer = static_cast<std::int32_t>(i);
     site.t = step.t;
     impl.self_attention(layer, stream, modulation, table, attention, site);
-    impl.cross_attention(i, stream, prompt);
+    impl.cross_attention(layer, static_cast<std::size_t>(i), stream, prompt);
     impl.feed_forward(layer, stream, modulation);
   }
   const at::Tensor modulation = impl.head_modulation + time.unsqueeze(1);

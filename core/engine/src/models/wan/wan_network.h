@@ -19,6 +19,7 @@ class WanNetwork final : public VideoNetwork {
   TokenLayout layout(const ClipSize& size, const Conditioning& conditioning) const override;
   at::Tensor forward(const at::Tensor& x, const Conditioning& conditioning,
                      SelfAttention& attention, const StepInfo& step) const override;
+  void release() const override { dit_.release(); }
 
  private:
   WanDit dit_;

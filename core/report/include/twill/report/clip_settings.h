@@ -32,7 +32,9 @@ struct ClipSettings {
   std::optional<std::string> sampler;  // of sampler_names()
   std::optional<std::string> dtype;    // of dtype_names()
   std::int32_t threads = 0;            // 0: as many as the process may use
-  std::vector<LoraChoice> loras;       // merged into the weights, in this order
+  // Of a GPU's memory that networks and a step may take; empty: what is free, less a margin.
+  std::optional<double> vram_gib;
+  std::vector<LoraChoice> loras;  // merged into the weights, in this order
   // Pictures that the clip begins and ends with, of models that take them; empty: none.
   std::filesystem::path image;
   std::filesystem::path end_image;

@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+// How a model's networks share a device's memory with what a step takes. All numbers are bytes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace twill::engine {
+
+// Of one network; experts are alike.
+struct NetworkMemory {
+  std::int64_t layers = 0;   // how many
+  std::int64_t layer = 0;    // the weights of each
+  std::int64_t outside = 0;  // weights that are of no layer: always on the device
+  std::int64_t forward = 0;  // what a forward keeps at a time beside weights: an estimate
+
+  std::int64_t weights() const { return layers * layer + outside; }
+};
+
+struct MemoryPlan {
+  NetworkMemory network;
+  std::int64_t experts = 1;
+  std::int64_t budget = 0;  // that it was made for
+  // The most that the layers of the expert whose turn it is may take on the device, the others
+  // being in host memory; empty: the weights of all experts fit and stay.
+  std::optional<std::int64_t> layer_bytes;
+
+  // Layers that stay on the device while their expert runs.
+  std::int64_t resident() const;
+  // Of host memory, for layers.
+  std::int64_t host() const;
+  // A sentence for people; empty where everything stays on the device.
+  std::string note() const;
+};
+
+// Throws Error(kUsage) saying what would be needed where not even one layer fits beside a forward.
+MemoryPlan plan_memory(const NetworkMemory& network, std::int64_t experts, std::int64_t budget);
+
+// Of `layers` layers of `bytes` each, how many stay on the device within `limit`: of what two
+// leave, the one that computes and the one that is copied meanwhile.
+std::int64_t resident_layers(std::int64_t layers, std::int64_t bytes, std::int64_t limit);
+
+// "11.5 GiB".
+std::string gib_text(std::int64_t bytes);
+
+}  // namespace twill::engine

@@ -1,0 +1,225 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "layer_store.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "twill/engine/memory_plan.h"
+#include "twill/plan/error.h"
+
+namespace twill::engine {
+namespace {
+
+constexpr std::int64_t kAlignment = 256;  // bytes; what kernels may ask of a tensor's begin
+// Torch rounds a piece of pinned memory up to a power of two: whole pieces lose nothing by it.
+constexpr std::int64_t kPiece = std::int64_t{32} << 20;
+
+// Pinned, so that copies run beside the host and the device; where the system gives none, plain
+// memory, from which copies are slower.
+at::Tensor host_piece(std::int64_t bytes, at::Device device) {
+  const auto options = at::TensorOptions(at::kByte);
+  if (device.is_cpu()) {
+    return at::empty({bytes}, options);
+  }
+  try {
+    return at::empty({bytes}, options.pinned_memory(true));
+  } catch (const c10::Error&) {
+    return at::empty({bytes}, options);
+  }
+}
+
+}  // namespace
+
+LayerPacking::LayerPacking(const LayerTensors& like) {
+  for (const at::Tensor& tensor : like) {
+    const auto bytes = static_cast<std::int64_t>(tensor.nbytes());
+    places_.push_back({.sizes = tensor.sizes().vec(),
+                       .dtype = tensor.scalar_type(),
+                       .offset = bytes_,
+                       .bytes = bytes});
+    bytes_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  }
+}
+
+bool LayerPacking::fits(const LayerTensors& tensors) const {
+  return std::ranges::equal(tensors, places_, [](const at::Tensor& tensor, const Place& place) {
+    return tensor.sizes() == place.sizes && tensor.scalar_type() == place.dtype;
+  });
+}
+
+LayerTensors LayerPacking::views(const at::Tensor& packed) const {
+  LayerTensors tensors;
+  for (const Place& place : places_) {
+    tensors.push_back(
+        packed.narrow(0, place.offset, place.bytes).view(place.dtype).view(place.sizes));
+  }
+  return tensors;
+}
+
+LayerStore::LayerStore(at::Device device, std::int64_t layers,
+                       std::optional<std::int64_t> bytes_on_device)
+    : device_(device), layers_(layers), limit_(bytes_on_device) {
+  if (limit_ && !device_.is_cpu()) {
+    const c10::impl::VirtualGuardImpl guard(device_.type());
+    copies_ = guard.getStreamFromGlobalPool(device_, /*isHighPriority=*/true);
+  }
+}
+
+void LayerStore::add(LayerTensors tensors) {
+  if (!limit_) {
+    whole_.push_back(std::move(tensors));
+    return;
+  }
+  if (host_.empty()) {
+    packing_ = LayerPacking(tensors);
+  }
+  TWILL_ASSERT(packing_.fits(tensors));
+  std::vector<at::Tensor>& pieces = host_.emplace_back();
+  for (std::int64_t begin = 0; begin < packing_.bytes(); begin += kPiece) {
+    pieces.push_back(host_piece(std::min(kPiece, packing_.bytes() - begin), device_));
+  }
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const at::Tensor tensor = tensors[i].contiguous();
+    const auto* const from = static_cast<const std::byte*>(tensor.const_data_ptr());
+    const LayerPacking::Place& place = packing_.places_[i];
+    for (std::int64_t done = 0; done < place.bytes;) {
+      const std::int64_t at = place.offset + done;
+      const std::int64_t in_piece = at % kPiece;
+      const std::int64_t count = std::min(place.bytes - done, kPiece - in_piece);
+      at::Tensor& piece = pieces[static_cast<std::size_t>(at / kPiece)];
+      std::memcpy(piece.mutable_data_ptr<std::uint8_t>() + in_piece, from + done,
+                  static_cast<std::size_t>(count));
+      done += count;
+    }
+  }
+}
+
+std::int64_t LayerStore::resident() const {
+  return limit_ ? resident_layers(layers_, packing_.bytes(), *limit_) : layers_;
+}
+
+std::int64_t LayerStore::slot_count() const {
+  const std::int64_t streamed = layers_ - resident();
+  const std::int64_t fit = *limit_ / std::max<std::int64_t>(1, packing_.bytes());
+  return std::min<std::int64_t>({2, streamed, std::max<std::int64_t>(1, fit)});
+}
+
+// Spread evenly, so that each copy has as much computing beside it.
+bool LayerStore::is_streamed(std::int64_t layer) const {
+  const std::int64_t streamed = layers_ - resident();
+  return (layer + 1) * streamed / layers_ > layer * streamed / layers_;
+}
+
+std::int64_t LayerStore::next_streamed(std::int64_t layer) const {
+  std::int64_t next = layer;
+  do {
+    next = (next + 1) % layers_;
+  } while (!is_streamed(next));
+  return next;
+}
+
+at::Tensor LayerStore::device_bytes() const {
+  return at::empty({packing_.bytes()}, at::TensorOptions(at::kByte).device(device_));
+}
+
+void LayerStore::copy(std::int64_t layer, const at::Tensor& to) const {
+  std::int64_t begin = 0;
+  for (const at::Tensor& piece : host_[static_cast<std::size_t>(layer)]) {
+    to.narrow(0, begin, piece.numel()).copy_(piece, /*non_blocking=*/true);
+    begin += piece.numel();
+  }
+}
+
+void LayerStore::place_on_device() {
+  if (!on_device_.empty()) {
+    return;
+  }
+  on_device_.resize(static_cast<std::size_t>(layers_));
+  for (std::int64_t i = 0; i < layers_; ++i) {
+    if (!is_streamed(i)) {
+      at::Tensor& bytes = on_device_[static_cast<std::size_t>(i)];
+      bytes = device_bytes();
+      copy(i, bytes);
+    }
+  }
+  for (std::int64_t i = 0; i < slot_count(); ++i) {
+    slots_.push_back({.bytes = device_bytes()});
+  }
+}
+
+void LayerStore::release() {
+  if (!limit_) {
+    return;
+  }
+  const std::scoped_lock lock(mutex_);
+  if (copies_) {
+    // The allocator gives memory away in the order of the stream that computes.
+    copies_->synchronize();
+  }
+  on_device_.clear();
+  slots_.clear();
+}
+
+LayerStore::Slot& LayerStore::fetch(std::int64_t layer, const Slot* keep) {
+  const auto holds = [&](const Slot& slot) { return slot.layer == layer; };
+  if (const auto found = std::ranges::find_if(slots_, holds); found != slots_.end()) {
+    return *found;
+  }
+  Slot& slot = slots_.size() > 1 && &slots_.front() == keep ? slots_.back() : slots_.front();
+  slot.layer = layer;
+  if (!copies_) {
+    copy(layer, slot.bytes);
+    return slot;
+  }
+  const c10::impl::VirtualGuardImpl guard(device_.type());
+  // Whoever used the slot is in the queue by now.
+  c10::Event used(device_.type());
+  used.record(guard.getStream(device_));
+  used.block(*copies_);
+  const c10::Stream computing = guard.exchangeStream(*copies_);
+  try {
+    copy(layer, slot.bytes);
+  } catch (...) {
+    guard.exchangeStream(computing);
+    slot.layer = -1;
+    throw;
+  }
+  guard.exchangeStream(computing);
+  slot.copied.emplace(device_.type());
+  slot.copied->record(*copies_);
+  return slot;
+}
+
+LayerStore::Pass::Pass(LayerStore& store) : store_(store), lock_(store.mutex_) {
+  TWILL_ASSERT(static_cast<std::int64_t>(store_.limit_ ? store_.host_.size()
+                                                       : store_.whole_.size()) == store_.layers_);
+  if (store_.limit_) {
+    store_.place_on_device();
+  }
+}
+
+LayerTensors LayerStore::Pass::layer(std::int64_t index) {
+  const auto at = static_cast<std::size_t>(index);
+  if (!store_.limit_) {
+    return store_.whole_[at];
+  }
+  if (store_.on_device_[at].defined()) {
+    return store_.packing_.views(store_.on_device_[at]);
+  }
+  Slot& slot = store_.fetch(index, nullptr);
+  if (slot.copied) {
+    const c10::impl::VirtualGuardImpl guard(store_.device_.type());
+    slot.copied->block(guard.getStream(store_.device_));
+  }
+  if (store_.slots_.size() > 1) {
+    store_.fetch(store_.next_streamed(index), &slot);
+  }
+  return store_.packing_.views(slot.bytes);
+}
+
+}  // namespace twill::engine

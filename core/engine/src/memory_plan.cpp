@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/engine/memory_plan.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "twill/plan/error.h"
+
+namespace twill::engine {
+
+std::int64_t resident_layers(std::int64_t layers, std::int64_t bytes, std::int64_t limit) {
+  const std::int64_t fit = bytes > 0 ? limit / bytes : layers;
+  return fit >= layers ? layers : std::max<std::int64_t>(fit - 2, 0);
+}
+
+std::int64_t MemoryPlan::resident() const {
+  return layer_bytes ? resident_layers(network.layers, network.layer, *layer_bytes)
+                     : network.layers;
+}
+
+std::int64_t MemoryPlan::host() const {
+  return layer_bytes ? experts * network.layers * network.layer : 0;
+}
+
+std::string MemoryPlan::note() const {
+  if (!layer_bytes) {
+    return {};
+  }
+  const std::string of_all = experts > 1 ? concat(" of each of ", experts, " networks") : "";
+  return concat("the weights (", gib_text(experts * network.weights()), ") do not fit into ",
+                gib_text(budget), " beside the ", gib_text(network.forward),
+                " of a step: ", resident(), " of ", network.layers, " layers", of_all,
+                " stay on the device while it runs, and ", gib_text(host()),
+                " of host memory hold the layers");
+}
+
+MemoryPlan plan_memory(const NetworkMemory& network, std::int64_t experts, std::int64_t budget) {
+  MemoryPlan plan{.network = network, .experts = experts, .budget = budget};
+  const std::int64_t beside = experts * network.outside + network.forward;
+  if (beside + experts * network.layers * network.layer <= budget) {
+    return plan;
+  }
+  const std::int64_t least = beside + network.layer;
+  require(least <= budget, ErrorCode::kUsage, gib_text(budget),
+          " of the device's memory are too few: a step of this size takes ",
+          gib_text(network.forward), " and the weights at least ",
+          gib_text(least - network.forward),
+          ", the rest of them standing in host memory; choose fewer frames, a smaller size or, "
+          "where the device has more, a greater --vram");
+  plan.layer_bytes = budget - beside;
+  return plan;
+}
+
+std::string gib_text(std::int64_t bytes) {
+  constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f GiB", static_cast<double>(bytes) / kGib);
+  return text;
+}
+
+}  // namespace twill::engine

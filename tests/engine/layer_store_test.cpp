@@ -1,0 +1,199 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "layer_store.h"
+
+#include <thread>
+
+#include "engine_support.h"
+#include "twill/engine/attention.h"
+#include "twill/engine/memory_plan.h"
+#include "twill/engine/wan_dit.h"
+
+namespace twill::engine {
+namespace {
+
+using testing::dit_metadata;
+using testing::random_dit;
+using testing::saved;
+using testing::SmallDit;
+using testing::TempDir;
+
+LayerTensors tensors_of(std::int64_t layer) {
+  const auto seed = static_cast<double>(layer);
+  return {at::arange(7, at::kFloat) + seed, at::full({3, 5}, seed, at::kBFloat16),
+          at::full({1}, layer, at::kLong)};
+}
+
+bool equal(const LayerTensors& a, const LayerTensors& b) {
+  return std::ranges::equal(
+      a, b, [](const at::Tensor& x, const at::Tensor& y) { return at::equal(x, y); });
+}
+
+struct Limit {
+  std::int64_t layers;
+  double of_one;  // limit, in layers
+  std::int64_t resident;
+};
+void PrintTo(const Limit& limit, std::ostream* out) {
+  *out << limit.layers << " layers, " << limit.of_one;
+}
+class LayerStoreLimits : public ::testing::TestWithParam<Limit> {};
+// From none that stays to all that do: every layer is what it was, pass after pass, also after the
+// device's memory was given back between two passes.
+TEST_P(LayerStoreLimits, GiveEveryLayerAsItWas) {
+  const std::int64_t bytes = LayerPacking(tensors_of(0)).bytes();
+  const auto limit = static_cast<std::int64_t>(GetParam().of_one * static_cast<double>(bytes));
+  LayerStore store(at::kCPU, GetParam().layers, limit);
+  for (std::int64_t i = 0; i < store.layers(); ++i) {
+    store.add(tensors_of(i));
+  }
+  EXPECT_EQ(store.resident(), GetParam().resident);
+  EXPECT_EQ(store.resident(), resident_layers(GetParam().layers, bytes, limit));
+  for (int round = 0; round < 4; ++round) {
+    LayerStore::Pass pass(store);
+    for (std::int64_t i = 0; i < store.layers(); ++i) {
+      EXPECT_TRUE(equal(pass.layer(i), tensors_of(i))) << i << " in round " << round;
+    }
+  }
+  store.release();
+  store.release();
+  LayerStore::Pass pass(store);
+  EXPECT_TRUE(equal(pass.layer(store.layers() - 1), tensors_of(store.layers() - 1)));
+  EXPECT_TRUE(equal(pass.layer(0), tensors_of(0)));
+}
+INSTANTIATE_TEST_SUITE_P(Layers, LayerStoreLimits,
+                         ::testing::Values(Limit{1, 1, 1}, Limit{1, 0.5, 0}, Limit{2, 1, 0},
+                                           Limit{2, 2, 2}, Limit{5, 0, 0}, Limit{5, 1.5, 0},
+                                           Limit{5, 2, 0}, Limit{5, 3, 1}, Limit{5, 4, 2},
+                                           Limit{5, 4.9, 2}, Limit{5, 5, 5}, Limit{5, 100, 5},
+                                           Limit{7, 5, 3}));
+
+TEST(LayerStore, LayersStandInSeveralPiecesOfHostMemory) {
+  // Two tensors of more than a piece each, between which nothing fits a piece's border.
+  const auto large = [](double begin) {
+    return LayerTensors{at::arange(begin, begin + 9'000'000, at::kFloat),
+                        at::full({3}, begin, at::kFloat),
+                        at::arange(begin, begin + 9'000'000, at::kFloat)};
+  };
+  LayerStore store(at::kCPU, 2, 0);
+  store.add(large(0));
+  store.add(large(5));
+  LayerStore::Pass pass(store);
+  EXPECT_TRUE(equal(pass.layer(1), large(5)));
+  EXPECT_TRUE(equal(pass.layer(0), large(0)));
+}
+
+TEST(LayerStore, WithoutALimitTheTensorsAreTheGivenOnes) {
+  LayerStore store(at::kCPU, 1, std::nullopt);
+  const LayerTensors given = tensors_of(3);
+  store.add(given);
+  store.release();
+  LayerStore::Pass pass(store);
+  EXPECT_TRUE(pass.layer(0)[0].is_same(given[0]));
+}
+
+// Two clips at once share a network: each walk over its layers ends before the next begins.
+TEST(LayerStore, PassesOfTwoThreadsDoNotMix) {
+  LayerStore store(at::kCPU, 4, 0);
+  for (std::int64_t i = 0; i < 4; ++i) {
+    store.add(tensors_of(i));
+  }
+  std::atomic<int> wrong = 0;
+  const auto walk = [&] {
+    for (int round = 0; round < 50; ++round) {
+      LayerStore::Pass pass(store);
+      for (std::int64_t i = 0; i < 4; ++i) {
+        wrong += equal(pass.layer(i), tensors_of(i)) ? 0 : 1;
+      }
+    }
+  };
+  std::jthread other(walk);
+  walk();
+  other.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+struct Network {
+  const char* name;
+  SmallDit shape;
+  at::ScalarType dtype;
+};
+void PrintTo(const Network& network, std::ostream* out) { *out << network.name; }
+class LimitedWan : public ::testing::TestWithParam<Network> {};
+TEST_P(LimitedWan, GivesTheSameBits) {
+  const auto& [name, shape, dtype] = GetParam();
+  const TempDir folder;
+  const Weights weights =
+      saved(folder / "dit.safetensors", random_dit(shape, 1), dit_metadata(shape));
+  const WanConfig config = detect_wan_config(weights);
+  const at::Tensor x = at::randn({1, config.in_channels, 2, 4, 6});
+  const at::Tensor text = at::randn({1, 3, shape.text_dim});
+  const at::Tensor image = shape.image_dim > 0 ? at::randn({1, 4, shape.image_dim}) : at::Tensor();
+  const auto run = [&](const WanDit& dit) {
+    DenseAttention dense;
+    const WanPrompt prompt = dit.prepare_prompt(text, image);
+    at::Tensor out;
+    for (const double t : {900.0, 300.0}) {
+      out = dit.forward(out.defined() ? x + out.repeat({1, config.in_channels / 16, 1, 1, 1}) : x,
+                        at::full({1}, t), prompt, dense, {});
+      dit.release();
+    }
+    return out;
+  };
+  const at::Tensor whole = run(WanDit(weights, config, dtype));
+  const std::int64_t layer = wan_memory(config, dtype, 1).layer;
+  for (const std::int64_t limit : {std::int64_t{0}, 2 * layer + 4096, 4 * layer + 4096}) {
+    const WanDit limited(weights, config, {.dtype = dtype, .layer_bytes = limit});
+    EXPECT_LT(limited.resident_layers(), shape.layers);
+    EXPECT_TRUE(at::equal(run(limited), whole)) << limit;
+  }
+}
+INSTANTIATE_TEST_SUITE_P(
+    Networks, LimitedWan,
+    ::testing::Values(
+        Network{"fp32", {.layers = 5}, at::kFloat}, Network{"bf16", {.layers = 5}, at::kBFloat16},
+        Network{"of_pictures", {.layers = 5, .in_channels = 32, .image_dim = 12}, at::kFloat}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+// By the table of the weights, which stands for the tensors of a file.
+TEST(WanMemory, CountsEveryWeight) {
+  const TempDir folder;
+  const SmallDit shape{.layers = 3};
+  const Weights weights =
+      saved(folder / "dit.safetensors", random_dit(shape, 1), dit_metadata(shape));
+  const NetworkMemory memory = wan_memory(detect_wan_config(weights), at::kFloat, 100);
+  std::int64_t bytes = 0;
+  for (const std::string& name : weights.names()) {
+    bytes += c10::multiply_integers(weights.shape(name)) * 4;
+  }
+  EXPECT_EQ(memory.layers, 3);
+  EXPECT_EQ(memory.weights(), bytes);
+  EXPECT_EQ(memory.forward, 100 * wan_memory(detect_wan_config(weights), at::kFloat, 1).forward);
+}
+
+// 14 B in bf16 at 1280x720x81, as a card of 24 and of 12 GiB has it.
+TEST(PlanMemory, SaysWhereWeightsStand) {
+  constexpr std::int64_t kGib = std::int64_t{1} << 30;
+  const NetworkMemory network{
+      .layers = 40, .layer = kGib * 7 / 10, .outside = kGib / 2, .forward = 8 * kGib};
+  const MemoryPlan all = plan_memory(network, 1, 40 * kGib);
+  EXPECT_EQ(all.layer_bytes, std::nullopt);
+  EXPECT_EQ(all.host(), 0);
+  EXPECT_EQ(all.note(), "");
+  const MemoryPlan some = plan_memory(network, 2, 23 * kGib);
+  EXPECT_EQ(some.layer_bytes, 14 * kGib);
+  EXPECT_EQ(some.resident(), 18);
+  EXPECT_EQ(some.note(),
+            "the weights (57.00 GiB) do not fit into 23.00 GiB beside the 8.00 GiB of a step: 18 "
+            "of 40 layers of each of 2 networks stay on the device while it runs, and 56.00 GiB "
+            "of host memory hold the layers");
+  const MemoryPlan least = plan_memory(network, 1, kGib * 92 / 10 + 1);
+  EXPECT_EQ(least.resident(), 0);
+  EXPECT_ERROR(plan_memory(network, 1, 9 * kGib),
+               "9.00 GiB of the device's memory are too few: a step of this size takes 8.00 GiB "
+               "and the weights at least 1.20 GiB");
+}
+
+}  // namespace
+}  // namespace twill::engine
