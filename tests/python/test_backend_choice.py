@@ -120,10 +120,10 @@ def test_an_h200_is_not_timed_and_keeps_heads_in_bf16(machine):
     machine.has("hopper 1", runtime_cuda=True)
     choice = choose(CALL)
     assert (choice.name, machine.timed) == ("native_cuda hopper 1", [])
-    assert "by rule, from kernels_h200.json" in choice.because
+    assert "by rule, from kernels_beside_hopper_h200.json" in choice.because
     sentence = (
         r"computes the 3 int8 heads of the plan as bf16: bf16 is faster here \(by rule, from int8_h200.json and "
-        r"kernels_h200.json: native_cuda int8 2 is 0.79 times as fast as native_cuda hopper 1\)"
+        r"kernels_beside_hopper_h200.json: native_cuda int8 2 is 0.79 times as fast as native_cuda hopper 1\)"
     )
     with pytest.warns(UserWarning, match=sentence):
         backends.say_why_not_int8(choice, CALL, 3)

@@ -88,9 +88,12 @@ def test_a_card_that_was_measured_has_a_rule():
     forms = [HOPPER, PORTABLE, COMPACT, INT8, FLEX]
     verdict = decide(forms, subject(forms, "NVIDIA H200"), unasked)
     assert (verdict.form, verdict.int8) == (HOPPER, None)
-    assert verdict.because.startswith("by rule, from kernels_h200.json: 1.83 times as fast as native_cuda portable 1")
+    assert verdict.because.startswith(
+        "by rule, from kernels_beside_hopper_h200.json and kernels_h200.json: "
+        "1.83 times as fast as native_cuda portable 1"
+    )
     assert verdict.int8_because == (
-        "by rule, from int8_h200.json and kernels_h200.json: "
+        "by rule, from int8_h200.json and kernels_beside_hopper_h200.json: "
         "native_cuda int8 2 is 0.79 times as fast as native_cuda hopper 1"
     )
 

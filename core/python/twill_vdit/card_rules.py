@@ -30,21 +30,22 @@ class MeasuredSpeed:
     file: str
 
 
-# At head_dim 64 the portable kernel has had the shape of `compact` since the first of these runs, so that is left out.
-_KERNELS, _INT8 = "kernels_h200.json", "int8_h200.json"
+# At head_dim 64 the portable kernel has the shape of `compact`, so that is left out. The run beside the Hopper kernel is
+# an earlier one: it slows those that follow it, so the others were measured without it since.
+_KERNELS, _HOPPER, _INT8 = "kernels_h200.json", "kernels_beside_hopper_h200.json", "int8_h200.json"
 SPEEDS = (
-    MeasuredSpeed("NVIDIA H200", 64, "hopper 1", 1.61, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 64, "hopper 1", 1.61, _HOPPER),
     MeasuredSpeed("NVIDIA H200", 64, "portable 1", 1.0, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 64, "int8 2", 1.38, _INT8),
     MeasuredSpeed("NVIDIA H200", 96, "portable 1", 1.0, _KERNELS),
-    MeasuredSpeed("NVIDIA H200", 96, "compact 1", 0.69, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 96, "compact 1", 0.68, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 96, "int8 2", 1.28, _INT8),
-    MeasuredSpeed("NVIDIA H200", 128, "hopper 1", 1.83, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 128, "hopper 1", 1.83, _HOPPER),
     MeasuredSpeed("NVIDIA H200", 128, "portable 1", 1.0, _KERNELS),
-    MeasuredSpeed("NVIDIA H200", 128, "compact 1", 0.77, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 128, "compact 1", 0.73, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 128, "int8 2", 1.44, _INT8),
     MeasuredSpeed("NVIDIA H200", 256, "portable 1", 1.0, _KERNELS),
-    MeasuredSpeed("NVIDIA H200", 256, "compact 1", 1.01, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 256, "compact 1", 1.0, _KERNELS),
 )
 
 
