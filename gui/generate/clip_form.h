@@ -40,7 +40,7 @@ class ClipForm : public QWidget {
 
   QSize minimumSizeHint() const override;
 
-  // As the fields stand; every optional but dtype is filled in.
+  // As the fields stand; every optional but dtype and vram_gib is filled in.
   report::ClipSettings settings() const;
   QString prompt() const;
   std::uint64_t seed() const;

@@ -194,6 +194,18 @@ TEST(WanWeights, AreTheTensorsOfAFile) {
   }
 }
 
+TEST(WanMemory, CountsEveryWeight) {
+  const SmallModel model;
+  const NetworkMemory memory = wan_memory(model.dit.config(), at::kFloat, 100);
+  std::int64_t bytes = 0;
+  for (const std::string& name : model.weights.names()) {
+    bytes += c10::multiply_integers(model.weights.shape(name)) * 4;
+  }
+  EXPECT_EQ(memory.layers, model.shape.layers);
+  EXPECT_EQ(memory.weights(), bytes);
+  EXPECT_EQ(memory.forward, 100 * wan_memory(model.dit.config(), at::kFloat, 1).forward);
+}
+
 TEST(WanWeights, EachIsMissedByItsName) {
   const TempDir folder;
   const Tensors all = random_dit({}, 1);

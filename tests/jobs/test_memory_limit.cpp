@@ -41,7 +41,8 @@ TEST(MemoryLimit, a_device_without_memory_is_a_sentence) {
             "sparse clip: the device has no memory left: choose fewer frames, a smaller size or a "
             "smaller --vram, so that fewer weights stay there; other programs that use the GPU "
             "take from it too");
-  EXPECT_NE(fail(12 * kGib).find("no memory left (--vram 12.00 GiB): choose"), std::string::npos);
+  EXPECT_NE(fail(12 * kGib).find("no memory left (the model was given 12.00 GiB): choose"),
+            std::string::npos);
   EXPECT_EQ(with_memory("sparse clip", kGib, [] { return 3; }), 3);
 }
 

@@ -70,6 +70,12 @@ LayerStore::LayerStore(at::Device device, std::int64_t layers,
   }
 }
 
+LayerStore::~LayerStore() {
+  if (copies_) {
+    copies_->synchronize();
+  }
+}
+
 void LayerStore::add(LayerTensors tensors) {
   if (!limit_) {
     whole_.push_back(std::move(tensors));
@@ -139,17 +145,21 @@ void LayerStore::place_on_device() {
   if (!on_device_.empty()) {
     return;
   }
-  on_device_.resize(static_cast<std::size_t>(layers_));
+  // All or nothing: the device may run out of memory in between.
+  std::vector<at::Tensor> resident(static_cast<std::size_t>(layers_));
+  std::vector<Slot> slots;
   for (std::int64_t i = 0; i < layers_; ++i) {
     if (!is_streamed(i)) {
-      at::Tensor& bytes = on_device_[static_cast<std::size_t>(i)];
+      at::Tensor& bytes = resident[static_cast<std::size_t>(i)];
       bytes = device_bytes();
       copy(i, bytes);
     }
   }
   for (std::int64_t i = 0; i < slot_count(); ++i) {
-    slots_.push_back({.bytes = device_bytes()});
+    slots.push_back({.bytes = device_bytes()});
   }
+  on_device_ = std::move(resident);
+  slots_ = std::move(slots);
 }
 
 void LayerStore::release() {
@@ -195,7 +205,9 @@ LayerStore::Slot& LayerStore::fetch(std::int64_t layer, const Slot* keep) {
   return slot;
 }
 
-LayerStore::Pass::Pass(LayerStore& store) : store_(store), lock_(store.mutex_) {
+LayerStore::Pass::Pass(LayerStore& store)
+    : store_(store),
+      lock_(store.limit_ ? std::unique_lock(store.mutex_) : std::unique_lock<std::mutex>()) {
   TWILL_ASSERT(static_cast<std::int64_t>(store_.limit_ ? store_.host_.size()
                                                        : store_.whole_.size()) == store_.layers_);
   if (store_.limit_) {

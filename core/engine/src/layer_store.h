@@ -49,6 +49,10 @@ class LayerStore {
   // bytes_on_device: the most that layers may take there at a time; empty: all stay there, and none
   // in host memory. One layer is always there.
   LayerStore(at::Device device, std::int64_t layers, std::optional<std::int64_t> bytes_on_device);
+  // Waits for the copies that are on their way: what they write to is free from then on.
+  ~LayerStore();
+  LayerStore(const LayerStore&) = delete;
+  LayerStore& operator=(const LayerStore&) = delete;
 
   // The next layer's, on the CPU where bytes_on_device is given, else on the device. All layers are
   // alike in sizes and dtypes.
@@ -61,7 +65,8 @@ class LayerStore {
   // Gives the device's memory back until the next pass; without a limit nothing happens.
   void release();
 
-  // One walk over the layers, from the first to the last; another thread's waits for its end.
+  // One walk over the layers, from the first to the last. Where they are limited, another thread's
+  // waits for its end.
   class Pass {
    public:
     explicit Pass(LayerStore& store);
@@ -70,7 +75,7 @@ class LayerStore {
 
    private:
     LayerStore& store_;
-    std::scoped_lock<std::mutex> lock_;
+    std::unique_lock<std::mutex> lock_;
   };
 
  private:

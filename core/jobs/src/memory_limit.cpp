@@ -27,7 +27,7 @@ std::optional<std::int64_t> memory_limit(std::optional<double> told_gib,
 void fail_out_of_memory(const std::string& stage, const std::optional<std::int64_t>& limit) {
   throw Error(ErrorCode::kSystem,
               concat(stage, ": the device has no memory left",
-                     limit ? concat(" (--vram ", engine::gib_text(*limit), ")") : "",
+                     limit ? concat(" (the model was given ", engine::gib_text(*limit), ")") : "",
                      ": choose fewer frames, a smaller size or a smaller --vram, so that fewer "
                      "weights stay there; other programs that use the GPU take from it too"));
 }

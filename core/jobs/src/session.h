@@ -61,7 +61,7 @@ class Session {
           const JobControl& control);
 
   const engine::VideoModel& model() const { return model_; }
-  const report::ClipSettings& clip() const { return clip_; }  // every optional is filled in
+  const report::ClipSettings& clip() const { return clip_; }  // all is filled in but vram_gib
   engine::ClipSize size() const { return {*clip_.width, *clip_.height, *clip_.frames}; }
   // Tokens of a clip, those of its prompt not among them: EncodedPrompt::layouts has them.
   const TokenLayout& layout() const { return layout_; }

@@ -30,8 +30,8 @@ class MeasuredSpeed:
     file: str
 
 
-# At head_dim 64 the portable kernel has the shape of `compact`, so that is left out. The run beside the Hopper kernel is
-# an earlier one: it slows those that follow it, so the others were measured without it since.
+# At head_dim 64 the portable kernel has the shape of `compact`, so that is left out. The run beside the Hopper kernel
+# is an earlier one; since then the others are measured without it, because it slows those that follow it.
 _KERNELS, _HOPPER, _INT8 = "kernels_h200.json", "kernels_beside_hopper_h200.json", "int8_h200.json"
 SPEEDS = (
     MeasuredSpeed("NVIDIA H200", 64, "hopper 1", 1.61, _HOPPER),

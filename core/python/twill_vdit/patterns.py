@@ -57,7 +57,7 @@ class _Band:
     """Around the query itself, so that it always holds a token of the grid."""
 
     def keeps(self, query: Places, key: Places, layout: TokenLayout) -> Mask:
-        raise NotImplementedError(f"{type(self).__name__} says itself what it keeps")
+        raise NotImplementedError(f"{type(self).__name__} does not say what it keeps")
 
     def holds_any(self, query: Places, layout: TokenLayout) -> Mask:
         return np.ones(query.token.shape, dtype=bool)

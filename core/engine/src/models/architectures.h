@@ -13,6 +13,7 @@
 
 #include "twill/engine/image_encoder.h"
 #include "twill/engine/lora.h"
+#include "twill/engine/memory_plan.h"
 #include "twill/engine/model_description.h"
 #include "twill/engine/network.h"
 #include "twill/engine/text_encoder.h"

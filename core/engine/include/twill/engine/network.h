@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "twill/engine/attention_hook.h"
-#include "twill/engine/memory_plan.h"
 #include "twill/plan/model_families.h"
 #include "twill/plan/plan.h"
 #include "twill/plan/token_layout.h"

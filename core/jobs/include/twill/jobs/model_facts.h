@@ -21,7 +21,7 @@ struct ModelFacts {
   ModelFiles files;
   std::string name;  // of the folder or the checkpoint
   ModelShape shape;
-  report::ClipSettings defaults;  // every optional but dtype is filled in
+  report::ClipSettings defaults;  // all but dtype and vram_gib is filled in
   std::vector<report::ClipSettings>
       sizes;  // width, height, frames that it was trained on; may be empty
   std::optional<std::vector<std::string>> words;  // that a prompt may have; none: any

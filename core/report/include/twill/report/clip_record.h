@@ -24,7 +24,7 @@ struct RecordedLora {
 struct ClipRecord {
   std::string prompt;
   std::uint64_t seed = 0;
-  // Every optional is filled in; `model`, `loras` and the pictures are empty: a video names its
+  // All but vram_gib is filled in; `model`, `loras` and the pictures are empty: a video names its
   // files by name and fingerprint, not by paths of the machine that made it.
   ClipSettings clip;
   std::string model;                // name of its folder
