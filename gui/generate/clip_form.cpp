@@ -18,6 +18,9 @@
 
 #include "base/seed_edit.h"
 #include "base/text.h"
+#include "generate/lora_list.h"
+#include "generate/picture_edit.h"
+#include "twill/jobs/comfy_folders.h"
 #include "twill/plan/error.h"
 
 namespace twill::gui {
@@ -53,6 +56,23 @@ QWidget* row_of(QWidget* parent, const QList<QWidget*>& widgets) {
   return row;
 }
 
+// One that is not found keeps its name alone: the job that needs it says that it is not there.
+std::vector<LoraChoice> loras_of(const report::ClipRecord& record,
+                                 const std::optional<jobs::ModelFacts>& facts) {
+  std::vector<LoraChoice> loras;
+  for (const report::RecordedLora& lora : record.loras) {
+    loras.push_back(lora.choice);
+    try {
+      const ModelPlaces places =
+          facts && !facts->files.places.empty() ? facts->files.places : jobs::comfy_places();
+      loras.back() = jobs::find_loras({lora.choice}, places).front();
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  return loras;
+}
+
 }  // namespace
 
 ClipForm::ClipForm(QWidget* parent) : QWidget(parent) {
@@ -73,7 +93,38 @@ ClipForm::ClipForm(QWidget* parent) : QWidget(parent) {
       std::max(prompt_->minimumSizeHint().height(), 4 * fontMetrics().height() + 12));
   connect(prompt_, &QPlainTextEdit::textChanged, this, &ClipForm::changed);
   form->addRow(tr("&Prompt"), prompt_);
+  add_pictures(*form);
   add_numbers(*form);
+  fit_to_model();
+}
+
+void ClipForm::add_pictures(QFormLayout& form) {
+  image_ = new PictureEdit(QStringLiteral("image"), tr("Start picture"), this);
+  end_image_ = new PictureEdit(QStringLiteral("end_image"), tr("End picture"), this);
+  loras_ = new LoraList(this);
+  form.addRow(tr("Start picture"), image_);
+  form.addRow(tr("End picture"), end_image_);
+  form.addRow(tr("LoRAs"), loras_);
+  const auto tell = [this] {
+    if (!filling_) {
+      Q_EMIT changed();
+    }
+  };
+  connect(image_, &PictureEdit::changed, this, tell);
+  connect(end_image_, &PictureEdit::changed, this, tell);
+  connect(loras_, &LoraList::changed, this, tell);
+}
+
+bool ClipForm::takes_pictures() const {
+  return facts_ && model_family(facts_->shape.family).image.has_value();
+}
+
+void ClipForm::fit_to_model() {
+  auto* form = static_cast<QFormLayout*>(layout());
+  form->setRowVisible(image_, takes_pictures());
+  form->setRowVisible(end_image_, takes_pictures());
+  const QScopedValueRollback filling(filling_, true);
+  loras_->set_experts(facts_ ? facts_->shape.experts : std::vector<std::string>());
 }
 
 void ClipForm::add_numbers(QFormLayout& form) {
@@ -192,6 +243,7 @@ void ClipForm::take_model() {
       }
     }
   }
+  fit_to_model();
   Q_EMIT changed();
 }
 
@@ -257,7 +309,12 @@ report::ClipSettings ClipForm::settings() const {
                                 .shift = shift_->value(),
                                 .cfg = cfg_->value(),
                                 .negative_prompt = from_qt(negative_->text()),
-                                .sampler = from_qt(sampler_->currentText())};
+                                .sampler = from_qt(sampler_->currentText()),
+                                .loras = loras_->loras()};
+  if (takes_pictures()) {
+    settings.image = image_->file();
+    settings.end_image = end_image_->file();
+  }
   if (facts_) {
     settings.model = facts_->files;
   }
@@ -297,6 +354,7 @@ void ClipForm::set_record(const report::ClipRecord& record) {
     sampler_->setCurrentText(to_qt(*clip.sampler));
     dtype_->setCurrentIndex(std::max(0, dtype_->findData(to_qt(*clip.dtype))));
     negative_->setText(to_qt(clip.negative_prompt));
+    loras_->set_loras(loras_of(record, facts_));
     set_seed(record.seed);
     set_prompt(to_qt(record.prompt));
   }

@@ -22,6 +22,8 @@ class QSpinBox;
 
 namespace twill::gui {
 
+class LoraList;
+class PictureEdit;
 class SeedEdit;
 
 class ClipForm : public QWidget {
@@ -40,20 +42,25 @@ class ClipForm : public QWidget {
 
   QSize minimumSizeHint() const override;
 
+  // Whether the chosen model makes clips from pictures; false without one.
+  bool takes_pictures() const;
   // As the fields stand; every optional but dtype and vram_gib is filled in.
   report::ClipSettings settings() const;
   QString prompt() const;
   std::uint64_t seed() const;
   void set_prompt(const QString& prompt);
   void set_seed(std::uint64_t seed);
-  // Fills the fields; the model stays.
+  // Fills the fields; the model stays, and so do the pictures, which a record does not hold. LoRAs
+  // are looked for by their names where ComfyUI has them.
   void set_record(const report::ClipRecord& record);
 
  Q_SIGNALS:
   void changed();
 
  private:
+  void add_pictures(QFormLayout& form);
   void add_numbers(QFormLayout& form);
+  void fit_to_model();
   void take_model();
   void take_defaults(const report::ClipSettings& defaults);
   void take_size(int index);
@@ -61,6 +68,9 @@ class ClipForm : public QWidget {
 
   QComboBox* model_ = nullptr;
   QPlainTextEdit* prompt_ = nullptr;
+  PictureEdit* image_ = nullptr;
+  PictureEdit* end_image_ = nullptr;
+  LoraList* loras_ = nullptr;
   QComboBox* size_ = nullptr;
   QSpinBox* width_ = nullptr;
   QSpinBox* height_ = nullptr;

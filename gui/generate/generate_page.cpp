@@ -263,6 +263,9 @@ QString GeneratePage::request_problem() const {
   } catch (const Error& error) {
     return to_qt(error.what());
   }
+  if (form_->takes_pictures() && form_->settings().image.empty()) {
+    return tr("Choose the start picture: this model makes clips from one.");
+  }
   const std::string prompt = from_qt(form_->prompt());
   return prompt.empty() ? tr("Write a prompt.")
                         : to_qt(jobs::prompt_problem(*form_->facts(), prompt));

@@ -183,6 +183,18 @@ attention %3 % of the row&apos;s most</source>
         <source>Numbers</source>
         <translation>数值类型</translation>
     </message>
+    <message>
+        <source>Start picture</source>
+        <translation>起始图片</translation>
+    </message>
+    <message>
+        <source>End picture</source>
+        <translation>结束图片</translation>
+    </message>
+    <message>
+        <source>LoRAs</source>
+        <translation>LoRA</translation>
+    </message>
 </context>
 <context>
     <name>twill::gui::ClipQueue</name>
@@ -732,6 +744,10 @@ attention %3 % of the row&apos;s most</source>
         <source>A clip is being made; closing stops it.</source>
         <translation>正在生成视频；关闭会使其停止。</translation>
     </message>
+    <message>
+        <source>Choose the start picture: this model makes clips from one.</source>
+        <translation>请选择起始图片：此模型由图片生成视频。</translation>
+    </message>
 </context>
 <context>
     <name>twill::gui::HeadInspector</name>
@@ -976,6 +992,53 @@ density %2 %, head error %3</source>
     </message>
 </context>
 <context>
+    <name>twill::gui::LoraList</name>
+    <message>
+        <source>LoRAs</source>
+        <translation>LoRA</translation>
+    </message>
+    <message>
+        <source>File</source>
+        <translation>文件</translation>
+    </message>
+    <message>
+        <source>Strength</source>
+        <translation>强度</translation>
+    </message>
+    <message>
+        <source>Expert</source>
+        <translation>专家</translation>
+    </message>
+    <message>
+        <source>Add LoRA...</source>
+        <translation>添加 LoRA...</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>移除</translation>
+    </message>
+    <message>
+        <source>Strength of %1</source>
+        <translation>%1 的强度</translation>
+    </message>
+    <message>
+        <source>Expert of %1</source>
+        <translation>%1 的专家</translation>
+    </message>
+    <message>
+        <source>both</source>
+        <translation>两者</translation>
+    </message>
+    <message>
+        <source>LoRA files</source>
+        <translation>LoRA 文件</translation>
+    </message>
+    <message>
+        <source>LoRA files (*.safetensors)</source>
+        <translation>LoRA 文件 (*.safetensors)</translation>
+    </message>
+</context>
+<context>
     <name>twill::gui::MainWindow</name>
     <message>
         <source>Pages</source>
@@ -1183,6 +1246,25 @@ density %2 %, head error %3</source>
     <message>
         <source>Columns, share</source>
         <translation>列占比</translation>
+    </message>
+</context>
+<context>
+    <name>twill::gui::PictureEdit</name>
+    <message>
+        <source>drop a picture here</source>
+        <translation>将图片拖到这里</translation>
+    </message>
+    <message>
+        <source>Choose...</source>
+        <translation>选择...</translation>
+    </message>
+    <message>
+        <source>Pictures (*.png *.jpg *.jpeg *.webp)</source>
+        <translation>图片 (*.png *.jpg *.jpeg *.webp)</translation>
+    </message>
+    <message>
+        <source>This file cannot be shown as a picture.</source>
+        <translation>此文件无法显示为图片。</translation>
     </message>
 </context>
 <context>

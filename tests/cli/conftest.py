@@ -14,6 +14,7 @@ import pytest
 @dataclass(frozen=True)
 class Twill:
     program: Path
+    cache: Path  # in the place of the user's
 
     def __call__(
         self, *arguments: object, timeout: float = 120, env: dict[str, str] | None = None
@@ -25,7 +26,9 @@ class Twill:
             errors="surrogateescape",  # names are repeated as they were given
             timeout=timeout,
             stdin=subprocess.DEVNULL,
-            env=env,
+            env={"XDG_CACHE_HOME": str(self.cache), **env}
+            if env
+            else {**os.environ, "XDG_CACHE_HOME": str(self.cache)},
         )
 
     def refuses(self, code: int, *arguments: object) -> str:
@@ -60,8 +63,8 @@ def built(name: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def twill() -> Twill:
-    return Twill(built("core/cli/twill"))
+def twill(tmp_path_factory: pytest.TempPathFactory) -> Twill:
+    return Twill(built("core/cli/twill"), tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")

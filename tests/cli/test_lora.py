@@ -3,6 +3,7 @@
 """`--lora`: merged into the model that makes clips, told in what is written, and part of what kept results are for."""
 
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -62,6 +63,27 @@ def test_a_strength_of_0_changes_nothing_and_another_does(generate, loras):
     strong = generate("--lora", loras[0])[1]
     assert np.abs(strong - frames).max() > 8
     assert np.abs(generate("--lora", f"{loras[0]}:0.5")[1] - strong).max() > 2
+
+
+@pytest.mark.parametrize("name", ["wan/a.safetensors", "wan/a", "wan/a:1"])
+def test_a_lora_has_the_name_that_comfyui_shows(generate, loras, tmp_path, name):
+    folder = tmp_path / "ComfyUI/models/loras/wan"
+    folder.mkdir(parents=True)
+    shutil.copy(loras[0], folder)
+    comfyui = ("--comfyui", tmp_path / "ComfyUI")
+    assert (generate("--lora", name, *comfyui)[1] == generate("--lora", loras[0])[1]).all()
+
+
+def test_a_lora_that_is_nowhere_is_told_with_where_it_was_looked_for(twill, tiny_model, tmp_path):
+    folder = tmp_path / "ComfyUI/models/loras"
+    folder.mkdir(parents=True)
+    command = ("generate", "--model", tiny_model, *PROMPT, *SMALL, "--out", tmp_path / "clip", "--lora", "wan/a:0.5")
+    result = twill(*command, "--comfyui", tmp_path / "ComfyUI")
+    assert result.returncode == 1
+    assert result.stderr.strip() == f"twill: LoRA wan/a: no such file, nor one of that name in {folder}"
+    environment = {**os.environ, "TWILL_COMFYUI": "", "HOME": str(tmp_path / "home")}
+    result = twill(*command, env=environment)
+    assert result.stderr.strip().endswith("no such file, and no folder of ComfyUI is known (TWILL_COMFYUI names one)")
 
 
 def test_two_loras_add_up(generate, loras, tmp_path):

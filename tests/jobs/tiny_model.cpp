@@ -60,7 +60,8 @@ class Builder {
 std::map<std::string, at::Tensor> dit_tensors(const TinyModel& model) {
   const std::int64_t dim = 64 * model.heads;
   Builder build(model.seed);
-  build.conv("patch_embedding", dim, kChannels, {1, 2, 2});
+  const std::int64_t of_pictures = model.from_pictures ? 20 : 0;
+  build.conv("patch_embedding", dim, kChannels + of_pictures, {1, 2, 2});
   build.linear("text_embedding.0", dim, kTextDim);
   build.linear("text_embedding.2", dim, dim);
   build.linear("time_embedding.0", dim, 256);
@@ -166,13 +167,25 @@ void write_tiny_model(const std::filesystem::path& folder, const TinyModel& mode
   engine::write_safetensors(folder / "text.safetensors", text.tensors(),
                             {{"vocabulary", R"(["a", "red", "blue", "ball", "rolls", ","])"},
                              {"text_len", std::to_string(kTextLen)}});
+  const char* const networks =
+      model.from_pictures
+          ? R"("dit_high_noise": "dit.safetensors", "dit_low_noise": "dit.safetensors")"
+          : R"("dit": "dit.safetensors")";
   std::ofstream(folder / "model.json") << R"({
-  "family": "wan2.1-t2v",
-  "files": {"dit": "dit.safetensors", "vae": "vae.safetensors", "text": "text.safetensors"},
+  "family": ")" << (model.from_pictures ? "wan2.2-i2v" : "wan2.1-t2v")
+                                       << R"(",
+  "files": {)" << networks << R"(, "vae": "vae.safetensors", "text": "text.safetensors"},
   "default": {"width": 128, "height": 128, "frames": 33, "fps": 8, "steps": 4, "shift": 3.0, "cfg": 1.0,
               "sampler": "euler"}
 }
 )";
+}
+
+void write_tiny_lora(const std::filesystem::path& file) {
+  std::filesystem::create_directories(file.parent_path());
+  const std::string module = "diffusion_model.blocks.0.self_attn.q.";
+  engine::write_safetensors(file, {{module + "lora_up.weight", at::ones({128, 2})},
+                                   {module + "lora_down.weight", at::ones({2, 128})}});
 }
 
 }  // namespace twill::tests

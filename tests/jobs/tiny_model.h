@@ -13,10 +13,14 @@ struct TinyModel {
   std::int64_t layers = 2;
   std::int64_t heads = 2;  // x 64
   std::uint64_t seed = 1;
+  bool from_pictures = false;  // of wan2.2-i2v: both experts are one file
 };
 
 // Writes model.json, dit.safetensors, vae.safetensors and text.safetensors; default clip 128 x 128,
 // 33 frames (576 tokens), 4 steps. The vocabulary is "a", "red", "blue", "ball", "rolls", ",".
 void write_tiny_model(const std::filesystem::path& folder, const TinyModel& model = {});
+
+// A LoRA of two heads' first layer; its folder is made.
+void write_tiny_lora(const std::filesystem::path& file);
 
 }  // namespace twill::tests

@@ -97,8 +97,9 @@ void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
               clip.loras.push_back(parse_lora(text));
             }
           },
-          "LoRA file to merge into the model, with a strength (default 1); may be given several "
-          "times. high_noise=FILE or low_noise=FILE is for that expert of Wan 2.2, others are for "
+          "LoRA to merge into the model, a file or the name that ComfyUI shows, with a strength "
+          "(default 1); may be given several times. high_noise=FILE or low_noise=FILE is for that "
+          "expert of Wan 2.2, others are for "
           "all")
       ->type_name("[EXPERT=]FILE[:STRENGTH]")
       ->allow_extra_args(false);
@@ -129,6 +130,10 @@ CLI::Option* add_adapt_option(CLI::App& verb, bool& adapt) {
 void complete(report::ClipSettings& clip) {
   report::check_clip_settings(clip);
   complete(clip.model);
+  if (!jobs::are_loras_there(clip.loras)) {
+    const ModelPlaces& places = clip.model.places;
+    clip.loras = jobs::find_loras(clip.loras, places.empty() ? jobs::comfy_places() : places);
+  }
   jobs::check_clip(clip);
 }
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <functional>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -96,6 +98,36 @@ std::vector<fs::path> usual_places() {
   return found;
 }
 
+// A file or folder named as ComfyUI shows it, in the folders of those kinds; empty where there is
+// none, and then `looked` says where it was looked for.
+fs::path look_up(const fs::path& name, std::initializer_list<const char*> kinds,
+                 std::initializer_list<const char*> endings, const ModelPlaces& places,
+                 const std::function<bool(const fs::path&)>& is_there, std::string& looked) {
+  for (const char* kind : kinds) {
+    const auto folders = places.find(kind);
+    if (folders == places.end()) {
+      continue;
+    }
+    for (const fs::path& folder : folders->second) {
+      for (const char* ending : endings) {
+        const fs::path found = folder / (name.string() + ending);
+        if (is_there(found)) {
+          return found;
+        }
+      }
+      if (is_folder(folder)) {
+        looked += concat(looked.empty() ? "" : ", ", folder.string());
+      }
+    }
+  }
+  return {};
+}
+
+std::string nowhere(const std::string& looked) {
+  return looked.empty() ? "and no folder of ComfyUI is known (TWILL_COMFYUI names one)"
+                        : concat("nor one of that name in ", looked);
+}
+
 }  // namespace
 
 ModelPlaces comfy_places(const std::vector<fs::path>& named) {
@@ -112,27 +144,32 @@ ModelFiles find_model(const ModelFiles& asked) {
   }
   std::string looked;
   ModelFiles found = asked;
-  for (const char* kind : {"diffusion_models", "checkpoints", "diffusers"}) {
-    const auto folders = asked.places.find(kind);
-    if (folders == asked.places.end()) {
+  found.path = look_up(
+      asked.path, {"diffusion_models", "checkpoints", "diffusers"}, {"", ".safetensors", ".gguf"},
+      asked.places, [](const fs::path& path) { return engine::is_model_there(path); }, looked);
+  require(!found.path.empty(), ErrorCode::kFile, asked.path.string(),
+          ": no such model folder or file, ", nowhere(looked));
+  return found;
+}
+
+bool are_loras_there(const std::vector<LoraChoice>& loras) {
+  return std::ranges::all_of(
+      loras, [](const LoraChoice& lora) { return lora.file.is_absolute() || is_file(lora.file); });
+}
+
+std::vector<LoraChoice> find_loras(std::vector<LoraChoice> loras, const ModelPlaces& places) {
+  for (LoraChoice& lora : loras) {
+    if (lora.file.is_absolute() || is_file(lora.file)) {
       continue;
     }
-    for (const fs::path& folder : folders->second) {
-      for (const char* ending : {"", ".safetensors", ".gguf"}) {
-        found.path = folder / (asked.path.string() + ending);
-        if (engine::is_model_there(found)) {
-          return found;
-        }
-      }
-      if (is_folder(folder)) {
-        looked += concat(looked.empty() ? "" : ", ", folder.string());
-      }
-    }
+    std::string looked;
+    const fs::path found =
+        look_up(lora.file, {"loras"}, {"", ".safetensors"}, places, is_file, looked);
+    require(!found.empty(), ErrorCode::kFile, "LoRA ", lora.file.string(), ": no such file, ",
+            nowhere(looked));
+    lora.file = found;
   }
-  throw Error(ErrorCode::kFile,
-              concat(asked.path.string(), ": no such model folder or file, ",
-                     looked.empty() ? "and no folder of ComfyUI is known (TWILL_COMFYUI names one)"
-                                    : concat("nor one of that name in ", looked)));
+  return loras;
 }
 
 }  // namespace twill::jobs

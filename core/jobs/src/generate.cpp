@@ -4,12 +4,15 @@
 #include "twill/jobs/generate.h"
 
 #include "clip_files.h"
+#include "files.h"
+#include "kept_steps.h"
 #include "plan_clips.h"
 #include "plan_inputs.h"
 #include "session.h"
 #include "twill/engine/latent_preview.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/media/clip_files.h"
+#include "twill/plan/plan_view.h"
 
 namespace twill::jobs {
 namespace {
@@ -67,11 +70,12 @@ class Generator {
     report::GeneratedClip clip{.prompt = prompt.text, .seed = seed, .file = file};
     Made dense;
     Made sparse;
+    const std::unique_ptr<KeptSteps> kept_steps = keep_steps(prompt, seed);
     if (options_.compare_dense || !sparse_) {
-      dense = make_clip(prompt, seed, dense_, "dense" + number);
+      dense = make_clip(prompt, seed, dense_, "dense" + number, kept_steps.get());
     }
     if (sparse_) {
-      sparse = make_clip(prompt, seed, sparse_->begin(prompt), "sparse" + number);
+      sparse = make_clip(prompt, seed, sparse_->begin(prompt), "sparse" + number, kept_steps.get());
       clip.attention = sparse_->use();
       clip.density = sparse_->density();
       tell_fallbacks(clip.attention);
@@ -92,15 +96,32 @@ class Generator {
     }
     clip.frames = kept(shown.frames);
     write(clip, shown.frames, dense.frames);
+    if (kept_steps) {
+      kept_steps->finish();
+    }
     return clip;
   }
 
  private:
+  // Null where a clip that is interrupted begins anew: two clips are compared by their times, and a
+  // plan that adapts remembers what it measured.
+  std::unique_ptr<KeptSteps> keep_steps(const EncodedPrompt& prompt, std::uint64_t seed) const {
+    const fs::path cache = cache_folder();
+    if (cache.empty() || options_.compare_dense || options_.adapt) {
+      return nullptr;
+    }
+    const std::string by =
+        sparse_ ? concat("plan ", fingerprint_at(sparse_->plan(), session_.step_t())) : "dense";
+    return std::make_unique<KeptSteps>(
+        cache / "unfinished", concat(by, "\n", session_.dense_key(), "\n", TWILL_VERSION, "\nseed ",
+                                     seed, "\n", prompt.text));
+  }
+
   Made make_clip(const EncodedPrompt& prompt, std::uint64_t seed, engine::SelfAttention& attention,
-                 const std::string& name) const {
+                 const std::string& name, KeptSteps* kept_steps) const {
     Made made;
     const std::string stage = concat("denoise ", name);
-    LoopOptions loop;
+    LoopOptions loop{.kept = kept_steps};
     if (options_.preview) {
       loop.estimate = [&](std::int64_t step, const at::Tensor& latents) {
         const at::Tensor small = engine::preview_latents(latents, session_.model().latent_colours);

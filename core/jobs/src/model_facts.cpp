@@ -123,6 +123,19 @@ std::string model_fingerprint(const ModelFiles& model, const std::stop_token& st
   return hex(hash);
 }
 
+std::string text_fingerprint(const ModelFiles& model, const std::stop_token& stop) {
+  const engine::ModelDescription description = engine::describe_model(model);
+  std::vector<fs::path> files = engine::weight_files(description.text);
+  if (!description.tokenizer.empty()) {
+    files.push_back(description.tokenizer);
+  }
+  std::uint64_t hash = 0;
+  for (const fs::path& file : files) {
+    hash = hash_text(hex(hash_file(file, stop)), hash);
+  }
+  return hex(hash);
+}
+
 std::string lora_fingerprint(const fs::path& file, const std::stop_token& stop) {
   std::uint64_t hash = 0;
   for (const fs::path& part : engine::weight_files(file)) {

@@ -9,6 +9,9 @@
 
 #include <algorithm>
 
+#include "files.h"
+#include "kept_steps.h"
+#include "kept_text.h"
 #include "memory_limit.h"
 #include "meter.h"
 #include "timed_attention.h"
@@ -111,6 +114,7 @@ Session::Session(const report::ClipSettings& settings, const JobControl& control
       load_options(clip_, control_, [this](const std::string& text) { note_once(text); });
   model_ = with_memory("load the model", options.memory,
                        [&] { return engine::load_model(clip_.model, options); });
+  keep_prompts();
   fill_in();
   meter.advance();
   encode_pictures();
@@ -137,6 +141,18 @@ void Session::fill_in() {
   for (const double t : step_t_) {
     forward_t_.insert(forward_t_.end(), guided() ? 2 : 1, t);
   }
+}
+
+// A table of words needs no keeping.
+void Session::keep_prompts() {
+  const fs::path cache = cache_folder();
+  if (cache.empty() || model_.text->words() != nullptr) {
+    return;
+  }
+  model_.text = std::make_unique<KeptText>(
+      std::move(model_.text), cache / "prompts",
+      concat(text_fingerprint(clip_.model, control_.stop), " ", engine::dtype_name(model_.dtype),
+             " ", device(), " torch ", torch_version(), " twill ", TWILL_VERSION));
 }
 
 void Session::encode_pictures() {
@@ -245,7 +261,11 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::uint64_t seed,
   const std::int64_t count = loop.stop_after > 0 ? std::min(loop.stop_after, all) : all;
   TimedAttention timed(attention);
   at::Tensor x = engine::make_noise(model_.latent_shape(size()), seed).to(model_.device);
-  Meter meter(control_, stage, count);
+  std::int64_t first = 0;
+  if (loop.kept != nullptr) {
+    first = go_on(*loop.kept, x, *sampler, stage, count);
+  }
+  Meter meter(control_, stage, count, first);
   double hook_seconds = 0.0;
   const auto call = [&](const auto& hook, const auto&... arguments) {
     if (hook) {
@@ -256,7 +276,7 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::uint64_t seed,
   };
   synchronise(model_.device);
   const Clock::time_point begin = Clock::now();
-  for (std::int64_t step = 0; step < count; ++step) {
+  for (std::int64_t step = first; step < count; ++step) {
     meter.check_stop();
     call(loop.before, step);
     const double t = times[static_cast<std::size_t>(step)];
@@ -278,12 +298,31 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::uint64_t seed,
     }
     call(loop.estimate, step, seen);
     call(loop.after, step);
+    if (loop.kept != nullptr) {
+      loop.kept->done(step + 1, x, *sampler);
+    }
     meter.advance();
   }
   synchronise(model_.device);
   return {.latents = x,
           .seconds = seconds_since(begin) - hook_seconds,
           .attention_seconds = timed.seconds()};
+}
+
+std::int64_t Session::go_on(const KeptSteps& kept, at::Tensor& x, engine::Sampler& sampler,
+                            const std::string& stage, std::int64_t count) const {
+  std::optional<KeptSteps::Found> found = kept.find();
+  if (!found || found->next > count || found->x.sizes() != x.sizes()) {
+    return 0;
+  }
+  x = found->x.to(x.device());
+  for (at::Tensor& state : found->state) {
+    state = state.defined() ? state.to(x.device()) : state;
+  }
+  sampler.resume(static_cast<std::size_t>(found->next), std::move(found->state));
+  note_once(concat(stage, ": goes on after step ", found->next, " of ", count,
+                   ", where it was interrupted; its times are of the rest"));
+  return found->next;
 }
 
 void Session::warm_up(const EncodedPrompt& prompt, engine::SelfAttention& attention,

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "call_measurer.h"
+#include "kept_steps.h"
 #include "twill/engine/attention.h"
 #include "twill/engine/model.h"
 #include "twill/engine/schedule.h"
@@ -50,6 +51,8 @@ struct LoopOptions {
   std::function<void(std::int64_t step)> after;
   // Given the clip that the network sees in x after every step.
   std::function<void(std::int64_t step, const at::Tensor& latents)> estimate;
+  // Where the clip stands is kept there, and one that stands there goes on; null: it begins anew.
+  KeptSteps* kept = nullptr;
 };
 
 class Session {
@@ -112,8 +115,12 @@ class Session {
  private:
   // Of the device, for sentences; empty: none is kept to.
   std::optional<std::int64_t> limit() const;
+  void keep_prompts();
   void fill_in();
   void encode_pictures();
+  // The step to go on with, x and the sampler being as they were before it; 0: from the noise.
+  std::int64_t go_on(const KeptSteps& kept, at::Tensor& x, engine::Sampler& sampler,
+                     const std::string& stage, std::int64_t count) const;
   void note_once(const std::string& sentence) const;
   [[noreturn]] void fail_not_finite(const std::string& sentence) const;
 

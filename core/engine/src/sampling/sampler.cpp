@@ -28,7 +28,15 @@ class OrderedSampler : public Sampler {
     return advance(i, x, prediction);
   }
 
+  void resume(std::size_t next, std::vector<at::Tensor> state) final {
+    require(next <= steps(), ErrorCode::kUsage, "step ", next, " of ", steps(),
+            " cannot be gone on with");
+    next_ = next;
+    restore(std::move(state));
+  }
+
  protected:
+  virtual void restore(std::vector<at::Tensor> /*state*/) {}
   virtual at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& prediction) = 0;
   double time(std::size_t i) const { return times_[i]; }
   std::size_t steps() const { return times_.size() - 1; }
@@ -107,6 +115,14 @@ class UniPc final : public OrderedSampler {
       next.add_(before_last_m_ - m, 0.5 * step.b / r(i));
     }
     return next;
+  }
+
+  std::vector<at::Tensor> state() const override { return {last_x_, last_m_, before_last_m_}; }
+  void restore(std::vector<at::Tensor> state) override {
+    state.resize(3);
+    last_x_ = std::move(state[0]);
+    last_m_ = std::move(state[1]);
+    before_last_m_ = std::move(state[2]);
   }
 
   at::Tensor last_x_;  // corrected

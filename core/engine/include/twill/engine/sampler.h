@@ -24,6 +24,11 @@ class Sampler {
   // x and prediction at t()[i], of one shape, device and floating dtype: x at t()[i + 1], at 0
   // after the last step. i counts 0, 1, 2, ...; anything else is a bug of the caller.
   virtual at::Tensor step(std::size_t i, const at::Tensor& x, const at::Tensor& prediction) = 0;
+  // What it remembers of the steps so far; a tensor may be undefined.
+  virtual std::vector<at::Tensor> state() const { return {}; }
+  // A new sampler goes on as the one whose state() that was, with step(next, ...); none is left
+  // where that is their number. Throws Error(kUsage) where it is greater.
+  virtual void resume(std::size_t next, std::vector<at::Tensor> state) = 0;
 };
 
 // By a name of kSamplerNames, through times such as those of sampler_t()

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "twill/plan/lora_choice.h"
 #include "twill/plan/model_files.h"
 
 namespace twill::jobs {
@@ -21,5 +22,11 @@ ModelPlaces comfy_places(const std::vector<std::filesystem::path>& named = {});
 // that ComfyUI shows for it ("wan/wan2.1_t2v_1.3B_fp16.safetensors", with or without the ending) in
 // asked.places. Throws Error(kFile) saying where it looked.
 ModelFiles find_model(const ModelFiles& asked);
+
+// Whether each is a file that is there, or absolute: no folder of ComfyUI is needed for them.
+bool are_loras_there(const std::vector<LoraChoice>& loras);
+// The same of LoRA files: "wan/lightx2v_rank64", with or without .safetensors. Throws Error(kFile)
+// saying where it looked.
+std::vector<LoraChoice> find_loras(std::vector<LoraChoice> loras, const ModelPlaces& places);
 
 }  // namespace twill::jobs

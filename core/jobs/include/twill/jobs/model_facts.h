@@ -49,6 +49,8 @@ std::string model_name(const std::filesystem::path& path);
 // reads them all, some GB a second; after that it reads large files again only when they were
 // written to. Throws Error(kFile), Cancelled.
 std::string model_fingerprint(const ModelFiles& model, const std::stop_token& stop = {});
+// Of its text encoder and tokenizer alone.
+std::string text_fingerprint(const ModelFiles& model, const std::stop_token& stop = {});
 
 // A hash of every byte of a LoRA file, shards included. Throws as above.
 std::string lora_fingerprint(const std::filesystem::path& file, const std::stop_token& stop = {});

@@ -1,0 +1,191 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <QApplication>
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QDropEvent>
+#include <QImage>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMimeData>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSettings>
+#include <QTableWidget>
+#include <QTest>
+#include <QUrl>
+
+#include "base/text.h"
+#include "base/theme.h"
+#include "generate/clip_form.h"
+#include "generate/clip_queue.h"
+#include "generate/generate_page.h"
+#include "generate/lora_list.h"
+#include "generate/picture_edit.h"
+#include "gui/studio_model.h"
+#include "plan/plan_document.h"
+
+namespace twill::gui {
+
+namespace {
+
+constexpr int kPatienceMs = 60000;
+
+void drop(QWidget* on, const QStringList& files) {
+  QMimeData data;
+  QList<QUrl> urls;
+  for (const QString& file : files) {
+    urls.append(QUrl::fromLocalFile(file));
+  }
+  data.setUrls(urls);
+  QDragEnterEvent enter(QPoint(1, 1), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+  QApplication::sendEvent(on, &enter);
+  if (enter.isAccepted()) {
+    QDropEvent event(QPointF(1, 1), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(on, &event);
+  }
+}
+
+}  // namespace
+
+class TestClipForm : public QObject {
+  Q_OBJECT
+
+  // The page by itself; the only model makes clips from pictures, or from text.
+  struct Stage {
+    explicit Stage(bool from_pictures) {
+      twill::tests::write_tiny_model(model.demo(), {.from_pictures = from_pictures});
+      page = std::make_unique<GeneratePage>(session);
+      widget.reset(page->widget());
+      widget->resize(1200, 800);
+      widget->show();
+    }
+    template <typename Widget>
+    Widget* child(const char* name) {
+      return widget->findChild<Widget*>(QString::fromLatin1(name));
+    }
+    bool found() {
+      return QTest::qWaitFor([this] { return form()->facts().has_value(); }, kPatienceMs);
+    }
+    ClipForm* form() { return child<ClipForm>("clip_form"); }
+    LoraList* loras() { return form()->findChild<LoraList*>(); }
+    QString picture(const char* name, QColor colour) {
+      const QString file = model.path(name);
+      QImage image(96, 64, QImage::Format_RGB32);
+      image.fill(colour);
+      image.save(file);
+      return file;
+    }
+
+    tests::StudioModel model;
+    QSettings settings{model.path("studio.ini"), QSettings::IniFormat};
+    Theme theme{*qApp};
+    PlanDocument document;
+    Session session{.theme = theme, .document = document, .settings = settings};
+    std::unique_ptr<GeneratePage> page;
+    std::unique_ptr<QWidget> widget;
+  };
+
+ private Q_SLOTS:
+  void a_model_of_text_asks_for_no_picture() {
+    Stage stage(false);
+    QVERIFY(stage.found());
+    QVERIFY(!stage.child<QLineEdit>("image")->isVisible());
+    QVERIFY(!stage.child<QLineEdit>("end_image")->isVisible());
+    QVERIFY(stage.child<QPushButton>("add_lora")->isVisible());
+    stage.child<QLineEdit>("image")->setText(stage.picture("red.png", Qt::red));
+    QVERIFY(stage.form()->settings().image.empty());
+  }
+
+  void a_clip_from_a_picture_with_a_lora() {
+    Stage stage(true);
+    QVERIFY(stage.found());
+    QVERIFY(stage.child<QLineEdit>("image")->isVisible());
+    QTRY_COMPARE(stage.child<QLabel>("cost")->text(),
+                 QStringLiteral("Choose the start picture: this model makes clips from one."));
+    auto* generate = stage.child<QPushButton>("generate");
+    QVERIFY(!generate->isEnabled());
+    const QString red = stage.picture("red.png", Qt::red);
+    drop(stage.form()->findChildren<PictureEdit*>().at(0), {red});
+    QCOMPARE(stage.child<QLineEdit>("image")->text(), red);
+    QVERIFY(!stage.child<QLabel>("image_shown")->pixmap().isNull());
+    QTRY_VERIFY_WITH_TIMEOUT(generate->isEnabled(), kPatienceMs);
+    stage.child<QLineEdit>("end_image")->setText(stage.picture("blue.png", Qt::blue));
+    const auto lora = stage.model.folder / "loras/one.safetensors";
+    twill::tests::write_tiny_lora(lora);
+    drop(stage.loras(), {path_to_qt(lora), QStringLiteral("/notes.txt")});
+    auto* table = stage.child<QTableWidget>("loras");
+    QCOMPARE(table->rowCount(), 1);
+    static_cast<QDoubleSpinBox*>(table->cellWidget(0, 1))->setValue(0.5);
+    auto* expert = static_cast<QComboBox*>(table->cellWidget(0, 2));
+    QVERIFY(!table->isColumnHidden(2));
+    expert->setCurrentText(QStringLiteral("low_noise"));
+    QTest::mouseClick(generate, Qt::LeftButton);
+    QTRY_COMPARE_WITH_TIMEOUT(stage.page->queue().state(0), RequestState::kFinished, kPatienceMs);
+    const auto clip = stage.page->queue().clip(0);
+    QVERIFY(clip->record.image.starts_with("red.png "));
+    QVERIFY(clip->record.end_image.starts_with("blue.png "));
+    QCOMPARE(clip->record.loras.size(), std::size_t{1});
+    QCOMPARE(lora_text(clip->record.loras[0].choice), std::string("low_noise=one.safetensors:0.5"));
+  }
+
+  void a_file_that_is_no_picture_is_told() {
+    Stage stage(true);
+    QVERIFY(stage.found());
+    stage.child<QLineEdit>("image")->setText(stage.model.path("plan.json"));
+    QCOMPARE(stage.child<QLabel>("image_shown")->text(),
+             QStringLiteral("This file cannot be shown as a picture."));
+    stage.child<QLineEdit>("image")->clear();
+    QVERIFY(!stage.child<QLabel>("image_shown")->isVisible());
+  }
+
+  void loras_are_removed_one_by_one() {
+    LoraList list(nullptr);
+    list.add({QStringLiteral("/a.safetensors"), QStringLiteral("/b.safetensors")});
+    auto* remove = list.findChild<QPushButton*>(QStringLiteral("remove_lora"));
+    list.findChild<QTableWidget*>()->setCurrentCell(0, 0);
+    remove->click();
+    QCOMPARE(list.loras().size(), std::size_t{1});
+    QCOMPARE(list.loras()[0].file, std::filesystem::path("/b.safetensors"));
+    remove->click();
+    QVERIFY(list.loras().empty());
+    QVERIFY(!remove->isEnabled());
+  }
+
+  // Those of two experts are kept for all where another model has one network.
+  void loras_follow_the_models_experts() {
+    LoraList list(nullptr);
+    list.set_experts({"high_noise", "low_noise"});
+    list.set_loras({{.file = "/a.safetensors", .strength = 0.25, .expert = "low_noise"}});
+    QCOMPARE(list.loras()[0].expert, std::string("low_noise"));
+    list.set_experts({"default"});
+    QCOMPARE(list.loras()[0].expert, std::string());
+    QCOMPARE(list.loras()[0].strength, 0.25);
+  }
+
+  void a_record_brings_its_loras_back() {
+    Stage stage(false);
+    QVERIFY(stage.found());
+    const auto comfy = stage.model.folder / "ComfyUI";
+    twill::tests::write_tiny_lora(comfy / "models/loras/one.safetensors");
+    std::filesystem::create_directories(comfy / "models/diffusion_models");
+    qputenv("TWILL_COMFYUI", comfy.c_str());
+    report::ClipRecord record{.prompt = "a red ball", .clip = stage.form()->settings()};
+    record.clip.dtype = "float32";
+    record.loras = {{.choice = {.file = "one.safetensors", .strength = 0.5}},
+                    {.choice = {.file = "gone.safetensors"}}};
+    stage.form()->set_record(record);
+    const std::vector<LoraChoice> loras = stage.form()->settings().loras;
+    QCOMPARE(loras.size(), std::size_t{2});
+    QCOMPARE(loras[0].file, comfy / "models/loras/one.safetensors");
+    QCOMPARE(loras[0].strength, 0.5);
+    QCOMPARE(loras[1].file, std::filesystem::path("gone.safetensors"));
+    qunsetenv("TWILL_COMFYUI");
+  }
+};
+
+}  // namespace twill::gui
+
+QTEST_MAIN(twill::gui::TestClipForm)
+#include "test_clip_form.moc"
