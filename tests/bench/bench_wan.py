@@ -14,6 +14,7 @@ is compared with the one that diffusers makes of the same noise and weights.
 import argparse
 import gc
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -159,13 +160,26 @@ class PeakMemory:
         self._watch.join()
 
 
-def run_twill(twill, folder, work, steps, *more):
-    """Seconds of a step, of its attention and of the VAE, peak memory in MiB, and what was noted."""
+def total_mib():
+    lines = run_facts.words_of(["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"])
+    return int(lines.split()[0]) if lines.split() else 0
+
+
+def run_twill(twill, folder, work, steps, *more, gib=None):
+    """Seconds of a step, of its attention and of the VAE, peak memory in MiB, and what was noted.
+
+    With gib, twill is told of so much memory, and torch's allocator gives no more.
+    """
+    environment = dict(os.environ)
+    if gib is not None:
+        more += ("--vram", gib)
+        if total := total_mib():
+            environment["PYTORCH_CUDA_ALLOC_CONF"] = f"per_process_memory_fraction:{gib * 1024 / total:.6f}"
     clip = work / "clip"
     command = [twill, "--json", "generate", "--model", folder, "--prompt", PROMPT, "--seed", str(TWILL_SEED)]
     command += ["--steps", str(steps), "--out", clip, *more]
     with PeakMemory() as memory:
-        ran = subprocess.run([str(each) for each in command], capture_output=True, text=True)
+        ran = subprocess.run([str(each) for each in command], capture_output=True, text=True, env=environment)
     if ran.returncode != 0:
         return {"failed": ran.stderr.strip().splitlines()[-1] if ran.stderr.strip() else f"exit {ran.returncode}"}
     (made,) = json.loads(ran.stdout)["clips"]
@@ -210,14 +224,17 @@ def diffusers_main(arguments):
         if device == "cuda":
             torch.cuda.reset_peak_memory_stats()
 
-    def peak():
-        return torch.cuda.max_memory_reserved() / 2**20 if device == "cuda" else 0
+    def peaks(prefix):
+        if device != "cuda":
+            return {}
+        reserved, allocated = torch.cuda.max_memory_reserved(), torch.cuda.max_memory_allocated()
+        return {f"{prefix}peak_mib": reserved / 2**20, f"{prefix}allocated_mib": allocated / 2**20}
 
     with torch.inference_mode():
         first, _ = timed(lambda: dit(x, t, text, return_dict=False)[0])
         reset()
         runs = [timed(lambda: dit(x, t, text, return_dict=False)[0]) for _ in range(arguments.rounds)]
-        result = {"first_seconds": first, "step_seconds": [run[0] for run in runs], "peak_mib": peak()}
+        result = {"first_seconds": first, "step_seconds": [run[0] for run in runs], **peaks("")}
         if arguments.decode:
             latents = noise.to(device) - runs[-1][1].float()
             del dit
@@ -230,7 +247,7 @@ def diffusers_main(arguments):
             reset()
             latents = (latents * std + mean).to(torch.bfloat16)
             took = [timed(lambda: decoder.decode(latents, return_dict=False)[0]) for _ in range(2)]
-            result |= {"vae_seconds": [each[0] for each in took], "vae_peak_mib": peak()}
+            result |= {"vae_seconds": [each[0] for each in took], **peaks("vae_")}
             frames = (took[-1][1][0].float().clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)
             torch.save(frames[:, :: max(1, frames.shape[1] // 8)].cpu(), arguments.decode)
     print(json.dumps(result))
@@ -262,11 +279,12 @@ def psnr_db(folder, saved):
 
 
 def variants(arguments):
-    """name: what twill is given besides."""
-    made = {"dense": (), "plan": ("--plan", arguments.plan)}
+    """name: what twill is given besides, and of how much memory."""
+    plan = ("--plan", arguments.plan)
+    made = {"dense": ((), None), "plan": (plan, None)}
     for gib in arguments.vram:
-        made[f"dense, {gib:g} GiB"] = ("--vram", gib)
-        made[f"plan, {gib:g} GiB"] = ("--plan", arguments.plan, "--vram", gib)
+        made[f"dense, {gib:g} GiB"] = ((), gib)
+        made[f"plan, {gib:g} GiB"] = (plan, gib)
     return made
 
 
@@ -307,14 +325,15 @@ def main(arguments):
             report["psnr_against_diffusers_db"] = psnr_db(arguments.work / "clip", saved)
             print("PSNR against diffusers", report["psnr_against_diffusers_db"], flush=True)
     for _ in range(arguments.rounds):
-        for name, more in variants(arguments).items():
-            keep("twill", name, run_twill(arguments.twill, folder, arguments.work, arguments.steps, *more))
+        for name, (more, gib) in variants(arguments).items():
+            steps = arguments.steps
+            keep("twill", name, run_twill(arguments.twill, folder, arguments.work, steps, *more, gib=gib))
         if not arguments.without_diffusers:
             for backend in arguments.backends:
                 for compiled in (False, True):
                     name = backend + (", compiled" if compiled else "")
                     keep("diffusers", name, run_diffusers(arguments.model, arguments.device, backend, compiled))
-    dense = [row["step_seconds"] for row in report["twill"]["dense"] if "step_seconds" in row]
+    dense = [row["step_seconds"] for row in report["twill"].get("dense", []) if "step_seconds" in row]
     for name, rows in report["twill"].items():
         seconds = [row["step_seconds"] for row in rows if "step_seconds" in row]
         if seconds and dense:

@@ -161,8 +161,12 @@ INSTANTIATE_TEST_SUITE_P(
 // Sizes of the order of Wan 14 B's in bf16 at 1280x720x81.
 TEST(PlanMemory, SaysWhereWeightsStand) {
   constexpr std::int64_t kGib = std::int64_t{1} << 30;
-  const NetworkMemory network{
-      .layers = 40, .layer = kGib * 7 / 10, .outside = kGib / 2, .forward = 8 * kGib};
+  const NetworkMemory network{.layers = 40,
+                              .layer = kGib * 7 / 10,
+                              .outside = kGib / 4,
+                              .prompts = kGib / 8,
+                              .shared = kGib / 4,
+                              .forward = 8 * kGib};
   const MemoryPlan all = plan_memory(network, 1, 40 * kGib);
   EXPECT_EQ(all.layer_bytes, std::nullopt);
   EXPECT_EQ(all.host(), 0);
@@ -171,14 +175,14 @@ TEST(PlanMemory, SaysWhereWeightsStand) {
   EXPECT_EQ(some.layer_bytes, 14 * kGib);
   EXPECT_EQ(some.resident(), 18);
   EXPECT_EQ(some.note(),
-            "the weights (57.00 GiB) do not fit into 23.00 GiB beside the 8.00 GiB of a step: 18 "
+            "the weights (56.50 GiB) do not fit into 23.00 GiB beside the 8.00 GiB of a step: 18 "
             "of 40 layers of each of 2 networks stay on the device while it runs, and 56.00 GiB "
             "of host memory hold the layers");
-  const MemoryPlan least = plan_memory(network, 1, kGib * 92 / 10 + 1);
+  const MemoryPlan least = plan_memory(network, 1, kGib * 933 / 100);
   EXPECT_EQ(least.resident(), 0);
   EXPECT_ERROR(plan_memory(network, 1, 9 * kGib),
                "9.00 GiB of the device's memory are too few: a step of this size takes 8.00 GiB "
-               "and the weights at least 1.20 GiB");
+               "and the weights at least 1.32 GiB");
 }
 
 }  // namespace

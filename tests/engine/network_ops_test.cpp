@@ -24,6 +24,15 @@ double item(const at::Tensor& x, at::IntArrayRef at) {
   return value.item<double>();
 }
 
+// A GPU's loops are others: they are tested where there is one.
+std::vector<at::Device> devices() {
+  std::vector<at::Device> here{at::kCPU};
+  if (at::hasCUDA()) {
+    here.emplace_back(at::kCUDA, 0);
+  }
+  return here;
+}
+
 // A few roundings of the largest value: what any order of these few operations in fp32 may lose,
 // plus one rounding to the dtype of the result.
 double bound(const at::Tensor& exact, at::ScalarType dtype) {
@@ -34,8 +43,9 @@ double bound(const at::Tensor& exact, at::ScalarType dtype) {
 
 void expect_near(const at::Tensor& out, const at::Tensor& exact) {
   ASSERT_EQ(out.sizes(), exact.sizes());
-  EXPECT_LE((out.to(at::kDouble) - exact).abs().max().item<double>(),
-            bound(exact, out.scalar_type()));
+  EXPECT_LE((out.to(at::kCPU, at::kDouble) - exact).abs().max().item<double>(),
+            bound(exact, out.scalar_type()))
+      << "on " << out.device().str();
 }
 
 struct Case {
@@ -74,7 +84,10 @@ TEST_P(DitOps, LayerNormAffineIsItsDefinition) {
         }
       }
     }
-    expect_near(layer_norm_affine(x, multiply, add, dtype), exact);
+    for (const at::Device device : devices()) {
+      expect_near(layer_norm_affine(x.to(device), multiply.to(device), add.to(device), dtype),
+                  exact);
+    }
   }
 }
 
@@ -113,35 +126,69 @@ TEST_P(DitOps, RmsNormAndRopeAreTheirDefinition) {
         }
       }
     }
-    at::Tensor copy = wide.clone();
-    at::Tensor out = copy.narrow(2, dim, dim);
-    rms_norm_rope_(out, weight, rotated ? &table : nullptr);
-    expect_near(out, exact);
-    EXPECT_TRUE(copy.narrow(2, 0, dim).equal(wide.narrow(2, 0, dim)))
-        << "the neighbours were written to";
+    for (const at::Device device : devices()) {
+      const at::Tensor copy = wide.to(device, wide.scalar_type(), false, /*copy=*/true);
+      at::Tensor out = copy.narrow(2, dim, dim);
+      const RopeTable there{table.cos.to(device), table.sin.to(device)};
+      rms_norm_rope_(out, weight.to(device), rotated ? &there : nullptr);
+      expect_near(out, exact);
+      for (const std::int64_t beside : {std::int64_t{0}, 2 * dim}) {
+        EXPECT_TRUE(copy.narrow(2, beside, dim).cpu().equal(wide.narrow(2, beside, dim)))
+            << "the neighbours were written to";
+      }
+    }
   }
 }
 
 TEST_P(DitOps, GatedAddIsItsDefinition) {
   const auto [why, batch, tokens, heads, head_dim, dtype] = GetParam();
   const std::int64_t dim = heads * head_dim;
-  at::Tensor x = at::randn({batch, tokens, dim});
+  const at::Tensor x = at::randn({batch, tokens, dim});
   const at::Tensor y = at::randn({batch, tokens, dim}).to(dtype);
-  const at::Tensor gate = at::randn({batch, dim});
+  // As one of the six of a modulation: rows are apart.
+  const at::Tensor gate = at::randn({batch, 6, dim}).select(1, 2);
   const at::Tensor exact =
       x.to(at::kDouble) + y.to(at::kDouble) * gate.to(at::kDouble).unsqueeze(1);
-  add_gated_(x, y, gate);
-  expect_near(x, exact);
+  for (const at::Device device : devices()) {
+    at::Tensor sum = x.to(device, at::kFloat, false, /*copy=*/true);
+    add_gated_(sum, y.to(device), gate.to(device));
+    expect_near(sum, exact);
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, DitOps,
-                         ::testing::Values(Case{"one_token", 1, 1, 1, 8, at::kFloat},
-                                           Case{"two_rows_of_a_batch", 2, 5, 2, 16, at::kFloat},
-                                           Case{"width_fills_no_vector", 1, 3, 3, 6, at::kFloat},
-                                           Case{"demo_head", 1, 4, 2, 64, at::kFloat},
-                                           Case{"bf16", 2, 3, 2, 12, at::kBFloat16},
-                                           Case{"fp16", 1, 3, 1, 16, at::kHalf}),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, DitOps,
+    ::testing::Values(Case{"one_token", 1, 1, 1, 8, at::kFloat},
+                      Case{"two_rows_of_a_batch", 2, 5, 2, 16, at::kFloat},
+                      Case{"width_fills_no_vector", 1, 3, 3, 6, at::kFloat},
+                      Case{"demo_head", 1, 4, 2, 64, at::kFloat},
+                      Case{"bf16", 2, 3, 2, 12, at::kBFloat16},
+                      Case{"fp16", 1, 3, 1, 16, at::kHalf},
+                      Case{"wider_than_a_pass_of_a_block", 2, 2, 20, 128, at::kBFloat16},
+                      Case{"as_wide_as_a_gpu_takes", 1, 1, 64, 128, at::kHalf},
+                      Case{"wider_than_a_gpu_takes", 1, 1, 65, 128, at::kFloat}),
+    name_of);
+
+TEST_P(DitOps, LinearGeluIsItsDefinition) {
+  const auto [why, batch, tokens, heads, head_dim, dtype] = GetParam();
+  const std::int64_t dim = std::min<std::int64_t>(heads * head_dim, 64);
+  const at::Tensor x = at::randn({batch, tokens, dim}).to(dtype);
+  const at::Tensor weight = at::randn({24, dim}).to(dtype);
+  const at::Tensor bias = at::randn({24}).to(dtype);
+  const at::Tensor sum =
+      at::linear(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble));
+  const at::Tensor inner = std::sqrt(2.0 / M_PI) * (sum + 0.044715 * sum.pow(3));
+  const at::Tensor exact = 0.5 * sum * (1 + inner.tanh());
+  for (const at::Device device : devices()) {
+    const at::Tensor out = linear_gelu(x.to(device), weight.to(device), bias.to(device));
+    ASSERT_EQ(out.sizes(), exact.sizes());
+    // The sum is rounded to the dtype first, of sums as large as the largest.
+    const double error = (out.to(at::kCPU, at::kDouble) - exact).abs().max().item<double>();
+    const double largest = sum.abs().max().item<double>();
+    const double store = dtype == at::kBFloat16 ? 0x1p-8 : dtype == at::kHalf ? 0x1p-10 : 0x1p-18;
+    EXPECT_LE(error, 2.2 * largest * store) << "on " << device.str();
+  }
+}
 
 TEST_P(DitOps, GeluIsItsDefinition) {
   const auto [why, batch, tokens, heads, head_dim, dtype] = GetParam();
@@ -212,14 +259,17 @@ TEST_P(NormSiluTaps, IsItsDefinitionPieceByPiece) {
     }
   }
   for (std::int64_t piece = 1; piece <= frames; ++piece) {
-    at::Tensor history;
-    at::Tensor buffer;
-    std::vector<at::Tensor> parts;
-    for (std::int64_t first = 0; first < frames; first += piece) {
-      const at::Tensor part = x.narrow(0, first, std::min(piece, frames - first));
-      parts.push_back(norm_silu_taps(part, gamma, history, buffer).clone());
+    for (const at::Device device : devices()) {
+      const at::Tensor clip = x.to(device);
+      at::Tensor history;
+      at::Tensor buffer;
+      std::vector<at::Tensor> parts;
+      for (std::int64_t first = 0; first < frames; first += piece) {
+        const at::Tensor part = clip.narrow(0, first, std::min(piece, frames - first));
+        parts.push_back(norm_silu_taps(part, gamma.to(device), history, buffer).clone());
+      }
+      expect_near(at::cat(parts), exact);
     }
-    expect_near(at::cat(parts), exact);
   }
 }
 
@@ -231,6 +281,8 @@ INSTANTIATE_TEST_SUITE_P(
                       TapsCase{"channels_fill_no_vector", 4, 2, 2, 12, at::kFloat},
                       TapsCase{"fewer_channels_than_a_vector", 3, 2, 2, 3, at::kFloat},
                       TapsCase{"one_pixel_is_more_than_a_block", 2, 1, 2, 520, at::kFloat},
+                      TapsCase{"channels_of_half_a_warp", 3, 5, 7, 96, at::kBFloat16},
+                      TapsCase{"channels_of_a_warp_and_a_half", 3, 2, 3, 384, at::kBFloat16},
                       TapsCase{"bf16", 4, 3, 2, 16, at::kBFloat16},
                       TapsCase{"fp16", 4, 3, 2, 16, at::kHalf}),
     [](const auto& row) { return std::string(row.param.why); });

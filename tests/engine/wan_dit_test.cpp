@@ -203,6 +203,9 @@ TEST(WanMemory, CountsEveryWeight) {
   }
   EXPECT_EQ(memory.layers, model.shape.layers);
   EXPECT_EQ(memory.weights(), bytes);
+  // Of the keys that a prompt of Wan becomes, of 512 rows; beside it the one of the guidance.
+  const std::int64_t rows = 2 * 2 * model.shape.layers * 512;
+  EXPECT_EQ(memory.prompts, rows * model.dit.config().dim * 4);
   EXPECT_EQ(memory.forward, 100 * wan_memory(model.dit.config(), at::kFloat, 1).forward);
 }
 

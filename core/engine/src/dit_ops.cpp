@@ -10,8 +10,11 @@
 #include <cmath>
 #include <vector>
 
+#include "cuda/row_kernels.h"
 #include "scalar.h"
 #include "simd.h"
+#include "twill/engine/device.h"
+#include "twill/engine/kernel_arguments.h"
 #include "twill/plan/error.h"
 
 namespace twill::engine {
@@ -133,6 +136,20 @@ TWILL_INLINE void gelu_range_body(Scalar* x, std::int64_t begin, std::int64_t en
 TWILL_DISPATCH(template <typename Scalar>, gelu_range,
                (Scalar * x, std::int64_t begin, std::int64_t end), (x, begin, end))
 
+// Rows of whole 16 bytes on a CUDA device, which the kernels there take.
+bool suits_cuda(const at::Tensor& x) {
+  return x.is_cuda() && cuda::takes_rows(x.size(-1)) && kernel_dtype(x.scalar_type()) &&
+         x.stride(-1) == 1 && x.stride(-2) % 8 == 0 &&
+         reinterpret_cast<std::uintptr_t>(x.const_data_ptr()) % 16 == 0;
+}
+
+void check_launch(const kernels::Status& status) {
+  require(status.ok, ErrorCode::kSystem, status.reason);
+}
+
+// Between the rows of a table [rows, dim] that may be one for all.
+std::int64_t stride_of(const at::Tensor& table) { return table.size(0) == 1 ? 0 : table.stride(0); }
+
 }  // namespace
 
 RopeTable make_rope_table(std::int64_t frames, std::int64_t rows, std::int64_t cols,
@@ -172,6 +189,22 @@ RopeTable make_rope_table(std::int64_t frames, std::int64_t rows, std::int64_t c
 at::Tensor layer_norm_affine(const at::Tensor& x, const at::Tensor& multiply, const at::Tensor& add,
                              at::ScalarType dtype) {
   const std::int64_t dim = x.size(-1);
+  if (x.is_contiguous() && suits_cuda(x) && suits_cuda(multiply) && suits_cuda(add)) {
+    at::Tensor out = at::empty(x.sizes(), x.options().dtype(dtype));
+    check_launch(cuda::layer_norm_affine({.x = x.const_data_ptr<float>(),
+                                          .multiply = multiply.const_data_ptr<float>(),
+                                          .add = add.const_data_ptr<float>(),
+                                          .multiply_stride = stride_of(multiply),
+                                          .add_stride = stride_of(add),
+                                          .rows_of_group = x.size(1),
+                                          .rows = x.size(0) * x.size(1),
+                                          .dim = dim,
+                                          .epsilon = static_cast<float>(kDitEpsilon),
+                                          .out = out.mutable_data_ptr(),
+                                          .dtype = *kernel_dtype(dtype)},
+                                         current_stream(x.device())));
+    return out;
+  }
   if (!x.is_cpu()) {
     return (at::layer_norm(x, {dim}, {}, {}, kDitEpsilon) * multiply.unsqueeze(1) +
             add.unsqueeze(1))
@@ -198,6 +231,25 @@ at::Tensor layer_norm_affine(const at::Tensor& x, const at::Tensor& multiply, co
 
 void rms_norm_rope_(at::Tensor& x, const at::Tensor& weight, const RopeTable* rope) {
   const std::int64_t dim = x.size(-1);
+  const std::int64_t head_dim = rope == nullptr ? dim : 2 * rope->cos.size(-1);
+  // Rows of a batch stand one behind the other.
+  const bool in_a_row = x.size(0) == 1 || x.stride(0) == x.size(1) * x.stride(1);
+  if (in_a_row && suits_cuda(x) && head_dim % 8 == 0) {
+    check_launch(
+        cuda::rms_norm_rope({.x = x.mutable_data_ptr(),
+                             .row_stride = x.stride(1),
+                             .weight = weight.const_data_ptr<float>(),
+                             .cos = rope == nullptr ? nullptr : rope->cos.const_data_ptr<float>(),
+                             .sin = rope == nullptr ? nullptr : rope->sin.const_data_ptr<float>(),
+                             .tokens = x.size(1),
+                             .rows = x.size(0) * x.size(1),
+                             .dim = dim,
+                             .head_dim = head_dim,
+                             .epsilon = static_cast<float>(kDitEpsilon),
+                             .dtype = *kernel_dtype(x.scalar_type())},
+                            current_stream(x.device())));
+    return;
+  }
   if (!x.is_cpu()) {
     const at::Tensor wide = x.to(at::kFloat);
     at::Tensor normed = wide * at::rsqrt(wide.square().mean(-1, true) + kDitEpsilon) * weight;
@@ -219,19 +271,31 @@ void rms_norm_rope_(at::Tensor& x, const at::Tensor& weight, const RopeTable* ro
     for (std::int64_t b = 0; b < x.size(0); ++b) {
       at::parallel_for(0, x.size(1), grain_rows(dim), [&](std::int64_t begin, std::int64_t end) {
         std::vector<float> scratch(static_cast<std::size_t>(dim));
-        rope_rows(
-            RopeRows<Scalar>{x.mutable_data_ptr<Scalar>() + b * x.stride(0), x.stride(1),
-                             weight.const_data_ptr<float>(),
-                             rope == nullptr ? nullptr : rope->cos.const_data_ptr<float>(),
-                             rope == nullptr ? nullptr : rope->sin.const_data_ptr<float>(), dim,
-                             rope == nullptr ? dim : 2 * rope->cos.size(-1), scratch.data()},
-            begin, end);
+        rope_rows(RopeRows<Scalar>{x.mutable_data_ptr<Scalar>() + b * x.stride(0), x.stride(1),
+                                   weight.const_data_ptr<float>(),
+                                   rope == nullptr ? nullptr : rope->cos.const_data_ptr<float>(),
+                                   rope == nullptr ? nullptr : rope->sin.const_data_ptr<float>(),
+                                   dim, head_dim, scratch.data()},
+                  begin, end);
       });
     }
   });
 }
 
 void add_gated_(at::Tensor& x, const at::Tensor& y, const at::Tensor& gate) {
+  if (x.is_contiguous() && y.is_contiguous() && suits_cuda(x) && suits_cuda(y) &&
+      suits_cuda(gate)) {
+    check_launch(cuda::add_gated({.x = x.mutable_data_ptr<float>(),
+                                  .y = y.const_data_ptr(),
+                                  .gate = gate.const_data_ptr<float>(),
+                                  .gate_stride = stride_of(gate),
+                                  .rows_of_group = x.size(1),
+                                  .rows = x.size(0) * x.size(1),
+                                  .dim = x.size(-1),
+                                  .dtype = *kernel_dtype(y.scalar_type())},
+                                 current_stream(x.device())));
+    return;
+  }
   if (!x.is_cpu()) {
     x.addcmul_(y.to(at::kFloat), gate.unsqueeze(1));
     return;
@@ -263,6 +327,17 @@ void gelu_tanh_(at::Tensor& x) {
     at::parallel_for(0, x.numel(), kGrainElements,
                      [&](std::int64_t begin, std::int64_t end) { gelu_range(data, begin, end); });
   });
+}
+
+at::Tensor linear_gelu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (x.is_cuda()) {
+    // cuBLASLt's product with a GELU of this form, before the only rounding.
+    return at::_addmm_activation(bias, x.flatten(0, 1), weight.t(), 1, 1, /*use_gelu=*/true)
+        .view({x.size(0), x.size(1), -1});
+  }
+  at::Tensor hidden = at::linear(x, weight, bias);
+  gelu_tanh_(hidden);
+  return hidden;
 }
 
 }  // namespace twill::engine

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The transformer's element-wise steps, each one pass over memory on the CPU and plain ATen
-// elsewhere.
+// The transformer's element-wise steps, each one pass over memory on the CPU and on CUDA (rows of a
+// multiple of 8 elements, 8,192 at most), and plain ATen elsewhere.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -37,5 +37,8 @@ void add_gated_(at::Tensor& x, const at::Tensor& y, const at::Tensor& gate);
 
 // In place: GELU in its form with a hyperbolic tangent.
 void gelu_tanh_(at::Tensor& x);
+
+// The same of x weight^T + bias. x: [batch, tokens, in].
+at::Tensor linear_gelu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 }  // namespace twill::engine

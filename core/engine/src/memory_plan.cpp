@@ -38,7 +38,8 @@ std::string MemoryPlan::note() const {
 
 MemoryPlan plan_memory(const NetworkMemory& network, std::int64_t experts, std::int64_t budget) {
   MemoryPlan plan{.network = network, .experts = experts, .budget = budget};
-  const std::int64_t beside = experts * network.outside + network.forward;
+  const std::int64_t beside =
+      experts * (network.outside + network.prompts) + network.shared + network.forward;
   if (beside + experts * network.layers * network.layer <= budget) {
     return plan;
   }

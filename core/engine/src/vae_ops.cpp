@@ -7,9 +7,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
+#include "cuda/row_kernels.h"
 #include "scalar.h"
 #include "simd.h"
+#include "twill/engine/device.h"
+#include "twill/engine/kernel_arguments.h"
 #include "twill/plan/error.h"
 
 namespace twill::engine {
@@ -139,8 +143,31 @@ at::Tensor channel_norm(const at::Tensor& x, const at::Tensor& gamma) {
 
 at::Tensor norm_silu_taps(const at::Tensor& x, const at::Tensor& gamma, at::Tensor& history,
                           at::Tensor& buffer) {
-  if (!x.is_cpu()) {
+  const bool on_cuda = x.is_cuda() && cuda::takes_channels(x.size(3));
+  if (!x.is_cpu() && !on_cuda) {
     return make_taps(at::silu(channel_norm(x, gamma)), history);
+  }
+  const std::vector<std::int64_t> sizes{x.size(0), x.size(1), x.size(2), 3 * x.size(3)};
+  const at::Tensor dense = x.contiguous();
+  if (on_cuda) {
+    // Torch gives the same memory again, and in between others may have it.
+    const at::Tensor taps = at::empty(sizes, x.options());
+    const at::Tensor next = at::empty({2, x.size(1), x.size(2), x.size(3)}, x.options());
+    const kernels::Status status =
+        cuda::norm_silu_taps({.x = dense.const_data_ptr(),
+                              .gamma = gamma.const_data_ptr<float>(),
+                              .history = history.defined() ? history.const_data_ptr() : nullptr,
+                              .next_history = next.mutable_data_ptr(),
+                              .out = taps.mutable_data_ptr(),
+                              .frames = x.size(0),
+                              .pixels = x.size(1) * x.size(2),
+                              .channels = x.size(3),
+                              .smallest_norm = kSmallestNorm,
+                              .dtype = *kernel_dtype(x.scalar_type())},
+                             current_stream(x.device()));
+    require(status.ok, ErrorCode::kSystem, status.reason);
+    history = next;
+    return taps;
   }
   if (!history.defined()) {
     history = zero_history(x);
@@ -148,9 +175,7 @@ at::Tensor norm_silu_taps(const at::Tensor& x, const at::Tensor& gamma, at::Tens
   if (!buffer.defined() || buffer.numel() < 3 * x.numel()) {
     buffer = at::empty({3 * x.numel()}, x.options());
   }
-  at::Tensor out =
-      buffer.narrow(0, 0, 3 * x.numel()).view({x.size(0), x.size(1), x.size(2), 3 * x.size(3)});
-  const at::Tensor dense = x.contiguous();
+  at::Tensor out = buffer.narrow(0, 0, 3 * x.numel()).view(sizes);
   with_scalar(x.scalar_type(),
               [&](auto tag) { norm_silu_taps_cpu<decltype(tag)>(dense, gamma, history, out); });
   return out;

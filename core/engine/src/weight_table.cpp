@@ -11,6 +11,10 @@
 
 namespace twill::engine {
 
+std::int64_t TensorRow::bytes() const {
+  return c10::multiply_integers(shape) * static_cast<std::int64_t>(c10::elementSize(dtype));
+}
+
 WeightTable::WeightTable(std::vector<TensorRow> rows) : rows_(std::move(rows)) {
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     TWILL_ASSERT(index_.emplace(rows_[i].name, i).second);
@@ -21,6 +25,14 @@ std::size_t WeightTable::index_of(std::string_view name) const {
   const auto found = index_.find(name);
   TWILL_ASSERT(found != index_.end());
   return found->second;
+}
+
+std::int64_t WeightTable::bytes() const {
+  std::int64_t sum = 0;
+  for (const TensorRow& row : rows_) {
+    sum += row.bytes();
+  }
+  return sum;
 }
 
 at::Tensor TableReader::take(const std::string& name) {

@@ -72,7 +72,8 @@ class Generator {
     Made sparse;
     const std::unique_ptr<KeptSteps> kept_steps = keep_steps(prompt, seed);
     if (options_.compare_dense || !sparse_) {
-      dense = make_clip(prompt, seed, dense_, "dense" + number, kept_steps.get());
+      dense =
+          make_clip(prompt, seed, *session_.best_dense(prompt), "dense" + number, kept_steps.get());
     }
     if (sparse_) {
       sparse = make_clip(prompt, seed, sparse_->begin(prompt), "sparse" + number, kept_steps.get());
@@ -181,7 +182,6 @@ class Generator {
 
   const GenerateOptions& options_;
   Session session_;
-  engine::DenseAttention dense_;
   std::optional<PlanClips> sparse_;
 };
 

@@ -4,10 +4,12 @@
 #include "session.h"
 
 #include <ATen/Parallel.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/version.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "files.h"
 #include "kept_steps.h"
@@ -17,10 +19,12 @@
 #include "timed_attention.h"
 #include "twill/engine/device.h"
 #include "twill/engine/finite.h"
+#include "twill/engine/kernel_arguments.h"
 #include "twill/engine/noise.h"
 #include "twill/engine/sampler.h"
 #include "twill/jobs/file_hash.h"
 #include "twill/jobs/model_facts.h"
+#include "twill/kernels/cuda_attention.h"
 #include "twill/media/picture_io.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/sampler_times.h"
@@ -352,9 +356,9 @@ at::Tensor Session::decode(const at::Tensor& latents, const std::string& stage,
     }
     fail_not_finite(concat(stage, ": ", error.what()));
   }
-  at::Tensor frames =
-      ((video[0] + 1.0) * 127.5).round().clamp(0, 255).to(at::kByte).permute({1, 2, 3, 0});
-  frames = frames.to(at::kCPU).contiguous();
+  // In place: a long clip in fp32 is a gigabyte.
+  at::Tensor frames = video[0].add_(1.0).mul_(127.5).round_().clamp_(0, 255).to(at::kByte);
+  frames = frames.permute({1, 2, 3, 0}).to(at::kCPU).contiguous();
   if (seconds != nullptr) {
     *seconds = seconds_since(begin);
   }
@@ -373,6 +377,24 @@ std::unique_ptr<engine::SelfAttention> Session::dense_by_kernel(const EncodedPro
   plan->patterns = {dense()};
   plan->segments = {{.t_begin = 0.0, .t_end = 1.0, .dense = true}};
   return std::make_unique<engine::PlanAttention>(std::move(plan), prompt.layouts, clip_.threads);
+}
+
+std::unique_ptr<engine::SelfAttention> Session::best_dense(const EncodedPrompt& prompt) const {
+  if (model_.device.is_cuda()) {
+    const c10::DeviceGuard guard(model_.device);
+    const std::int32_t head_dim = model_.facts().head_dim;
+    const std::optional<kernels::Dtype> dtype = engine::kernel_dtype(model_.dtype);
+    const std::string kernel =
+        dtype ? kernels::cuda_kernel_of({.head_dim = head_dim,
+                                         .dtype = *dtype,
+                                         .scale = 1.0F / std::sqrt(static_cast<float>(head_dim))})
+              : std::string();
+    // Measured on an H200 alone: 1.1 times as fast as cuDNN's (kernels/README.md).
+    if (kernel.starts_with("hopper")) {
+      return dense_by_kernel(prompt);
+    }
+  }
+  return std::make_unique<engine::DenseAttention>();
 }
 
 std::unique_ptr<CallMeasurer> Session::measurer(const MeasuringTask& task) const {

@@ -106,6 +106,8 @@ class Session {
 
   // Dense attention by the kernels, faster than ATen's on the CPU; its bits differ from those.
   std::unique_ptr<engine::SelfAttention> dense_by_kernel(const EncodedPrompt& prompt) const;
+  // The faster one of that and ATen's on a GPU of which that is known, else ATen's.
+  std::unique_ptr<engine::SelfAttention> best_dense(const EncodedPrompt& prompt) const;
 
   // For calls of this model. What keeps its heads from being measured where it runs is told once.
   std::unique_ptr<CallMeasurer> measurer(const MeasuringTask& task) const;

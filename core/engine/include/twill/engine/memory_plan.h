@@ -15,6 +15,8 @@ struct NetworkMemory {
   std::int64_t layers = 0;   // how many
   std::int64_t layer = 0;    // the weights of each
   std::int64_t outside = 0;  // weights that are of no layer: always on the device
+  std::int64_t prompts = 0;  // keys and values of two prompts, with and without guidance
+  std::int64_t shared = 0;   // weights of what all experts share: the VAE
   std::int64_t forward = 0;  // what a forward keeps at a time beside weights: an estimate
 
   std::int64_t weights() const { return layers * layer + outside; }

@@ -27,6 +27,8 @@ struct TensorRow {
   std::int32_t layer = kNoLayer;      // counted through all stacks
 
   static constexpr std::int32_t kNoLayer = -1;  // used before or after all layers
+
+  std::int64_t bytes() const;
 };
 
 class WeightTable {
@@ -37,6 +39,7 @@ class WeightTable {
   bool contains(std::string_view name) const { return index_.find(name) != index_.end(); }
   // A name that is not in the table is a bug.
   std::size_t index_of(std::string_view name) const;
+  std::int64_t bytes() const;  // of all rows
 
  private:
   std::vector<TensorRow> rows_;

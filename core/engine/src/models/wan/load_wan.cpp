@@ -123,10 +123,10 @@ Parts load_wan(const PartsRequest& request) {
     loras.push_back(wan_loras(configs[i], request.loras_of(i)));
     request.prepare(loras.back());
   }
-  const WanPlace place{.dtype = request.dtype,
-                       .device = request.device,
-                       .layer_bytes = request.layer_bytes(
-                           wan_memory(configs.front(), request.dtype, request.tokens))};
+  NetworkMemory memory = wan_memory(configs.front(), request.dtype, request.tokens);
+  memory.shared = wan_vae_weights(detect_wan_vae_config(vae), request.dtype).bytes();
+  const WanPlace place{
+      .dtype = request.dtype, .device = request.device, .layer_bytes = request.layer_bytes(memory)};
   Parts parts{.text = std::move(text), .image = std::move(image)};
   for (std::size_t i = 0; i < configs.size(); ++i) {
     parts.experts.push_back(std::make_unique<WanNetwork>(

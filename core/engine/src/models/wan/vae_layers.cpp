@@ -3,6 +3,8 @@
 
 #include "vae_layers.h"
 
+#include <algorithm>
+
 #include "twill/plan/error.h"
 #include "vae_ops.h"
 
@@ -26,6 +28,17 @@ at::Tensor with_history(const at::Tensor& x, at::Tensor& history, std::int64_t c
   const at::Tensor all = at::cat({before, x});
   history = all.narrow(0, all.size(0) - count, count).clone();
   return all;
+}
+
+// Of the frames of x, how many are convolved at a time on a GPU: taps are three times what they are
+// made of, and the largest tensors of a decode. On the CPU the caller's pieces are small already.
+std::int64_t frames_at_a_time(const at::Tensor& x) {
+  constexpr std::int64_t kMostTapsBytes = std::int64_t{512} << 20;
+  if (x.is_cpu()) {
+    return x.size(0);
+  }
+  const std::int64_t frame = 3 * x[0].numel() * x.element_size();
+  return std::max<std::int64_t>(1, kMostTapsBytes / frame);
 }
 
 }  // namespace
@@ -54,7 +67,23 @@ NormConv::NormConv(const VaeLoader& loader, const std::string& norm, const std::
     : gamma(loader.load_gamma(norm + ".gamma")), conv(loader, conv_name) {}
 
 at::Tensor NormConv::operator()(const at::Tensor& x, ClipState& state) const {
-  return conv.on_taps(norm_silu_taps(x, gamma, state.next_history(), state.taps()));
+  at::Tensor& history = state.next_history();
+  const std::int64_t frames = x.size(0);
+  const std::int64_t group = frames_at_a_time(x);
+  if (group >= frames) {
+    return conv.on_taps(norm_silu_taps(x, gamma, history, state.taps()));
+  }
+  at::Tensor out;
+  for (std::int64_t first = 0; first < frames; first += group) {
+    const std::int64_t count = std::min(group, frames - first);
+    const at::Tensor part =
+        conv.on_taps(norm_silu_taps(x.narrow(0, first, count), gamma, history, state.taps()));
+    if (!out.defined()) {
+      out = at::empty({frames, part.size(1), part.size(2), part.size(3)}, part.options());
+    }
+    out.narrow(0, first, count).copy_(part);
+  }
+  return out;
 }
 
 ResidualBlock::ResidualBlock(const VaeLoader& loader, const std::string& name)

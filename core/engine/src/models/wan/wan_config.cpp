@@ -12,6 +12,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "twill/engine/umt5.h"
 #include "twill/engine/wan_dit.h"
 #include "twill/plan/error.h"
 #include "twill/plan/json_tree.h"
@@ -218,8 +219,7 @@ NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int
   NetworkMemory memory{.layers = config.layers};
   const WeightTable table = wan_weights(config, dtype);
   for (const TensorRow& row : table.rows()) {
-    const std::int64_t bytes =
-        c10::multiply_integers(row.shape) * static_cast<std::int64_t>(c10::elementSize(row.dtype));
+    const std::int64_t bytes = row.bytes();
     if (row.layer == TensorRow::kNoLayer) {
       memory.outside += bytes;
     } else if (row.layer == 0) {
@@ -227,10 +227,14 @@ NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int
     }
   }
   const auto size = static_cast<std::int64_t>(c10::elementSize(dtype));
+  constexpr std::int64_t kImageTokens = 514;  // of two pictures, at most
+  const std::int64_t seen = kWanTextLen + (config.image_dim > 0 ? kImageTokens : 0);
+  memory.prompts = 2 * config.layers * seen * 2 * config.dim * size;
   // The residual stream in fp32, its norm, and of attention q, k, v and the output, with as much
   // again for tokens in another order; of the feed-forward its inner numbers and the output.
   const std::int64_t attention = config.dim * 2 * (3 + 1);
   const std::int64_t feed_forward = config.ffn_dim + config.dim;
+  // Measured on an H200 a forward of 14B took 6.4 GiB at 75,600 tokens, where this says 8.1.
   memory.forward =
       tokens * (config.dim * 4 + size * (config.dim + std::max(attention, feed_forward)));
   return memory;

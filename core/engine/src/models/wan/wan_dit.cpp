@@ -355,8 +355,7 @@ struct WanDit::Impl {
 
   void feed_forward(const Layer& layer, at::Tensor& stream, const at::Tensor& modulation) const {
     const at::Tensor x = modulated(stream, modulation, 3, dtype);
-    at::Tensor hidden = layer.up(x);
-    gelu_tanh_(hidden);
+    const at::Tensor hidden = linear_gelu(x, layer.up.weight, layer.up.bias);
     add_modulated_(stream, layer.down(hidden), modulation.select(1, 5));
   }
 };

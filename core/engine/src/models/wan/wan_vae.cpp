@@ -24,6 +24,8 @@ constexpr std::int64_t kTemporalStride = 4;
 // glibc hands larger blocks back to the system each time, and faulting their pages in again cost a
 // third of a decode.
 constexpr std::int64_t kMostBufferBytes = 32 << 20;
+// Small frames fill a GPU only several at a time.
+constexpr std::int64_t kMostBufferBytesOnGpu = 512 << 20;
 
 at::Tensor constant_row(std::span<const double> values, at::Device device) {
   return at::tensor(at::ArrayRef<double>(values.data(), values.size()), at::kDouble)
@@ -198,7 +200,8 @@ struct WanVae::Impl {
   std::int64_t chunk_for(std::int64_t pixels, std::int64_t channels, std::int64_t asked) const {
     const std::int64_t bytes = kTemporalStride * pixels / (config.patch() * config.patch()) * 3 *
                                channels * static_cast<std::int64_t>(c10::elementSize(dtype));
-    return asked > 0 ? asked : std::max<std::int64_t>(1, kMostBufferBytes / bytes);
+    const std::int64_t most = device.is_cpu() ? kMostBufferBytes : kMostBufferBytesOnGpu;
+    return asked > 0 ? asked : std::max<std::int64_t>(1, most / bytes);
   }
 };
 
