@@ -313,7 +313,7 @@ TEST(WanDit, SitesSayWhereACallStands) {
     EXPECT_EQ(recorder.sites[i].stack, 0);
     EXPECT_EQ(recorder.sites[i].t, 0.3);
     EXPECT_EQ(recorder.outs[i].sizes(), (at::IntArrayRef{1, 2, 12, 8}));
-    EXPECT_EQ(recorder.gates[i].sizes(), (at::IntArrayRef{16}));
+    EXPECT_EQ(recorder.gates[i].sizes(), (at::IntArrayRef{1, 16}));
     EXPECT_EQ(recorder.gates[i].scalar_type(), at::kFloat);
     EXPECT_EQ(recorder.residuals[i].sizes(), (at::IntArrayRef{1, 12, 16}));
     EXPECT_TRUE(
@@ -322,8 +322,11 @@ TEST(WanDit, SitesSayWhereACallStands) {
   EXPECT_GT(worst_difference(recorder.residuals[0], recorder.residuals[1]), 0.0);
 }
 
-// What a profiler relies on: the gated projection of a call's output is what the block adds.
-TEST(WanDit, GateAndWeightReproduceWhatAttentionAdds) {
+// What a profiler relies on: the gated projection of a call's output is what the block adds, also
+// where tokens have times of their own.
+class WanDitTimes : public ::testing::TestWithParam<std::int64_t> {};
+TEST_P(WanDitTimes, GateAndWeightReproduceWhatAttentionAdds) {
+  constexpr std::int64_t kTokens = 12;
   const TempDir folder;
   Tensors tensors = random_dit({.layers = 1}, 3);
   // With the other two branches silenced, the block adds its attention alone.
@@ -341,26 +344,24 @@ TEST(WanDit, GateAndWeightReproduceWhatAttentionAdds) {
   const Weights weights = saved(folder / "dit.safetensors", tensors, dit_metadata({}));
   const WanDit dit(weights, detect_wan_config(weights), at::kFloat);
   Recorder recorder;
-  dit.forward(at::randn({1, 16, 1, 4, 4}), at::full({1}, 500.0), at::randn({1, 2, 6}), recorder,
-              {});
+  const std::int64_t count = GetParam();
+  at::Tensor times = at::full({1, count}, 500.0);
+  if (count > 1) {
+    times[0][0] = 0.0;
+  }
+  dit.forward(at::randn({1, 16, 2, 4, 6}), count == 1 ? times[0] : times, at::randn({1, 2, 6}),
+              recorder, {});
+  ASSERT_EQ(recorder.gates[0].sizes(), (at::IntArrayRef{count, 16}));
+  const at::Tensor gates = recorder.gates[0].repeat_interleave(kTokens / count, 0);
   const at::Tensor joined = recorder.outs[0].transpose(1, 2).flatten(2);
-  const at::Tensor added = at::matmul(joined, recorder.weights[0].t()) * recorder.gates[0];
+  const at::Tensor added = at::matmul(joined, recorder.weights[0].t()) * gates;
   const at::Tensor seen = recorder.residuals[1] - recorder.residuals[0];
   EXPECT_LE(worst_difference(added, seen),
             32 * 0x1p-24 * recorder.residuals[1].abs().max().item<double>());
   EXPECT_GT(seen.abs().max().item<double>(), 0.01);
 }
-
-TEST(WanDit, SitesOfSeveralTimesCarryNoGate) {
-  const SmallModel model;
-  Recorder recorder;
-  for (const std::int64_t count : {2, 12}) {
-    model.dit.forward(model.x, at::full({1, count}, 300.0), model.context, recorder, {});
-    EXPECT_FALSE(recorder.gates.back().defined()) << count;
-  }
-  model.dit.forward(model.x.narrow(2, 0, 1), at::full({1, 1}, 300.0), model.context, recorder, {});
-  EXPECT_TRUE(recorder.gates.back().defined()) << "one frame has one time";
-}
+INSTANTIATE_TEST_SUITE_P(Counts, WanDitTimes, ::testing::Values(1, 2, 12),
+                         [](const auto& row) { return concat("of_", row.param); });
 
 TEST(WanDit, APreparedPromptGivesTheSameBits) {
   const SmallModel model;

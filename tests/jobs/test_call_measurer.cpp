@@ -80,7 +80,7 @@ Profile profile_by(CallMeasurer& measurer, search::Profiler& profiler,
   ProfilingAttention attention(profiler, measurer, inner);
   const Call call = some_call();
   const at::Tensor weight = at::randn({128, kHeads * 64});
-  const at::Tensor gate = at::ones({128});
+  const at::Tensor gate = at::ones({1, 128});
   const at::Tensor residual = at::randn({1, kLayout.tokens(), 128});
   attention.watch(0, 0);
   const at::Tensor out =

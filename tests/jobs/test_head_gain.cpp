@@ -14,19 +14,20 @@ namespace {
 struct Case {
   const char* why;
   std::int64_t tokens, samples;
+  std::int64_t gates = 1;
 };
 void PrintTo(const Case& c, std::ostream* stream) { *stream << c.why; }
 
 class HeadGain : public ::testing::TestWithParam<Case> {};
 
 TEST_P(HeadGain, is_the_definition_over_the_sampled_tokens) {
-  const auto [why, tokens, samples] = GetParam();
+  const auto [why, tokens, samples, gates] = GetParam();
   constexpr std::int64_t kHeads = 3, kHeadDim = 8, kDim = 20;
   at::manual_seed(5);
   // As the kernels leave it: heads beside each other in memory.
   const at::Tensor out = at::randn({1, tokens, kHeads, kHeadDim}).transpose(1, 2);
   const at::Tensor weight = at::randn({kDim, kHeads * kHeadDim});
-  const at::Tensor gate = at::randn({kDim});
+  const at::Tensor gate = at::randn({gates, kDim});
   const at::Tensor residual = at::randn({1, tokens, kDim});
   const engine::AttentionSite site{.output_weight = &weight, .gate = &gate, .residual = &residual};
   const GainSums sums = head_gains(out, site, samples);
@@ -47,7 +48,7 @@ TEST_P(HeadGain, is_the_definition_over_the_sampled_tokens) {
           sum += weight[row][head * kHeadDim + d].item<double>() *
                  out[0][head][token][d].item<double>();
         }
-        sum *= gate[row].item<double>();
+        sum *= gate[token / (tokens / gates)][row].item<double>();
         expected[head] += sum * sum;
         largest = std::max(largest, expected[head]);
       }
@@ -64,7 +65,9 @@ TEST_P(HeadGain, is_the_definition_over_the_sampled_tokens) {
 INSTANTIATE_TEST_SUITE_P(Tokens, HeadGain,
                          ::testing::Values(Case{"all_tokens", 7, 256},
                                            Case{"as_many_as_asked_for", 16, 16},
-                                           Case{"a_sample", 37, 10}, Case{"one_token", 1, 4}),
+                                           Case{"a_sample", 37, 10}, Case{"one_token", 1, 4},
+                                           Case{"a_gate_for_each_frame", 36, 10, 4},
+                                           Case{"a_gate_for_each_token", 36, 10, 36}),
                          [](const auto& row) { return std::string(row.param.why); });
 
 }  // namespace

@@ -24,7 +24,11 @@ GainSums head_gains(const at::Tensor& out, const engine::AttentionSite& site,
       (2 * at::arange(count, at::kLong) + 1).mul_(tokens).div_(2 * count, "floor").to(out.device());
   const at::Tensor rows = out[0].index_select(1, index).to(at::kFloat);
   const at::Tensor weight = site.output_weight->to(at::kFloat);
-  const at::Tensor gate = site.gate->to(at::kFloat).reshape({1, -1});
+  const std::int64_t groups = site.gate->size(0);
+  TWILL_ASSERT(site.gate->dim() == 2 && tokens % groups == 0);
+  const at::Tensor gates = site.gate->to(at::kFloat);
+  const at::Tensor gate =
+      groups == 1 ? gates : gates.index_select(0, index.div(tokens / groups, "floor"));
   std::vector<at::Tensor> squares;  // of each head, then of the residual
   for (std::int64_t head = 0; head < heads; ++head) {
     const at::Tensor added =

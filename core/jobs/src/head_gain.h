@@ -18,7 +18,8 @@ struct GainSums {
   double residual = 0.0;     // sum over tokens |residual|^2
 };
 
-// out: [1, heads, tokens, head_dim], dense. The site must carry output_weight, gate and residual.
+// out: [1, heads, tokens, head_dim], dense. The site must carry output_weight, gate (of each token
+// its own where there are several) and residual.
 // At most `samples` tokens, evenly spread.
 GainSums head_gains(const at::Tensor& out, const engine::AttentionSite& site,
                     std::int64_t samples = 256);

@@ -17,9 +17,10 @@ struct AttentionSite {
   std::int32_t expert = 0;
   std::int32_t stack = 0;
   std::int32_t layer = 0;
-  double t = 0.0;  // timestep over its training range: 1 noise, 0 clean
-  // For profilers: output projection weight [dim, heads * head_dim] and the gate of this call [dim]
-  // (fp32); the residual stream before the block's attention is added [batch, tokens, dim].
+  double t = 0.0;  // timestep over its training range: 1 noise, 0 clean; of several the greatest
+  // For profilers: output projection weight [dim, heads * head_dim]; the gates of this call
+  // [groups, dim] (fp32), one for each of as many equal runs of its tokens, null for a batch of
+  // several; the residual stream before the block's attention is added [batch, tokens, dim].
   const at::Tensor* output_weight = nullptr;
   const at::Tensor* gate = nullptr;
   const at::Tensor* residual = nullptr;

@@ -110,7 +110,7 @@ class WanDit {
   // [batch, tokens] in 0..1000, best on the CPU, which makes its waves: from a GPU it is waited
   // for. Memory and time of the modulation grow with the number of times: where those of a frame's
   // tokens are equal, give one a frame. A prompt of one row serves every batch row. Sites carry
-  // gate only when the batch is 1 and has one time: the contract has no other axis there.
+  // a gate for each time, and none when the batch is over 1: the contract has no other axis there.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& timestep, const WanPrompt& prompt,
                      SelfAttention& attention, const StepInfo& step) const;
   // For single calls: prepares the prompt each time.

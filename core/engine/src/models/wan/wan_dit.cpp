@@ -325,9 +325,8 @@ struct WanDit::Impl {
     rms_norm_rope_(q, layer.norm_q, &table);
     rms_norm_rope_(k, layer.norm_k, &table);
     const at::Tensor gates = modulation.select(1, 2);
-    const at::Tensor gate = gates[0];
     site.output_weight = &layer.out.weight;
-    site.gate = gates.size(0) == 1 ? &gate : nullptr;
+    site.gate = stream.size(0) == 1 ? &gates : nullptr;
     site.residual = &stream;
     const at::Tensor mixed =
         attention.run(split_heads(q, config.heads), split_heads(k, config.heads),
