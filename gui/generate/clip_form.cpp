@@ -115,14 +115,16 @@ void ClipForm::add_pictures(QFormLayout& form) {
   connect(loras_, &LoraList::changed, this, tell);
 }
 
-bool ClipForm::takes_pictures() const {
-  return facts_ && model_family(facts_->shape.family).image.has_value();
+const ModelFamily* ClipForm::family() const {
+  return facts_ ? &model_family(facts_->shape.family) : nullptr;
 }
+
+bool ClipForm::needs_start() const { return family() != nullptr && family()->needs_start(); }
 
 void ClipForm::fit_to_model() {
   auto* form = static_cast<QFormLayout*>(layout());
-  form->setRowVisible(image_, takes_pictures());
-  form->setRowVisible(end_image_, takes_pictures());
+  form->setRowVisible(image_, family() != nullptr && family()->image.has_value());
+  form->setRowVisible(end_image_, family() != nullptr && family()->takes_end());
   const QScopedValueRollback filling(filling_, true);
   loras_->set_experts(facts_ ? facts_->shape.experts : std::vector<std::string>());
 }
@@ -257,12 +259,11 @@ void ClipForm::take_defaults(const report::ClipSettings& defaults) {
                        .arg(tr("%1 frames").arg(*size.frames)));
   }
   size_->addItem(tr("Other"));
-  const ModelFamily& family = model_family(facts_->shape.family);
-  width_->setRange(family.width_step(), kMostSide);
-  width_->setSingleStep(family.width_step());
-  height_->setRange(family.height_step(), kMostSide);
-  height_->setSingleStep(family.height_step());
-  frames_->setSingleStep(family.frame_step());
+  width_->setRange(family()->width_step(), kMostSide);
+  width_->setSingleStep(family()->width_step());
+  height_->setRange(family()->height_step(), kMostSide);
+  height_->setSingleStep(family()->height_step());
+  frames_->setSingleStep(family()->frame_step());
   width_->setValue(*defaults.width);
   height_->setValue(*defaults.height);
   frames_->setValue(*defaults.frames);
@@ -311,8 +312,10 @@ report::ClipSettings ClipForm::settings() const {
                                 .negative_prompt = from_qt(negative_->text()),
                                 .sampler = from_qt(sampler_->currentText()),
                                 .loras = loras_->loras()};
-  if (takes_pictures()) {
+  if (family() != nullptr && family()->image) {
     settings.image = image_->file();
+  }
+  if (family() != nullptr && family()->takes_end()) {
     settings.end_image = end_image_->file();
   }
   if (facts_) {

@@ -42,8 +42,8 @@ class ClipForm : public QWidget {
 
   QSize minimumSizeHint() const override;
 
-  // Whether the chosen model makes clips from pictures; false without one.
-  bool takes_pictures() const;
+  // Whether the chosen model makes no clip without a start picture; false without one.
+  bool needs_start() const;
   // As the fields stand; every optional but dtype and vram_gib is filled in.
   report::ClipSettings settings() const;
   QString prompt() const;
@@ -58,6 +58,8 @@ class ClipForm : public QWidget {
   void changed();
 
  private:
+  // Of the chosen model's family; null without one.
+  const ModelFamily* family() const;
   void add_pictures(QFormLayout& form);
   void add_numbers(QFormLayout& form);
   void fit_to_model();

@@ -258,13 +258,15 @@ QString GeneratePage::request_problem() const {
   if (!form_->facts()) {
     return form_->model_problem();
   }
+  const ModelFamily& family = model_family(form_->facts()->shape.family);
   try {
-    report::check_clip_settings(form_->settings(), model_family(form_->facts()->shape.family));
+    report::check_clip_settings(form_->settings(), family);
+    if (form_->needs_start() && form_->settings().image.empty()) {
+      return tr("Choose the start picture: this model makes clips from one.");
+    }
+    report::check_pictures(form_->settings(), family);
   } catch (const Error& error) {
     return to_qt(error.what());
-  }
-  if (form_->takes_pictures() && form_->settings().image.empty()) {
-    return tr("Choose the start picture: this model makes clips from one.");
   }
   const std::string prompt = from_qt(form_->prompt());
   return prompt.empty() ? tr("Write a prompt.")

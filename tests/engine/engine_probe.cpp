@@ -125,6 +125,7 @@ at::Tensor run_model(const std::string& prompt, const std::filesystem::path& fol
   twill::engine::DenseAttention attention;
   for (std::size_t i = 0; i < t.size(); ++i) {
     x = sampler->step(i, x, model.forward(x, words, attention, {.t = t[i]}));
+    images.put_into(x);
   }
   return x;
 }

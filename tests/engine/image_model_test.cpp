@@ -35,7 +35,11 @@ void write_model(const TempDir& folder, const std::string& family, const SmallDi
     write_safetensors(folder / "c.safetensors", testing::random_clip_vision({}, 5),
                       testing::clip_vision_metadata({}));
   }
-  write_safetensors(folder / "v.safetensors", testing::random_vae(4, 1));
+  write_safetensors(
+      folder / "v.safetensors",
+      shape.channels == 48
+          ? testing::random_vae22({.residual = true, .encoder_width = 2, .decoder_width = 4}, 1)
+          : testing::random_vae(4, 1));
   write_safetensors(folder / "t.safetensors",
                     {{"word_embedding.weight", at::ones({1, 6})},
                      {"position_embedding.weight", at::ones({2, 6})}},
@@ -174,6 +178,98 @@ TEST(ImageModel, AClipOfOneFrameHasNoEnd) {
   EXPECT_ERROR(loaded(folder).encode_pictures({.start = picture(9, 9, 1), .end = picture(9, 9, 2)},
                                               {.width = 32, .height = 48, .frames = 1}),
                "a clip of one frame has no end picture beside its start picture");
+}
+
+// Of TI2V 5B's form.
+constexpr SmallDit kFirstFrame{.channels = 48};
+constexpr ClipSize kFirstFrameSize{.width = 64, .height = 32, .frames = 9};
+
+TEST(FirstFrame, IsTheEncodedPictureAtTimeZero) {
+  const TempDir folder;
+  write_model(folder, "wan2.2-ti2v", kFirstFrame, {"dit"}, false);
+  const VideoModel model = loaded(folder);
+  EXPECT_TRUE(model.takes_start());
+  EXPECT_FALSE(model.takes_start_and_end());
+  const at::Tensor start = picture(30, 50, 1);
+  const ImageConditions images = model.encode_pictures({.start = start}, kFirstFrameSize);
+  EXPECT_FALSE(images.channels.defined() || images.tokens.defined());
+  ASSERT_EQ(images.first_frame.sizes(), (at::IntArrayRef{1, 48, 1, 2, 4}));
+  EXPECT_TRUE(images.first_frame.equal(model.vae->encode(cover(start, 64, 32).unsqueeze(2))));
+
+  const at::Tensor x = at::randn(model.latent_shape(kFirstFrameSize));
+  const at::Tensor noise = x.clone();
+  DenseAttention attention;
+  const at::Tensor made = model.forward(x, model.condition("a", images), attention, {.t = 0.5});
+  EXPECT_TRUE(x.equal(noise)) << "the caller's latents were written to";
+
+  // By diffusers' definition: the frame is the picture's whatever stands there, and so is its time.
+  at::Tensor seen = x.clone();
+  seen.narrow(2, 0, 1).copy_(images.first_frame);
+  const Weights weights = Weights::open(folder / "d0.safetensors");
+  const WanDit alone(weights, detect_wan_config(weights), at::kFloat);
+  const at::Tensor times = at::tensor({0.0F, 500.0F, 500.0F}).unsqueeze(0);
+  EXPECT_TRUE(made.equal(alone.forward(seen, times, model.text->encode("a"), attention, {})));
+  const at::Tensor from_text = model.forward(x, model.condition("a"), attention, {.t = 0.5});
+  EXPECT_FALSE(made.equal(from_text));
+}
+
+TEST(FirstFrame, IsPutIntoLatentsAndNothingElseIs) {
+  const ImageConditions images{.first_frame = at::randn({1, 48, 1, 2, 4})};
+  const at::Tensor before = at::randn({1, 48, 3, 2, 4});
+  at::Tensor latents = before.clone();
+  images.put_into(latents);
+  EXPECT_TRUE(latents.narrow(2, 0, 1).equal(images.first_frame));
+  EXPECT_TRUE(latents.narrow(2, 1, 2).equal(before.narrow(2, 1, 2)));
+  ImageConditions{}.put_into(latents = before.clone());
+  EXPECT_TRUE(latents.equal(before));
+}
+
+// Sites carry a gate for each frame: what profilers measure heads by.
+TEST(FirstFrame, ItsAttentionHasGatesOfItsOwn) {
+  class Gates final : public SelfAttention {
+   public:
+    at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                   const AttentionSite& site) override {
+      EXPECT_EQ(site.t, 0.5);
+      EXPECT_EQ(site.gate->size(0), 3);
+      EXPECT_FALSE((*site.gate)[0].equal((*site.gate)[1]));
+      EXPECT_TRUE((*site.gate)[1].equal((*site.gate)[2]));
+      return DenseAttention().run(q, k, v, site);
+    }
+  };
+  const TempDir folder;
+  write_model(folder, "wan2.2-ti2v", kFirstFrame, {"dit"}, false);
+  const VideoModel model = loaded(folder);
+  const ImageConditions images =
+      model.encode_pictures({.start = picture(9, 9, 1)}, kFirstFrameSize);
+  Gates gates;
+  model.forward(at::randn(model.latent_shape(kFirstFrameSize)), model.condition("a", images), gates,
+                {.t = 0.5});
+}
+
+TEST(FirstFrame, WhatDoesNotFitItIsRefused) {
+  const TempDir folder;
+  write_model(folder, "wan2.2-ti2v", kFirstFrame, {"dit"}, false);
+  const VideoModel model = loaded(folder);
+  const Pictures start{.start = picture(9, 9, 1)};
+  const Pictures both{.start = start.start, .end = picture(9, 9, 2)};
+  const std::string of = concat(folder.path().string(), ": a model of wan2.2-ti2v");
+  EXPECT_ERROR(model.encode_pictures(both, kFirstFrameSize),
+               of + " makes a clip from a start picture or from text alone and takes no end "
+                    "picture, but one was given");
+  EXPECT_ERROR(model.encode_pictures(start, {.width = 64, .height = 32, .frames = 1}),
+               of + " makes the start picture the clip's first frame, so a clip of one frame "
+                    "would be that picture: give more frames");
+  const ImageConditions images = model.encode_pictures(start, kFirstFrameSize);
+  DenseAttention attention;
+  EXPECT_ERROR(model.forward(at::zeros({1, 48, 3, 2, 2}), model.condition("a", images), attention,
+                             {.t = 0.5}),
+               "latents of shape [1, 48, 3, 2, 2] were given with pictures for [1, 48, 1, 2, 4]");
+  const TempDir other;
+  write_model(other, "wan2.1-t2v", {}, {"dit"}, false);
+  EXPECT_ERROR(loaded(other).condition("a", images),
+               "a Wan transformer of wan2.1-t2v, whose first latent frame is no picture's, was "
+               "given one");
 }
 
 struct BadPart {

@@ -12,6 +12,7 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSettings>
+#include <QSpinBox>
 #include <QTableWidget>
 #include <QTest>
 #include <QUrl>
@@ -54,8 +55,8 @@ class TestClipForm : public QObject {
 
   // The page by itself; the only model makes clips from pictures, or from text.
   struct Stage {
-    explicit Stage(bool from_pictures) {
-      twill::tests::write_tiny_model(model.demo(), {.from_pictures = from_pictures});
+    explicit Stage(const twill::tests::TinyModel& tiny) {
+      twill::tests::write_tiny_model(model.demo(), tiny);
       page = std::make_unique<GeneratePage>(session);
       widget.reset(page->widget());
       widget->resize(1200, 800);
@@ -89,7 +90,7 @@ class TestClipForm : public QObject {
 
  private Q_SLOTS:
   void a_model_of_text_asks_for_no_picture() {
-    Stage stage(false);
+    Stage stage({});
     QVERIFY(stage.found());
     QVERIFY(!stage.child<QLineEdit>("image")->isVisible());
     QVERIFY(!stage.child<QLineEdit>("end_image")->isVisible());
@@ -99,7 +100,7 @@ class TestClipForm : public QObject {
   }
 
   void a_clip_from_a_picture_with_a_lora() {
-    Stage stage(true);
+    Stage stage({.from_pictures = true});
     QVERIFY(stage.found());
     QVERIFY(stage.child<QLineEdit>("image")->isVisible());
     QTRY_COMPARE(stage.child<QLabel>("cost")->text(),
@@ -130,8 +131,32 @@ class TestClipForm : public QObject {
     QCOMPARE(lora_text(clip->record.loras[0].choice), std::string("low_noise=one.safetensors:0.5"));
   }
 
+  void a_first_frame_may_be_chosen_and_a_last_one_not() {
+    Stage stage({.first_frame = true});
+    QVERIFY(stage.found());
+    QVERIFY(stage.child<QLineEdit>("image")->isVisible());
+    QVERIFY(!stage.child<QLineEdit>("end_image")->isVisible());
+    auto* generate = stage.child<QPushButton>("generate");
+    QTRY_VERIFY_WITH_TIMEOUT(generate->isEnabled(), kPatienceMs);
+    stage.child<QLineEdit>("image")->setText(stage.picture("red.png", Qt::red));
+    stage.child<QLineEdit>("end_image")->setText(stage.picture("blue.png", Qt::blue));
+    QVERIFY(stage.form()->settings().end_image.empty());
+    stage.child<QSpinBox>("frames")->setValue(1);
+    QTRY_COMPARE(stage.child<QLabel>("cost")->text(),
+                 QStringLiteral("a model of wan2.2-ti2v makes the start picture the clip's first "
+                                "frame, so a clip of one frame would be that picture: give more "
+                                "frames"));
+    stage.child<QSpinBox>("frames")->setValue(5);
+    QTRY_VERIFY_WITH_TIMEOUT(generate->isEnabled(), kPatienceMs);
+    QTest::mouseClick(generate, Qt::LeftButton);
+    QTRY_COMPARE_WITH_TIMEOUT(stage.page->queue().state(0), RequestState::kFinished, kPatienceMs);
+    const auto clip = stage.page->queue().clip(0);
+    QVERIFY(clip->record.image.starts_with("red.png "));
+    QVERIFY(clip->record.end_image.empty());
+  }
+
   void a_file_that_is_no_picture_is_told() {
-    Stage stage(true);
+    Stage stage({.from_pictures = true});
     QVERIFY(stage.found());
     stage.child<QLineEdit>("image")->setText(stage.model.path("plan.json"));
     QCOMPARE(stage.child<QLabel>("image_shown")->text(),
@@ -165,7 +190,7 @@ class TestClipForm : public QObject {
   }
 
   void a_record_brings_its_loras_back() {
-    Stage stage(false);
+    Stage stage({});
     QVERIFY(stage.found());
     const auto comfy = stage.model.folder / "ComfyUI";
     twill::tests::write_tiny_lora(comfy / "models/loras/one.safetensors");

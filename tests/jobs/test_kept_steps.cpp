@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "jobs/scratch_folder.h"
+#include "jobs/start_picture.h"
 #include "jobs/tiny_model.h"
 #include "session.h"
 #include "twill/plan/error.h"
@@ -39,12 +40,27 @@ class Interrupted final : public engine::SelfAttention {
   engine::DenseAttention dense_;
 };
 
-class InterruptedClips : public ::testing::TestWithParam<const char*> {
+struct InterruptedClip {
+  const char* sampler;
+  bool from_picture = false;  // which is its first frame
+};
+void PrintTo(const InterruptedClip& clip, std::ostream* stream) { *stream << clip.sampler; }
+
+class InterruptedClips : public ::testing::TestWithParam<InterruptedClip> {
  protected:
-  void SetUp() override { tests::write_tiny_model(model_, {.seed = 3}); }
+  void SetUp() override {
+    tests::write_tiny_model(model_, {.seed = 3, .first_frame = GetParam().from_picture});
+    if (GetParam().from_picture) {
+      tests::write_start_picture(scratch_ / "start.png");
+    }
+  }
 
   report::ClipSettings clip() const {
-    return {.model = model_, .steps = 5, .sampler = GetParam(), .dtype = "float32"};
+    return {.model = model_,
+            .steps = 5,
+            .sampler = GetParam().sampler,
+            .dtype = "float32",
+            .image = GetParam().from_picture ? scratch_ / "start.png" : fs::path()};
   }
   std::vector<fs::path> files() const {
     std::error_code code;
@@ -115,8 +131,14 @@ TEST_P(InterruptedClips, are_whole_where_all_steps_were_made) {
   EXPECT_TRUE(made.latents.equal(first));
   EXPECT_EQ(none.calls, 0);
 }
-INSTANTIATE_TEST_SUITE_P(Samplers, InterruptedClips, ::testing::Values("euler", "unipc"),
-                         [](const auto& row) { return std::string(row.param); });
+INSTANTIATE_TEST_SUITE_P(Samplers, InterruptedClips,
+                         ::testing::Values(InterruptedClip{"euler"}, InterruptedClip{"unipc"},
+                                           InterruptedClip{"euler", true},
+                                           InterruptedClip{"unipc", true}),
+                         [](const auto& row) {
+                           return concat(row.param.sampler,
+                                         row.param.from_picture ? "_from_a_picture" : "");
+                         });
 
 class Remembering final : public engine::Sampler {
  public:

@@ -11,13 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "twill/engine/wan_vae.h"
 #include "twill/engine/weights.h"
 #include "twill/plan/error.h"
 
 namespace twill::tests {
 namespace {
 
-constexpr std::int64_t kChannels = 16;
+constexpr std::int64_t kChannels = 16;  // of the latents; 48 of wan2.2-ti2v
 constexpr std::int64_t kTextDim = 16;
 constexpr std::int64_t kTextLen = 8;
 constexpr std::int64_t kVaeWidth = 4;
@@ -60,8 +61,9 @@ class Builder {
 std::map<std::string, at::Tensor> dit_tensors(const TinyModel& model) {
   const std::int64_t dim = 64 * model.heads;
   Builder build(model.seed);
+  const std::int64_t channels = model.first_frame ? 48 : kChannels;
   const std::int64_t of_pictures = model.from_pictures ? 20 : 0;
-  build.conv("patch_embedding", dim, kChannels + of_pictures, {1, 2, 2});
+  build.conv("patch_embedding", dim, channels + of_pictures, {1, 2, 2});
   build.linear("text_embedding.0", dim, kTextDim);
   build.linear("text_embedding.2", dim, dim);
   build.linear("time_embedding.0", dim, 256);
@@ -83,7 +85,7 @@ std::map<std::string, at::Tensor> dit_tensors(const TinyModel& model) {
     build.linear(block + "ffn.2", dim, 2 * dim);
     build.random(block + "modulation", {1, 6, dim}, 0.5);
   }
-  build.linear("head.head", 4 * kChannels, dim);
+  build.linear("head.head", 4 * channels, dim);
   build.random("head.modulation", {1, 2, dim}, 0.1);
   return build.tensors();
 }
@@ -153,6 +155,31 @@ std::map<std::string, at::Tensor> vae_tensors(std::uint64_t seed) {
   return build.tensors();
 }
 
+// Wan 2.2's, whose table of weights the comparisons with diffusers judge.
+std::map<std::string, at::Tensor> later_vae_tensors(std::uint64_t seed) {
+  Builder build(seed);
+  const engine::WanVaeConfig config{
+      .residual = true, .encoder_width = kVaeWidth, .decoder_width = kVaeWidth};
+  const engine::WeightTable table = engine::wan_vae_weights(config, at::kFloat);
+  for (const engine::TensorRow& row : table.rows()) {
+    if (row.name.ends_with(".gamma")) {
+      build.constant(row.name, row.shape, 1.0);
+    } else {
+      std::int64_t fan_in = 1;
+      for (std::size_t i = 1; i < row.shape.size(); ++i) {
+        fan_in *= row.shape[i];
+      }
+      const bool bias = row.name.ends_with(".bias");
+      build.random(row.name, row.shape, bias ? 0.02 : 1.0 / std::sqrt(static_cast<double>(fan_in)));
+    }
+  }
+  return build.tensors();
+}
+
+const char* family_of(const TinyModel& model) {
+  return model.first_frame ? "wan2.2-ti2v" : model.from_pictures ? "wan2.2-i2v" : "wan2.1-t2v";
+}
+
 }  // namespace
 
 void write_tiny_model(const std::filesystem::path& folder, const TinyModel& model) {
@@ -160,7 +187,9 @@ void write_tiny_model(const std::filesystem::path& folder, const TinyModel& mode
   engine::write_safetensors(folder / "dit.safetensors", dit_tensors(model),
                             {{"config", concat(R"({"transformer": {"num_heads": )", model.heads,
                                                R"(, "text_dim": )", kTextDim, "}}")}});
-  engine::write_safetensors(folder / "vae.safetensors", vae_tensors(model.seed + 1));
+  engine::write_safetensors(folder / "vae.safetensors", model.first_frame
+                                                            ? later_vae_tensors(model.seed + 1)
+                                                            : vae_tensors(model.seed + 1));
   Builder text(model.seed + 2);
   text.random("word_embedding.weight", {6, kTextDim}, 1.0);
   text.random("position_embedding.weight", {kTextLen, kTextDim}, 0.5);
@@ -172,8 +201,7 @@ void write_tiny_model(const std::filesystem::path& folder, const TinyModel& mode
           ? R"("dit_high_noise": "dit.safetensors", "dit_low_noise": "dit.safetensors")"
           : R"("dit": "dit.safetensors")";
   std::ofstream(folder / "model.json") << R"({
-  "family": ")" << (model.from_pictures ? "wan2.2-i2v" : "wan2.1-t2v")
-                                       << R"(",
+  "family": ")" << family_of(model) << R"(",
   "files": {)" << networks << R"(, "vae": "vae.safetensors", "text": "text.safetensors"},
   "default": {"width": 128, "height": 128, "frames": 33, "fps": 8, "steps": 4, "shift": 3.0, "cfg": 1.0,
               "sampler": "euler"}

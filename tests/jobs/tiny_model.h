@@ -14,10 +14,12 @@ struct TinyModel {
   std::int64_t heads = 2;  // x 64
   std::uint64_t seed = 1;
   bool from_pictures = false;  // of wan2.2-i2v: both experts are one file
+  bool first_frame = false;    // of wan2.2-ti2v: with a start picture or without
 };
 
 // Writes model.json, dit.safetensors, vae.safetensors and text.safetensors; default clip 128 x 128,
-// 33 frames (576 tokens), 4 steps. The vocabulary is "a", "red", "blue", "ball", "rolls", ",".
+// 33 frames (576 tokens; 144 of wan2.2-ti2v), 4 steps. The vocabulary is "a", "red", "blue",
+// "ball", "rolls", ",".
 void write_tiny_model(const std::filesystem::path& folder, const TinyModel& model = {});
 
 // A LoRA of two heads' first layer; its folder is made.

@@ -67,10 +67,22 @@ TEST(ModelFamilies, HaveNamesOfTheirOwn) {
     EXPECT_TRUE(names.insert(family.name).second) << family.name;
     EXPECT_EQ(family.boundary.has_value(), family.experts.size() > 1) << family.name;
     // A mask of a latent cell's frames, and a clip's latents.
-    EXPECT_TRUE(!family.image || family.image->channels == family.frame_step() + family.channels)
+    EXPECT_TRUE(!family.needs_start() ||
+                family.image->channels == family.frame_step() + family.channels)
         << family.name;
   }
   EXPECT_GT(names.size(), 1U);
+}
+
+TEST(ModelFamilies, SayWhichPicturesTheyTake) {
+  const ModelFamily& text = model_family("wan2.1-t2v");
+  EXPECT_FALSE(text.image || text.needs_start() || text.takes_end());
+  const ModelFamily& both = model_family("wan2.2-i2v");
+  EXPECT_TRUE(both.image && both.needs_start() && both.takes_end());
+  const ModelFamily& first = model_family("wan2.2-ti2v");
+  EXPECT_TRUE(first.image && first.image->first_frame);
+  EXPECT_EQ(first.image->channels, 0);
+  EXPECT_FALSE(first.image->encoder || first.needs_start() || first.takes_end());
 }
 
 TEST(ModelFamilies, OthersAreRefusedByName) {

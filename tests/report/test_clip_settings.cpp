@@ -175,6 +175,29 @@ TEST(CheckPictures, a_model_and_its_pictures_fit) {
   EXPECT_ERROR(from_text(), "takes no picture, but --image \"a.png\" was given");
 }
 
+TEST(CheckPictures, a_first_frame_may_be_given_and_a_last_one_not) {
+  ClipSettings settings;
+  const auto check = [&] { check_pictures(settings, model_family("wan2.2-ti2v")); };
+  check();
+  settings.frames = 1;
+  check();
+  settings.image = "a.png";
+  EXPECT_ERROR(check(),
+               "a model of wan2.2-ti2v makes the start picture the clip's first frame, so a clip "
+               "of one frame would be that picture: give more frames");
+  settings.frames = 5;
+  check();
+  settings.frames.reset();
+  check();
+  for (const char* const start : {"a.png", ""}) {
+    settings.image = start;
+    settings.end_image = "b.png";
+    EXPECT_ERROR(check(),
+                 "a model of wan2.2-ti2v makes a clip from a start picture or from text alone and "
+                 "takes no end picture, but --end-image \"b.png\" was given");
+  }
+}
+
 TEST(ReadPrompts, names_the_file_in_every_refusal) {
   const tests::ScratchFolder folder;
   std::ofstream(folder / "empty.txt") << "# only this\n";

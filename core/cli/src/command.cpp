@@ -73,7 +73,7 @@ void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
   add_model_options(verb, clip.model);
   CLI::Option* image = verb.add_option(
       "--image", clip.image,
-      "picture that the clip begins with (PNG, JPEG, WebP), for models that make a clip from one; "
+      "picture that the clip begins with (PNG, JPEG, WebP), for models that take one; "
       "its middle is cut to the clip's shape");
   verb.add_option("--end-image", clip.end_image, "picture that the clip ends with")->needs(image);
   verb.add_option_function<std::string>(

@@ -186,12 +186,12 @@ void read_scheduler(const fs::path& folder, const Settings& index, ModelDescript
   }
 }
 
-// Wan's family with so many experts and channels, given pictures or not.
-const ModelFamily& family_with(std::size_t experts, std::size_t channels, bool from_image) {
+// Wan's family with so many experts and channels, which needs a picture or does not.
+const ModelFamily& family_with(std::size_t experts, std::size_t channels, bool needs_start) {
   const auto found = std::ranges::find_if(model_families(), [&](const ModelFamily& family) {
     return family.architecture == "wan" && family.experts.size() == experts &&
            family.channels == static_cast<std::int32_t>(channels) &&
-           family.image.has_value() == from_image;
+           family.needs_start() == needs_start;
   });
   TWILL_ASSERT(found != model_families().end());
   return *found;
@@ -203,11 +203,9 @@ const ModelFamily* family_of(const Settings& index, bool from_image, bool two_ex
   require(!times_of_tokens || !two_experts, ErrorCode::kUnsupported, index.file().string(),
           ": has times of its own for each token (expand_timesteps), as Wan 2.2 TI2V 5B, and a "
           "transformer_2, which that does not have");
-  require(!times_of_tokens || !from_image, ErrorCode::kUnsupported, index.file().string(),
-          ": has times of its own for each token (expand_timesteps), as Wan 2.2 TI2V 5B; that "
-          "runs from text alone, as a WanPipeline");
-  const ModelFamily& family =
-      family_with(two_experts ? 2 : 1, wan_latent_mean(times_of_tokens).size(), from_image);
+  // Its weights are the same in both pipelines, and serve with a picture and without one.
+  const ModelFamily& family = family_with(
+      two_experts ? 2 : 1, wan_latent_mean(times_of_tokens).size(), from_image && !times_of_tokens);
   if (two_experts) {
     const double boundary = index.fields().number("boundary_ratio", 0, 1);
     require(std::abs(boundary - family.boundary.value_or(0.0)) < 1e-9, ErrorCode::kUnsupported,

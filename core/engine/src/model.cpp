@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "diffusers_pipeline.h"
+#include "image/first_frame.h"
 #include "image/image_channels.h"
 #include "models/architectures.h"
 #include "twill/plan/error.h"
@@ -65,7 +66,7 @@ bool VideoModel::takes_start() const {
 }
 
 bool VideoModel::takes_start_and_end() const {
-  return family->image && (!image || facts().image_positions == 2 * image->tokens());
+  return family->takes_end() && (!image || facts().image_positions == 2 * image->tokens());
 }
 
 ImageConditions VideoModel::encode_pictures(const Pictures& pictures, const ClipSize& size,
@@ -81,11 +82,21 @@ ImageConditions VideoModel::encode_pictures(const Pictures& pictures, const Clip
                    " (first and last frame) makes a clip from a start and an end picture, and no "
                    "end picture was "
                    "given (--end-image)");
+  require_of_model(!has_end || family->takes_end(),
+                   " makes a clip from a start picture or from text alone and takes no end "
+                   "picture, but one was given");
   require_of_model(
       !has_end || takes_start_and_end(),
       " (first frame) makes a clip from a start picture alone, but an end picture was given");
   require(!has_end || size.frames > 1, ErrorCode::kUsage,
           "a clip of one frame has no end picture beside its start picture");
+  if (family->image->first_frame) {
+    require_of_model(
+        size.frames > 1,
+        " makes the start picture the clip's first frame, so a clip of one frame would "
+        "be that picture: give more frames");
+    return {.first_frame = first_frame(*vae, pictures.start, size, options)};
+  }
   ImageConditions conditions{.channels = image_channels(*vae, pictures, size, *family, options)};
   if (image) {
     conditions.tokens = image->encode(pictures.start, options.stop);

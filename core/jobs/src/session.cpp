@@ -167,8 +167,9 @@ void Session::encode_pictures() {
   const engine::Pictures pictures{.start = read_picture(clip_.image, image_name_),
                                   .end = read_picture(clip_.end_image, end_image_name_)};
   const bool two = pictures.end.defined();
+  const std::optional<ImageInput>& input = model_.family->image;
   Meter meter(control_, two ? "encode the pictures" : "encode the picture",
-              model_.latent_shape(size())[2]);
+              input && input->first_frame ? 1 : model_.latent_shape(size())[2]);
   const engine::VaeOptions options{
       .progress = [&](std::int64_t done, std::int64_t) { meter.set(done); }, .stop = control_.stop};
   images_ = with_memory(two ? "encode the pictures" : "encode the picture", limit(),
@@ -265,6 +266,7 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::uint64_t seed,
   const std::int64_t count = loop.stop_after > 0 ? std::min(loop.stop_after, all) : all;
   TimedAttention timed(attention);
   at::Tensor x = engine::make_noise(model_.latent_shape(size()), seed).to(model_.device);
+  images_.put_into(x);
   std::int64_t first = 0;
   if (loop.kept != nullptr) {
     first = go_on(*loop.kept, x, *sampler, stage, count);
@@ -294,8 +296,13 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::uint64_t seed,
       const at::Tensor away = forward(*prompt.negative);
       prediction = away + *clip_.cfg * (prediction - away);
     }
-    const at::Tensor seen = loop.estimate ? schedule_->clip(x, prediction, t) : at::Tensor();
+    at::Tensor seen;
+    if (loop.estimate) {
+      seen = schedule_->clip(x, prediction, t);
+      images_.put_into(seen);
+    }
     x = sampler->step(static_cast<std::size_t>(step), x, prediction);
+    images_.put_into(x);
     if (!engine::all_finite(x)) {
       fail_not_finite(concat(stage, ": from step ", step + 1, " of ", all, " on (t = ", t,
                              ") the latents are not finite"));

@@ -96,8 +96,12 @@ ModelFamily read_family(const JsonValue& entry, const JsonValue& families) {
   }
   if (const auto image = entry.find("image")) {
     const auto encoder = image->find("encoder");
-    family.image = ImageInput{.channels = image->at("channels").as_int(),
-                              .encoder = encoder && encoder->as_bool()};
+    const auto first_frame = image->find("first_frame");
+    family.image = ImageInput{.encoder = encoder && encoder->as_bool(),
+                              .first_frame = first_frame && first_frame->as_bool()};
+    if (!family.image->first_frame) {
+      family.image->channels = image->at("channels").as_int();
+    }
   }
   const JsonValue sizes = entry.at("sizes");
   for (std::size_t i = 0; i < sizes.size_up_to(kMost); ++i) {

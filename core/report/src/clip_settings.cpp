@@ -116,13 +116,22 @@ void check_pictures(const ClipSettings& settings, const ModelFamily& family) {
   const auto shown = [&](const fs::path& file) {
     return concat("\"", shortened(valid_utf8(file.string()), kMostShown), "\"");
   };
-  require(!family.image || !settings.image.empty(), ErrorCode::kUsage, "a model of ", family.name,
-          " makes a clip from a picture, and none was named: give --image FILE");
+  require(!family.needs_start() || !settings.image.empty(), ErrorCode::kUsage, "a model of ",
+          family.name, " makes a clip from a picture, and none was named: give --image FILE");
   require(family.image || (settings.image.empty() && settings.end_image.empty()), ErrorCode::kUsage,
           "a model of ", family.name, " makes a clip from text alone and takes no picture, but ",
           settings.image.empty() ? concat("--end-image ", shown(settings.end_image))
                                  : concat("--image ", shown(settings.image)),
           " was given");
+  require(family.takes_end() || settings.end_image.empty(), ErrorCode::kUsage, "a model of ",
+          family.name,
+          " makes a clip from a start picture or from text alone and takes no end picture, but "
+          "--end-image ",
+          shown(settings.end_image), " was given");
+  const bool is_first_frame = family.image && family.image->first_frame && !settings.image.empty();
+  require(!is_first_frame || settings.frames != 1, ErrorCode::kUsage, "a model of ", family.name,
+          " makes the start picture the clip's first frame, so a clip of one frame would be that "
+          "picture: give more frames");
 }
 
 void parse_size(std::string_view text, ClipSettings& settings) {

@@ -40,16 +40,24 @@ struct Pictures {
 };
 
 // What networks are given of a clip's pictures, the same for all of its prompts and steps. Of a
-// model that takes no pictures both are undefined.
+// clip that has none all are undefined.
 struct ImageConditions {
   // Behind the noise's at every forward: [1, in_channels - out_channels, frames, rows, columns].
   at::Tensor channels;
   at::Tensor tokens;  // [1, tokens, image_dim] of the image encoder, those of the start first
+  // [1, out_channels, 1, rows, columns]: what the first latent frame is from the noise to the clip.
+  at::Tensor first_frame;
+
+  // Writes first_frame into the latents [1, out_channels, frames, rows, columns] of such a clip; a
+  // sampler, which knows no frames, leads them away from it at every step.
+  void put_into(at::Tensor& latents) const;
 };
 
 // Where in the run a forward stands; handed on to the attention.
 struct StepInfo {
-  double t = 0.0;  // timestep over its training range: 1 noise, 0 clean
+  // Timestep over its training range: 1 noise, 0 clean. Of tokens with times of their own the
+  // greatest.
+  double t = 0.0;
   std::int32_t expert = 0;
   std::stop_token stop;  // looked at before every layer: Cancelled is thrown
 };
@@ -73,7 +81,8 @@ class VideoNetwork {
   // Tokens of self-attention in a forward with that conditioning; its text may be among them.
   virtual TokenLayout layout(const ClipSize& size, const Conditioning& conditioning) const = 0;
   // The prediction [1, out_channels, frames, rows, columns] in fp32 for latents x of the same shape
-  // at step.t. Throws Error(kUsage) for another network's conditioning.
+  // at step.t; a first_frame stands in for that of x, and what is predicted of it is of no use.
+  // Throws Error(kUsage) for another network's conditioning.
   virtual at::Tensor forward(const at::Tensor& x, const Conditioning& conditioning,
                              SelfAttention& attention, const StepInfo& step) const = 0;
   // Where its layers do not all stay on the device: gives their memory there back until they are

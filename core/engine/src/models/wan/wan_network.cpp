@@ -12,8 +12,19 @@ namespace {
 
 struct WanConditioning final : Conditioning {
   WanPrompt prompt;
-  at::Tensor image_channels;  // undefined where the network takes none
+  ImageConditions images;
 };
+
+void check_images(const ImageConditions& images, const at::Tensor& x) {
+  const auto require_fit = [&](const at::Tensor& given, std::size_t axis) {
+    require(
+        !given.defined() || (x.dim() == 5 && x.sizes().slice(axis) == given.sizes().slice(axis)),
+        ErrorCode::kUsage, "latents of shape ", x.sizes(), " were given with pictures for ",
+        given.defined() ? given.sizes() : at::IntArrayRef());
+  };
+  require_fit(images.channels, 2);
+  require_fit(images.first_frame, 3);
+}
 
 }  // namespace
 
@@ -40,9 +51,13 @@ std::unique_ptr<const Conditioning> WanNetwork::condition(const at::Tensor& text
   const std::int64_t given = images.channels.defined() ? images.channels.size(1) : 0;
   require(given == taken, ErrorCode::kUsage, "a Wan transformer that takes ", taken,
           " channels of pictures was given ", given);
+  const std::optional<ImageInput>& input = facts_.family->image;
+  require(!images.first_frame.defined() || (input && input->first_frame), ErrorCode::kUsage,
+          "a Wan transformer of ", facts_.family->name,
+          ", whose first latent frame is no picture's, was given one");
   auto conditioning = std::make_unique<WanConditioning>();
   conditioning->prompt = dit_.prepare_prompt(text, images.tokens);
-  conditioning->image_channels = images.channels;
+  conditioning->images = images;
   return conditioning;
 }
 
@@ -56,14 +71,22 @@ at::Tensor WanNetwork::forward(const at::Tensor& x, const Conditioning& conditio
   const auto* const made_here = dynamic_cast<const WanConditioning*>(&conditioning);
   require(made_here != nullptr, ErrorCode::kUsage,
           "a Wan transformer was given the conditioning of another network");
-  // One for all rows of the batch, on the CPU, which makes its waves.
-  const at::Tensor timestep = at::full({x.size(0)}, facts_.family->timesteps * step.t, at::kFloat);
-  const at::Tensor& pictures = made_here->image_channels;
-  require(!pictures.defined() || (x.dim() == 5 && x.sizes().slice(2) == pictures.sizes().slice(2)),
-          ErrorCode::kUsage, "latents of shape ", x.sizes(), " were given with pictures for ",
-          pictures.defined() ? pictures.sizes() : at::IntArrayRef());
-  return dit_.forward(pictures.defined() ? at::cat({x, pictures}, 1) : x, timestep,
-                      made_here->prompt, attention, step);
+  const ImageConditions& images = made_here->images;
+  check_images(images, x);
+  // On the CPU, which makes its waves: one for all frames, or one for each.
+  const double time = facts_.family->timesteps * step.t;
+  at::Tensor timestep = at::full({x.size(0)}, time, at::kFloat);
+  at::Tensor input = x;
+  if (images.channels.defined()) {
+    input = at::cat({x, images.channels}, 1);
+  }
+  if (images.first_frame.defined()) {
+    timestep = timestep.unsqueeze(1).repeat({1, x.size(2)});
+    timestep.select(1, 0).zero_();
+    input = x.clone();
+    images.put_into(input);
+  }
+  return dit_.forward(input, timestep, made_here->prompt, attention, step);
 }
 
 }  // namespace twill::engine

@@ -43,10 +43,13 @@ struct ModelSize {
   std::optional<double> fps, cfg;  // empty: not known here
 };
 
-// What an image-to-video network is given of a clip's pictures.
+// What a network is given of a clip's pictures.
 struct ImageInput {
   std::int32_t channels = 0;  // behind those of the latents
   bool encoder = false;       // cross-attention looks at an image encoder's tokens too
+  // Instead of both: the start picture's latent is the first latent frame, whose tokens have time 0
+  // throughout. There is no end picture, and without a start picture the clip is made from text.
+  bool first_frame = false;
 };
 
 struct ModelFamily {
@@ -72,6 +75,10 @@ struct ModelFamily {
   std::array<std::int32_t, 3> latent_cells(const ClipSize& size) const;
   // Its tokens; those of text are not among them.
   TokenLayout grid(const ClipSize& size) const;
+  // Whether there is no clip of its models without a start picture.
+  bool needs_start() const { return image && !image->first_frame; }
+  // Whether there is one of its models that takes an end picture.
+  bool takes_end() const { return image && !image->first_frame; }
   // The expert whose turn it is at t.
   std::int32_t expert_at(double t) const { return boundary && t < *boundary ? 1 : 0; }
 };

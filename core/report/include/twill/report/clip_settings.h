@@ -49,8 +49,8 @@ std::span<const std::string_view> dtype_names();
 void check_clip_settings(const ClipSettings& settings);
 void check_clip_settings(const ClipSettings& settings, const ModelFamily& family);
 
-// Throws Error(kUsage) when the family's models need a picture and none is named, or take none and
-// one is.
+// Throws Error(kUsage) when the family's models need a picture and none is named, or one is named
+// that they do not take, or that would be all of the clip.
 void check_pictures(const ClipSettings& settings, const ModelFamily& family);
 
 // "256x192" -> width, height. Throws Error(kUsage).
