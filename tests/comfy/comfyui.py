@@ -48,13 +48,13 @@ def make_environment() -> Path:
     return Path(result.stdout.strip().splitlines()[-1])
 
 
-def ask(environment: Path, folder: Path, calls: dict[str, Call]) -> tuple[dict, dict[str, Answer]]:
-    """What was loaded, and what `calls` on the demo model gave in one process, whose files stand in `folder`."""
+def ask(environment: Path, folder: Path, calls: dict[str, Call], model: Path = DEMO) -> tuple[dict, dict[str, Answer]]:
+    """What was loaded, and what `calls` on the model gave in one process, whose files stand in `folder`."""
     # Copies: safetensors refuses tensors that share memory.
     inputs = {f"{name}/{key}": x.clone() for name, call in calls.items() for key, x in call.tensors.items()}
     safetensors.torch.save_file(inputs, folder / "inputs.safetensors")
     (folder / "calls.json").write_text(json.dumps({name: [call.what, call.options] for name, call in calls.items()}))
-    command = [environment / "bin" / "python", HERE / "comfyui_worker.py", environment / "ComfyUI", DEMO, folder]
+    command = [environment / "bin" / "python", HERE / "comfyui_worker.py", environment / "ComfyUI", model, folder]
     result = subprocess.run(
         [str(part) for part in command], env=probe.patient_threads(), capture_output=True, text=True
     )

@@ -28,6 +28,7 @@ import comfy.sample  # noqa: E402
 import comfy.sd  # noqa: E402
 import comfy.utils  # noqa: E402
 import comfyui_version  # noqa: E402
+from comfy_extras import nodes_wan  # noqa: E402
 
 
 class InDouble(TorchFunctionMode):
@@ -56,18 +57,36 @@ def everything_in_double():
         torch.set_default_dtype(torch.float32)
 
 
+class GivenLatents:
+    """Stands for a VAE: ComfyUI builds that of Wan 2.2 in its full width alone."""
+
+    def __init__(self, latents: torch.Tensor) -> None:
+        self.latents = latents
+
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.latents
+
+
 class Networks:
     """Latents in and out have mean 0 and deviation 1, as the transformer has them."""
 
     def __init__(self, folder: Path) -> None:
         files = json.loads((folder / "model.json").read_text())["files"]
         self.model = comfy.sd.load_diffusion_model(str(folder / files["dit"]))
-        weights, metadata = comfy.utils.load_torch_file(str(folder / files["vae"]), return_metadata=True)
-        self.vae = comfy.sd.VAE(sd=weights, metadata=metadata)
-        self.vae.throw_exception_if_invalid()
+        self.vae = self.load_vae(folder / files["vae"]) if self.has_own_width() else None
+
+    def has_own_width(self) -> bool:
+        return type(self.model.model.latent_format).__name__ != "Wan22"
+
+    def load_vae(self, file: Path) -> comfy.sd.VAE:
+        weights, metadata = comfy.utils.load_torch_file(str(file), return_metadata=True)
+        vae = comfy.sd.VAE(sd=weights, metadata=metadata)
+        vae.throw_exception_if_invalid()
+        return vae
 
     def describe(self) -> dict[str, object]:
         network = self.model.model.diffusion_model
+        vae = self.vae and self.vae.first_stage_model
         return {
             "comfyui": comfyui_version.__version__,
             "model": type(self.model.model).__name__,
@@ -76,11 +95,9 @@ class Networks:
             "layers": network.num_layers,
             "text_dim": network.text_dim,
             "latent_format": type(self.model.model.latent_format).__name__,
-            "vae": type(self.vae.first_stage_model).__name__,
-            "vae_width": self.vae.first_stage_model.decoder.dim,
-            "dtypes": sorted(
-                {str(x.dtype) for x in (self.model.model, self.vae.first_stage_model) for x in x.parameters()}
-            ),
+            "vae": vae and type(vae).__name__,
+            "vae_width": vae and vae.decoder.dim,
+            "dtypes": sorted({str(x.dtype) for x in (self.model.model, vae) if x for x in x.parameters()}),
         }
 
     def velocity(self, x: torch.Tensor, context: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
@@ -104,6 +121,21 @@ class Networks:
         return self.model.model.process_latent_in(self.vae.encode(pixels).double())
 
     def sample(self, noise: torch.Tensor, context: torch.Tensor, *, steps: int, shift: float) -> torch.Tensor:
+        return self.sample_from(torch.zeros_like(noise), None, noise, context, steps, shift)
+
+    def sample_from_picture(
+        self, noise: torch.Tensor, context: torch.Tensor, picture: torch.Tensor, *, steps: int, shift: float
+    ) -> torch.Tensor:
+        """picture: its latent as the network has it."""
+        cells = noise.shape[2:]
+        pixels = torch.zeros(1, 16 * cells[1], 16 * cells[2], 3)
+        vae = GivenLatents(self.model.model.process_latent_out(picture))
+        made = nodes_wan.Wan22ImageToVideoLatent.execute(
+            vae, 16 * cells[2], 16 * cells[1], 4 * (cells[0] - 1) + 1, 1, start_image=pixels
+        ).result[0]
+        return self.sample_from(made["samples"], made["noise_mask"], noise, context, steps, shift)
+
+    def sample_from(self, latent_image, mask, noise, context, steps: int, shift: float) -> torch.Tensor:
         patched = self.model.clone()
         sampling = copy.deepcopy(self.model.get_model_object("model_sampling"))
         # This and no more is what the node ModelSamplingSD3 does.
@@ -111,8 +143,9 @@ class Networks:
         patched.add_object_patch("model_sampling", sampling)
         prompt, empty = [[context, {}]], [[torch.zeros_like(context), {}]]
         latents = comfy.sample.sample(
-            patched, noise, steps, 1.0, "euler", "simple", prompt, empty, torch.zeros_like(noise), disable_pbar=True
-        )
+            patched, noise, steps, 1.0, "euler", "simple", prompt, empty, latent_image, noise_mask=mask,
+            disable_pbar=True,
+        )  # fmt: skip
         return self.model.model.process_latent_in(latents.double())
 
     def noise(self, *, shape: list[int], seed: int) -> torch.Tensor:
