@@ -317,7 +317,7 @@ def main(arguments):
         print(side, name, json.dumps(found), flush=True)
         run_facts.write(arguments.out, report)
 
-    if not arguments.without_diffusers:
+    if not arguments.without_diffusers and not arguments.without_one_step:
         saved = arguments.work / "diffusers.pt"
         keep("diffusers", "native", run_diffusers(arguments.model, arguments.device, rounds=1, decode=saved))
         keep("twill", "one step", run_twill(arguments.twill, folder, arguments.work, 1))
@@ -353,6 +353,7 @@ def parse():
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--backends", nargs="*", default=["native", "_native_cudnn"])
     parser.add_argument("--without-diffusers", action="store_true")
+    parser.add_argument("--without-one-step", action="store_true", help="no comparison of frames, no diffusers' VAE")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--as-diffusers", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--backend", default="", help=argparse.SUPPRESS)

@@ -87,14 +87,14 @@ def machine(monkeypatch, tmp_path):
         pytest.param(89, {}, ["native_cuda compact 1", "native_cuda int8_compact 2", "flex"], id="ada"),
         pytest.param(
             80,
-            {"native_cuda": "portable 1"},
-            ["native_cuda portable 1", "native_cuda compact 1", "native_cuda int8 2", "flex"],
+            {"native_cuda": "portable 2"},
+            ["native_cuda portable 2", "native_cuda compact 1", "native_cuda int8 2", "flex"],
             id="ampere",
         ),
         pytest.param(
             90,
             {"native_cuda": "hopper 1", "runtime_cuda": True, "flex_attention": False},
-            ["native_cuda hopper 1", "native_cuda portable 1", "native_cuda compact 1", "native_cuda int8 2"],
+            ["native_cuda hopper 1", "native_cuda portable 2", "native_cuda compact 1", "native_cuda int8 2"],
             id="hopper_with_cuda_core",
         ),
         pytest.param(
@@ -132,7 +132,7 @@ def test_an_h200_is_not_timed_and_keeps_heads_in_bf16(machine):
 
 def test_the_kernel_that_was_found_is_asked_for(machine):
     machine.is_a("an A100 of the test", 80)
-    machine.has("portable 1")
+    machine.has("portable 2")
     machine.milliseconds = {"native_cuda compact 1": 0.5, "native_cuda int8 2": 0.4}
     choice = choose(CALL)
     assert choice.wish == backends.Wish("compact", True)
@@ -271,7 +271,7 @@ def test_every_form_computes_the_call_that_is_timed(monkeypatch, tmp_path):
     monkeypatch.setattr(form_timing, "TOKENS", 1024)
     q, k, v = torch.randn(3, 1, 2, 1024, 64, generator=torch.Generator().manual_seed(5), dtype=BF16)
     forms = [
-        choosing.Form("runtime_cuda", "portable 1"),
+        choosing.Form("runtime_cuda", "portable 2"),
         choosing.Form("runtime_cuda", "compact 1", "compact"),
         choosing.Form("runtime_cuda", "int8 2", is_int8=True),
     ]

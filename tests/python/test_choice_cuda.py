@@ -173,9 +173,9 @@ def test_the_rules_of_an_h200_hold_and_agree_with_a_timing(monkeypatch):
         ruled = {head_dim: backends.choose(backends.Call(GPU, BF16, head_dim)) for head_dim in HEAD_DIMS}
     assert [choice.name for choice in ruled.values()] == [
         "native_cuda hopper 1",
-        "native_cuda portable 1 + int8 2",
+        "native_cuda portable 2 + int8 2",
         "native_cuda hopper 1",
-        "native_cuda portable 1",
+        "native_cuda portable 2",
     ]
     assert all(choice.because.startswith("by rule") for choice in ruled.values())
     monkeypatch.setenv("TWILL_CHOICE", "measure")

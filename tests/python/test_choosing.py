@@ -16,7 +16,7 @@ from twill_vdit.kept_timings import Subject
 from twill_vdit.runtime_kernels import cache
 
 HOPPER = Form("native_cuda", "hopper 1", follows_graphs=True)
-PORTABLE = Form("native_cuda", "portable 1", "portable", follows_graphs=True)
+PORTABLE = Form("native_cuda", "portable 2", "portable", follows_graphs=True)
 COMPACT = Form("native_cuda", "compact 1", "compact", follows_graphs=True)
 INT8 = Form("native_cuda", "int8 2", is_int8=True, follows_graphs=True)
 FLEX = Form("flex")
@@ -77,10 +77,10 @@ def test_the_reason_has_the_numbers():
     assert verdict.because == (
         "measured on this A card: 1.42 times as fast as native_cuda compact 1, 2.00 times as fast as flex"
     )
-    assert verdict.int8_because == "measured on this A card: 1.25 times as fast as native_cuda portable 1"
+    assert verdict.int8_because == "measured on this A card: 1.25 times as fast as native_cuda portable 2"
     slower = decide(ALL, subject(card="Another"), Timer(1.0, 1.42, 2.0, 2.0))
     assert slower.int8_because == (
-        "measured on this Another: native_cuda int8 2 is 0.50 times as fast as native_cuda portable 1"
+        "measured on this Another: native_cuda int8 2 is 0.50 times as fast as native_cuda portable 2"
     )
 
 
@@ -90,7 +90,7 @@ def test_a_card_that_was_measured_has_a_rule():
     assert (verdict.form, verdict.int8) == (HOPPER, None)
     assert verdict.because.startswith(
         "by rule, from kernels_beside_hopper_h200.json and kernels_h200.json: "
-        "1.83 times as fast as native_cuda portable 1"
+        "1.83 times as fast as native_cuda portable 2"
     )
     assert verdict.int8_because == (
         "by rule, from int8_h200.json and kernels_beside_hopper_h200.json: "
@@ -102,7 +102,7 @@ def test_int8_runs_there_where_no_hopper_kernel_does():
     forms = [PORTABLE, COMPACT, INT8]
     verdict = decide(forms, subject(forms, "NVIDIA H200"), unasked)
     assert (verdict.form, verdict.int8) == (PORTABLE, INT8)
-    assert "1.44 times as fast as native_cuda portable 1" in verdict.int8_because
+    assert "1.44 times as fast as native_cuda portable 2" in verdict.int8_because
 
 
 @pytest.mark.parametrize(

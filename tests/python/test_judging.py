@@ -170,7 +170,7 @@ def test_milliseconds_are_shown_in_three_digits_or_whole(dense_ms, shown):
 
 def test_a_slower_plan_is_a_warning():
     report = Report(judged=judged(0.8))
-    report.count_form("native_cuda portable 1 (by order)")
+    report.count_form("native_cuda portable 2 (by order)")
     sentence = (
         "Attention by the plan is slower here than ComfyUI's attention_sage: 0.80x at density 0.40 (10 ms a call, 8 ms "
         "without the plan). A lower speed-quality may be faster; otherwise leave the plan out."
@@ -182,10 +182,10 @@ def test_a_slower_plan_is_a_warning():
 @pytest.mark.parametrize("times", [0.98, 3.1])
 def test_a_plan_that_is_as_fast_is_none(times):
     report = Report(judged=judged(times))
-    report.count_form("native_cuda portable 1 + int8 1 (measured on this card: 1.4 times as fast as flex)")
+    report.count_form("native_cuda portable 2 + int8 1 (measured on this card: 1.4 times as fast as flex)")
     assert report.warning() == ""
     line = (
-        "attention: native_cuda portable 1 + int8 1 (measured on this card: 1.4 times as fast as flex); judged against "
+        "attention: native_cuda portable 2 + int8 1 (measured on this card: 1.4 times as fast as flex); judged against "
         f"ComfyUI's attention_sage: {times:.2f}x at density 0.40 (10 ms a call, {10 * times:.3g} ms without the plan)"
     )
     assert line in report.text().splitlines()

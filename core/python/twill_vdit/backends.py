@@ -277,7 +277,7 @@ class Choice:
 
     @property
     def name(self) -> str:
-        """The form, with name and version of its kernels ("native_cuda portable 1 + int8 2").
+        """The form, with name and version of its kernels ("native_cuda portable 2 + int8 2").
 
         Measured times are kept by it.
         """

@@ -35,16 +35,16 @@ class MeasuredSpeed:
 _KERNELS, _HOPPER, _INT8 = "kernels_h200.json", "kernels_beside_hopper_h200.json", "int8_h200.json"
 SPEEDS = (
     MeasuredSpeed("NVIDIA H200", 64, "hopper 1", 1.61, _HOPPER),
-    MeasuredSpeed("NVIDIA H200", 64, "portable 1", 1.0, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 64, "portable 2", 1.0, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 64, "int8 2", 1.38, _INT8),
-    MeasuredSpeed("NVIDIA H200", 96, "portable 1", 1.0, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 96, "portable 2", 1.0, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 96, "compact 1", 0.68, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 96, "int8 2", 1.28, _INT8),
     MeasuredSpeed("NVIDIA H200", 128, "hopper 1", 1.83, _HOPPER),
-    MeasuredSpeed("NVIDIA H200", 128, "portable 1", 1.0, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 128, "portable 2", 1.0, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 128, "compact 1", 0.73, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 128, "int8 2", 1.44, _INT8),
-    MeasuredSpeed("NVIDIA H200", 256, "portable 1", 1.0, _KERNELS),
+    MeasuredSpeed("NVIDIA H200", 256, "portable 2", 1.0, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 256, "compact 1", 1.0, _KERNELS),
 )
 

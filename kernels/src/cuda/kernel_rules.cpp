@@ -24,7 +24,7 @@ constexpr std::array<CudaKernelRule, 5> kRules{{
      .shared_kib = 227,
      .head_dims = kHopperHeadDims},
     {.name = "portable",
-     .version = 1,
+     .version = 2,
      .first_capability = 80,
      .last_capability = kAnyLater,
      .shared_kib = 163,

@@ -110,7 +110,7 @@ def _int8(name: str, version: int, shared_kib: int, table: str, bulk_head_dim: i
 
 # The best of each precision first.
 ENTRIES = (
-    _portable("portable", 1, 163, "Roomy"),
+    _portable("portable", 2, 163, "Roomy"),
     _portable("compact", 1, 99, "Compact"),
     _int8("int8", 2, 163, "Roomy", bulk_head_dim=64),
     _int8("int8_compact", 2, 99, "Compact"),

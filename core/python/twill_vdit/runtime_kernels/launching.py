@@ -58,7 +58,7 @@ def why_not(device: torch.device, dtype: torch.dtype, head_dim: int, scale: floa
 
 
 def kernel_of(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float) -> str:
-    """Name and version ("portable 1") of the kernel for such tensors on the device, empty where there is none."""
+    """Name and version ("portable 2") of the kernel for such tensors on the device, empty where there is none."""
     entry, _ = choose_entry("", driver.capability(device), head_dim, DTYPES.get(dtype, "float32"), scale)
     return f"{entry.name} {entry.version}" if entry else ""
 

@@ -25,9 +25,9 @@ using cuda::KeyTiles;
 using cuda::load_matrices;
 using cuda::shared_address;
 
-// kRowBlocks: blocks of 16 query rows of a warp. kKeys: keys of a step, a part of a list tile.
-// kStages: steps in shared memory. kHeld: queries stay in registers; kOverlaid: and their place in
-// shared memory is that of the steps.
+// kRowBlocks: blocks of 16 query rows of a warp. kKeys: keys of a step, a part of a list tile or
+// two tiles. kStages: steps in shared memory. kHeld: queries stay in registers; kOverlaid: and
+// their place in shared memory is that of the steps.
 template <typename ElementT, int kHeadDimT, int kWarpsT, int kKeysT, int kStagesT, int kBlocksT,
           bool kHeldT, bool kOverlaidT = false, int kTogetherT = 1>
 struct Shape {
@@ -36,7 +36,8 @@ struct Shape {
   static constexpr int kThreads = 32 * kWarpsT;
   static constexpr int kRowBlocks = kQueryTile / 16 / kWarpsT;
   static constexpr int kKeys = kKeysT;
-  static constexpr int kSteps = kKeyTile / kKeys;  // of a list tile
+  static constexpr int kTiles = kKeys > kKeyTile ? kKeys / kKeyTile : 1;  // list tiles of a step
+  static constexpr int kSteps = kKeys < kKeyTile ? kKeyTile / kKeys : 1;  // of a list tile
   static constexpr int kStages = kStagesT;
   static constexpr int kBlocks = kBlocksT;  // on a multiprocessor, which bounds the registers
   static constexpr bool kHeld = kHeldT;
@@ -52,7 +53,7 @@ struct Shape {
   static constexpr int kControlBegin = kStepsBegin + kStages * kStepBytes;
   static constexpr int kControlBytes = 128;
   static constexpr int kSharedBytes = kControlBegin + kControlBytes;
-  static_assert(16 * kWarpsT * kRowBlocks == kQueryTile && kKeys % 16 == 0);
+  static_assert(16 * kWarpsT * kRowBlocks == kQueryTile && kKeys % 16 == 0 && kTiles <= 2);
   static_assert(kHeld || !kOverlaid);
   static_assert(!kOverlaid || kQueryBytes <= kStages * kStepBytes);
 };
@@ -183,25 +184,45 @@ class Attention {
     }
   }
 
+  // Where steps have two tiles and a list has an odd number, the first step has one.
+  __device__ static bool is_first_alone(const Item& item) {
+    return S::kTiles > 1 && item.key_tiles % S::kTiles != 0;
+  }
+  __device__ static std::int32_t steps_of(const Item& item) {
+    return (item.key_tiles * S::kSteps + S::kTiles - 1) / S::kTiles;
+  }
+
   // Which step is copied next, the parts of a list tile one after the other.
   struct Feed {
     __device__ Feed(const std::int32_t* image, const Item& item)
-        : tiles(image, item), left(item.key_tiles * S::kSteps) {}
+        : tiles(image, item), left(steps_of(item)), alone(is_first_alone(item)) {}
     KeyTiles tiles;
     std::int32_t left;
+    bool alone;              // the next tile in its step
     std::int32_t first = 0;  // key of the step
     std::uint32_t to = 0;    // its stage
   };
   __device__ __forceinline__ void feed_step(Feed& feed, const Item& item) {
+    constexpr int kRows = S::kKeys / S::kTiles;
     if (feed.left > 0) {
       --feed.left;
-      if (S::kSteps == 1 || feed.first % kKeyTile == 0) {
-        feed.first = feed.tiles.next(args_.call.layer.image, item) * kKeyTile;
+#pragma unroll
+      for (int tile = 0; tile < S::kTiles; ++tile) {
+        const std::uint32_t to = shared_ + S::kStepsBegin + feed.to + tile * kRows * S::kRowBytes;
+        if (tile > 0 && feed.alone) {
+          // Weights of 0 times what stood there before may not be a number.
+          feed.alone = false;
+          const Source& values = control_.values;
+          copy_last_rows<kRows>(values.base, values.row_bytes, 0, to + S::kPartBytes);
+          continue;
+        }
+        if (S::kSteps == 1 || feed.first % kKeyTile == 0) {
+          feed.first = feed.tiles.next(args_.call.layer.image, item) * kKeyTile;
+        }
+        copy_rows<kRows>(control_.keys, feed.first, to);
+        copy_rows<kRows>(control_.values, feed.first, to + S::kPartBytes);
+        feed.first += kRows;
       }
-      const std::uint32_t to = shared_ + S::kStepsBegin + feed.to;
-      copy_rows<S::kKeys>(control_.keys, feed.first, to);
-      copy_rows<S::kKeys>(control_.values, feed.first, to + S::kPartBytes);
-      feed.first += S::kKeys;
       feed.to = feed.to + S::kStepBytes == S::kStages * S::kStepBytes ? 0 : feed.to + S::kStepBytes;
     }
     cuda::copy_async_commit();  // a group for each step, also an empty one: waits count groups
@@ -262,12 +283,15 @@ class Attention {
     }
   }
 
-  // Keys past the last token, in the last tile, which is computed first.
-  __device__ void mask(std::int32_t valid, float (&scores)[S::kRowBlocks][kScores]) const {
+  // Keys past the last token, in the last tile, which is computed first, and those beside a tile
+  // that is alone: begin to end - 1 of a step.
+  __device__ void mask(std::int32_t begin, std::int32_t end,
+                       float (&scores)[S::kRowBlocks][kScores]) const {
     const auto column = static_cast<std::int32_t>(threadIdx.x % 4 * 2);
 #pragma unroll
     for (int i = 0; i < kScores; ++i) {
-      if (i / 4 * 8 + i % 2 + column >= valid) {
+      const std::int32_t key = i / 4 * 8 + i % 2 + column;
+      if (key >= begin && key < end) {
 #pragma unroll
         for (auto& of_block : scores) {
           of_block[i] = -cuda::kInfinity;
@@ -312,7 +336,7 @@ class Attention {
     }
     const std::int32_t valid =
         min(kKeyTile, args_.call.layer.tokens - item.last_key_tile * kKeyTile);
-    const std::int32_t steps = item.key_tiles * S::kSteps;
+    const std::int32_t steps = steps_of(item);
     std::uint32_t stage = shared_ + S::kStepsBegin;
     for (std::int32_t step = 0; step < steps; ++step) {
       cuda::copy_async_wait<S::kStages - 2>();
@@ -326,7 +350,10 @@ class Attention {
       float scores[S::kRowBlocks][kScores] = {};
       score(stage, scores);
       if (step < S::kSteps && valid < kKeyTile) {
-        mask(valid - step * S::kKeys, scores);
+        mask(valid - step * S::kKeys, kKeyTile - step * S::kKeys, scores);
+      }
+      if (step == 0 && is_first_alone(item)) {
+        mask(kKeyTile, S::kKeys, scores);
       }
       std::uint32_t weights[S::kRowBlocks][kScores / 2];
 #pragma unroll
