@@ -270,7 +270,8 @@ QString GeneratePage::request_problem() const {
   }
   const std::string prompt = from_qt(form_->prompt());
   return prompt.empty() ? tr("Write a prompt.")
-                        : to_qt(jobs::prompt_problem(*form_->facts(), prompt));
+                        : to_qt(jobs::prompt_problem(*form_->facts(), prompt,
+                                                     form_->settings().prompt_weights));
 }
 
 void GeneratePage::update_request() {

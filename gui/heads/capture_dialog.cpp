@@ -196,7 +196,8 @@ void CaptureDialog::start() {
     tell(tr("Write a prompt."));
     return;
   }
-  if (const std::string problem = jobs::prompt_problem(*facts(), prompt); !problem.empty()) {
+  if (const std::string problem = jobs::prompt_problem(*facts(), prompt, clip().prompt_weights);
+      !problem.empty()) {
     tell(to_qt(problem));
     return;
   }

@@ -4,6 +4,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,25 @@ def twill(tmp_path_factory: pytest.TempPathFactory) -> Twill:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     subprocess.run([built("tests/jobs/write_tiny_model"), folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def umt5_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As tiny_model, with a UMT5 and its tokenizer in the place of the table of words."""
+    safetensors = pytest.importorskip("safetensors.torch")
+    from tests.engine.small_tokenizer import train_tokenizer
+    from tests.engine.test_parity_umt5 import Case, make_model, tensors_of
+
+    folder = tmp_path_factory.mktemp("umt5") / "model"
+    shutil.copytree(tiny_model, folder)
+    table = safetensors.load_file(folder / "text.safetensors")["word_embedding.weight"]
+    text = make_model(Case("of_the_tiny_model", dim=table.shape[1], heads=2, head_dim=4, ffn=16), 1)
+    safetensors.save_file(tensors_of(text), folder / "text.safetensors")
+    train_tokenizer(folder)
+    described = json.loads((folder / "model.json").read_text())
+    described["files"]["tokenizer"] = "spiece.model"
+    (folder / "model.json").write_text(json.dumps(described))
     return folder
 
 

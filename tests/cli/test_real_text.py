@@ -2,31 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model folder whose text side is a UMT5 with its tokenizer takes any prompt."""
 
-import json
-import shutil
-
-import pytest
-
-from tests.engine.small_tokenizer import SENTENCES, train_tokenizer
-from tests.engine.test_parity_umt5 import Case, make_model, tensors_of
-
-safetensors = pytest.importorskip("safetensors.torch")
+from tests.engine.small_tokenizer import SENTENCES
 
 LINE = "prompt has"
-
-
-@pytest.fixture(scope="module")
-def umt5_model(tiny_model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("umt5") / "model"
-    shutil.copytree(tiny_model, folder)
-    table = safetensors.load_file(folder / "text.safetensors")["word_embedding.weight"]
-    text = make_model(Case("of_the_tiny_model", dim=table.shape[1], heads=2, head_dim=4, ffn=16), 1)
-    safetensors.save_file(tensors_of(text), folder / "text.safetensors")
-    train_tokenizer(folder)
-    described = json.loads((folder / "model.json").read_text())
-    described["files"]["tokenizer"] = "spiece.model"
-    (folder / "model.json").write_text(json.dumps(described))
-    return folder
 
 
 def clip(twill, model, prompt, out, *more):

@@ -8,7 +8,6 @@ Reads calls.json and inputs.safetensors in FOLDER, and writes description.json a
 run twice: as ComfyUI runs it on a CPU, which is fp32, and by the same code in double.
 """
 
-import contextlib
 import copy
 import json
 import sys
@@ -17,7 +16,6 @@ from pathlib import Path
 import safetensors.torch
 import torch
 from start_comfyui import start_comfyui
-from torch.overrides import TorchFunctionMode
 
 COMFYUI, MODEL_FOLDER, FOLDER = (Path(argument).resolve() for argument in sys.argv[1:])
 # Its default attention on CPUs computes the same in ten times the time.
@@ -29,32 +27,7 @@ import comfy.sd  # noqa: E402
 import comfy.utils  # noqa: E402
 import comfyui_version  # noqa: E402
 from comfy_extras import nodes_wan  # noqa: E402
-
-
-class InDouble(TorchFunctionMode):
-    """Takes every request for fp32 as one for double."""
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        if function is torch.Tensor.float:
-            function = torch.Tensor.double
-        args = [torch.float64 if x is torch.float32 else x for x in args]
-        kwargs = {name: torch.float64 if x is torch.float32 else x for name, x in (kwargs or {}).items()}
-        return function(*args, **kwargs)
-
-
-@contextlib.contextmanager
-def everything_in_double():
-    torch.set_default_dtype(torch.float64)
-    single, torch.FloatTensor = torch.FloatTensor, torch.DoubleTensor
-    # The fused rotation takes no double; while training, ComfyUI writes the same one out.
-    comfy.model_management.in_training = True
-    try:
-        with InDouble():
-            yield
-    finally:
-        comfy.model_management.in_training = False
-        torch.FloatTensor = single
-        torch.set_default_dtype(torch.float32)
+from in_double import everything_in_double  # noqa: E402
 
 
 class GivenLatents:

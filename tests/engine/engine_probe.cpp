@@ -14,6 +14,8 @@
 //   engine_probe stored FILE OUTPUTS -   all tensors of a weight file as they are read, and its
 //   texts engine_probe encode FOLDER OUTPUTS PROMPT   by the text side of a model folder
 //   engine_probe umt5=DTYPE FOLDER OUTPUTS PROMPT   umt5.safetensors and spiece.model of a folder
+//   engine_probe umt5_weights=DTYPE FOLDER OUTPUTS PROMPTS   with ComfyUI's weights; a JSON list
+//   of prompts, whose rows are `0`, `1` and so on
 //   engine_probe sampler NAME INPUTS OUTPUTS
 //   engine_probe noise SEED INPUTS OUTPUTS
 //   engine_probe video FILE INPUTS OUTPUTS
@@ -31,6 +33,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +65,7 @@ constexpr std::string_view kSparse = "sparse=";
 constexpr std::string_view kLora = "lora=";
 constexpr std::string_view kModel = "model=";
 constexpr std::string_view kUmt5 = "umt5=";
+constexpr std::string_view kUmt5Weights = "umt5_weights=";
 constexpr std::string_view kClipVision = "clip_vision=";
 
 at::Tensor optional_input(const Weights& inputs, const char* name) {
@@ -224,6 +228,13 @@ at::Tensor write_clip(const std::filesystem::path& file, const Weights& inputs) 
   return at::scalar_tensor(static_cast<std::int64_t>(std::filesystem::file_size(file)), at::kLong);
 }
 
+twill::engine::Umt5Encoder open_umt5(const std::filesystem::path& folder,
+                                     const std::string& dtype) {
+  return {Weights::open(folder / "umt5.safetensors"),
+          twill::engine::SentencePiece::open(folder / "spiece.model"),
+          twill::engine::dtype_of(dtype).value(), at::kCPU};
+}
+
 int run(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
   twill::require(argc == 5, twill::ErrorCode::kUsage, "four arguments are needed");
@@ -246,12 +257,19 @@ int run(int argc, char** argv) {
     twill::engine::write_safetensors(argv[3], tensors, weights.metadata());
     return 0;
   }
+  if (what.starts_with(kUmt5Weights)) {
+    const auto encoder = open_umt5(argv[2], what.substr(kUmt5Weights.size()));
+    std::map<std::string, at::Tensor> rows;
+    for (const auto& prompt : nlohmann::json::parse(argv[4])) {
+      rows[std::to_string(rows.size())] = encoder.encode(
+          twill::engine::read_prompt(prompt.get<std::string>(), twill::PromptWeights::kComfyUi)
+              .prompt);
+    }
+    twill::engine::write_safetensors(argv[3], rows);
+    return 0;
+  }
   if (what.starts_with(kUmt5)) {
-    const std::filesystem::path folder = argv[2];
-    const twill::engine::Umt5Encoder encoder(
-        Weights::open(folder / "umt5.safetensors"),
-        twill::engine::SentencePiece::open(folder / "spiece.model"),
-        twill::engine::dtype_of(what.substr(kUmt5.size())).value(), at::kCPU);
+    const auto encoder = open_umt5(argv[2], what.substr(kUmt5.size()));
     std::printf("%s\n", encoder.note(argv[4]).c_str());
     twill::engine::write_safetensors(argv[3], {{"out", encoder.encode(argv[4])}});
     return 0;

@@ -44,6 +44,21 @@ TEST(TextTable, RowsAreWordPlusPlaceThenZeros) {
   EXPECT_EQ(table.encode("").abs().sum().item<float>(), 0.0f);
 }
 
+TEST(TextTable, WeightsMultiplyRows) {
+  const TempDir folder;
+  const TextTable table = TextTable::load(write_table(folder, kVocabulary));
+  const at::Tensor plain = table.encode("a red ball");
+  const at::Tensor rows =
+      table.encode(read_prompt("a (red:1.5) (ball:-0.25)", PromptWeights::kComfyUi).prompt);
+  EXPECT_TRUE(rows[0][0].equal(plain[0][0]));
+  EXPECT_TRUE(rows[0][1].equal(plain[0][1] * 1.5));
+  EXPECT_TRUE(rows[0][2].equal(plain[0][2] * -0.25));
+  EXPECT_EQ(rows[0].narrow(0, 3, 2).abs().sum().item<float>(), 0.0f);
+  EXPECT_ERROR(table.encode("(red:1.5)"), "unknown prompt word \"(red:1.5)\"");
+  EXPECT_ERROR(table.encode(Prompt({{"a a ", 1.5}, {"a a a a", 1.0}})),
+               "the prompt has 6 words (commas count), more than 5: \"a a a a a a\"");
+}
+
 TEST(TextTable, UnknownWordsListTheVocabulary) {
   const TempDir folder;
   const TextTable table = TextTable::load(write_table(folder, kVocabulary));

@@ -237,6 +237,36 @@ TEST(Umt5Encoder, SaysHowManyTokensWereCut) {
   EXPECT_TRUE(encoder.encode("ab a").equal(encoder.encode("ab")));
 }
 
+// Their values are compared with ComfyUI's in tests/comfy/test_comfy_weights.py.
+TEST(Umt5Encoder, PartsAreCutOneByOneAndWeightsAreTheirRows) {
+  const TempDir folder;
+  const Umt5Encoder encoder(testing::saved(folder / "t.safetensors", random_umt5(false)),
+                            SentencePiece::from_bytes(small_sentence_piece(), "m"), at::kFloat,
+                            at::kCPU, /*text_len=*/6);
+  const at::Tensor plain = encoder.encode("a b");
+  EXPECT_TRUE(encoder.encode(Prompt({{"a b", 1.0}})).equal(plain));
+  const at::Tensor apart = encoder.encode(Prompt({{"a", 1.0}, {"b", 1.0}}));
+  const at::Tensor first = encoder.encode(Prompt({{"a", 2.0}, {"b", 1.0}}));
+  const at::Tensor second = encoder.encode(Prompt({{"a", 1.0}, {"b", 2.0}}));
+  const at::Tensor empty = encoder.encode("");
+  const auto count = (apart[0] != 0).any(1).sum().item<std::int64_t>();
+  const auto a = (encoder.encode("a")[0] != 0).any(1).sum().item<std::int64_t>() - 1;
+  // The first row goes away from that of the end by itself, others from zeros.
+  EXPECT_TRUE(at::allclose(first[0][0], 2 * apart[0][0] - empty[0][0], 0, 1e-5));
+  EXPECT_TRUE(
+      at::allclose(first[0].narrow(0, 1, a - 1), 2 * apart[0].narrow(0, 1, a - 1), 0, 1e-5));
+  EXPECT_TRUE(at::allclose(first[0].narrow(0, a, 6 - a), apart[0].narrow(0, a, 6 - a), 0, 1e-5));
+  EXPECT_TRUE(second[0].narrow(0, 0, a).equal(apart[0].narrow(0, 0, a)));
+  EXPECT_TRUE(
+      second[0].narrow(0, a, count - 1 - a).equal(2 * apart[0].narrow(0, a, count - 1 - a)));
+  EXPECT_TRUE(second[0][count - 1].equal(apart[0][count - 1]));
+  // What ran beside another text is kept apart from what ran alone.
+  EXPECT_TRUE(encoder.encode(Prompt({{"a", 1.0}, {"b", 1.0}})).equal(apart));
+  EXPECT_TRUE(encoder.encode(Prompt({{"a", 2.0}, {"b", 1.0}})).equal(first));
+  EXPECT_EQ(encoder.note(Prompt({{"ab ", 2.0}, {"ab ab", 1.0}})), encoder.note("ab ab ab"));
+  EXPECT_NE(encoder.note("ab ab ab"), "");
+}
+
 TEST(Umt5Encoder, RowsAreKeptAndAChangedFileIsTold) {
   const TempDir folder;
   const Umt5Encoder encoder(testing::saved(folder / "t.safetensors", random_umt5(true)),

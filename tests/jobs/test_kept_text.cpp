@@ -25,16 +25,16 @@ class Counted final : public engine::TextEncoder {
   explicit Counted(int& calls) : calls_(calls) {}
   std::int64_t text_dim() const override { return 6; }
   const std::vector<std::string>* words() const override { return nullptr; }
-  std::string note(std::string_view prompt) const override {
-    return "about " + std::string(prompt);
-  }
-  at::Tensor encode(std::string_view prompt) const override {
+  std::string note(const engine::Prompt& prompt) const override { return "about " + prompt.text(); }
+  at::Tensor encode(const engine::Prompt& given) const override {
+    const std::string prompt = given.text();
     require(!prompt.empty(), ErrorCode::kUsage, "an empty prompt");
     ++calls_;
     at::Tensor rows = at::zeros({1, 8, 6});
     const auto length = std::min<std::int64_t>(8, std::ssize(prompt));
     rows.narrow(1, 0, length) +=
         at::arange(6 * length, at::kFloat).view({1, length, 6}) + static_cast<double>(prompt[0]);
+    rows *= given.parts.front().weight;
     return rows;
   }
 
@@ -47,7 +47,7 @@ class KeptTexts : public ::testing::Test {
   KeptText text(const std::string& made_with = "an encoder", std::int64_t most = 1 << 20) {
     return {std::make_unique<Counted>(calls_), folder_, made_with, most};
   }
-  at::Tensor expected(const std::string& prompt) {
+  at::Tensor expected(const engine::Prompt& prompt) {
     int calls = 0;
     return Counted(calls).encode(prompt);
   }
@@ -73,6 +73,30 @@ TEST_F(KeptTexts, another_encoder_has_its_own) {
   text().encode("ball");
   text("another encoder").encode("ball");
   EXPECT_EQ(calls_, 2);
+}
+
+// Parts are cut into tokens one by one, so the same letters in other parts are another prompt.
+TEST_F(KeptTexts, weights_and_parts_are_of_the_prompt) {
+  const engine::Prompt prompts[] = {"ball 2",
+                                    engine::Prompt({{"ball 2", 1.5}}),
+                                    engine::Prompt({{"ball 2", 1.1}}),
+                                    engine::Prompt({{"ball 2", 1.1 * 1.1}}),
+                                    engine::Prompt({{"ball", 1.5}, {" 2", 1.0}}),
+                                    engine::Prompt({{"ball ", 1.5}, {"2", 1.0}}),
+                                    engine::Prompt({{"ball\n1.0 1 2", 1.5}}),
+                                    engine::Prompt({{"ball", 1.5}, {"2", 1.0}})};
+  for (const bool again : {false, true}) {
+    for (const engine::Prompt& prompt : prompts) {
+      EXPECT_TRUE(at::equal(text().encode(prompt), expected(prompt))) << prompt.text() << again;
+    }
+  }
+  EXPECT_EQ(calls_, 8);
+}
+
+TEST_F(KeptTexts, one_part_of_weight_1_is_the_text_itself) {
+  text().encode("ball");
+  text().encode(engine::Prompt({{"ball", 1.0}}));
+  EXPECT_EQ(calls_, 1);
 }
 
 TEST_F(KeptTexts, errors_are_not_kept) {

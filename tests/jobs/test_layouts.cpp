@@ -28,8 +28,8 @@ class Letters final : public engine::TextEncoder {
  public:
   std::int64_t text_dim() const override { return kHeadDim; }
   const std::vector<std::string>* words() const override { return nullptr; }
-  at::Tensor encode(std::string_view prompt) const override {
-    const at::Tensor rows = at::arange(static_cast<std::int64_t>(prompt.size()) * kHeadDim);
+  at::Tensor encode(const engine::Prompt& prompt) const override {
+    const at::Tensor rows = at::arange(std::ssize(prompt.text()) * kHeadDim);
     return at::sin(rows.to(at::kFloat)).view({1, -1, kHeadDim});
   }
 };

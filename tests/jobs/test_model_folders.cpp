@@ -199,8 +199,15 @@ TEST(ModelFacts, are_those_of_the_folder) {
   EXPECT_EQ(facts.sizes.size(), 9u);
   EXPECT_EQ(with_defaults({.frames = 33}, facts).frames, 33);
   EXPECT_EQ(with_defaults({.frames = 33}, facts).steps, 20);
-  EXPECT_EQ(prompt_problem(facts, "a red ball rolls left"), "");
-  EXPECT_NE(prompt_problem(facts, "a red zeppelin").find("zeppelin"), std::string::npos);
+  EXPECT_EQ(prompt_problem(facts, "a red ball rolls left", PromptWeights::kAuto), "");
+  EXPECT_NE(prompt_problem(facts, "a red zeppelin", PromptWeights::kAuto).find("zeppelin"),
+            std::string::npos);
+  EXPECT_EQ(prompt_problem(facts, "a (red:1.3) ball", PromptWeights::kAuto), "");
+  EXPECT_NE(prompt_problem(facts, "a (red:1.3) ball", PromptWeights::kNone).find("\"(red:1.3)\""),
+            std::string::npos);
+  EXPECT_EQ(prompt_problem(facts, "a (red:101.5) ball", PromptWeights::kAuto),
+            "the prompt has weight 101.5 on \"red\", which is not in -100..100; --prompt-weights "
+            "none makes text of it");
 }
 
 }  // namespace

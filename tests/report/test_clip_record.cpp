@@ -35,8 +35,10 @@ TEST(ClipRecord, pictures_are_named) {
                  .cfg = 1.0,
                  .sampler = "euler",
                  .dtype = "float32"};
+  record.clip.prompt_weights = PromptWeights::kComfyUi;
   const std::optional<ClipRecord> back = clip_record_from(to_metadata(record), "a.mp4");
   ASSERT_TRUE(back);
+  EXPECT_EQ(back->clip.prompt_weights, PromptWeights::kComfyUi);
   EXPECT_EQ(back->image, record.image);
   EXPECT_EQ(back->end_image, record.end_image);
   record.image.clear();
@@ -56,6 +58,7 @@ TEST(ClipRecord, bad_settings_are_named) {
                                                 {"cfg", "1"},
                                                 {"sampler", "euler"},
                                                 {"dtype", "bfloat16"},
+                                                {"prompt_weights", "auto"},
                                                 {"model", "demo 0"},
                                                 {"plan", "dense"}};
   ASSERT_TRUE(clip_record_from(good, "a.mp4"));
@@ -78,6 +81,8 @@ TEST(ClipRecord, bad_settings_are_named) {
   EXPECT_EQ(refusal("steps", "123456789012345678901234567890123456789ü456"),
             "a.mp4: its setting steps is \"123456789012345678901234567890123456789...\", not a "
             "number");
+  EXPECT_EQ(refusal("prompt_weights", "a1111"),
+            "a.mp4: its settings: prompt weights \"a1111\" is not one of auto, comfyui, none");
   EXPECT_EQ(refusal("loras", "[{"),
             "a.mp4: its setting loras: line 1, column 3: not JSON: "
             "object key - unexpected end of input; expected string literal");
@@ -93,6 +98,9 @@ TEST(ClipRecord, bad_settings_are_named) {
   EXPECT_EQ(seed("18446744073709551615"), std::numeric_limits<std::uint64_t>::max());
   EXPECT_EQ(seed("-1"), std::numeric_limits<std::uint64_t>::max());  // of earlier versions
   std::map<std::string, std::string> without = good;
+  EXPECT_EQ(clip_record_from(without, "a.mp4")->clip.prompt_weights, PromptWeights::kAuto);
+  without.erase("prompt_weights");  // of versions that read every prompt as text
+  EXPECT_EQ(clip_record_from(without, "a.mp4")->clip.prompt_weights, PromptWeights::kNone);
   without.erase("fps");
   EXPECT_FALSE(clip_record_from(without, "a.mp4")->clip.fps);
   without.erase("prompt");

@@ -9,6 +9,7 @@
 
 #include "expect_error.h"
 #include "jobs/scratch_folder.h"
+#include "refusal.h"
 #include "twill/plan/error.h"
 #include "twill/report/clip_settings.h"
 
@@ -104,6 +105,16 @@ TEST(ParseSize, refuses_everything_else) {
 TEST(ParseSize, follows_no_other_way_to_write_a_number) {
   ClipSettings settings;
   EXPECT_THROW(parse_size("0x10x16", settings), Error);
+}
+
+TEST(PromptWeightsNames, are_read_and_others_refused) {
+  EXPECT_EQ(ClipSettings().prompt_weights, PromptWeights::kAuto);
+  EXPECT_EQ(parse_prompt_weights("comfyui"), PromptWeights::kComfyUi);
+  EXPECT_EQ(parse_prompt_weights("none"), PromptWeights::kNone);
+  for (const std::string text : {"", "ComfyUI", "a1111"}) {
+    EXPECT_EQ(tests::refusal([&] { parse_prompt_weights(text); }, ErrorCode::kUsage),
+              "prompt weights \"" + text + "\" is not one of auto, comfyui, none");
+  }
 }
 
 TEST(Seeds, are_those_of_comfyui) {

@@ -119,6 +119,7 @@ def test_pattern_names_are_one_list():
 TABLES = [
     ("kDtypeNames", "kernels/include/twill/kernels/dtype_names.h", ("core/python/twill_vdit/tensors.py",)),
     ("kSamplerNames", "core/plan/include/twill/plan/sampler_times.h", ()),
+    ("kPromptWeightsNames", "core/plan/include/twill/plan/prompt_weights.h", ()),
     ("kPolicyNames", "search/include/twill/search/policies.h", ()),
 ]
 

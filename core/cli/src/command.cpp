@@ -86,6 +86,16 @@ void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
   verb.add_option("--shift", clip.shift, "shift of the timesteps (default: the model's)");
   verb.add_option("--cfg", clip.cfg, "guidance scale; 1 is none (default: the model's)");
   verb.add_option("--negative", clip.negative_prompt, "what the guidance leads away from");
+  verb.add_option_function<std::string>(
+          "--prompt-weights",
+          [&clip](const std::string& text) {
+            clip.prompt_weights = report::parse_prompt_weights(text);
+          },
+          concat("how brackets in prompts are read: comfyui has (word) weigh 1.1 and (word:1.3) "
+                 "weigh 1.3, as ComfyUI does; none has them as text, as diffusers does; auto is "
+                 "comfyui for a prompt with a number such as :1.3) in it, else none"))
+      ->type_name(all_names(kPromptWeightsNames, "|"))
+      ->default_str(std::string(name_in(kPromptWeightsNames, clip.prompt_weights)));
   verb.add_option("--sampler", clip.sampler,
                   any_of(report::sampler_names()) + " (default: the model's)");
   verb.add_option("--dtype", clip.dtype,

@@ -108,7 +108,7 @@ ImageConditions VideoModel::encode_pictures(const Pictures& pictures, const Clip
   return conditions;
 }
 
-Conditioned VideoModel::condition(std::string_view prompt, const ImageConditions& images) const {
+Conditioned VideoModel::condition(const Prompt& prompt, const ImageConditions& images) const {
   const at::Tensor rows = text->encode(prompt).to(device);
   Conditioned conditioned;
   for (std::size_t i = 0; i < experts.size(); ++i) {

@@ -61,7 +61,7 @@ std::int64_t capture_memory_bytes(const ModelFacts& facts, const report::ClipSet
 
 CaptureResult capture_attention(const CaptureOptions& options, const JobControl& control) {
   check_t(options.t);
-  report::check_prompts({options.prompt});
+  check_prompts({options.prompt}, options.clip);
   const Session session(options.clip, control);
   check_heads(options.heads, session.model().shape());
   const EncodedPrompt prompt = session.encode(options.prompt);

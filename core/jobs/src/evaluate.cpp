@@ -189,7 +189,7 @@ void save_heads(const fs::path& folder, const Plan& plan, const JobControl& cont
 }  // namespace
 
 report::EvaluateReport evaluate(const EvaluateOptions& options, const JobControl& control) {
-  report::check_prompts(options.prompts);
+  check_prompts(options.prompts, options.clip);
   check_clip(options.clip);
   if (!options.clips.empty()) {
     check_clip_file(options.clips / "dense.mp4", options.clip);

@@ -188,7 +188,7 @@ class Generator {
 }  // namespace
 
 report::GenerateResult generate(const GenerateOptions& options, const JobControl& control) {
-  report::check_prompts(options.prompts);
+  check_prompts(options.prompts, options.clip);
   require(!options.compare_dense || !options.plan.empty(), ErrorCode::kUsage,
           "a comparison needs a plan");
   require(!options.adapt || !options.plan.empty(), ErrorCode::kUsage, "there is no plan to adapt");

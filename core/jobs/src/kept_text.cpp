@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "files.h"
+#include "json.h"
 #include "twill/engine/weights.h"
 #include "twill/plan/error.h"
 #include "twill/plan/text_hash.h"
@@ -25,15 +26,22 @@ constexpr std::int64_t kMostRows = 1 << 16;
 
 }  // namespace
 
-std::string KeptText::key(std::string_view prompt) const {
-  return concat("text 1\n", made_with_, "\n", prompt);
+std::string KeptText::key(const engine::Prompt& prompt) const {
+  if (prompt.plain()) {
+    return concat("text 1\n", made_with_, "\n", prompt.text());
+  }
+  std::string key = concat("weighted text 1\n", made_with_);
+  for (const engine::WeightedText& part : prompt.parts) {
+    key += concat("\n", json_dump(json(part.weight)), " ", part.text.size(), " ", part.text);
+  }
+  return key;
 }
 
-fs::path KeptText::file(std::string_view prompt) const {
+fs::path KeptText::file(const engine::Prompt& prompt) const {
   return folder_ / concat(hex(hash_text(key(prompt))), ".safetensors");
 }
 
-at::Tensor KeptText::encode(std::string_view prompt) const {
+at::Tensor KeptText::encode(const engine::Prompt& prompt) const {
   at::Tensor rows = find(prompt);
   if (!rows.defined()) {
     rows = inner_->encode(prompt);
@@ -42,7 +50,7 @@ at::Tensor KeptText::encode(std::string_view prompt) const {
   return rows;
 }
 
-at::Tensor KeptText::find(std::string_view prompt) const {
+at::Tensor KeptText::find(const engine::Prompt& prompt) const {
   const fs::path path = file(prompt);
   std::error_code code;
   if (!fs::is_regular_file(path, code)) {
@@ -69,7 +77,7 @@ at::Tensor KeptText::find(std::string_view prompt) const {
   }
 }
 
-void KeptText::keep(std::string_view prompt, const at::Tensor& rows) const {
+void KeptText::keep(const engine::Prompt& prompt, const at::Tensor& rows) const {
   const at::Tensor all = rows[0].to(at::kCPU, at::kFloat).contiguous();
   const at::Tensor used = (all != 0).any(1).nonzero();
   const std::int64_t count = used.numel() == 0 ? 0 : used.max().item<std::int64_t>() + 1;

@@ -28,15 +28,15 @@ class KeptText final : public engine::TextEncoder {
 
   std::int64_t text_dim() const override { return inner_->text_dim(); }
   const std::vector<std::string>* words() const override { return inner_->words(); }
-  std::string note(std::string_view prompt) const override { return inner_->note(prompt); }
-  at::Tensor encode(std::string_view prompt) const override;
+  std::string note(const engine::Prompt& prompt) const override { return inner_->note(prompt); }
+  at::Tensor encode(const engine::Prompt& prompt) const override;
 
  private:
-  std::string key(std::string_view prompt) const;
-  std::filesystem::path file(std::string_view prompt) const;
+  std::string key(const engine::Prompt& prompt) const;
+  std::filesystem::path file(const engine::Prompt& prompt) const;
   // Undefined where there are none.
-  at::Tensor find(std::string_view prompt) const;
-  void keep(std::string_view prompt, const at::Tensor& rows) const;
+  at::Tensor find(const engine::Prompt& prompt) const;
+  void keep(const engine::Prompt& prompt, const at::Tensor& rows) const;
 
   std::unique_ptr<engine::TextEncoder> inner_;
   std::filesystem::path folder_;

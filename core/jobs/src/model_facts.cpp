@@ -156,12 +156,21 @@ std::string fingerprint_with(const std::string& model, const std::vector<LoraCho
   return known;
 }
 
-std::string prompt_problem(const ModelFacts& facts, const std::string& prompt) {
-  if (!facts.words) {
-    return {};
+void check_prompts(const std::vector<std::string>& prompts, const report::ClipSettings& clip) {
+  report::check_prompts(prompts);
+  for (const std::string& prompt : prompts) {
+    engine::read_prompt(prompt, clip.prompt_weights);
   }
+  engine::read_prompt(clip.negative_prompt, clip.prompt_weights);
+}
+
+std::string prompt_problem(const ModelFacts& facts, const std::string& prompt,
+                           PromptWeights weights) {
   try {
-    engine::load_text_encoder(facts.files)->encode(prompt);
+    const engine::ReadPrompt read = engine::read_prompt(prompt, weights);
+    if (facts.words) {
+      engine::load_text_encoder(facts.files)->encode(read.prompt);
+    }
     return {};
   } catch (const Error& error) {
     return error.what();

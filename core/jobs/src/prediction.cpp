@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 void check_options(const PredictionOptions& options) {
-  report::check_prompts(options.prompts);
+  check_prompts(options.prompts, options.clip);
   require(!options.densities.empty(), ErrorCode::kUsage, "no density");
   for (const double density : options.densities) {
     check_solve_options({.budget = density, .segments = options.segments});

@@ -68,7 +68,7 @@ namespace {
 void check_search_options(const SearchOptions& options) {
   check_solve_options(options.solve);
   check_target(options.target);
-  report::check_prompts(options.prompts);
+  check_prompts(options.prompts, options.clip);
   require(options.points >= 1 && options.points <= 64, ErrorCode::kUsage, "points ", options.points,
           " is not in 1..64");
   const std::int32_t map_size = options.map_size.value_or(0);

@@ -223,7 +223,8 @@ std::string Session::dense_key() const {
       image_name_.empty() ? "" : concat(" from ", image_name_, " to ", end_image_name_);
   return concat(fingerprint(), pictures, " ", *clip_.width, "x", *clip_.height, "x", *clip_.frames,
                 " ", *clip_.sampler, " steps ", *clip_.steps, " shift ", *clip_.shift, " cfg ",
-                *clip_.cfg, " negative \"", clip_.negative_prompt, "\" ", *clip_.dtype, " ",
+                *clip_.cfg, " negative \"", clip_.negative_prompt, "\" weights ",
+                name_in(kPromptWeightsNames, clip_.prompt_weights), " ", *clip_.dtype, " ",
                 device(), " torch ", torch_version());
 }
 
@@ -231,15 +232,18 @@ EncodedPrompt Session::encode(const std::string& prompt) const {
   const c10::InferenceMode inference;
   const Clock::time_point begin = Clock::now();
   EncodedPrompt encoded{.text = prompt};
-  note_once(model_.text->note(prompt));
   const auto condition = [&](const std::string& text) {
+    const engine::ReadPrompt read = engine::read_prompt(text, clip_.prompt_weights);
+    for (const std::string& sentence : read.notes) {
+      note_once(sentence);
+    }
+    note_once(model_.text->note(read.prompt));
     return with_memory("encode the prompt", limit(),
-                       [&] { return model_.condition(text, images_); });
+                       [&] { return model_.condition(read.prompt, images_); });
   };
   encoded.positive = condition(prompt);
   encoded.layouts = {model_.layout(size(), encoded.positive)};
   if (guided()) {
-    note_once(model_.text->note(clip_.negative_prompt));
     encoded.negative = condition(clip_.negative_prompt);
     const TokenLayout second = model_.layout(size(), *encoded.negative);
     if (second != encoded.layouts.front()) {

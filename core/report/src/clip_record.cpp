@@ -77,6 +77,7 @@ class Entries {
 };
 
 constexpr const char* kLoras = "loras";
+constexpr const char* kPromptWeights = "prompt_weights";
 
 json to_json_value(const std::vector<RecordedLora>& loras) {
   json list = json::array();
@@ -109,6 +110,10 @@ ClipRecord read_entries(const Entries& entries) {
   clip.shift = entries.number<double>("shift");
   clip.cfg = entries.number<double>("cfg");
   clip.negative_prompt = entries.text("negative_prompt", false);
+  // Versions that did not write it read all prompts as text.
+  clip.prompt_weights = entries.has(kPromptWeights)
+                            ? parse_prompt_weights(entries.text(kPromptWeights))
+                            : PromptWeights::kNone;
   clip.sampler = entries.text("sampler");
   clip.dtype = entries.text("dtype");
   check_clip_settings(clip);
@@ -135,20 +140,22 @@ ClipRecord read_entries(const Entries& entries) {
 
 Metadata to_metadata(const ClipRecord& record) {
   const ClipSettings& clip = record.clip;
-  Metadata metadata{{"prompt", record.prompt},
-                    {"negative_prompt", clip.negative_prompt},
-                    {"seed", std::to_string(record.seed)},
-                    {"model", concat(record.model, " ", record.model_fingerprint)},
-                    {"plan", record.plan.empty() ? "dense" : record.plan},
-                    {"size", concat(clip.width.value_or(0), "x", clip.height.value_or(0), "x",
-                                    clip.frames.value_or(0))},
-                    {"fps", exact(clip.fps.value_or(0.0))},
-                    {"sampler", clip.sampler.value_or("")},
-                    {"steps", std::to_string(clip.steps.value_or(0))},
-                    {"shift", exact(clip.shift.value_or(0.0))},
-                    {"cfg", exact(clip.cfg.value_or(0.0))},
-                    {"dtype", clip.dtype.value_or("")},
-                    {"software", record.software}};
+  Metadata metadata{
+      {"prompt", record.prompt},
+      {"negative_prompt", clip.negative_prompt},
+      {kPromptWeights, std::string(name_in(kPromptWeightsNames, clip.prompt_weights))},
+      {"seed", std::to_string(record.seed)},
+      {"model", concat(record.model, " ", record.model_fingerprint)},
+      {"plan", record.plan.empty() ? "dense" : record.plan},
+      {"size",
+       concat(clip.width.value_or(0), "x", clip.height.value_or(0), "x", clip.frames.value_or(0))},
+      {"fps", exact(clip.fps.value_or(0.0))},
+      {"sampler", clip.sampler.value_or("")},
+      {"steps", std::to_string(clip.steps.value_or(0))},
+      {"shift", exact(clip.shift.value_or(0.0))},
+      {"cfg", exact(clip.cfg.value_or(0.0))},
+      {"dtype", clip.dtype.value_or("")},
+      {"software", record.software}};
   if (!record.plan_fingerprint.empty()) {
     metadata["plan_fingerprint"] = record.plan_fingerprint;
   }

@@ -150,6 +150,13 @@ void parse_size(std::string_view text, ClipSettings& settings) {
   settings.height = height;
 }
 
+PromptWeights parse_prompt_weights(std::string_view text) {
+  const std::optional<PromptWeights> weights = value_named(kPromptWeightsNames, text);
+  require(weights.has_value(), ErrorCode::kUsage, "prompt weights \"", shortened(text, kMostShown),
+          "\" is not one of ", all_names(kPromptWeightsNames));
+  return *weights;
+}
+
 std::uint64_t parse_seed(std::string_view text) {
   std::uint64_t seed = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), seed);

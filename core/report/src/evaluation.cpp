@@ -227,6 +227,7 @@ std::string to_json(const EvaluateReport& report) {
         {"suffix", report.layout.suffix}}},
       {"seeds", seeds},
       {"prompts", prompts},
+      {"prompt_weights", name_in(kPromptWeightsNames, report.clip.prompt_weights)},
       {"model", report.model},
       {"plan", report.plan},
       {"adapted", report.adapted},
@@ -277,6 +278,9 @@ EvaluateReport read_evaluate_report(const fs::path& file) {
                  .cfg = value.at("cfg").number(1.0, 100.0),
                  .sampler = value.at("sampler").text(),
                  .dtype = report.dtype};
+  report.clip.prompt_weights = value.has("prompt_weights")
+                                   ? parse_prompt_weights(value.at("prompt_weights").text())
+                                   : PromptWeights::kNone;
   if (value.has("loras")) {
     for (const Value& lora : value.at("loras").list(kMostLoras)) {
       report.clip.loras.push_back(parse_lora(lora.text()));

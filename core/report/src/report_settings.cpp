@@ -242,6 +242,7 @@ std::vector<std::string> commands_to_repeat(const ReportOptions& options,
     search.add(concat("--", key), measured, key);
   }
   search.add("--negative", measured, "negative_prompt")
+      .add("--prompt-weights", measured, "prompt_weights")
       .add("--image", measured, "image")
       .add("--end-image", measured, "end_image");
   for (std::size_t i = 1; i <= kMostLoras; ++i) {
@@ -289,7 +290,8 @@ std::vector<std::string> commands_to_repeat(const ReportOptions& options,
         .add("--shift", concat(*clip.shift))
         .add("--cfg", concat(*clip.cfg))
         .add("--sampler", *clip.sampler)
-        .add("--dtype", one.report.dtype);
+        .add("--dtype", one.report.dtype)
+        .add("--prompt-weights", std::string(name_in(kPromptWeightsNames, clip.prompt_weights)));
     for (const std::string& lora : lora_texts(clip.loras)) {
       evaluate.add("--lora", lora);
     }

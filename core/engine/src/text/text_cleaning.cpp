@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <unordered_map>
 
+#include "characters.h"
 #include "html_entities.h"
 #include "twill/plan/error.h"
 #include "twill/plan/text.h"
@@ -17,31 +18,16 @@
 namespace twill::engine {
 namespace {
 
-struct Range {
-  std::uint32_t first = 0;
-  std::uint32_t last = 0;
-};
+using Range = CharacterRange;
 
 constexpr std::uint32_t kMostCodePoint = 0x10ffff;
-constexpr std::uint32_t kReplacement = 0xfffd;
 constexpr std::size_t kMostNameCharacters = 32;  // Python's limit
 
-// Python's str.isspace().
-constexpr std::array kSpaces{Range{0x09, 0x0d},     Range{0x1c, 0x20},     Range{0x85, 0x85},
-                             Range{0xa0, 0xa0},     Range{0x1680, 0x1680}, Range{0x2000, 0x200a},
-                             Range{0x2028, 0x2029}, Range{0x202f, 0x202f}, Range{0x205f, 0x205f},
-                             Range{0x3000, 0x3000}};
 // Numbers that HTML makes nothing of, besides the last two of every plane.
 constexpr std::array kNothing{Range{0x01, 0x08}, Range{0x0b, 0x0b}, Range{0x0e, 0x1f},
                               Range{0x7f, 0x9f}, Range{0xfdd0, 0xfdef}};
 constexpr std::array kSingleQuotes{Range{0x02bc, 0x02bc}, Range{0x2018, 0x201b}};
 constexpr std::array kDoubleQuotes{Range{0x201c, 0x201f}};
-
-template <std::size_t count>
-bool among(const std::array<Range, count>& ranges, std::uint32_t code) {
-  return std::ranges::any_of(
-      ranges, [&](const Range& range) { return range.first <= code && code <= range.last; });
-}
 
 void append_utf8(std::string& text, std::uint32_t code) {
   const auto byte = [&](std::uint32_t value) { text += static_cast<char>(value); };
@@ -61,22 +47,6 @@ void append_utf8(std::string& text, std::uint32_t code) {
     follow(6);
     follow(0);
   }
-}
-
-// Of one character of UTF-8; kReplacement for a byte that belongs to none.
-std::uint32_t code_point(std::string_view character) {
-  const auto lead = static_cast<unsigned char>(character.front());
-  if (lead < 0x80) {
-    return lead;
-  }
-  if (character.size() == 1) {
-    return kReplacement;
-  }
-  std::uint32_t code = lead & (0x7fu >> character.size());
-  for (const char c : character.substr(1)) {
-    code = code << 6 | (static_cast<unsigned char>(c) & 0x3f);
-  }
-  return code;
 }
 
 using Entities = std::unordered_map<std::string_view, std::string>;
@@ -194,7 +164,7 @@ std::string clean_prompt(std::string_view prompt) {
     const std::string_view character = first_character(rest);
     rest.remove_prefix(character.size());
     const std::uint32_t code = code_point(character);
-    if (among(kSpaces, code)) {
+    if (is_space(code)) {
       space = true;
       continue;
     }

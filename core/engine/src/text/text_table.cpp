@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "twill/engine/weights.h"
 #include "twill/plan/error.h"
@@ -89,17 +90,23 @@ TextTable TextTable::load(const std::filesystem::path& file) {
   return table;
 }
 
-at::Tensor TextTable::encode(std::string_view prompt) const {
-  const std::vector<std::string> words = split_prompt(prompt);
+at::Tensor TextTable::encode(const Prompt& prompt) const {
+  std::vector<std::pair<std::string, double>> words;
+  for (const WeightedText& part : prompt.parts) {
+    for (std::string& word : split_prompt(part.text)) {
+      words.emplace_back(std::move(word), part.weight);
+    }
+  }
   const auto count = static_cast<std::int64_t>(words.size());
   require(count <= text_len(), ErrorCode::kUsage, "the prompt has ", count,
-          " words (commas count), more than ", text_len(), ": \"", prompt, "\"");
+          " words (commas count), more than ", text_len(), ": \"", prompt.text(), "\"");
   at::Tensor rows = at::zeros({1, text_len(), text_dim()}, at::kFloat);
   for (std::int64_t i = 0; i < count; ++i) {
-    const auto found = rows_.find(words[static_cast<std::size_t>(i)]);
-    require(found != rows_.end(), ErrorCode::kUsage, "unknown prompt word \"",
-            words[static_cast<std::size_t>(i)], "\"; known are: ", listed(vocabulary_));
-    rows[0][i].copy_(words_[found->second] + positions_[i]);
+    const auto& [word, weight] = words[static_cast<std::size_t>(i)];
+    const auto found = rows_.find(word);
+    require(found != rows_.end(), ErrorCode::kUsage, "unknown prompt word \"", word,
+            "\"; known are: ", listed(vocabulary_));
+    rows[0][i].copy_((words_[found->second] + positions_[i]) * weight);
   }
   return rows;
 }

@@ -51,6 +51,16 @@ at::Tensor make_buckets(std::int64_t count) {
   return buckets;
 }
 
+// [count + 1, count + 1] to add to scores, so that the last token and the others do not see each
+// other.
+at::Tensor alone_behind(std::int64_t count) {
+  at::Tensor mask = at::zeros({count + 1, count + 1}, at::kFloat);
+  const double never = -std::numeric_limits<double>::infinity();
+  mask.narrow(0, count, 1).narrow(1, 0, count).fill_(never);
+  mask.narrow(1, count, 1).narrow(0, 0, count).fill_(never);
+  return mask;
+}
+
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, at::ScalarType dtype) {
   const at::Tensor mean = x.square().mean(-1, /*keepdim=*/true);
   return (x * (mean + kEpsilon).rsqrt() * weight).to(dtype);
@@ -103,37 +113,58 @@ Umt5Encoder::Umt5Encoder(Weights weights, SentencePiece tokenizer, at::ScalarTyp
           weights_.source(), " has rows for ", config_.vocabulary);
 }
 
-std::vector<std::int64_t> Umt5Encoder::tokens(std::string_view prompt, std::int64_t* cut) const {
-  std::vector<std::int64_t> ids = tokenizer_.ids(clean_prompt(prompt));
-  const auto room = static_cast<std::size_t>(text_len_ - 1);
-  *cut = static_cast<std::int64_t>(ids.size() - std::min(ids.size(), room));
-  ids.resize(std::min(ids.size(), room));
-  ids.push_back(kEnd);
-  return ids;
+Umt5Encoder::Tokens Umt5Encoder::tokens(const Prompt& prompt) const {
+  Tokens tokens;
+  for (const WeightedText& part : prompt.parts) {
+    const std::vector<std::int64_t> ids = tokenizer_.ids(clean_prompt(part.text));
+    tokens.ids.insert(tokens.ids.end(), ids.begin(), ids.end());
+    tokens.weights.resize(tokens.ids.size(), part.weight);
+  }
+  const std::size_t kept = std::min(tokens.ids.size(), static_cast<std::size_t>(text_len_ - 1));
+  tokens.cut = static_cast<std::int64_t>(tokens.ids.size() - kept);
+  tokens.ids.resize(kept);
+  tokens.weights.resize(kept);
+  tokens.ids.push_back(kEnd);
+  tokens.weights.push_back(1.0);
+  return tokens;
 }
 
-std::string Umt5Encoder::note(std::string_view prompt) const {
-  std::int64_t cut = 0;
-  const auto kept = std::ssize(tokens(prompt, &cut)) - 1;
-  return cut == 0 ? std::string()
-                  : concat("the prompt has ", kept + cut, " tokens, and the last ", cut,
-                           " were cut: the model takes ", kept);
+std::string Umt5Encoder::note(const Prompt& prompt) const {
+  const Tokens text = tokens(prompt);
+  const auto kept = std::ssize(text.ids) - 1;
+  return text.cut == 0 ? std::string()
+                       : concat("the prompt has ", kept + text.cut, " tokens, and the last ",
+                                text.cut, " were cut: the model takes ", kept);
 }
 
-at::Tensor Umt5Encoder::encode(std::string_view prompt) const {
+at::Tensor Umt5Encoder::encode(const Prompt& prompt) const {
   TWILL_ASSERT(!device_.is_meta());
-  std::int64_t cut = 0;
-  const std::vector<std::int64_t> ids = tokens(prompt, &cut);
+  const Tokens text = tokens(prompt);
+  const auto count = std::ssize(text.ids);
+  const bool with_empty = text.weights.front() != 1.0;
   const std::scoped_lock lock(mutex_);
-  auto found = kept_.find(ids);
+  auto found = kept_.find({text.ids, with_empty});
   if (found == kept_.end()) {
     if (kept_.size() >= kMostKept) {
       kept_.clear();
     }
-    found = kept_.emplace(ids, run(ids)).first;
+    found = kept_.emplace(std::pair(text.ids, with_empty), run(text.ids, with_empty)).first;
   }
   at::Tensor rows = at::zeros({1, text_len_, config_.dim}, at::kFloat);
-  rows[0].narrow(0, 0, std::ssize(ids)).copy_(found->second);
+  rows[0].narrow(0, 0, count).copy_(found->second.narrow(0, 0, count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double weight = text.weights[static_cast<std::size_t>(i)];
+    if (weight == 1.0) {
+      continue;
+    }
+    at::Tensor row = rows[0][i];
+    if (i == 0) {
+      const at::Tensor empty = found->second[count];
+      row.sub_(empty).mul_(weight).add_(empty);
+    } else {
+      row.mul_(weight);
+    }
+  }
   return rows;
 }
 
@@ -143,16 +174,21 @@ at::Tensor Umt5Encoder::take(const std::string& name) const {
 }
 
 // Only the text's own rows: rows behind it would be masked as keys, and zeros in the end.
-at::Tensor Umt5Encoder::run(const std::vector<std::int64_t>& ids) const {
+at::Tensor Umt5Encoder::run(std::vector<std::int64_t> ids, bool with_empty) const {
   const c10::InferenceMode inference;
+  Sight sight;
+  if (with_empty) {
+    sight.mask = alone_behind(std::ssize(ids)).to(device_);
+    ids.push_back(kEnd);
+  }
+  sight.buckets = make_buckets(std::ssize(ids)).to(device_);
   // The table has thousands of rows for each that a text asks for.
   at::Tensor x = weights_
                      .get_rows(umt5_tokens(config_.wan_names), {config_.vocabulary, config_.dim},
                                ids, at::kFloat)
                      .to(device_);
-  const at::Tensor buckets = make_buckets(std::ssize(ids)).to(device_);
   for (std::int64_t layer = 0; layer < config_.layers; ++layer) {
-    attend(x, layer, buckets);
+    attend(x, layer, sight);
     feed_forward(x, layer);
   }
   const at::Tensor rows =
@@ -161,7 +197,7 @@ at::Tensor Umt5Encoder::run(const std::vector<std::int64_t>& ids) const {
   return rows;
 }
 
-void Umt5Encoder::attend(at::Tensor& x, std::int64_t layer, const at::Tensor& buckets) const {
+void Umt5Encoder::attend(at::Tensor& x, std::int64_t layer, const Sight& sight) const {
   const auto weight = [&](Umt5Part part) {
     return take(umt5_name(config_.wan_names, layer, part));
   };
@@ -173,10 +209,13 @@ void Umt5Encoder::attend(at::Tensor& x, std::int64_t layer, const at::Tensor& bu
         .view({count, config_.heads, -1})
         .transpose(0, 1);
   };
-  const at::Tensor bias = weight(Umt5Part::kBias)
-                              .index_select(0, buckets)
-                              .view({count, count, config_.heads})
-                              .permute({2, 0, 1});
+  at::Tensor bias = weight(Umt5Part::kBias)
+                        .index_select(0, sight.buckets)
+                        .view({count, count, config_.heads})
+                        .permute({2, 0, 1});
+  if (sight.mask.defined()) {
+    bias = bias + sight.mask;
+  }
   // T5's products are not divided by the root of the head's size.
   const at::Tensor scores =
       at::matmul(heads(Umt5Part::kQ), heads(Umt5Part::kK).transpose(1, 2)) + bias;

@@ -77,7 +77,7 @@ struct VideoModel {
                                   const VaeOptions& options = {}) const;
   // Throws Error(kUsage) for a prompt that the text side cannot read, and when `images` are not of
   // the pictures that the model takes.
-  Conditioned condition(std::string_view prompt, const ImageConditions& images = {}) const;
+  Conditioned condition(const Prompt& prompt, const ImageConditions& images = {}) const;
   // The prediction at step.t, by the expert whose turn it is: step.expert is not read.
   at::Tensor forward(const at::Tensor& x, const Conditioned& prompt, SelfAttention& attention,
                      StepInfo step) const;

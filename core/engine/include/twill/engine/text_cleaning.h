@@ -17,7 +17,7 @@ std::string unescape_html(std::string_view text);
 // typographer's quotes become straight ones, then runs of white space one space, none at the ends.
 // Of ftfy, which the original calls first, this does the quotes only: encodings read wrongly are
 // not guessed at, and wide or composed characters are left to the tokenizer's own normalisation.
-// Parentheses and colons stay as they are: "(word:1.2)" is a weight in ComfyUI and text here.
+// Brackets stay as they are: read_prompt() has made of them what it does.
 std::string clean_prompt(std::string_view prompt);
 
 }  // namespace twill::engine

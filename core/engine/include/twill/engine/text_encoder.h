@@ -8,8 +8,9 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "twill/engine/prompt.h"
 
 namespace twill::engine {
 
@@ -20,10 +21,11 @@ class TextEncoder {
   virtual std::int64_t text_dim() const = 0;
   // The words that a prompt may have; null where any may stand.
   virtual const std::vector<std::string>* words() const = 0;
-  // [1, tokens, text_dim] fp32. Throws Error(kUsage) for a prompt that it cannot read.
-  virtual at::Tensor encode(std::string_view prompt) const = 0;
+  // [1, tokens, text_dim] fp32. A row of weight w lies w times as far from the empty prompt's row
+  // in the same place as it does by itself. Throws Error(kUsage) for a prompt that it cannot read.
+  virtual at::Tensor encode(const Prompt& prompt) const = 0;
   // One sentence that the user should read of what encode() leaves out of this prompt, or empty.
-  virtual std::string note(std::string_view /*prompt*/) const { return {}; }
+  virtual std::string note(const Prompt& /*prompt*/) const { return {}; }
 };
 
 }  // namespace twill::engine

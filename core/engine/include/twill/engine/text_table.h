@@ -32,10 +32,10 @@ class TextTable final : public TextEncoder {
   std::int64_t text_dim() const override { return positions_.size(1); }
   const std::vector<std::string>* words() const override { return &vocabulary_; }
 
-  // [1, text_len, text_dim] fp32: row i is word i plus place i, zeros behind the last word. Throws
-  // Error(kUsage) for a word that the vocabulary lacks (and lists it) and for a prompt of more than
-  // text_len words.
-  at::Tensor encode(std::string_view prompt) const override;
+  // [1, text_len, text_dim] fp32: row i is word i plus place i, times its weight; an empty prompt's
+  // rows are zeros, and so are those behind the last word. Throws Error(kUsage) for a word that the
+  // vocabulary lacks (and lists it) and for a prompt of more than text_len words.
+  at::Tensor encode(const Prompt& prompt) const override;
 
  private:
   std::vector<std::string> vocabulary_;

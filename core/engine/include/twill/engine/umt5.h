@@ -11,7 +11,7 @@
 #include <map>
 #include <mutex>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "twill/engine/sentence_piece.h"
@@ -55,19 +55,34 @@ class Umt5Encoder final : public TextEncoder {
   std::int64_t text_len() const { return text_len_; }
   std::int64_t text_dim() const override { return config_.dim; }
   const std::vector<std::string>* words() const override { return nullptr; }
-  // [1, text_len, text_dim] fp32 on the CPU: a row for each token of the cleaned prompt and for the
-  // end behind them, then zeros. Products run in the dtype, the residual stream, norms and
-  // attention's scores in fp32; in fp16 what a product makes is kept within the dtype's range.
-  // Results are kept, so that a prompt is encoded once. Throws Cancelled as the weights say.
-  at::Tensor encode(std::string_view prompt) const override;
-  std::string note(std::string_view prompt) const override;
+  // [1, text_len, text_dim] fp32 on the CPU: a row for each token of the prompt, whose parts are
+  // cleaned and cut into tokens one by one, and for the end behind them, then zeros. Products run
+  // in the dtype, the residual stream, norms and attention's scores in fp32; in fp16 what a product
+  // makes is kept within the dtype's range. Results are kept, so that a prompt is encoded once.
+  // Weights are as ComfyUI 0.30 takes them for Wan: of an empty prompt only the end is not masked
+  // to zeros, so the first row is weighted around that, and every other row is multiplied. Throws
+  // Cancelled as the weights of the file say.
+  at::Tensor encode(const Prompt& prompt) const override;
+  std::string note(const Prompt& prompt) const override;
 
  private:
-  // With the end, which stands in the last place where a text is cut.
-  std::vector<std::int64_t> tokens(std::string_view prompt, std::int64_t* cut) const;
+  struct Tokens {
+    std::vector<std::int64_t> ids;  // with the end, which stands in the last place of a cut text
+    std::vector<double> weights;
+    std::int64_t cut = 0;
+  };
+  // How tokens see each other: [count * count] buckets of distances, queries first, and [count,
+  // count] to add to scores, undefined where all are of one text.
+  struct Sight {
+    at::Tensor buckets;
+    at::Tensor mask;
+  };
+
+  Tokens tokens(const Prompt& prompt) const;
   at::Tensor take(const std::string& name) const;
-  at::Tensor run(const std::vector<std::int64_t>& ids) const;
-  void attend(at::Tensor& x, std::int64_t layer, const at::Tensor& buckets) const;
+  // with_empty: the row of an empty text stands behind theirs, from the same pass over the file.
+  at::Tensor run(std::vector<std::int64_t> ids, bool with_empty) const;
+  void attend(at::Tensor& x, std::int64_t layer, const Sight& sight) const;
   void feed_forward(at::Tensor& x, std::int64_t layer) const;
 
   Weights weights_;
@@ -77,9 +92,9 @@ class Umt5Encoder final : public TextEncoder {
   at::ScalarType dtype_;
   at::Device device_;
   std::int64_t text_len_;
-  // By tokens: rows of the text alone.
+  // What run() gave.
   mutable std::mutex mutex_;
-  mutable std::map<std::vector<std::int64_t>, at::Tensor> kept_;
+  mutable std::map<std::pair<std::vector<std::int64_t>, bool>, at::Tensor> kept_;
 };
 
 }  // namespace twill::engine

@@ -59,7 +59,13 @@ std::string lora_fingerprint(const std::filesystem::path& file, const std::stop_
 std::string fingerprint_with(const std::string& model, const std::vector<LoraChoice>& loras,
                              const std::stop_token& stop = {});
 
-// As `generate` would refuse the prompt: an unknown word, too many words. Empty: it is fine.
-std::string prompt_problem(const ModelFacts& facts, const std::string& prompt);
+// Before a model is loaded, what report::check_prompts() throws, and Error(kUsage) for one of them
+// or clip's negative prompt whose weights cannot be taken.
+void check_prompts(const std::vector<std::string>& prompts, const report::ClipSettings& clip);
+
+// As `generate` would refuse the prompt: an unknown word, too many words, a weight. Empty: it is
+// fine.
+std::string prompt_problem(const ModelFacts& facts, const std::string& prompt,
+                           PromptWeights weights);
 
 }  // namespace twill::jobs

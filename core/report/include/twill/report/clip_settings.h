@@ -15,6 +15,7 @@
 #include "twill/plan/lora_choice.h"
 #include "twill/plan/model_families.h"
 #include "twill/plan/model_files.h"
+#include "twill/plan/prompt_weights.h"
 
 namespace twill::report {
 
@@ -27,11 +28,12 @@ struct ClipSettings {
   std::optional<double> fps;
   std::optional<std::int32_t> steps;
   std::optional<double> shift;
-  std::optional<double> cfg;           // 1: one forward a step
-  std::string negative_prompt;         // used when cfg is not 1
-  std::optional<std::string> sampler;  // of sampler_names()
-  std::optional<std::string> dtype;    // of dtype_names()
-  std::int32_t threads = 0;            // 0: as many as the process may use
+  std::optional<double> cfg;                            // 1: one forward a step
+  std::string negative_prompt;                          // used when cfg is not 1
+  PromptWeights prompt_weights = PromptWeights::kAuto;  // how both prompts are read
+  std::optional<std::string> sampler;                   // of sampler_names()
+  std::optional<std::string> dtype;                     // of dtype_names()
+  std::int32_t threads = 0;                             // 0: as many as the process may use
   // Of a GPU's memory that networks and a step may take; empty: what is free, less a margin.
   std::optional<double> vram_gib;
   std::vector<LoraChoice> loras;  // merged into the weights, in this order
@@ -55,6 +57,9 @@ void check_pictures(const ClipSettings& settings, const ModelFamily& family);
 
 // "256x192" -> width, height. Throws Error(kUsage).
 void parse_size(std::string_view text, ClipSettings& settings);
+
+// One of kPromptWeightsNames. Throws Error(kUsage).
+PromptWeights parse_prompt_weights(std::string_view text);
 
 // A seed of noise, 0..2^64-1 as in ComfyUI: "18446744073709551615". Throws Error(kUsage).
 std::uint64_t parse_seed(std::string_view text);
