@@ -158,6 +158,14 @@ void ClipForm::add_numbers(QFormLayout& form) {
   negative_ = new QLineEdit(this);
   negative_->setObjectName(QStringLiteral("negative_prompt"));
   form.addRow(tr("Negative prompt"), negative_);
+  weights_ = new QComboBox(this);
+  weights_->setObjectName(QStringLiteral("prompt_weights"));
+  weights_->setToolTip(
+      tr("In ComfyUI (word) weighs 1.1 and (word:1.3) weighs 1.3; elsewhere brackets are text."));
+  for (const auto& [weights, name] : kPromptWeightsNames) {
+    weights_->addItem(weights_text(weights), static_cast<int>(weights));
+  }
+  form.addRow(tr("Brackets in prompts"), weights_);
   fps_ = real_spin(this, "fps", 1, 240, 1);
   dtype_ = new QComboBox(this);
   dtype_->setObjectName(QStringLiteral("dtype"));
@@ -180,11 +188,22 @@ void ClipForm::add_numbers(QFormLayout& form) {
   for (QDoubleSpinBox* box : {shift_, cfg_, fps_}) {
     connect(box, &QDoubleSpinBox::valueChanged, this, tell);
   }
-  for (QComboBox* box : {sampler_, dtype_}) {
+  for (QComboBox* box : {sampler_, weights_, dtype_}) {
     connect(box, &QComboBox::currentIndexChanged, this, tell);
   }
   for (QLineEdit* line : std::initializer_list<QLineEdit*>{seed_, negative_}) {
     connect(line, &QLineEdit::textChanged, this, tell);
+  }
+}
+
+QString ClipForm::weights_text(PromptWeights weights) {
+  switch (weights) {
+    case PromptWeights::kComfyUi:
+      return tr("weights, as in ComfyUI");
+    case PromptWeights::kNone:
+      return tr("text");
+    default:
+      return tr("weights with a number such as (word:1.3), else text");
   }
 }
 
@@ -302,16 +321,18 @@ void ClipForm::show_size_choice() {
 }
 
 report::ClipSettings ClipForm::settings() const {
-  report::ClipSettings settings{.width = width_->value(),
-                                .height = height_->value(),
-                                .frames = frames_->value(),
-                                .fps = fps_->value(),
-                                .steps = steps_->value(),
-                                .shift = shift_->value(),
-                                .cfg = cfg_->value(),
-                                .negative_prompt = from_qt(negative_->text()),
-                                .sampler = from_qt(sampler_->currentText()),
-                                .loras = loras_->loras()};
+  report::ClipSettings settings{
+      .width = width_->value(),
+      .height = height_->value(),
+      .frames = frames_->value(),
+      .fps = fps_->value(),
+      .steps = steps_->value(),
+      .shift = shift_->value(),
+      .cfg = cfg_->value(),
+      .negative_prompt = from_qt(negative_->text()),
+      .prompt_weights = static_cast<PromptWeights>(weights_->currentData().toInt()),
+      .sampler = from_qt(sampler_->currentText()),
+      .loras = loras_->loras()};
   if (family() != nullptr && family()->image) {
     settings.image = image_->file();
   }
@@ -357,6 +378,7 @@ void ClipForm::set_record(const report::ClipRecord& record) {
     sampler_->setCurrentText(to_qt(*clip.sampler));
     dtype_->setCurrentIndex(std::max(0, dtype_->findData(to_qt(*clip.dtype))));
     negative_->setText(to_qt(clip.negative_prompt));
+    weights_->setCurrentIndex(weights_->findData(static_cast<int>(clip.prompt_weights)));
     loras_->set_loras(loras_of(record, facts_));
     set_seed(record.seed);
     set_prompt(to_qt(record.prompt));

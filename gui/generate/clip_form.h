@@ -11,6 +11,7 @@
 
 #include "twill/jobs/model_facts.h"
 #include "twill/jobs/model_folders.h"
+#include "twill/plan/prompt_weights.h"
 #include "twill/report/clip_record.h"
 
 class QComboBox;
@@ -67,6 +68,7 @@ class ClipForm : public QWidget {
   void take_defaults(const report::ClipSettings& defaults);
   void take_size(int index);
   void show_size_choice();
+  static QString weights_text(PromptWeights weights);
 
   QComboBox* model_ = nullptr;
   QPlainTextEdit* prompt_ = nullptr;
@@ -83,6 +85,7 @@ class ClipForm : public QWidget {
   QDoubleSpinBox* shift_ = nullptr;
   QDoubleSpinBox* cfg_ = nullptr;
   QLineEdit* negative_ = nullptr;
+  QComboBox* weights_ = nullptr;
   QDoubleSpinBox* fps_ = nullptr;
   QComboBox* dtype_ = nullptr;
   std::vector<jobs::FoundModel> models_;

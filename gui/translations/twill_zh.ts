@@ -156,8 +156,28 @@ attention %3 % of the row&apos;s most</source>
         <translation>负面提示词</translation>
     </message>
     <message>
+        <source>In ComfyUI (word) weighs 1.1 and (word:1.3) weighs 1.3; elsewhere brackets are text.</source>
+        <translation>在 ComfyUI 中，(word) 的权重为 1.1，(word:1.3) 的权重为 1.3；在别处，括号只是文字。</translation>
+    </message>
+    <message>
+        <source>Brackets in prompts</source>
+        <translation>提示词中的括号</translation>
+    </message>
+    <message>
         <source>as the machine does best</source>
         <translation>按机器最佳方式</translation>
+    </message>
+    <message>
+        <source>weights, as in ComfyUI</source>
+        <translation>权重，与 ComfyUI 相同</translation>
+    </message>
+    <message>
+        <source>text</source>
+        <translation>文字</translation>
+    </message>
+    <message>
+        <source>weights with a number such as (word:1.3), else text</source>
+        <translation>带数字（如 (word:1.3)）时为权重，否则为文字</translation>
     </message>
     <message>
         <source>%1 (cannot run)</source>

@@ -189,6 +189,33 @@ class TestClipForm : public QObject {
     QCOMPARE(list.loras()[0].strength, 0.25);
   }
 
+  void brackets_are_read_as_chosen() {
+    Stage stage(false);
+    QVERIFY(stage.found());
+    auto* weights = stage.child<QComboBox>("prompt_weights");
+    QCOMPARE(weights->count(), int{kPromptWeightsNames.size()});
+    QCOMPARE(stage.form()->settings().prompt_weights, PromptWeights::kAuto);
+    auto* generate = stage.child<QPushButton>("generate");
+    auto* cost = stage.child<QLabel>("cost");
+    stage.form()->set_prompt(QStringLiteral("a (red:1.3) ball"));
+    QTRY_VERIFY_WITH_TIMEOUT(generate->isEnabled(), kPatienceMs);
+    weights->setCurrentText(QStringLiteral("text"));
+    QCOMPARE(stage.form()->settings().prompt_weights, PromptWeights::kNone);
+    QVERIFY(!generate->isEnabled());
+    QVERIFY(cost->text().startsWith(QStringLiteral("unknown prompt word \"(red:1.3)\"")));
+    weights->setCurrentText(QStringLiteral("weights, as in ComfyUI"));
+    QTRY_VERIFY_WITH_TIMEOUT(generate->isEnabled(), kPatienceMs);
+    stage.form()->set_prompt(QStringLiteral("a (red:1000) ball"));
+    QCOMPARE(cost->text(),
+             QStringLiteral("the prompt has weight 1000 on \"red\", which is not in -100..100; "
+                            "--prompt-weights none makes text of it"));
+    report::ClipRecord record{.prompt = "a red ball", .clip = stage.form()->settings()};
+    record.clip.dtype = "float32";
+    record.clip.prompt_weights = PromptWeights::kNone;
+    stage.form()->set_record(record);
+    QCOMPARE(weights->currentText(), QStringLiteral("text"));
+  }
+
   void a_record_brings_its_loras_back() {
     Stage stage({});
     QVERIFY(stage.found());
