@@ -190,7 +190,7 @@ class TestClipForm : public QObject {
   }
 
   void brackets_are_read_as_chosen() {
-    Stage stage(false);
+    Stage stage({});
     QVERIFY(stage.found());
     auto* weights = stage.child<QComboBox>("prompt_weights");
     QCOMPARE(weights->count(), int{kPromptWeightsNames.size()});
