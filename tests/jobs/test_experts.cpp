@@ -103,7 +103,8 @@ TEST_F(Experts, make_the_same_clip_where_their_layers_do_not_fit) {
   const engine::MemoryPlan plan = *engine::load_model(model_, options).memory;
   EXPECT_EQ(plan.experts, 2);
   EXPECT_TRUE(notes.empty());
-  options.memory = plan.network.forward + 2 * plan.network.outside + plan.network.layer;
+  options.memory = plan.network.forward + 2 * (plan.network.outside + plan.network.prompts) +
+                   plan.network.shared + plan.network.layer;
   const Session limited(clip(), engine::load_model(model_, options), control);
   ASSERT_EQ(notes.size(), 1u);
   EXPECT_NE(notes[0].find(" 0 of 2 layers of each of 2 networks stay on the device"),
