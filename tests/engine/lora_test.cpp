@@ -100,7 +100,8 @@ TEST(Lora, EveryNamingOfFactorsMakesTheirProduct) {
     ASSERT_EQ(kLoraEndings[i + 1].part, LoraPart::kUp);
     for (const char* module : {"blocks.0.ffn.0", "diffusion_model.blocks.0.ffn.0",
                                "model.diffusion_model.blocks.0.ffn.0", "transformer.blocks.0.ffn.0",
-                               "base_model.model.blocks.0.ffn.0", "lora_unet_blocks_0_ffn_0"}) {
+                               "base_model.model.blocks.0.ffn.0", "lora_unet_blocks_0_ffn_0",
+                               "lora_unet__blocks_0_ffn_0"}) {
       const Lora lora = fitted(folder / "a.safetensors",
                                {{concat(module, kLoraEndings[i].ending), factors.down},
                                 {concat(module, kLoraEndings[i + 1].ending), factors.up}},

@@ -173,6 +173,23 @@ TEST(Umt5Folder, BothNamingsAndTheTokenizerInsideGiveTheSameRows) {
   }
 }
 
+TEST(Umt5Folder, TheTwoFilesThatComfyUiSavesGiveTheSameRows) {
+  const TempDir folder;
+  write_folder(folder, random_umt5(false), /*names_tokenizer=*/true);
+  const at::Tensor expected = load_text_encoder(folder.path())->encode("a b");
+  Tensors tensors = random_umt5(false);
+  tensors["logit_scale"] = at::full({}, 4.6055);
+  write_safetensors(folder / "t.safetensors", tensors);
+  write_safetensors(folder / "s.safetensors", {{"spiece_model", bytes_of(small_sentence_piece())}});
+  ModelFiles saved = folder / "d.safetensors";
+  saved.text_encoder = folder / "t.safetensors";
+  saved.tokenizer = folder / "s.safetensors";
+  EXPECT_TRUE(load_text_encoder(saved)->encode("a b").equal(expected));
+  saved.tokenizer = folder / "v.safetensors";
+  EXPECT_ERROR(load_text_encoder(saved),
+               (folder / "v.safetensors").string() + ": holds no tokenizer (tensor spiece_model)");
+}
+
 TEST(Umt5Folder, ATokenizerThatCannotBeIsRefused) {
   const TempDir folder;
   write_folder(folder, random_umt5(false), /*names_tokenizer=*/false);

@@ -40,8 +40,8 @@ void add_model_options(CLI::App& verb, ModelFiles& model) {
                   "file of the text encoder (default: the model's, or ComfyUI's)");
   verb.add_option(
       "--tokenizer", model.tokenizer,
-      "SentencePiece model or tokenizer.json (default: the one inside or beside the text "
-      "encoder)");
+      "SentencePiece model, tokenizer.json, or a safetensors file that holds a model (default: the "
+      "one inside or beside the text encoder)");
   verb.add_option("--image-encoder", model.image_encoder,
                   "file of CLIP's vision encoder (default: the model's, or ComfyUI's)");
   verb.add_option_function<std::vector<std::filesystem::path>>(

@@ -82,6 +82,9 @@ class Lora::Fitting {
     std::string_view module = name.module;
     if (module.starts_with(kUnderscored)) {
       module.remove_prefix(kUnderscored.size());
+      if (module.starts_with('_')) {  // "lora_unet__", as files for Wan Fun have it
+        module.remove_prefix(1);
+      }
       const auto found = rows_by_underscores_.find(underscored(concat(module, ending)));
       return found == rows_by_underscores_.end() ? std::string() : found->second;
     }

@@ -53,6 +53,8 @@ constexpr std::array kHarmless{
     // Checkpoints that hold a whole pipeline: the other networks have files of their own here.
     Harmless{.part = "vae."},
     Harmless{.part = "text_encoders."},
+    // ComfyUI's node CLIPSave writes it with every text encoder.
+    Harmless{.part = "logit_scale"},
     // Filler.
     Harmless{.part = ".padding", .at_start = false, .zeros = true},
 };

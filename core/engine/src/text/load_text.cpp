@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -39,13 +40,24 @@ SentencePiece model_inside(const Weights& weights) {
       {reinterpret_cast<const char*>(bytes.const_data_ptr<std::uint8_t>()), bytes.nbytes()}, place);
 }
 
+// ComfyUI's node CLIPSave puts the tokenizer of an encoder into a file of weights by itself.
+SentencePiece named_tokenizer(const std::filesystem::path& file) {
+  if (file.extension() != ".safetensors") {
+    return SentencePiece::open(file);
+  }
+  const Weights weights = Weights::open(file);
+  require(weights.contains(kModelInside), ErrorCode::kFile, weights.source(),
+          ": holds no tokenizer (tensor ", kModelInside, ")");
+  return model_inside(weights);
+}
+
 SentencePiece tokenizer_of(const ModelDescription& files, const Weights& weights) {
   const bool inside = weights.contains(kModelInside);
   if (!files.tokenizer.empty()) {
     if (inside) {
       weights.get(kModelInside);  // asked for: what model.json names stands in for it
     }
-    return SentencePiece::open(files.tokenizer);
+    return named_tokenizer(files.tokenizer);
   }
   const GgufValues* const lists = weights.gguf();
   if (!inside && lists != nullptr && has_gguf_tokenizer(*lists)) {
