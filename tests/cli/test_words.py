@@ -119,7 +119,7 @@ def test_a_fault_of_the_models_defaults_is_the_files(twill, tiny_model, tmp_path
     said = twill.refuses(1, *command)
     assert said == f"{model}/model.json: default: width 100 is not a multiple of 16 in 16..4096"
     said = twill.refuses(1, *command, "--size", "128x128")
-    assert said == f'{model}/model.json: default: sampler "heun" is not one of euler, unipc'
+    assert said == f'{model}/model.json: default: sampler "heun" is not one of euler, unipc, uni_pc, uni_pc_bh2'
     assert twill(*command, "--size", "128x128", "--sampler", "euler").returncode == 0
 
 
@@ -277,7 +277,7 @@ def run_of_theirs(plan, file, **run):
 
 
 THEIRS = {
-    "a_sampler_that_is_not_ours": {"sampler": "uni_pc", "scheduler": "simple", "shift": 8},
+    "a_sampler_that_is_not_ours": {"sampler": "dpmpp_2m", "scheduler": "simple", "shift": 8},
     "no_shift": {"sampler": "res_multistep", "scheduler": "normal"},
     "another_scheduler_of_euler": {"sampler": "euler", "scheduler": "beta", "shift": 3},
     "no_names_at_all": {},

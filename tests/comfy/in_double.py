@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""ComfyUI's own code in double; for a process that has started ComfyUI."""
+"""Runs ComfyUI's own code in double; after ComfyUI is started only."""
 
 import contextlib
+from collections.abc import Iterator
 
-import comfy.model_management
 import torch
 from torch.overrides import TorchFunctionMode
 
@@ -21,7 +21,17 @@ class InDouble(TorchFunctionMode):
 
 
 @contextlib.contextmanager
-def everything_in_double():
+def everything_in_double() -> Iterator[None]:
+    import comfy.model_management
+    import comfy.utils
+
+    load = comfy.utils.load_torch_file
+
+    def load_as_stored(*arguments, **options):
+        with torch._C.DisableTorchFunction():
+            return load(*arguments, **options)
+
+    comfy.utils.load_torch_file = load_as_stored
     torch.set_default_dtype(torch.float64)
     single, torch.FloatTensor = torch.FloatTensor, torch.DoubleTensor
     # The fused rotation takes no double; while training, ComfyUI writes the same one out.
@@ -30,6 +40,7 @@ def everything_in_double():
         with InDouble():
             yield
     finally:
+        comfy.utils.load_torch_file = load
         comfy.model_management.in_training = False
         torch.FloatTensor = single
         torch.set_default_dtype(torch.float32)

@@ -35,7 +35,7 @@ SIGMAS = {"noise_alone": [1.0], "early": [0.75], "late": [0.3125], "near_the_end
 # ComfyUI decodes one latent frame, then two at a time, and encodes one frame, then two at a time.
 DECODED_FRAMES = {"one_frame": 1, "one_and_a_pair": 3, "one_pair_and_a_half": 4}
 ENCODED_FRAMES = {"one_frame": 1, "two_pairs": 5, "four_pairs": 9}
-# Batch, size of the clip, steps. Steps divide 1000: for others "simple" rounds the times up to thousandths.
+# Batch, size of the clip, steps.
 # Rounding errors grow from step to step, more in one clip than in another, so several clips are pooled.
 SAMPLED = {
     "17_frames_of_128x128": (3, ClipSize(17, 128, 128), 5),

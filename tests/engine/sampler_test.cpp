@@ -54,10 +54,14 @@ TEST_P(EverySampler, KnownClipIsReachedAlongTheFlow) {
   const at::Tensor noise = at::cos(at::arange(24, at::kDouble) * 5.0).view_as(clip);
   const auto sampler = flow_sampler(c.name, c.steps, c.shift);
   std::vector<double> t = sampler->t();
-  t.push_back(0.0);
+  const bool of_comfyui = c.name.starts_with("uni_pc");
+  t.push_back(of_comfyui ? 0.001 : 0.0);
   at::Tensor x = (1.0 - t[0]) * clip + t[0] * noise;
   for (std::size_t i = 0; i + 1 < t.size(); ++i) {
     x = sampler->step(i, x, noise - clip);
+    if (of_comfyui && i + 2 == t.size()) {
+      x.mul_(1.0 - 0.001);  // it divides by that
+    }
     // alpha = 1 - t of the first t has no more than 1e-16 / 1e-6 of its digits.
     const double allowed = 1e-9 * static_cast<double>(i + 1);
     EXPECT_LE(((1.0 - t[i + 1]) * clip + t[i + 1] * noise - x).abs().max().item<double>(), allowed)
@@ -82,6 +86,13 @@ INSTANTIATE_TEST_SUITE_P(
     Samplers, EverySampler,
     ::testing::Values(Case{"euler_one_step", "euler", 1, 3.0}, Case{"euler_demo", "euler", 20, 3.0},
                       Case{"euler_no_shift", "euler", 7, 1.0},
+                      Case{"euler_most_steps", "euler", 1000, 8.0},
+                      Case{"uni_pc_one_step", "uni_pc", 1, 3.0},
+                      Case{"uni_pc_two_steps_of_order_one", "uni_pc", 2, 3.0},
+                      Case{"uni_pc_three_steps_of_order_two", "uni_pc", 3, 3.0},
+                      Case{"uni_pc_wan_in_comfyui", "uni_pc", 30, 8.0},
+                      Case{"uni_pc_most_steps", "uni_pc", 1000, 8.0},
+                      Case{"uni_pc_bh2_five_steps", "uni_pc_bh2", 5, 5.0},
                       Case{"unipc_one_step_is_first_and_last", "unipc", 1, 3.0},
                       Case{"unipc_two_steps_never_order_two", "unipc", 2, 3.0},
                       Case{"unipc_three_steps", "unipc", 3, 5.0},
@@ -89,7 +100,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"unipc_shift_below_one", "unipc", 10, 0.5}),
     [](const auto& test) { return std::string(test.param.why); });
 
-// dx/dt = g x from t = 1 to 0 has the solution exp(-g).
+// dx/dt = g x from t = 1 to 0 has the solution exp(-g). ComfyUI's UniPC ends at 0.001 and divides
+// by the rest.
 double growth_error(std::string_view name, std::int32_t steps) {
   constexpr double kGrowth = -2.0;
   const auto sampler = flow_sampler(name, steps, 1.0);
@@ -97,7 +109,8 @@ double growth_error(std::string_view name, std::int32_t steps) {
   for (std::size_t i = 0; i < static_cast<std::size_t>(steps); ++i) {
     x = sampler->step(i, x, kGrowth * x);
   }
-  return std::abs(x.item<double>() - std::exp(-kGrowth));
+  const double rest = name.starts_with("uni_pc") ? 1.0 - 0.001 : 1.0;
+  return std::abs(x.item<double>() - std::exp(-kGrowth * rest) / rest);
 }
 
 TEST(Sampler, ErrorFallsWithStepsAndUniPcsIsATenthOfEulers) {
@@ -105,6 +118,9 @@ TEST(Sampler, ErrorFallsWithStepsAndUniPcsIsATenthOfEulers) {
   EXPECT_NEAR(growth_error("euler", 64) / growth_error("euler", 128), 2.0, 0.1);
   for (const std::int32_t steps : {16, 32, 64}) {
     EXPECT_LT(growth_error("unipc", steps), 0.1 * growth_error("euler", steps)) << steps;
+    // Their last step, from the last thousandths of noise to one of them, is a long one in lambda.
+    EXPECT_LT(growth_error("uni_pc", steps), 0.25 * growth_error("euler", steps)) << steps;
+    EXPECT_LT(growth_error("uni_pc_bh2", steps), 0.25 * growth_error("euler", steps)) << steps;
   }
 }
 
@@ -115,6 +131,14 @@ TEST(Sampler, EulerTimesAreThoseOfTheDemo) {
   for (std::size_t i = 0; i < 4; ++i) {
     EXPECT_DOUBLE_EQ(t[i], wanted[i]);
   }
+}
+
+TEST(Sampler, TimesAreRoundedToThousandthsAsComfyUiRoundsThem) {
+  // 1000 / 7 steps: 0, 142.9, 285.7, ... thousandths are left out, cut to whole ones.
+  const std::vector<double> wanted{1.0, 0.858, 0.715, 0.572, 0.429, 0.286, 0.143};
+  EXPECT_EQ(sampler_t("euler", 7, 1.0), wanted);
+  EXPECT_EQ(sampler_t("uni_pc", 6, 1.0), std::vector<double>(wanted.begin(), wanted.end() - 1));
+  EXPECT_EQ(sampler_t("uni_pc_bh2", 6, 3.0), sampler_t("uni_pc", 6, 3.0));
 }
 
 TEST(Sampler, EulerStepsThroughTimesOfOnesOwn) {
@@ -146,7 +170,8 @@ TEST(Sampler, ResultsKeepTheDtype) {
 }
 
 TEST(Sampler, RefusalsNameTheValue) {
-  EXPECT_ERROR(flow_sampler("heun", 20, 3.0), "unknown sampler \"heun\"; known are: euler, unipc");
+  EXPECT_ERROR(flow_sampler("heun", 20, 3.0),
+               "unknown sampler \"heun\"; known are: euler, unipc, uni_pc, uni_pc_bh2");
   EXPECT_ERROR(flow_sampler("euler", 0, 3.0), "steps 0 is below 1");
   EXPECT_ERROR(flow_sampler("unipc", 20, 0.0), "shift 0 is not a number above 0");
   EXPECT_ERROR(flow_sampler("unipc", 20, std::numeric_limits<double>::infinity()), "shift inf");

@@ -103,8 +103,8 @@ def test_euler_steps(case, tmp_path):
     t, out = run_ours(tmp_path, "euler", case, torch.float32)
     double = torch.cat([t, torch.zeros(1, dtype=t.dtype)])
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=case.shift)
-    # The scheduler shifts what it is given.
-    scheduler.set_timesteps(sigmas=torch.linspace(1, 0, case.steps + 1, dtype=torch.float64)[:-1].tolist())
+    # The scheduler shifts what it is given: ComfyUI's steps, which are rounded up to thousandths.
+    scheduler.set_timesteps(sigmas=[1 - int(i * (1000 / case.steps)) / 1000 for i in range(case.steps)])
     # In fp32 the scheduler rounds u, two products, a sum and a quotient.
     torch.testing.assert_close(t, scheduler.sigmas[:-1].double(), rtol=5 * torch.finfo(torch.float32).eps, atol=0)
     theirs = run_theirs(scheduler, case, torch.float32, double.float())

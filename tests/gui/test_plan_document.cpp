@@ -180,10 +180,10 @@ class TestPlanDocument : public QObject {
   void a_run_that_is_none_of_our_samplers_is_predicted_over_its_own_times() {
     Plan plan = small_plan();
     auto profile = std::make_shared<Profile>(*plan.profile);
-    profile->provenance = {{"steps", "?"}, {"shift", ""}, {"sampler", "uni_pc"}};
+    profile->provenance = {{"steps", "?"}, {"shift", ""}, {"sampler", "dpmpp_2m"}};
     profile->run =
         RunFacts{.t = {1.0, 0.97, 0.6, 0.1},
-                 .sampler = "uni_pc",
+                 .sampler = "dpmpp_2m",
                  .scheduler = "beta",
                  .grid = {profile->layout.frames, profile->layout.rows, profile->layout.cols},
                  .steps = 4};

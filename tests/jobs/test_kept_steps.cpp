@@ -131,14 +131,13 @@ TEST_P(InterruptedClips, are_whole_where_all_steps_were_made) {
   EXPECT_TRUE(made.latents.equal(first));
   EXPECT_EQ(none.calls, 0);
 }
-INSTANTIATE_TEST_SUITE_P(Samplers, InterruptedClips,
-                         ::testing::Values(InterruptedClip{"euler"}, InterruptedClip{"unipc"},
-                                           InterruptedClip{"euler", true},
-                                           InterruptedClip{"unipc", true}),
-                         [](const auto& row) {
-                           return concat(row.param.sampler,
-                                         row.param.from_picture ? "_from_a_picture" : "");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Samplers, InterruptedClips,
+    ::testing::Values(InterruptedClip{"euler"}, InterruptedClip{"unipc"}, InterruptedClip{"uni_pc"},
+                      InterruptedClip{"euler", true}, InterruptedClip{"unipc", true}),
+    [](const auto& row) {
+      return concat(row.param.sampler, row.param.from_picture ? "_from_a_picture" : "");
+    });
 
 class Remembering final : public engine::Sampler {
  public:

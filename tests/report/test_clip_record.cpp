@@ -73,8 +73,9 @@ TEST(ClipRecord, bad_settings_are_named) {
             "a.mp4: its setting size is \"256x256\", not WIDTHxHEIGHTxFRAMES");
   EXPECT_EQ(refusal("steps", "1000000000000000"),
             "a.mp4: its setting steps is \"1000000000000000\", not a number");
-  EXPECT_EQ(refusal("sampler", "magic"),
-            "a.mp4: its settings: sampler \"magic\" is not one of euler, unipc");
+  EXPECT_EQ(
+      refusal("sampler", "magic"),
+      "a.mp4: its settings: sampler \"magic\" is not one of euler, unipc, uni_pc, uni_pc_bh2");
   EXPECT_EQ(refusal("size", "0x256x49"), "a.mp4: its settings: width 0 is not in 1..4096");
   EXPECT_EQ(refusal("seed", "18446744073709551616"),
             "a.mp4: its setting seed is \"18446744073709551616\", not a number");

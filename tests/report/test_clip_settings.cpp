@@ -59,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadSetting{"threads_negative", [](auto& s) { s.threads = -1; },
                    "threads -1 is not in 0..1024"},
         BadSetting{"sampler_unknown", [](auto& s) { s.sampler = "heun"; },
-                   "sampler \"heun\" is not one of euler, unipc"},
+                   "sampler \"heun\" is not one of euler, unipc, uni_pc, uni_pc_bh2"},
         BadSetting{"dtype_unknown", [](auto& s) { s.dtype = "int8"; },
                    "dtype \"int8\" is not one of float32, bfloat16, float16"},
         BadSetting{"negative_prompt_in_latin_1", [](auto& s) { s.negative_prompt = "caf\xe9"; },

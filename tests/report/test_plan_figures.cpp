@@ -340,7 +340,7 @@ std::shared_ptr<Profile> profile_of_theirs(const char* sampler,
 
 TEST(RunOf, times_that_are_told_need_no_sampler_of_ours) {
   for (const auto& [sampler, scheduler] :
-       {std::pair{"uni_pc", "simple"}, {"res_multistep", "karras"}, {"euler", "beta"}}) {
+       {std::pair{"dpmpp_2m", "simple"}, {"res_multistep", "karras"}, {"euler", "beta"}}) {
     const auto profile = profile_of_theirs(sampler, scheduler, {});
     const FiguresRun run = run_of(*profile, {}, "a.json");
     EXPECT_EQ(run.sampler, sampler);
@@ -357,8 +357,8 @@ TEST(RunOf, other_steps_of_a_schedule_that_is_not_known_are_refused) {
   const auto refusal = [](const Profile& profile, const RunOptions& options) -> std::string {
     return tests::refusal([&] { run_of(profile, options, "a.json"); }, ErrorCode::kUsage);
   };
-  EXPECT_EQ(refusal(*profile_of_theirs("uni_pc", "simple", 3.0), {.steps = 8}),
-            "a.json: was measured in 4 steps of the sampler \"uni_pc\" with the scheduler "
+  EXPECT_EQ(refusal(*profile_of_theirs("dpmpp_2m", "simple", 3.0), {.steps = 8}),
+            "a.json: was measured in 4 steps of the sampler \"dpmpp_2m\" with the scheduler "
             "\"simple\", whose times for 8 steps are not known here; leave --steps out, or name "
             "one of our samplers by --sampler");
   EXPECT_EQ(refusal(*profile_of_theirs("euler", "beta", 3.0), {.shift = 5.0}),

@@ -96,8 +96,9 @@ void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
                  "comfyui for a prompt with a number such as :1.3) in it, else none"))
       ->type_name(all_names(kPromptWeightsNames, "|"))
       ->default_str(std::string(name_in(kPromptWeightsNames, clip.prompt_weights)));
-  verb.add_option("--sampler", clip.sampler,
-                  any_of(report::sampler_names()) + " (default: the model's)");
+  verb.add_option(
+      "--sampler", clip.sampler,
+      any_of(report::sampler_names()) + "; the last two are ComfyUI's (default: the model's)");
   verb.add_option("--dtype", clip.dtype,
                   any_of(report::dtype_names()) + " (default: what is fastest here)");
   verb.add_option_function<std::vector<std::string>>(

@@ -12,14 +12,31 @@
 namespace twill {
 namespace {
 
-// u evenly spaced from 1 towards `last`, shifted.
-std::vector<double> shifted_times(std::int32_t steps, double shift, double last) {
-  std::vector<double> times;
-  for (std::int32_t i = 0; i < steps; ++i) {
-    const double u = 1.0 + (last - 1.0) * i / steps;
-    times.push_back(shift * u / (1.0 + (shift - 1.0) * u));
+constexpr std::int32_t kThousand = 1000;
+
+// From 1 to 0 in `count` even steps: before step i, rounded up to thousandths. The product is
+// ComfyUI's, whose rounding decides which thousandth it is; of more steps none would be left for
+// some.
+double in_thousandths(std::int32_t i, std::int32_t count) {
+  if (count > kThousand || kThousand % count == 0) {
+    return 1.0 + -1.0 * i / count;
   }
-  return times;
+  const auto thousandths = static_cast<std::int32_t>(i * (static_cast<double>(kThousand) / count));
+  return static_cast<double>(kThousand - thousandths) / kThousand;
+}
+
+double unshifted(SamplerKind kind, std::int32_t i, std::int32_t steps) {
+  switch (kind) {
+    case SamplerKind::kUniPc:
+      return 1.0 + (0.001 - 1.0) * i / steps;
+    case SamplerKind::kEuler:
+      return in_thousandths(i, steps);
+    case SamplerKind::kComfyUniPc:
+    case SamplerKind::kComfyUniPcBh2:
+      return in_thousandths(i, steps + 1);
+  }
+  TWILL_ASSERT(false);
+  return 0.0;
 }
 
 }  // namespace
@@ -36,8 +53,11 @@ std::vector<double> sampler_t(std::string_view name, std::int32_t steps, double 
   require(steps >= 1, ErrorCode::kUsage, "steps ", steps, " is below 1");
   require(shift > 0.0 && std::isfinite(shift), ErrorCode::kUsage, "shift ", shift,
           " is not a number above 0");
-  std::vector<double> times =
-      shifted_times(steps, shift, kind == SamplerKind::kEuler ? 0.0 : 0.001);
+  std::vector<double> times;
+  for (std::int32_t i = 0; i < steps; ++i) {
+    const double u = unshifted(kind, i, steps);
+    times.push_back(shift * u / (1.0 + (shift - 1.0) * u));
+  }
   if (kind == SamplerKind::kUniPc) {
     times[0] -= 1e-6;
   }

@@ -24,7 +24,7 @@ PRESETS = Path(os.environ["TWILL_PRESETS"])
 PLAN = PRESETS / "demo" / "plan.json"
 SHIFT = json.loads((PRESETS / "demo" / "model.json").read_text())["default"]["shift"]
 PROMPT = (PRESETS / "demo" / "prompts_test.txt").read_text().splitlines()[0]
-STEPS = 10  # divides 1000: for others the scheduler "simple" rounds
+STEPS = 10
 
 
 def probe(what: str, subject: Path, inputs: dict, folder: Path) -> torch.Tensor:

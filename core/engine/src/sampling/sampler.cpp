@@ -3,8 +3,10 @@
 
 #include "twill/engine/sampler.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "sampling/uni_pc_weights.h"
 #include "twill/plan/error.h"
 #include "twill/plan/sampler_times.h"
 
@@ -13,10 +15,10 @@ namespace {
 
 class OrderedSampler : public Sampler {
  public:
-  // t: before each step; the last one ends at 0.
-  OrderedSampler(std::vector<double> t, const Schedule& schedule)
+  // t: before each step; the last one ends at `end`.
+  OrderedSampler(std::vector<double> t, const Schedule& schedule, double end = 0.0)
       : times_(std::move(t)), schedule_(schedule) {
-    times_.push_back(0.0);
+    times_.push_back(end);
   }
 
   std::vector<double> t() const final { return {times_.begin(), times_.end() - 1}; }
@@ -58,76 +60,140 @@ class Euler final : public OrderedSampler {
   }
 };
 
-// Names follow the paper: m is the predicted clip, lambda the schedule's log(alpha / sigma), h the
-// step in lambda, r an earlier lambda's distance in units of h.
-class UniPc final : public OrderedSampler {
+// ComfyUI's UniPC ends there, and divides by what inverse_noise_scaling() of a flow has there.
+constexpr double kComfyEnd = 0.001;
+
+// x = clip + t noise: how ComfyUI's UniPC sees every model. The clip that the network sees in x is
+// the schedule's still.
+class AddedNoise final : public Schedule {
  public:
-  using OrderedSampler::OrderedSampler;
+  explicit AddedNoise(const Schedule& schedule) : schedule_(schedule) {}
+
+  double alpha(double) const override { return 1.0; }
+  double sigma(double t) const override { return t; }
+  double lambda(double t) const override { return -std::log(t); }
+  at::Tensor clip(const at::Tensor& x, const at::Tensor& prediction, double t) const override {
+    return schedule_.clip(x, prediction, t);
+  }
+  at::Tensor carry(const at::Tensor& x, const at::Tensor& prediction, double t,
+                   double next) const override {
+    return schedule_.carry(x, prediction, t, next);
+  }
+
+ private:
+  const Schedule& schedule_;
+};
+
+// Names follow the paper: m is the predicted clip, lambda the schedule's log(alpha / sigma), h the
+// step in lambda, r an earlier lambda's distance in units of h, B(h) and rho the weights of
+// differences of m.
+class UniPc : public OrderedSampler {
+ public:
+  UniPc(std::vector<double> t, const Schedule& schedule)
+      : UniPc(std::move(t), schedule, 0.0, 2, false) {}
+
+ protected:
+  // b_is_h: B(h) = h (bh1), else exp(h) - 1 (bh2).
+  UniPc(std::vector<double> t, const Schedule& schedule, double end, std::size_t order, bool b_is_h)
+      : OrderedSampler(std::move(t), schedule, end), order_(order), b_is_h_(b_is_h) {}
+
+  at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& prediction) override {
+    const at::Tensor m = schedule().clip(x, prediction, time(i));
+    last_x_ = i == 0 ? x : correct(i, m);
+    m_.insert(m_.begin(), m);
+    m_.resize(std::min(m_.size(), order_));
+    const Step step = step_from(i);
+    at::Tensor next = at::add(last_x_ * step.keep, m, step.b);
+    add_differences(next, i, step.differences, uni_pc_predictor(step.r, -step.h, step.b_of_h));
+    return next;
+  }
 
  private:
   double lambda(std::size_t i) const { return schedule().lambda(time(i)); }
 
   // What the predictor and the corrector of the step from `from` to from + 1 share.
   struct Step {
-    double keep;  // of x
-    double b;     // -alpha * B(h), of the other terms; of m at `from`, too
+    double keep;         // of x
+    double b;            // of m at `from`
+    double differences;  // of sums of differences: -alpha * B(h)
     double h;
+    double b_of_h;          // B(h) with the sign that it has where the clip is predicted
+    std::vector<double> r;  // of the times before `from`, latest first
   };
   Step step_from(std::size_t from) const {
     const double h = lambda(from + 1) - lambda(from);
-    return {.keep = schedule().sigma(time(from + 1)) / schedule().sigma(time(from)),
-            .b = -schedule().alpha(time(from + 1)) * std::expm1(-h),
-            .h = h};
+    const double alpha = schedule().alpha(time(from + 1));
+    const double b_of_h = b_is_h_ ? -h : std::expm1(-h);
+    Step step{.keep = schedule().sigma(time(from + 1)) / schedule().sigma(time(from)),
+              .b = -alpha * std::expm1(-h),
+              .differences = -alpha * b_of_h,
+              .h = h,
+              .b_of_h = b_of_h,
+              .r = {}};
+    for (std::size_t k = 1; k < order_from(from); ++k) {
+      step.r.push_back((lambda(from - k) - lambda(from)) / h);
+    }
+    return step;
   }
-  double r(std::size_t from) const {
-    return (lambda(from - 1) - lambda(from)) / (lambda(from + 1) - lambda(from));
+  // The first steps know few m, and the last ones, towards the end where lambda grows without
+  // bound, use few.
+  std::size_t order_from(std::size_t from) const {
+    return std::min({order_, from + 1, steps() - from});
   }
-  // The first step knows one m; the last, to t = 0 where lambda is infinite, uses one.
-  int order_from(std::size_t from) const { return from == 0 || from + 1 == steps() ? 1 : 2; }
 
   // x at i once more, now that the network has been asked there.
   at::Tensor correct(std::size_t i, const at::Tensor& m) const {
     const Step step = step_from(i - 1);
-    at::Tensor x = at::add(last_x_ * step.keep, last_m_, step.b);
-    const at::Tensor change = m - last_m_;
-    if (order_from(i - 1) == 1) {
-      return x.add_(change, 0.5 * step.b);
-    }
-    // rho solves rho_0 r^k + rho_1 = k! (k + 1) phi_(k+2)(-h) h / B(h), k = 0, 1.
-    const double phi_1 = std::expm1(-step.h);
-    const double phi_2 = phi_1 / -step.h - 1.0;
-    const double phi_3 = phi_2 / -step.h - 0.5;
-    const double r_0 = r(i - 1);
-    const double rho_0 = (phi_2 - 2.0 * phi_3) / phi_1 / (1.0 - r_0);
-    const double rho_1 = phi_2 / phi_1 - rho_0;
-    x.add_(before_last_m_ - last_m_, step.b * rho_0 / r_0);
-    return x.add_(change, step.b * rho_1);
+    const std::vector<double> rho = uni_pc_corrector(step.r, -step.h, step.b_of_h);
+    at::Tensor x = at::add(last_x_ * step.keep, m_.front(), step.b);
+    add_differences(x, i - 1, step.differences, rho);
+    return x.add_(m - m_.front(), step.differences * rho.back());
   }
+
+  // Adds what differences of m before `from` bring; rho may hold one more.
+  void add_differences(at::Tensor& x, std::size_t from, double weight,
+                       const std::vector<double>& rho) const {
+    const std::vector<double> r = step_from(from).r;
+    for (std::size_t k = 0; k < r.size(); ++k) {
+      x.add_(m_[k + 1] - m_.front(), weight * rho[k] / r[k]);
+    }
+  }
+
+  std::vector<at::Tensor> state() const override {
+    std::vector<at::Tensor> kept{last_x_};
+    kept.insert(kept.end(), m_.begin(), m_.end());
+    return kept;
+  }
+  void restore(std::vector<at::Tensor> state) override {
+    last_x_ = state.empty() ? at::Tensor() : state.front();
+    m_.clear();
+    for (std::size_t i = 1; i < state.size() && i <= order_ && state[i].defined(); ++i) {
+      m_.push_back(state[i]);
+    }
+  }
+
+  std::size_t order_;
+  bool b_is_h_;
+  at::Tensor last_x_;          // corrected
+  std::vector<at::Tensor> m_;  // latest first
+};
+
+class ComfyUniPc final : public UniPc {
+ public:
+  ComfyUniPc(std::vector<double> t, const Schedule& schedule, bool b_is_h)
+      : ComfyUniPc(std::make_unique<const AddedNoise>(schedule), std::move(t), b_is_h) {}
+
+ private:
+  ComfyUniPc(std::unique_ptr<const AddedNoise> seen, std::vector<double> t, bool b_is_h)
+      : UniPc(t, *seen, kComfyEnd, std::clamp<std::size_t>(t.size() - 1, 1, 3), b_is_h),
+        seen_(std::move(seen)) {}
 
   at::Tensor advance(std::size_t i, const at::Tensor& x, const at::Tensor& prediction) override {
-    const at::Tensor m = schedule().clip(x, prediction, time(i));
-    last_x_ = i == 0 ? x : correct(i, m);
-    before_last_m_ = last_m_;
-    last_m_ = m;
-    const Step step = step_from(i);
-    at::Tensor next = at::add(last_x_ * step.keep, m, step.b);
-    if (order_from(i) == 2) {
-      next.add_(before_last_m_ - m, 0.5 * step.b / r(i));
-    }
-    return next;
+    at::Tensor next = UniPc::advance(i, x, prediction);
+    return i + 1 == steps() ? next.div_(1.0 - kComfyEnd) : next;
   }
 
-  std::vector<at::Tensor> state() const override { return {last_x_, last_m_, before_last_m_}; }
-  void restore(std::vector<at::Tensor> state) override {
-    state.resize(3);
-    last_x_ = std::move(state[0]);
-    last_m_ = std::move(state[1]);
-    before_last_m_ = std::move(state[2]);
-  }
-
-  at::Tensor last_x_;  // corrected
-  at::Tensor last_m_;
-  at::Tensor before_last_m_;
+  std::unique_ptr<const AddedNoise> seen_;
 };
 
 void check_times(const std::vector<double>& t) {
@@ -148,6 +214,10 @@ std::unique_ptr<Sampler> make_sampler(std::string_view name, std::vector<double>
       return std::make_unique<Euler>(std::move(t), schedule);
     case SamplerKind::kUniPc:
       return std::make_unique<UniPc>(std::move(t), schedule);
+    case SamplerKind::kComfyUniPc:
+      return std::make_unique<ComfyUniPc>(std::move(t), schedule, true);
+    case SamplerKind::kComfyUniPcBh2:
+      return std::make_unique<ComfyUniPc>(std::move(t), schedule, false);
   }
   TWILL_ASSERT(false);
   return nullptr;

@@ -21,7 +21,7 @@ class Sampler {
   virtual ~Sampler() = default;
   // t before each step, descending: [steps], 1 = noise.
   virtual std::vector<double> t() const = 0;
-  // x and prediction at t()[i], of one shape, device and floating dtype: x at t()[i + 1], at 0
+  // x and prediction at t()[i], of one shape, device and floating dtype: x at t()[i + 1], the clip
   // after the last step. i counts 0, 1, 2, ...; anything else is a bug of the caller.
   virtual at::Tensor step(std::size_t i, const at::Tensor& x, const at::Tensor& prediction) = 0;
   // What it remembers of the steps so far; a tensor may be undefined.
@@ -32,10 +32,13 @@ class Sampler {
 };
 
 // By a name of kSamplerNames, through times such as those of sampler_t()
-// (twill/plan/sampler_times.h), from the last to 0. `schedule` outlives the sampler.
+// (twill/plan/sampler_times.h), from the last to the clip. `schedule` outlives the sampler.
 // "unipc": the predictor and corrector of order 2 with B(h) = exp(h) - 1 of
 // https://arxiv.org/abs/2302.04867, predicting the clip. (diffusers also cuts the timestep that the
 // network sees to a whole number; here it is exact.)
+// "uni_pc", "uni_pc_bh2": ComfyUI's of a flow, of order 3, with B(h) = h and exp(h) - 1. They see
+// the flow as a clip with noise t added, and end at t = 0.001, as ComfyUI's do: a thousandth of the
+// noise stays in the clip.
 // Throws Error(kUsage): an unknown name, or times that do not descend within (0, 1].
 std::unique_ptr<Sampler> make_sampler(std::string_view name, std::vector<double> t,
                                       const Schedule& schedule);
