@@ -5,9 +5,10 @@
     python tests/bench/bench_wan.py --twill build/cuda/core/cli/twill --model 14b --work FOLDER --out results.json
 
 The weights are made here by diffusers' own modules and written as safetensors files with a model.json beside them, 29
-GB for 14 B. Then programs take turns, each in a process of its own: `twill generate` dense and by the plan, the same
-with less of the device's memory (--vram), and diffusers' transformer with its attention backends, as it is and with its
-blocks compiled. Seconds are of one forward without guidance, twill's the mean over a clip's steps. The clip of one step
+GB for 14 B; of 14b-fp8 the layers' matrices are in e4m3, as in ComfyUI's files. Then programs take turns, each in a
+process of its own: `twill generate` dense and by the plan, the same with less of the device's memory (--vram), and
+diffusers' transformer with its attention backends, as it is and with its blocks compiled. Seconds are of one forward
+without guidance, twill's the mean over a clip's steps. The clip of one step
 is compared with the one that diffusers makes of the same noise and weights.
 """
 
@@ -32,6 +33,14 @@ MODELS = {
     "1.3b": {"family": "wan2.1-t2v", "layers": 30, "heads": 12, "ffn": 8960, "channels": 16, "clip": (832, 480, 81)},
     "14b": {"family": "wan2.1-t2v", "layers": 40, "heads": 40, "ffn": 13824, "channels": 16, "clip": (1280, 720, 81)},
     "5b": {"family": "wan2.2-ti2v", "layers": 30, "heads": 24, "ffn": 14336, "channels": 48, "clip": (1280, 704, 121)},
+    "14b-fp8": {
+        "family": "wan2.1-t2v",
+        "layers": 40,
+        "heads": 40,
+        "ffn": 13824,
+        "channels": 16,
+        "clip": (1280, 720, 81),
+    },
     # For a try of this program on a CPU.
     "tiny": {"family": "wan2.1-t2v", "layers": 2, "heads": 2, "ffn": 64, "channels": 16, "clip": (64, 64, 5)},
 }
@@ -89,6 +98,13 @@ def vae(model, device):
     return made.to(torch.bfloat16).eval()
 
 
+def in_numbers(name, part, key, value):
+    import torch
+
+    in_fp8 = name.endswith("-fp8") and part == "dit" and key.startswith("blocks.") and value.dim() == 2
+    return value.to(torch.float8_e4m3fn) if in_fp8 else value
+
+
 def write_files(name, folder, device):
     """A model folder; nothing where it is there."""
     import torch
@@ -99,7 +115,8 @@ def write_files(name, folder, device):
         return
     folder.mkdir(parents=True, exist_ok=True)
     for part, make in (("dit", transformer), ("vae", vae)):
-        tensors = {key: value.contiguous().cpu() for key, value in make(model, device).state_dict().items()}
+        state = make(model, device).state_dict().items()
+        tensors = {key: in_numbers(name, part, key, value).contiguous().cpu() for key, value in state}
         save_file(tensors, folder / f"{part}.safetensors")
         del tensors
         gc.collect()
@@ -166,7 +183,7 @@ def total_mib():
 
 
 def run_twill(twill, folder, work, steps, *more, gib=None):
-    """Seconds of a step, of its attention and of the VAE, peak memory in MiB, and what was noted.
+    """Seconds of a step, of its attention, of the VAE and of the whole program, peak MiB, and what was noted.
 
     With gib, twill is told of so much memory, and torch's allocator gives no more.
     """
@@ -178,8 +195,10 @@ def run_twill(twill, folder, work, steps, *more, gib=None):
     clip = work / "clip"
     command = [twill, "--json", "generate", "--model", folder, "--prompt", PROMPT, "--seed", str(TWILL_SEED)]
     command += ["--steps", str(steps), "--out", clip, *more]
+    begin = time.perf_counter()
     with PeakMemory() as memory:
         ran = subprocess.run([str(each) for each in command], capture_output=True, text=True, env=environment)
+    took = time.perf_counter() - begin
     if ran.returncode != 0:
         return {"failed": ran.stderr.strip().splitlines()[-1] if ran.stderr.strip() else f"exit {ran.returncode}"}
     (made,) = json.loads(ran.stdout)["clips"]
@@ -188,6 +207,7 @@ def run_twill(twill, folder, work, steps, *more, gib=None):
         "step_seconds": times["denoise_seconds"] / steps,
         "attention_seconds": times["attention_seconds"] / steps,
         "vae_seconds": times["vae_seconds"],
+        "seconds_of_program": took,
         "density": made["density"],
         "fallbacks": made["attention_calls"]["fallbacks"],
         "peak_mib": memory.mib,
@@ -285,6 +305,9 @@ def variants(arguments):
     for gib in arguments.vram:
         made[f"dense, {gib:g} GiB"] = ((), gib)
         made[f"plan, {gib:g} GiB"] = (plan, gib)
+    if arguments.float8:
+        made["dense, float8"] = (("--dtype", "float8"), None)
+        made["plan, float8"] = ((*plan, "--dtype", "float8"), None)
     return made
 
 
@@ -324,6 +347,12 @@ def main(arguments):
         if saved.exists() and "failed" not in report["twill"]["one step"][0]:
             report["psnr_against_diffusers_db"] = psnr_db(arguments.work / "clip", saved)
             print("PSNR against diffusers", report["psnr_against_diffusers_db"], flush=True)
+        if saved.exists() and arguments.float8:
+            keep(
+                "twill", "one step, float8", run_twill(arguments.twill, folder, arguments.work, 1, "--dtype", "float8")
+            )
+            report["psnr_of_float8_db"] = psnr_db(arguments.work / "clip", saved)
+            print("PSNR of float8", report["psnr_of_float8_db"], flush=True)
     for _ in range(arguments.rounds):
         for name, (more, gib) in variants(arguments).items():
             steps = arguments.steps
@@ -349,6 +378,7 @@ def parse():
     parser.add_argument("--out", type=Path)
     parser.add_argument("--plan", type=Path, help="instead of one of windows")
     parser.add_argument("--vram", type=float, nargs="*", default=[], help="GiB, each a variant")
+    parser.add_argument("--float8", action="store_true", help="also with the layers' products in fp8")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--backends", nargs="*", default=["native", "_native_cudnn"])

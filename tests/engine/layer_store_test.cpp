@@ -51,7 +51,8 @@ TEST_P(LayerStoreLimits, GiveEveryLayerAsItWas) {
     store.add(tensors_of(i));
   }
   EXPECT_EQ(store.resident(), GetParam().resident);
-  EXPECT_EQ(store.resident(), resident_layers(GetParam().layers, bytes, limit));
+  EXPECT_EQ(store.resident(),
+            resident_layers(GetParam().layers, GetParam().layers * bytes, bytes, limit));
   for (int round = 0; round < 4; ++round) {
     LayerStore::Pass pass(store);
     for (std::int64_t i = 0; i < store.layers(); ++i) {
@@ -116,18 +117,49 @@ TEST(LayerStore, PassesOfTwoThreadsDoNotMix) {
   EXPECT_EQ(wrong, 0);
 }
 
+// Q4_K_M files have some matrices in larger blocks: layers are not alike.
+TEST(LayerStore, LayersMayTakeMoreAndLess) {
+  const auto layer = [](std::int64_t i) {
+    return LayerTensors{at::arange(100 * (i + 1), at::kFloat) + i, at::full({i}, i, at::kByte)};
+  };
+  std::int64_t all = 0, largest = 0;
+  for (std::int64_t i = 0; i < 6; ++i) {
+    largest = std::max(largest, LayerPacking(layer(i)).bytes());
+    all += LayerPacking(layer(i)).bytes();
+  }
+  for (const std::int64_t limit : {std::int64_t{0}, largest, 3 * largest, all - 1, all}) {
+    LayerStore store(at::kCPU, 6, limit);
+    for (std::int64_t i = 0; i < 6; ++i) {
+      store.add(layer(i));
+    }
+    EXPECT_EQ(store.resident() == 6, limit == all);
+    for (int round = 0; round < 3; ++round) {
+      LayerStore::Pass pass(store);
+      for (std::int64_t i = 0; i < 6; ++i) {
+        EXPECT_TRUE(equal(pass.layer(i), layer(i))) << i << " within " << limit;
+      }
+    }
+  }
+}
+
 struct Network {
   const char* name;
   SmallDit shape;
   at::ScalarType dtype;
+  at::ScalarType stored = at::kFloat;  // matrices of every other layer
 };
 void PrintTo(const Network& network, std::ostream* out) { *out << network.name; }
 class LimitedWan : public ::testing::TestWithParam<Network> {};
 TEST_P(LimitedWan, GivesTheSameBits) {
-  const auto& [name, shape, dtype] = GetParam();
+  const auto& [name, shape, dtype, stored] = GetParam();
   const TempDir folder;
-  const Weights weights =
-      saved(folder / "dit.safetensors", random_dit(shape, 1), dit_metadata(shape));
+  testing::Tensors tensors = random_dit(shape, 1);
+  for (auto& [tensor, values] : tensors) {
+    if (tensor.starts_with("blocks.") && (tensor[7] - '0') % 2 == 1 && values.dim() == 2) {
+      values = values.to(stored);
+    }
+  }
+  const Weights weights = saved(folder / "dit.safetensors", tensors, dit_metadata(shape));
   const WanConfig config = detect_wan_config(weights);
   const at::Tensor x = at::randn({1, config.in_channels, 2, 4, 6});
   const at::Tensor text = at::randn({1, 3, shape.text_dim});
@@ -144,6 +176,12 @@ TEST_P(LimitedWan, GivesTheSameBits) {
     return out;
   };
   const at::Tensor whole = run(WanDit(weights, config, dtype));
+  // The numbers of a file that are kept are those that a file in the dtype has.
+  for (auto& [tensor, values] : tensors) {
+    values = values.to(at::kFloat);
+  }
+  const Weights plain = saved(folder / "plain.safetensors", tensors, dit_metadata(shape));
+  EXPECT_TRUE(at::equal(run(WanDit(plain, config, dtype)), whole));
   const std::int64_t layer = wan_memory(config, dtype, 1).layer;
   for (const std::int64_t limit : {std::int64_t{0}, 2 * layer + 4096, 4 * layer + 4096}) {
     const WanDit limited(weights, config, {.dtype = dtype, .layer_bytes = limit});
@@ -155,6 +193,7 @@ INSTANTIATE_TEST_SUITE_P(
     Networks, LimitedWan,
     ::testing::Values(
         Network{"fp32", {.layers = 5}, at::kFloat}, Network{"bf16", {.layers = 5}, at::kBFloat16},
+        Network{"fp8", {.layers = 5}, at::kBFloat16, at::kFloat8_e4m3fn},
         Network{"of_pictures", {.layers = 5, .in_channels = 32, .image_dim = 12}, at::kFloat}),
     [](const auto& row) { return std::string(row.param.name); });
 
@@ -163,6 +202,7 @@ TEST(PlanMemory, SaysWhereWeightsStand) {
   constexpr std::int64_t kGib = std::int64_t{1} << 30;
   const NetworkMemory network{.layers = 40,
                               .layer = kGib * 7 / 10,
+                              .all_layers = 40 * (kGib * 7 / 10),
                               .outside = kGib / 4,
                               .prompts = kGib / 8,
                               .shared = kGib / 4,

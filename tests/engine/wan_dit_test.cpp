@@ -209,6 +209,31 @@ TEST(WanMemory, CountsEveryWeight) {
   EXPECT_EQ(memory.forward, 100 * wan_memory(model.dit.config(), at::kFloat, 1).forward);
 }
 
+// Of an fp8 file; one matrix at a time stands beside them as products take it.
+TEST(WanMemory, CountsMatricesAsTheyAreKept) {
+  const TempDir folder;
+  Tensors tensors = random_dit({}, 1);
+  for (auto& [name, values] : tensors) {
+    if (name.starts_with("blocks.") && values.dim() == 2) {
+      values = values.to(at::kFloat8_e4m3fn);
+    }
+  }
+  const Weights weights = saved(folder / "dit.safetensors", tensors, dit_metadata({}));
+  const WanConfig config = detect_wan_config(weights);
+  const auto kept = [&](const TensorRow& row) { return kept_bytes(row, weights, {}); };
+  const NetworkMemory memory = wan_memory(config, at::kBFloat16, 100, kept);
+  std::int64_t bytes = 0, largest = 0;
+  for (const auto& [name, values] : tensors) {
+    const bool in_layers = name.starts_with("blocks.");
+    const bool is_bias = in_layers && name.ends_with(".bias") && name.find("norm") == name.npos;
+    const std::int64_t each = in_layers && values.dim() == 2 ? 1 : is_bias ? 2 : 4;
+    bytes += values.numel() * each;
+    largest = each == 1 ? std::max(largest, values.numel()) : largest;
+  }
+  EXPECT_EQ(memory.weights(), bytes);
+  EXPECT_EQ(memory.forward, wan_memory(config, at::kBFloat16, 100).forward + 3 * 2 * largest);
+}
+
 TEST(WanWeights, EachIsMissedByItsName) {
   const TempDir folder;
   const Tensors all = random_dit({}, 1);

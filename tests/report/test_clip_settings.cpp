@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadSetting{"sampler_unknown", [](auto& s) { s.sampler = "heun"; },
                    "sampler \"heun\" is not one of euler, unipc, uni_pc, uni_pc_bh2"},
         BadSetting{"dtype_unknown", [](auto& s) { s.dtype = "int8"; },
-                   "dtype \"int8\" is not one of float32, bfloat16, float16"},
+                   "dtype \"int8\" is not one of float32, bfloat16, float16, float8"},
         BadSetting{"negative_prompt_in_latin_1", [](auto& s) { s.negative_prompt = "caf\xe9"; },
                    "negative prompt \"caf\\xe9\" is not UTF-8"}),
     [](const auto& row) { return std::string(row.param.why); });

@@ -100,7 +100,9 @@ void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
       "--sampler", clip.sampler,
       any_of(report::sampler_names()) + "; the last two are ComfyUI's (default: the model's)");
   verb.add_option("--dtype", clip.dtype,
-                  any_of(report::dtype_names()) + " (default: what is fastest here)");
+                  any_of(report::dtype_names()) +
+                      "; float8 is bfloat16 with the products of the layers in fp8, where the GPU "
+                      "has them (default: bfloat16 or float32, as is faster here)");
   verb.add_option_function<std::vector<std::string>>(
           "--lora",
           [&clip](const std::vector<std::string>& texts) {

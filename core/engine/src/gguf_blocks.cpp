@@ -222,12 +222,13 @@ constexpr GgmlType plain(std::uint32_t number, std::string_view name, std::uint6
   return {.number = number, .name = name, .bytes = bytes, .dtype = dtype};
 }
 template <typename Block>
-constexpr GgmlType blocks_of(std::uint32_t number, std::string_view name) {
+constexpr GgmlType blocks_of(std::uint32_t number, std::string_view name, StoredNumbers numbers) {
   return {.number = number,
           .name = name,
           .elements = Block::kElements,
           .bytes = Block::kBytes,
-          .dequantise = dequantise<Block>};
+          .dequantise = dequantise<Block>,
+          .numbers = numbers};
 }
 constexpr GgmlType unread(std::uint32_t number, std::string_view name, std::uint64_t elements,
                           std::uint64_t bytes) {
@@ -239,16 +240,16 @@ constexpr std::array kTypes{
     plain(0, "F32", 4, at::kFloat),
     plain(1, "F16", 2, at::kHalf),
     plain(30, "BF16", 2, at::kBFloat16),
-    blocks_of<Q8_0>(8, "Q8_0"),
-    blocks_of<Q6_K>(14, "Q6_K"),
-    blocks_of<Q45_K<true>>(13, "Q5_K"),
-    blocks_of<Q45_K<false>>(12, "Q4_K"),
-    blocks_of<Q3_K>(11, "Q3_K"),
-    blocks_of<Q2_K>(10, "Q2_K"),
-    blocks_of<Nibbles<true, true>>(7, "Q5_1"),
-    blocks_of<Nibbles<false, true>>(6, "Q5_0"),
-    blocks_of<Nibbles<true, false>>(3, "Q4_1"),
-    blocks_of<Nibbles<false, false>>(2, "Q4_0"),
+    blocks_of<Q8_0>(8, "Q8_0", StoredNumbers::kQ8_0),
+    blocks_of<Q6_K>(14, "Q6_K", StoredNumbers::kQ6_K),
+    blocks_of<Q45_K<true>>(13, "Q5_K", StoredNumbers::kQ5_K),
+    blocks_of<Q45_K<false>>(12, "Q4_K", StoredNumbers::kQ4_K),
+    blocks_of<Q3_K>(11, "Q3_K", StoredNumbers::kQ3_K),
+    blocks_of<Q2_K>(10, "Q2_K", StoredNumbers::kQ2_K),
+    blocks_of<Nibbles<true, true>>(7, "Q5_1", StoredNumbers::kQ5_1),
+    blocks_of<Nibbles<false, true>>(6, "Q5_0", StoredNumbers::kQ5_0),
+    blocks_of<Nibbles<true, false>>(3, "Q4_1", StoredNumbers::kQ4_1),
+    blocks_of<Nibbles<false, false>>(2, "Q4_0", StoredNumbers::kQ4_0),
     plain(28, "F64", 8, at::kDouble),
     plain(27, "I64", 8, at::kLong),
     plain(26, "I32", 4, at::kInt),
@@ -277,6 +278,11 @@ constexpr std::array kTypes{
 const GgmlType* ggml_type(std::uint32_t number) {
   const auto* const found = std::ranges::find(kTypes, number, &GgmlType::number);
   return found == kTypes.end() ? nullptr : found;
+}
+
+const GgmlType* ggml_type(StoredNumbers numbers) {
+  const auto* const found = std::ranges::find(kTypes, numbers, &GgmlType::numbers);
+  return numbers == StoredNumbers::kPlain || found == kTypes.end() ? nullptr : found;
 }
 
 std::string ggml_types_read() {

@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "stored_numbers.h"
+
 namespace twill::engine {
 
 struct GgmlType {
@@ -24,6 +26,7 @@ struct GgmlType {
   // Writes elements * blocks fp32 numbers, bit for bit those of the gguf package of Python. Null
   // for plain numbers, and for blocks that are not read.
   void (*dequantise)(const std::uint8_t* from, std::int64_t blocks, float* to) = nullptr;
+  StoredNumbers numbers = StoredNumbers::kPlain;  // of blocks that are read
 
   bool is_plain() const { return dtype != at::ScalarType::Undefined; }
   bool is_read() const { return is_plain() || dequantise != nullptr; }
@@ -31,6 +34,8 @@ struct GgmlType {
 
 // Null for a number that ggml does not have.
 const GgmlType* ggml_type(std::uint32_t number);
+// Null for what is no block.
+const GgmlType* ggml_type(StoredNumbers numbers);
 // "F32, F16, ...": those that are read, for messages.
 std::string ggml_types_read();
 

@@ -46,12 +46,6 @@ LayerPacking::LayerPacking(const LayerTensors& like) {
   }
 }
 
-bool LayerPacking::fits(const LayerTensors& tensors) const {
-  return std::ranges::equal(tensors, places_, [](const at::Tensor& tensor, const Place& place) {
-    return tensor.sizes() == place.sizes && tensor.scalar_type() == place.dtype;
-  });
-}
-
 LayerTensors LayerPacking::views(const at::Tensor& packed) const {
   LayerTensors tensors;
   for (const Place& place : places_) {
@@ -81,18 +75,17 @@ void LayerStore::add(LayerTensors tensors) {
     whole_.push_back(std::move(tensors));
     return;
   }
-  if (host_.empty()) {
-    packing_ = LayerPacking(tensors);
-  }
-  TWILL_ASSERT(packing_.fits(tensors));
+  const LayerPacking& packing = packings_.emplace_back(tensors);
+  largest_ = std::max(largest_, packing.bytes());
+  all_ += packing.bytes();
   std::vector<at::Tensor>& pieces = host_.emplace_back();
-  for (std::int64_t begin = 0; begin < packing_.bytes(); begin += kPiece) {
-    pieces.push_back(host_piece(std::min(kPiece, packing_.bytes() - begin), device_));
+  for (std::int64_t begin = 0; begin < packing.bytes(); begin += kPiece) {
+    pieces.push_back(host_piece(std::min(kPiece, packing.bytes() - begin), device_));
   }
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const at::Tensor tensor = tensors[i].contiguous();
     const auto* const from = static_cast<const std::byte*>(tensor.const_data_ptr());
-    const LayerPacking::Place& place = packing_.places_[i];
+    const LayerPacking::Place& place = packing.places_[i];
     for (std::int64_t done = 0; done < place.bytes;) {
       const std::int64_t at = place.offset + done;
       const std::int64_t in_piece = at % kPiece;
@@ -106,12 +99,12 @@ void LayerStore::add(LayerTensors tensors) {
 }
 
 std::int64_t LayerStore::resident() const {
-  return limit_ ? resident_layers(layers_, packing_.bytes(), *limit_) : layers_;
+  return limit_ ? resident_layers(layers_, all_, largest_, *limit_) : layers_;
 }
 
 std::int64_t LayerStore::slot_count() const {
   const std::int64_t streamed = layers_ - resident();
-  const std::int64_t fit = *limit_ / std::max<std::int64_t>(1, packing_.bytes());
+  const std::int64_t fit = *limit_ / std::max<std::int64_t>(1, largest_);
   return std::min<std::int64_t>({2, streamed, std::max<std::int64_t>(1, fit)});
 }
 
@@ -129,8 +122,8 @@ std::int64_t LayerStore::next_streamed(std::int64_t layer) const {
   return next;
 }
 
-at::Tensor LayerStore::device_bytes() const {
-  return at::empty({packing_.bytes()}, at::TensorOptions(at::kByte).device(device_));
+at::Tensor LayerStore::device_bytes(std::int64_t bytes) const {
+  return at::empty({bytes}, at::TensorOptions(at::kByte).device(device_));
 }
 
 void LayerStore::copy(std::int64_t layer, const at::Tensor& to) const {
@@ -151,12 +144,12 @@ void LayerStore::place_on_device() {
   for (std::int64_t i = 0; i < layers_; ++i) {
     if (!is_streamed(i)) {
       at::Tensor& bytes = resident[static_cast<std::size_t>(i)];
-      bytes = device_bytes();
+      bytes = device_bytes(packing(i).bytes());
       copy(i, bytes);
     }
   }
   for (std::int64_t i = 0; i < slot_count(); ++i) {
-    slots.push_back({.bytes = device_bytes()});
+    slots.push_back({.bytes = device_bytes(largest_)});
   }
   on_device_ = std::move(resident);
   slots_ = std::move(slots);
@@ -221,7 +214,7 @@ LayerTensors LayerStore::Pass::layer(std::int64_t index) {
     return store_.whole_[at];
   }
   if (store_.on_device_[at].defined()) {
-    return store_.packing_.views(store_.on_device_[at]);
+    return store_.packing(index).views(store_.on_device_[at]);
   }
   Slot& slot = store_.fetch(index, nullptr);
   if (slot.copied) {
@@ -231,7 +224,7 @@ LayerTensors LayerStore::Pass::layer(std::int64_t index) {
   if (store_.slots_.size() > 1) {
     store_.fetch(store_.next_streamed(index), &slot);
   }
-  return store_.packing_.views(slot.bytes);
+  return store_.packing(index).views(slot.bytes);
 }
 
 }  // namespace twill::engine

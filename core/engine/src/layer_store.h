@@ -29,7 +29,6 @@ class LayerPacking {
   explicit LayerPacking(const LayerTensors& like);
 
   std::int64_t bytes() const { return bytes_; }
-  bool fits(const LayerTensors& tensors) const;
   // Of [bytes()] uint8 on any device.
   LayerTensors views(const at::Tensor& packed) const;
 
@@ -54,8 +53,7 @@ class LayerStore {
   LayerStore(const LayerStore&) = delete;
   LayerStore& operator=(const LayerStore&) = delete;
 
-  // The next layer's, on the CPU where bytes_on_device is given, else on the device. All layers are
-  // alike in sizes and dtypes.
+  // The next layer's, on the CPU where bytes_on_device is given, else on the device.
   void add(LayerTensors tensors);
 
   bool is_limited() const { return limit_.has_value(); }
@@ -85,19 +83,24 @@ class LayerStore {
     std::optional<c10::Event> copied;
   };
 
+  const LayerPacking& packing(std::int64_t layer) const {
+    return packings_[static_cast<std::size_t>(layer)];
+  }
   bool is_streamed(std::int64_t layer) const;
   std::int64_t next_streamed(std::int64_t layer) const;
   std::int64_t slot_count() const;
   void place_on_device();
   void copy(std::int64_t layer, const at::Tensor& to) const;
   Slot& fetch(std::int64_t layer, const Slot* keep);
-  at::Tensor device_bytes() const;
+  at::Tensor device_bytes(std::int64_t bytes) const;
 
   at::Device device_;
   std::int64_t layers_;
   std::optional<std::int64_t> limit_;
   std::mutex mutex_;
-  LayerPacking packing_;
+  std::vector<LayerPacking> packings_;
+  std::int64_t largest_ = 0;                   // bytes of a layer
+  std::int64_t all_ = 0;                       // and of all
   std::vector<LayerTensors> whole_;            // without a limit
   std::vector<std::vector<at::Tensor>> host_;  // with one: pieces of uint8 of each layer
   std::vector<at::Tensor> on_device_;          // packed; undefined where a layer is streamed

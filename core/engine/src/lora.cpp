@@ -34,6 +34,11 @@ std::int64_t elements(const std::vector<std::int64_t>& shape) {
   return count;
 }
 
+// That a factor is kept in: as it is stored, where that is no smaller than 16 bits.
+at::ScalarType factor_dtype(at::ScalarType stored) {
+  return stored == at::kHalf || stored == at::kBFloat16 ? stored : at::kFloat;
+}
+
 }  // namespace
 
 // Finds what each tensor of the file changes.
@@ -215,8 +220,8 @@ Lora::Lora(const LoraChoice& choice, const WeightTable& table,
   Fitting(*this, table, original_name).run();
 }
 
-at::Tensor Lora::read(const std::string& name, at::IntArrayRef sizes) const {
-  at::Tensor values = weights_.get(name, sizes, at::kFloat);
+at::Tensor Lora::read(const std::string& name, at::IntArrayRef sizes, at::ScalarType dtype) const {
+  at::Tensor values = weights_.get(name, sizes, dtype);
   require(at::isfinite(values).all().item<bool>(), ErrorCode::kFile, weights_.place_of(name),
           " holds values that are not finite");
   return values;
@@ -230,6 +235,38 @@ double Lora::scale_of(const Change& change) const {
   require(std::isfinite(alpha), ErrorCode::kFile, weights_.place_of(change.alpha), " is ", alpha,
           ", not a number");
   return alpha / static_cast<double>(weights_.shape(change.down).front());
+}
+
+const Lora::Change* Lora::low_rank_change(std::string_view name) const {
+  const auto found = changes_.find(name);
+  TWILL_ASSERT(found != changes_.end());
+  const Change& change = found->second;
+  return change.set.empty() && change.diff.empty() ? &change : nullptr;
+}
+
+std::optional<LowRank> Lora::low_rank(std::string_view name, at::IntArrayRef sizes) const {
+  const Change* const change = low_rank_change(name);
+  if (change == nullptr) {
+    return std::nullopt;
+  }
+  const auto factor = [&](const std::string& tensor) {
+    return read(tensor, weights_.shape(tensor), factor_dtype(weights_.dtype(tensor)));
+  };
+  return LowRank{.up = factor(change->up).reshape({sizes[0], -1}),
+                 .down = factor(change->down).reshape({-1, sizes[1]}),
+                 .factor = strength_ * scale_of(*change)};
+}
+
+std::optional<std::int64_t> Lora::low_rank_bytes(std::string_view name) const {
+  const Change* const change = low_rank_change(name);
+  if (change == nullptr) {
+    return std::nullopt;
+  }
+  const auto bytes = [&](const std::string& tensor) {
+    return elements(weights_.shape(tensor)) *
+           static_cast<std::int64_t>(c10::elementSize(factor_dtype(weights_.dtype(tensor))));
+  };
+  return bytes(change->up) + bytes(change->down);
 }
 
 void Lora::merge(std::string_view name, at::Tensor& weight) const {

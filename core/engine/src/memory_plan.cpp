@@ -10,19 +10,18 @@
 
 namespace twill::engine {
 
-std::int64_t resident_layers(std::int64_t layers, std::int64_t bytes, std::int64_t limit) {
-  const std::int64_t fit = bytes > 0 ? limit / bytes : layers;
-  return fit >= layers ? layers : std::max<std::int64_t>(fit - 2, 0);
+std::int64_t resident_layers(std::int64_t layers, std::int64_t all, std::int64_t largest,
+                             std::int64_t limit) {
+  return all <= limit ? layers : std::max<std::int64_t>(limit / largest - 2, 0);
 }
 
 std::int64_t MemoryPlan::resident() const {
-  return layer_bytes ? resident_layers(network.layers, network.layer, *layer_bytes)
-                     : network.layers;
+  return layer_bytes
+             ? resident_layers(network.layers, network.all_layers, network.layer, *layer_bytes)
+             : network.layers;
 }
 
-std::int64_t MemoryPlan::host() const {
-  return layer_bytes ? experts * network.layers * network.layer : 0;
-}
+std::int64_t MemoryPlan::host() const { return layer_bytes ? experts * network.all_layers : 0; }
 
 std::string MemoryPlan::note() const {
   if (!layer_bytes) {
@@ -40,7 +39,7 @@ MemoryPlan plan_memory(const NetworkMemory& network, std::int64_t experts, std::
   MemoryPlan plan{.network = network, .experts = experts, .budget = budget};
   const std::int64_t beside =
       experts * (network.outside + network.prompts) + network.shared + network.forward;
-  if (beside + experts * network.layers * network.layer <= budget) {
+  if (beside + experts * network.all_layers <= budget) {
     return plan;
   }
   const std::int64_t least = beside + network.layer;

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "diffusers_pipeline.h"
+#include "fp8_product.h"
 #include "image/first_frame.h"
 #include "image/image_channels.h"
 #include "models/architectures.h"
@@ -203,10 +204,20 @@ VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
                    .defaults = description.defaults,
                    .sizes = description.sizes};
   model.device = options.device.value_or(choose_device());
-  model.dtype = options.dtype.value_or(choose_dtype(model.device));
+  model.fp8_products = options.fp8_products;
+  if (options.fp8_products) {
+    const std::string why_not = why_no_fp8(model.device);
+    require(why_not.empty(), ErrorCode::kUsage, why_not);
+    model.dtype = at::kBFloat16;
+  } else {
+    model.dtype = options.dtype.value_or(choose_dtype(model.device));
+  }
   const auto open = [&](const fs::path& file) {
     Weights weights = Weights::open(file);
     weights.set_stop(options.stop);
+    if (model.device.is_cuda()) {
+      weights.set_pinned();
+    }
     if (model.device.is_meta()) {
       weights.set_headers_only();
     }
@@ -241,6 +252,7 @@ VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
                            .open = open,
                            .dtype = model.dtype,
                            .device = model.device,
+                           .fp8_products = model.fp8_products,
                            .loras_of = loras_of,
                            .prepare = prepare,
                            .tokens = options.memory ? model.grid(size).tokens() : 0,

@@ -45,6 +45,8 @@ class WeightFile {
     bool operator==(const State&) const = default;
   };
   State state() const;
+  void read_in_turn(std::uint64_t begin, char* to, std::uint64_t bytes,
+                    const std::stop_token& stop) const;
 
   std::filesystem::path path_;
   int descriptor_ = -1;

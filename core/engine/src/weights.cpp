@@ -4,7 +4,6 @@
 #include "twill/engine/weights.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,10 +16,12 @@
 #include <set>
 #include <utility>
 
+#include "block_values.h"
 #include "foreign_file.h"
 #include "gguf_header.h"
 #include "lora_names.h"
 #include "safetensors_header.h"
+#include "stored_numbers.h"
 #include "twill/plan/error.h"
 #include "twill/plan/json_dump.h"
 #include "twill/plan/json_tree.h"
@@ -37,9 +38,6 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 3> kPrefixes{"model.diffusion_model.", "diffusion_model.",
                                                     "model."};
 constexpr std::uintmax_t kMostIndexBytes = 64'000'000;
-// Of quantised tensors, read and turned into numbers at a time; and by one thread.
-constexpr std::int64_t kPieceElements = 1 << 18;
-constexpr std::int64_t kGrainElements = 1 << 15;
 constexpr std::string_view kIndexEnding = ".safetensors.index.json";
 
 // Tensors that change nothing of the network, by the start or the end of their stored names.
@@ -85,6 +83,15 @@ std::map<std::string, std::string> shards_of(const fs::path& index) {
   }
   require(!shards.empty(), ErrorCode::kFile, index.string(), ": weight_map is empty");
   return shards;
+}
+
+StoredNumbers numbers_of(const GgmlType* blocks, at::ScalarType dtype) {
+  if (blocks != nullptr) {
+    return blocks->numbers;
+  }
+  return dtype == at::kFloat8_e4m3fn ? StoredNumbers::kE4m3
+         : dtype == at::kFloat8_e5m2 ? StoredNumbers::kE5m2
+                                     : StoredNumbers::kPlain;
 }
 
 }  // namespace
@@ -264,44 +271,45 @@ void Weights::check_read(const Entry& entry) const {
 
 at::Tensor Weights::read(const Entry& entry) const { return read(entry, entry.dtype); }
 
+at::Tensor Weights::empty(at::IntArrayRef sizes, at::ScalarType dtype) const {
+  const auto options = at::TensorOptions().dtype(dtype);
+  if (pinned_) {
+    try {
+      return at::empty(sizes, options.pinned_memory(true));
+    } catch (const c10::Error&) {
+      // Plain memory does, too.
+    }
+  }
+  return at::empty(sizes, options);
+}
+
 at::Tensor Weights::read(const Entry& entry, at::ScalarType dtype) const {
   if (entry.blocks != nullptr) {
-    at::Tensor copy = at::empty(entry.shape, at::TensorOptions().dtype(dtype));
+    at::Tensor copy = empty(entry.shape, dtype);
     read_blocks(entry, entry.begin, copy);
     return copy;
   }
-  at::Tensor copy = at::empty(entry.shape, at::TensorOptions().dtype(entry.dtype));
+  at::Tensor copy = empty(entry.shape, entry.dtype);
   if (copy.numel() > 0) {
     entry.file->read(entry.begin, copy.mutable_data_ptr(), entry.end - entry.begin, stop_);
   }
   return copy.to(dtype);
 }
 
-// Fills `to` with the numbers of the blocks from byte `begin` of the file on. A piece's bytes and
-// numbers stay in the caches.
+// Fills `to` with the numbers of the blocks from byte `begin` of the file on, piece by piece.
 void Weights::read_blocks(const Entry& entry, std::uint64_t begin, at::Tensor& to) const {
   check_read(entry);
   const auto elements = static_cast<std::int64_t>(entry.blocks->elements);
-  const std::int64_t blocks_of_piece = kPieceElements / elements;
   const at::Tensor flat = to.view({-1});
-  const std::int64_t blocks = flat.numel() / elements;
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(std::min(blocks, blocks_of_piece)) *
-                                  entry.blocks->bytes);
-  at::Tensor numbers = at::empty({std::min(blocks, blocks_of_piece) * elements},
-                                 at::TensorOptions().dtype(at::kFloat));
-  for (std::int64_t done = 0; done < blocks; done += blocks_of_piece) {
-    const std::int64_t count = std::min(blocks - done, blocks_of_piece);
-    const std::uint64_t size = static_cast<std::uint64_t>(count) * entry.blocks->bytes;
+  std::vector<std::uint8_t> bytes(
+      static_cast<std::size_t>(std::min(flat.numel(), kPieceElements) / elements) *
+      entry.blocks->bytes);
+  for (std::int64_t done = 0; done < flat.numel(); done += kPieceElements) {
+    const std::int64_t count = std::min(flat.numel() - done, kPieceElements);
+    const std::uint64_t size = static_cast<std::uint64_t>(count / elements) * entry.blocks->bytes;
     entry.file->read(begin, bytes.data(), size, stop_);
     begin += size;
-    auto* const out = numbers.mutable_data_ptr<float>();
-    at::parallel_for(0, count, kGrainElements / elements,
-                     [&](std::int64_t first, std::int64_t last) {
-                       entry.blocks->dequantise(
-                           bytes.data() + static_cast<std::uint64_t>(first) * entry.blocks->bytes,
-                           last - first, out + first * elements);
-                     });
-    flat.narrow(0, done * elements, count * elements).copy_(numbers.narrow(0, 0, count * elements));
+    write_blocks(*entry.blocks, bytes.data(), flat.narrow(0, done, count));
   }
 }
 
@@ -311,15 +319,79 @@ at::Tensor Weights::get(std::string_view name) const {
   return read(found);
 }
 
-at::Tensor Weights::scaled(const Entry& found, std::string_view name) const {
+at::Tensor Weights::scale_of(const Entry& found, std::string_view name) const {
   const Entry& scale = entry(found.scale);
   const at::Tensor factor = read(scale).to(at::kFloat);
   // Compared so that a NaN is refused too.
   require(((factor > 0) & (factor < std::numeric_limits<float>::infinity())).all().item<bool>(),
           ErrorCode::kFile, place_of(found.scale), " holds a scale of tensor ", name,
           " that is not a number above 0");
+  return factor;
+}
+
+at::Tensor Weights::scaled(const Entry& found, std::string_view name) const {
+  const at::Tensor factor = scale_of(found, name);
   const at::Tensor by = factor.numel() == 1 ? factor.reshape({}) : factor;
   return read(found).to(at::kFloat).mul_(by);
+}
+
+void Weights::check_numbers(const Entry& found, std::string_view name,
+                            at::IntArrayRef sizes) const {
+  require(at::IntArrayRef(found.shape) == sizes, ErrorCode::kFile, place_of(name), " has shape ",
+          at::IntArrayRef(found.shape), ", not ", sizes);
+  require(c10::isFloatingType(found.dtype), ErrorCode::kFile, place_of(name), " has dtype ",
+          safetensors_dtype_name(found.dtype), ", not a floating-point one");
+}
+
+std::int64_t Weights::stored_bytes(std::string_view name, at::IntArrayRef sizes,
+                                   at::ScalarType dtype) const {
+  const Entry& found = entry(name);
+  const auto stored = static_cast<std::int64_t>(found.end - found.begin);
+  const std::int64_t in_dtype =
+      c10::multiply_integers(sizes) * static_cast<std::int64_t>(c10::elementSize(dtype));
+  if (numbers_of(found.blocks, found.dtype) == StoredNumbers::kPlain || stored >= in_dtype) {
+    return in_dtype;
+  }
+  const std::int64_t scales =
+      found.scale.empty() ? 0 : c10::multiply_integers(entry(found.scale).shape);
+  return stored + scales * static_cast<std::int64_t>(sizeof(float));
+}
+
+std::optional<KeptMatrix> Weights::get_stored(std::string_view name, at::IntArrayRef sizes,
+                                              at::ScalarType dtype) const {
+  TWILL_ASSERT(sizes.size() == 2);
+  if (stop_.stop_requested()) {
+    throw Cancelled();
+  }
+  const Entry& found = entry(name);
+  check_numbers(found, name, sizes);
+  const StoredNumbers numbers = numbers_of(found.blocks, found.dtype);
+  const std::int64_t in_dtype =
+      c10::multiply_integers(sizes) * static_cast<std::int64_t>(c10::elementSize(dtype));
+  if (numbers == StoredNumbers::kPlain || stored_bytes(name, sizes, dtype) >= in_dtype) {
+    return std::nullopt;
+  }
+  found.used = true;
+  KeptMatrix kept{
+      .numbers = numbers, .rows = sizes[0], .columns = sizes[1], .scaled = !found.scale.empty()};
+  const auto bytes = static_cast<std::int64_t>(found.end - found.begin);
+  if (kept.scaled) {
+    entry(found.scale).used = true;
+  }
+  if (headers_only_) {
+    const auto meta = at::TensorOptions().device(at::kMeta);
+    kept.values = at::empty({bytes}, meta.dtype(at::kByte));
+    if (kept.scaled) {
+      kept.scale = at::empty({1}, meta.dtype(at::kFloat));
+    }
+    return kept;
+  }
+  kept.values = empty({bytes}, at::kByte);
+  found.file->read(found.begin, kept.values.mutable_data_ptr(), found.end - found.begin, stop_);
+  if (kept.scaled) {
+    kept.scale = scale_of(found, name).reshape({-1}).contiguous();
+  }
+  return kept;
 }
 
 at::Tensor Weights::get(std::string_view name, at::IntArrayRef sizes, at::ScalarType dtype) const {
@@ -327,10 +399,7 @@ at::Tensor Weights::get(std::string_view name, at::IntArrayRef sizes, at::Scalar
     throw Cancelled();
   }
   const Entry& found = entry(name);
-  require(at::IntArrayRef(found.shape) == sizes, ErrorCode::kFile, place_of(name), " has shape ",
-          at::IntArrayRef(found.shape), ", not ", sizes);
-  require(c10::isFloatingType(found.dtype), ErrorCode::kFile, place_of(name), " has dtype ",
-          safetensors_dtype_name(found.dtype), ", not a floating-point one");
+  check_numbers(found, name, sizes);
   found.used = true;
   if (!found.scale.empty()) {
     entry(found.scale).used = true;

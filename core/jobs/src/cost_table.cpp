@@ -13,6 +13,7 @@
 #include "twill/kernels/attention.h"
 #include "twill/plan/compile.h"
 #include "twill/plan/error.h"
+#include "twill/report/clip_settings.h"
 
 namespace twill::jobs {
 namespace {
@@ -27,7 +28,7 @@ std::string cpu_kernel_name() { return concat("twill cpu ", kernels::kCpuKernelV
 
 CostTable measure_costs(const Profile& profile, const std::string& device, const std::string& dtype,
                         int threads, const JobControl& control) {
-  const bool narrow = dtype == "bfloat16";
+  const bool narrow = dtype == "bfloat16" || dtype == report::kFp8Products;
   require(narrow || dtype == "float32", ErrorCode::kUnsupported, "timing candidates in ", dtype,
           ": float32 and bfloat16 are timed");
   const std::int32_t heads = profile.model.stacks.front().heads;

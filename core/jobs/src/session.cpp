@@ -43,6 +43,7 @@ engine::LoadOptions load_options(const report::ClipSettings& settings, const Job
                     settings.frames.value_or(defaults.size.frames)};
   };
   return {.dtype = settings.dtype ? engine::dtype_of(*settings.dtype) : std::nullopt,
+          .fp8_products = settings.dtype == report::kFp8Products,
           .stop = control.stop,
           .loras = settings.loras,
           .memory = memory_limit(settings.vram_gib, engine::device_memory(engine::choose_device())),
@@ -84,7 +85,8 @@ report::ClipSettings with_defaults_of(const engine::VideoModel& model,
   fill(filled.shift, left_open.shift);
   fill(filled.cfg, left_open.cfg);
   fill(filled.sampler, left_open.sampler);
-  filled.dtype = engine::dtype_name(model.dtype);
+  filled.dtype =
+      model.fp8_products ? std::string(report::kFp8Products) : engine::dtype_name(model.dtype);
   return filled;
 }
 

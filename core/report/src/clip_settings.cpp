@@ -35,7 +35,12 @@ constexpr std::array<std::string_view, Count> names_of(
 }
 
 constexpr auto kSamplers = names_of(kSamplerNames);
-constexpr auto kDtypes = names_of(kernels::kDtypeNames);
+constexpr auto kDtypes = [] {
+  std::array<std::string_view, kernels::kDtypeNames.size() + 1> names;
+  std::ranges::copy(names_of(kernels::kDtypeNames), names.begin());
+  names.back() = kFp8Products;
+  return names;
+}();
 
 void check_side(std::string_view name, const std::optional<std::int32_t>& value,
                 const std::optional<std::int32_t>& step) {

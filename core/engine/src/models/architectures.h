@@ -38,6 +38,7 @@ struct PartsRequest {
   std::function<Weights(const std::filesystem::path&)> open;
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
+  bool fp8_products = false;  // of a network's layers
   // The LoRAs that an expert gets, and what is to be done with them once they fit: before any
   // network is read.
   std::function<std::vector<LoraChoice>(std::size_t expert)> loras_of;

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "twill/engine/kept_matrix.h"
 #include "twill/engine/weights.h"
 #include "twill/plan/lora_choice.h"
 
@@ -43,6 +44,12 @@ class Lora {
   // Error(kFile) naming a tensor of the file that holds what is not finite; Cancelled.
   void merge(std::string_view name, at::Tensor& weight) const;
 
+  // What merge() would add to a matrix of those sizes, where that is of low rank; else nothing.
+  // Throws as merge().
+  std::optional<LowRank> low_rank(std::string_view name, at::IntArrayRef sizes) const;
+  // Bytes of its factors; empty where there is nothing.
+  std::optional<std::int64_t> low_rank_bytes(std::string_view name) const;
+
   // "x.safetensors: 12 of 360 tensors fit nothing in this network, the first is ...", for people;
   // empty where all fit.
   const std::string& note() const { return note_; }
@@ -58,7 +65,9 @@ class Lora {
   };
   class Fitting;
 
-  at::Tensor read(const std::string& name, at::IntArrayRef sizes) const;
+  const Change* low_rank_change(std::string_view name) const;
+  at::Tensor read(const std::string& name, at::IntArrayRef sizes,
+                  at::ScalarType dtype = at::kFloat) const;
   double scale_of(const Change& change) const;
 
   Weights weights_;

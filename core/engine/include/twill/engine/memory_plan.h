@@ -12,14 +12,15 @@ namespace twill::engine {
 
 // Of one network; experts are alike.
 struct NetworkMemory {
-  std::int64_t layers = 0;   // how many
-  std::int64_t layer = 0;    // the weights of each
-  std::int64_t outside = 0;  // weights that are of no layer: always on the device
-  std::int64_t prompts = 0;  // keys and values of two prompts, with and without guidance
-  std::int64_t shared = 0;   // weights of what all experts share: the VAE
-  std::int64_t forward = 0;  // what a forward keeps at a time beside weights: an estimate
+  std::int64_t layers = 0;      // how many
+  std::int64_t layer = 0;       // the weights of the largest
+  std::int64_t all_layers = 0;  // the weights of all
+  std::int64_t outside = 0;     // weights that are of no layer: always on the device
+  std::int64_t prompts = 0;     // keys and values of two prompts, with and without guidance
+  std::int64_t shared = 0;      // weights of what all experts share: the VAE
+  std::int64_t forward = 0;     // what a forward keeps at a time beside weights: an estimate
 
-  std::int64_t weights() const { return layers * layer + outside; }
+  std::int64_t weights() const { return all_layers + outside; }
 };
 
 struct MemoryPlan {
@@ -41,9 +42,10 @@ struct MemoryPlan {
 // Throws Error(kUsage) saying what would be needed where not even one layer fits beside a forward.
 MemoryPlan plan_memory(const NetworkMemory& network, std::int64_t experts, std::int64_t budget);
 
-// Of `layers` layers of `bytes` each, how many stay on the device within `limit`: of what two
-// leave, the one that computes and the one that is copied meanwhile.
-std::int64_t resident_layers(std::int64_t layers, std::int64_t bytes, std::int64_t limit);
+// Of `layers` layers that take `all` bytes and `largest` at most each, how many stay on the device
+// within `limit`: of what two leave, the one that computes and the one that is copied meanwhile.
+std::int64_t resident_layers(std::int64_t layers, std::int64_t all, std::int64_t largest,
+                             std::int64_t limit);
 
 // "11.5 GiB".
 std::string gib_text(std::int64_t bytes);

@@ -32,8 +32,10 @@ namespace twill::engine {
 struct LoadOptions {
   std::optional<c10::Device> device;     // empty: choose_device()
   std::optional<c10::ScalarType> dtype;  // empty: choose_dtype(device)
-  std::stop_token stop;                  // looked at before every tensor; then Cancelled is thrown
-  std::vector<LoraChoice> loras;         // merged into the experts that they name, in this order
+  // The layers' products in fp8, the others in dtype, which is bf16 then.
+  bool fp8_products = false;
+  std::stop_token stop;           // looked at before every tensor; then Cancelled is thrown
+  std::vector<LoraChoice> loras;  // merged into the experts that they name, in this order
   // Bytes of the device that networks and a step may take; empty: there is no limit. Layers that do
   // not fit stand in host memory, and are copied to the device before their turn.
   std::optional<std::int64_t> memory;
@@ -56,6 +58,7 @@ struct VideoModel {
   std::vector<ClipSize> sizes;  // that it was trained on; may be empty
   c10::Device device = c10::kCPU;
   c10::ScalarType dtype = c10::kFloat;
+  bool fp8_products = false;
   std::vector<std::unique_ptr<VideoNetwork>> experts;
   std::unique_ptr<Vae> vae;
   std::unique_ptr<TextEncoder> text;
@@ -109,7 +112,8 @@ ModelDescription describe_model(const ModelFiles& model);
 // weight file is not what it should be; Error(kModel) naming both files and their numbers when
 // parts do not fit each other, or a LoRA fits nothing; Error(kUsage) for a LoRA of an expert that
 // the model has not. Parts and LoRAs are compared before any of the networks is read.
-// Error(kUsage) where options.memory cannot hold one layer beside a step.
+// Error(kUsage) where options.memory cannot hold one layer beside a step, or the device has no
+// products in fp8.
 VideoModel load_model(const ModelFiles& model, const LoadOptions& options = {});
 
 // Its text side alone. Throws as load_model().

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -55,7 +56,9 @@ WeightTable wan_weights(const WanConfig& config, at::ScalarType dtype);
 
 // What it takes of a device: weights as in wan_weights(); for a forward over so many tokens, the
 // tensors that stand beside each other where most do, in self-attention or the feed-forward.
-NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int64_t tokens);
+// bytes_of: what rows take where that is not what the table says (kept_bytes).
+NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int64_t tokens,
+                         const std::function<std::int64_t(const TensorRow&)>& bytes_of = {});
 
 // LoRA files for such a transformer, by the names of upstream, of diffusers and of kohya's
 // trainers. Throws as Lora.
@@ -78,6 +81,9 @@ struct WanPlace {
   // host memory and are copied before their turn, which changes no bit of the result. Empty: all
   // stay on the device.
   std::optional<std::int64_t> layer_bytes;
+  // The layers' weights are in fp8 whatever the file has, and so are the inputs of their products;
+  // dtype is bf16 then.
+  bool fp8_products = false;
 };
 
 class WanDit {

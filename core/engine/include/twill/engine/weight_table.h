@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "twill/engine/kept_matrix.h"
 #include "twill/engine/lora.h"
 #include "twill/engine/weights.h"
 
@@ -25,6 +26,8 @@ struct TensorRow {
   std::vector<std::int64_t> shape;
   at::ScalarType dtype = at::kFloat;  // that the network takes it in
   std::int32_t layer = kNoLayer;      // counted through all stacks
+  // A matrix [rows, columns] that products are made with: it may be kept as its file has it.
+  bool is_product = false;
 
   static constexpr std::int32_t kNoLayer = -1;  // used before or after all layers
 
@@ -46,6 +49,9 @@ class WeightTable {
   std::map<std::string, std::size_t, std::less<>> index_;
 };
 
+// Bytes of what TableReader makes of a row, by the headers alone.
+std::int64_t kept_bytes(const TensorRow& row, const Weights& weights, std::span<const Lora> loras);
+
 // Reads the tensors of a table, each once.
 class TableReader {
  public:
@@ -62,11 +68,16 @@ class TableReader {
   // On the device, with the row's sizes and dtype. What LoRAs add is added in fp32 and rounded
   // once. Throws Error(kFile) as Weights::get().
   at::Tensor take(const std::string& name);
+  // The same of a product's matrix, kept as its file has it where that is smaller; LoRAs of low
+  // rank stand beside it then.
+  KeptMatrix take_product(const std::string& name);
   // For the end of loading: no row was forgotten, which is a bug, and no tensor of the file is left
   // over, as Weights::check_all_used() says.
   void finish(std::string_view network) const;
 
  private:
+  const TensorRow& take_row(const std::string& name);
+
   const Weights& weights_;
   const WeightTable& table_;
   at::Device device_;

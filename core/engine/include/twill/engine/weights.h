@@ -12,11 +12,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "twill/engine/kept_matrix.h"
 
 namespace twill::engine {
 
@@ -50,6 +53,9 @@ class Weights {
 
   // Reading from a slow disk takes long: once a stop is asked for, copies throw Cancelled.
   void set_stop(std::stop_token stop) { stop_ = std::move(stop); }
+  // Copies that go on to a GPU are made in pinned memory, from which it takes them faster, where
+  // the system gives some.
+  void set_pinned() { pinned_ = true; }
   // From now on copies have no bytes (they are on the meta device): only headers are read.
   void set_headers_only() { headers_only_ = true; }
 
@@ -75,6 +81,13 @@ class Weights {
   at::Tensor get(std::string_view name) const;
   // A copy in `dtype`, scaled, after a check of its sizes. Throws Cancelled as set_stop() says.
   at::Tensor get(std::string_view name, at::IntArrayRef sizes, at::ScalarType dtype) const;
+  // The same matrix [rows, columns] as the file has it, where its numbers are smaller than those of
+  // `dtype` and can be kept so; else nothing, and it was not asked for. Throws as get().
+  std::optional<KeptMatrix> get_stored(std::string_view name, at::IntArrayRef sizes,
+                                       at::ScalarType dtype) const;
+  // What that would take; bytes of a tensor in `dtype` where there is nothing.
+  std::int64_t stored_bytes(std::string_view name, at::IntArrayRef sizes,
+                            at::ScalarType dtype) const;
   // The same of single rows of a matrix of those sizes, in that order; only their bytes are read.
   at::Tensor get_rows(std::string_view name, at::IntArrayRef sizes,
                       const std::vector<std::int64_t>& rows, at::ScalarType dtype) const;
@@ -108,6 +121,9 @@ class Weights {
   void read_blocks(const Entry& entry, std::uint64_t begin, at::Tensor& to) const;
   void check_read(const Entry& entry) const;
   at::Tensor scaled(const Entry& entry, std::string_view name) const;
+  at::Tensor empty(at::IntArrayRef sizes, at::ScalarType dtype) const;
+  at::Tensor scale_of(const Entry& entry, std::string_view name) const;
+  void check_numbers(const Entry& entry, std::string_view name, at::IntArrayRef sizes) const;
   void add(std::string_view stored_name, Entry entry);
   void add_file(const std::filesystem::path& file);
   void add_files(const std::vector<std::filesystem::path>& files);
@@ -117,6 +133,7 @@ class Weights {
   std::string source_;
   std::stop_token stop_;
   bool headers_only_ = false;
+  bool pinned_ = false;
   std::map<std::string, Entry, std::less<>> entries_;
   std::map<std::string, std::string> metadata_;
   std::shared_ptr<const GgufValues> gguf_;

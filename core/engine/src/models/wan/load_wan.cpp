@@ -80,6 +80,12 @@ std::unique_ptr<ImageEncoder> load_image_encoder(const PartsRequest& request) {
                                              request.device);
 }
 
+// A number each, and the scale of a row.
+std::int64_t bytes_in_fp8(const TensorRow& row) {
+  return c10::multiply_integers(row.shape) +
+         row.shape[0] * static_cast<std::int64_t>(sizeof(float));
+}
+
 }  // namespace
 
 std::unique_ptr<TextEncoder> load_wan_text(const ModelDescription& description) {
@@ -123,10 +129,20 @@ Parts load_wan(const PartsRequest& request) {
     loras.push_back(wan_loras(configs[i], request.loras_of(i)));
     request.prepare(loras.back());
   }
-  NetworkMemory memory = wan_memory(configs.front(), request.dtype, request.tokens);
+  NetworkMemory memory;
+  for (std::size_t i = 0; i < configs.size(); ++i) {
+    const NetworkMemory own =
+        wan_memory(configs[i], request.dtype, request.tokens, [&](const TensorRow& row) {
+          return request.fp8_products && row.is_product ? bytes_in_fp8(row)
+                                                        : kept_bytes(row, weights[i], loras[i]);
+        });
+    memory = own.all_layers > memory.all_layers ? own : memory;
+  }
   memory.shared = wan_vae_weights(detect_wan_vae_config(vae), request.dtype).bytes();
-  const WanPlace place{
-      .dtype = request.dtype, .device = request.device, .layer_bytes = request.layer_bytes(memory)};
+  const WanPlace place{.dtype = request.dtype,
+                       .device = request.device,
+                       .layer_bytes = request.layer_bytes(memory),
+                       .fp8_products = request.fp8_products};
   Parts parts{.text = std::move(text), .image = std::move(image)};
   for (std::size_t i = 0; i < configs.size(); ++i) {
     parts.experts.push_back(std::make_unique<WanNetwork>(

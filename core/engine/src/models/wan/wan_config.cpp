@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -116,6 +117,10 @@ class Rows {
     tensor(name + ".weight", {out, in}, dtype);
     tensor(name + ".bias", {out}, dtype);
   }
+  void product(const std::string& name, std::int64_t out, std::int64_t in, at::ScalarType dtype) {
+    linear(name, out, in, dtype);
+    rows_[rows_.size() - 2].is_product = true;
+  }
 
  private:
   std::vector<TensorRow>& rows_;
@@ -199,33 +204,39 @@ WeightTable wan_weights(const WanConfig& config, at::ScalarType dtype) {
     rows.tensor("norm3.bias", {dim}, at::kFloat);
     for (const std::string attention : {"self_attn.", "cross_attn."}) {
       for (const char* product : {"q", "k", "v", "o"}) {
-        rows.linear(attention + product, dim, dim, dtype);
+        rows.product(attention + product, dim, dim, dtype);
       }
       rows.tensor(attention + "norm_q.weight", {dim}, at::kFloat);
       rows.tensor(attention + "norm_k.weight", {dim}, at::kFloat);
     }
     if (config.image_dim > 0) {
-      rows.linear("cross_attn.k_img", dim, dim, dtype);
-      rows.linear("cross_attn.v_img", dim, dim, dtype);
+      rows.product("cross_attn.k_img", dim, dim, dtype);
+      rows.product("cross_attn.v_img", dim, dim, dtype);
       rows.tensor("cross_attn.norm_k_img.weight", {dim}, at::kFloat);
     }
-    rows.linear("ffn.0", config.ffn_dim, dim, dtype);
-    rows.linear("ffn.2", dim, config.ffn_dim, dtype);
+    rows.product("ffn.0", config.ffn_dim, dim, dtype);
+    rows.product("ffn.2", dim, config.ffn_dim, dtype);
   }
   return WeightTable(std::move(all));
 }
 
-NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int64_t tokens) {
+NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int64_t tokens,
+                         const std::function<std::int64_t(const TensorRow&)>& bytes_of) {
   NetworkMemory memory{.layers = config.layers};
   const WeightTable table = wan_weights(config, dtype);
+  std::vector<std::int64_t> of_layer(static_cast<std::size_t>(config.layers));
+  std::int64_t made = 0;  // the largest matrix of a product that is made where it is used
   for (const TensorRow& row : table.rows()) {
-    const std::int64_t bytes = row.bytes();
+    const std::int64_t bytes = bytes_of ? bytes_of(row) : row.bytes();
     if (row.layer == TensorRow::kNoLayer) {
       memory.outside += bytes;
-    } else if (row.layer == 0) {
-      memory.layer += bytes;
+    } else {
+      of_layer[static_cast<std::size_t>(row.layer)] += bytes;
+      made = bytes < row.bytes() ? std::max(made, row.bytes()) : made;
     }
   }
+  memory.layer = *std::ranges::max_element(of_layer);
+  memory.all_layers = std::accumulate(of_layer.begin(), of_layer.end(), std::int64_t{0});
   const auto size = static_cast<std::int64_t>(c10::elementSize(dtype));
   constexpr std::int64_t kImageTokens = 514;  // of two pictures, at most
   const std::int64_t seen = kWanTextLen + (config.image_dim > 0 ? kImageTokens : 0);
@@ -237,6 +248,8 @@ NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int
   // Measured on an H200 a forward of 14B took 6.4 GiB at 75,600 tokens, where this says 8.1.
   memory.forward =
       tokens * (config.dim * 4 + size * (config.dim + std::max(attention, feed_forward)));
+  // With LoRAs beside it, in fp32 too.
+  memory.forward += made * 3;
   return memory;
 }
 

@@ -10,8 +10,11 @@
 #include <cmath>
 #include <mutex>
 #include <string_view>
+#include <vector>
 
 #include "dit_ops.h"
+#include "fp8_product.h"
+#include "kept_values.h"
 #include "layer_store.h"
 #include "twill/engine/weight_table.h"
 #include "twill/plan/error.h"
@@ -31,25 +34,40 @@ struct Linear {
   at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
 };
 
+// A product of a layer, whose weight may stand in memory as its file has it.
+struct Product {
+  std::vector<KeptMatrix> weight;  // below each other
+  at::Tensor bias;
+  bool in_fp8 = false;  // where the weight can be taken so
+
+  bool takes_fp8() const { return in_fp8 && weight.size() == 1 && engine::takes_fp8(weight[0]); }
+  at::Tensor values() const { return values_of(weight, bias.scalar_type()); }
+  at::Tensor operator()(const at::Tensor& x) const {
+    return takes_fp8() ? fp8_linear(x, weight[0], bias) : at::linear(x, values(), bias);
+  }
+};
+
 struct Layer {
   at::Tensor
       modulation;  // [6, dim] fp32: shift, scale, gate of self-attention, then of the feed-forward
-  Linear qkv;      // the three products of self-attention in one
-  Linear out;
+  Product qkv;     // the three products of self-attention in one
+  Product out;
   at::Tensor norm_q, norm_k;            // [dim] fp32
   at::Tensor cross_scale, cross_shift;  // [1, dim] fp32: the affine norm before cross-attention
-  Linear cross_q, cross_k, cross_v, cross_out;
+  Product cross_q, cross_k, cross_v, cross_out;
   at::Tensor cross_norm_q, cross_norm_k;
-  Linear image_k, image_v;  // undefined where the model takes no image
+  Product image_k, image_v;  // undefined where the model takes no image
   at::Tensor image_norm_k;
-  Linear up, down;
+  Product up, down;
 };
 
 // The tensors of a layer one after the other, in the order in which a LayerStore has them.
 template <typename SomeLayer, typename Call>
 void for_each_tensor(SomeLayer& layer, bool takes_image, const Call& call) {
   const auto linear = [&](auto& product) {
-    call(product.weight);
+    for (KeptMatrix& matrix : product.weight) {
+      matrix.for_each_tensor(call);
+    }
     call(product.bias);
   };
   call(layer.modulation);
@@ -140,9 +158,12 @@ struct WanDit::Impl {
   WanConfig config;
   at::ScalarType dtype;
   at::Device device;
+  bool fp8_products;
   Linear patch, text_in, text_out, time_in, time_out, time_projection, head;
   ImageEmbedding image_embedding;
   at::Tensor head_modulation;  // [2, dim] fp32: shift, scale
+  // What products' weights are in each; the tensors stand in the store.
+  std::vector<Layer> forms;
   mutable LayerStore layers;
 
   // The last grid's table: a run has one grid.
@@ -155,6 +176,7 @@ struct WanDit::Impl {
       : config(wan),
         dtype(place.dtype),
         device(place.device),
+        fp8_products(place.fp8_products),
         layers(place.device, wan.layers, place.layer_bytes) {
     const WeightTable table = wan_weights(config, dtype);
     TableReader reader(weights, table, place.layer_bytes ? at::Device(at::kCPU) : device, loras);
@@ -187,24 +209,41 @@ struct WanDit::Impl {
       for_each_tensor(layer, takes_image(),
                       [&](at::Tensor& tensor) { tensors.push_back(std::move(tensor)); });
       layers.add(std::move(tensors));
+      forms.push_back(std::move(layer));
     }
     reader.finish("a Wan 2.1 transformer");
   }
 
   bool takes_image() const { return config.image_dim > 0; }
 
+  // Made on the device that computes; where it lies does not change.
+  KeptMatrix in_fp8(KeptMatrix weight) const {
+    if (takes_fp8(weight) || weight.values.is_meta()) {
+      return weight;
+    }
+    const at::Device place = weight.values.device();
+    weight.for_each_tensor([&](at::Tensor& tensor) { tensor = tensor.to(device); });
+    KeptMatrix made = as_fp8(values_of({std::move(weight)}, dtype));
+    made.for_each_tensor([&](at::Tensor& tensor) { tensor = tensor.to(place); });
+    return made;
+  }
+
   Layer read_layer(TableReader& reader, const std::string& block) const {
     const auto vector = [&](const char* name) { return reader.take(block + name); };
     const auto product = [&](const std::string& name) {
-      at::Tensor weight = reader.take(block + name + ".weight");
-      return Linear{std::move(weight), reader.take(block + name + ".bias")};
+      KeptMatrix weight = reader.take_product(block + name + ".weight");
+      if (fp8_products) {
+        weight = in_fp8(std::move(weight));
+      }
+      return Product{{std::move(weight)}, reader.take(block + name + ".bias"), fp8_products};
     };
-    const Linear q = product("self_attn.q");
-    const Linear k = product("self_attn.k");
-    const Linear v = product("self_attn.v");
+    const Product q = product("self_attn.q");
+    const Product k = product("self_attn.k");
+    const Product v = product("self_attn.v");
     Layer layer{
         .modulation = vector("modulation")[0],
-        .qkv = {at::cat({q.weight, k.weight, v.weight}), at::cat({q.bias, k.bias, v.bias})},
+        .qkv = {joined({q.weight[0], k.weight[0], v.weight[0]}), at::cat({q.bias, k.bias, v.bias}),
+                fp8_products},
         .out = product("self_attn.o"),
         .norm_q = vector("self_attn.norm_q.weight"),
         .norm_k = vector("self_attn.norm_k.weight"),
@@ -229,7 +268,7 @@ struct WanDit::Impl {
 
   // On the device until the pass is asked for another one.
   Layer layer_of(LayerStore::Pass& pass, std::int64_t index) const {
-    Layer layer;
+    Layer layer = forms[static_cast<std::size_t>(index)];
     auto next = pass.layer(index);
     auto at = next.begin();
     for_each_tensor(layer, takes_image(), [&](at::Tensor& tensor) { tensor = std::move(*at++); });
@@ -286,8 +325,8 @@ struct WanDit::Impl {
   }
 
   // What a layer's cross-attention looks at: of the text's tokens, or of the image's.
-  std::pair<at::Tensor, at::Tensor> keys_and_values(const at::Tensor& tokens, const Linear& key,
-                                                    const Linear& value,
+  std::pair<at::Tensor, at::Tensor> keys_and_values(const at::Tensor& tokens, const Product& key,
+                                                    const Product& value,
                                                     const at::Tensor& norm) const {
     at::Tensor keys = key(tokens);
     rms_norm_rope_(keys, norm, nullptr);
@@ -325,13 +364,18 @@ struct WanDit::Impl {
     rms_norm_rope_(q, layer.norm_q, &table);
     rms_norm_rope_(k, layer.norm_k, &table);
     const at::Tensor gates = modulation.select(1, 2);
-    site.output_weight = &layer.out.weight;
+    const at::Tensor out = layer.out.values();
+    site.output_weight = &out;
     site.gate = stream.size(0) == 1 ? &gates : nullptr;
     site.residual = &stream;
     const at::Tensor mixed =
         attention.run(split_heads(q, config.heads), split_heads(k, config.heads),
                       split_heads(v, config.heads), site);
-    add_modulated_(stream, layer.out(join_heads(mixed)), gates);
+    const at::Tensor joined_heads = join_heads(mixed);
+    add_modulated_(stream,
+                   layer.out.takes_fp8() ? layer.out(joined_heads)
+                                         : at::linear(joined_heads, out, layer.out.bias),
+                   gates);
   }
 
   void cross_attention(const Layer& layer, std::size_t index, at::Tensor& stream,
@@ -354,7 +398,13 @@ struct WanDit::Impl {
 
   void feed_forward(const Layer& layer, at::Tensor& stream, const at::Tensor& modulation) const {
     const at::Tensor x = modulated(stream, modulation, 3, dtype);
-    const at::Tensor hidden = linear_gelu(x, layer.up.weight, layer.up.bias);
+    at::Tensor hidden;
+    if (layer.up.takes_fp8()) {
+      hidden = layer.up(x);
+      gelu_tanh_(hidden);
+    } else {
+      hidden = linear_gelu(x, layer.up.values(), layer.up.bias);
+    }
     add_modulated_(stream, layer.down(hidden), modulation.select(1, 5));
   }
 };

@@ -42,6 +42,9 @@ struct ClipSettings {
   std::filesystem::path end_image;
 };
 
+// A dtype: bfloat16 with the products of the layers in fp8, on GPUs that have them.
+inline constexpr std::string_view kFp8Products = "float8";
+
 // What `sampler` and `dtype` may be.
 std::span<const std::string_view> sampler_names();
 std::span<const std::string_view> dtype_names();
