@@ -379,6 +379,35 @@ CARDS = {
 INSTRUCTIONS_OF_A_CELL = 14
 
 
+@table("wan")
+def wan() -> list[str]:
+    rows = []
+    titles = {"1.3b": "1.3B, 832x480, 81 frames", "14b": "14B, 1280x720, 81", "5b": "TI2V 5B, 1280x704, 121"}
+    for name, title in titles.items():
+        report = read("wan")[name]
+        twill, diffusers = report["twill"], report["diffusers"]
+        step = {key: statistics.median(row["step_seconds"] for row in found) for key, found in twill.items()}
+        seconds = {key: statistics.median(found[-1]["step_seconds"]) for key, found in diffusers.items()}
+        # diffusers' forwards are timed after a first one.
+        later = (report["steps"] * step["dense"] - step["one step"]) / (report["steps"] - 1)
+        vae = twill["dense"][0]["vae_seconds"], min(diffusers["native"][0]["vae_seconds"])
+        rows.append(
+            (
+                title,
+                *(f"{step[key]:.2f}" for key in ("dense", "plan")),
+                f"{twill['plan'][0]['density']:.2f}",
+                f"{step['dense'] / step['plan']:.2f}x",
+                f"{step['plan, float8']:.2f}",
+                f"{later:.2f}",
+                f"{seconds['native']:.2f} / {seconds['native, compiled']:.2f}",
+                f"{vae[0]:.1f}",
+                f"{vae[1]:.1f}",
+            )
+        )
+    head = ("Wan", "dense, s a step", "plan", "density", "faster", "plan, `float8`", "dense after the first step")
+    return lines((*head, "diffusers / compiled", "VAE, s", "diffusers' VAE"), rows)
+
+
 @table("roofline")
 def roofline() -> list[str]:
     cells, head_dim = 24 * 119056**2, 128
