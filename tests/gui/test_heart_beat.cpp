@@ -11,6 +11,7 @@
 #include <QTest>
 #include <QTimer>
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "app/main_window.h"
@@ -76,6 +77,12 @@ class TestHeartBeat : public QObject {
   }
 
  private Q_SLOTS:
+  // What an earlier run kept of its clip would leave nothing to stop.
+  void init() {
+    cache_ = std::make_unique<QTemporaryDir>();
+    qputenv("XDG_CACHE_HOME", cache_->path().toUtf8());
+  }
+
   void no_event_waits_long_while_a_clip_is_made() {
     QTemporaryDir folder;
     QSettings settings(folder.filePath(QStringLiteral("a.ini")), QSettings::IniFormat);
@@ -126,6 +133,9 @@ class TestHeartBeat : public QObject {
     qInfo("stopped after %.0f ms", waited);
     QVERIFY2(waited < kLongestCancelMs, qPrintable(QString::number(waited)));
   }
+
+ private:
+  std::unique_ptr<QTemporaryDir> cache_;
 };
 
 }  // namespace twill::gui
