@@ -83,6 +83,16 @@ TEST(Estimate, density_of_an_all_mean_plan_with_a_dense_segment_counts_the_dense
   EXPECT_THROW(plan_density(facts, clip, folder / "other.json"), Error);
 }
 
+TEST(Estimate, a_model_of_two_experts_is_measured_too) {
+  const tests::ScratchFolder folder;
+  tests::write_tiny_model(folder / "two", {.from_pictures = true});
+  const ModelSpeed speed = measure_speed(
+      {.model = folder / "two", .image = fs::path(TWILL_PRESETS) / "demo/pictures/heads.png"}, {});
+  EXPECT_GT(speed.seconds_per_token, 0.0);
+  EXPECT_GT(speed.sparse_seconds_per_cell, 0.0);
+  EXPECT_GT(speed.vae_seconds_per_pixel, 0.0);
+}
+
 TEST(Estimate, adapting_is_measured_with_the_plans_own_profile) {
   const ModelFacts facts = read_model_facts(kDemo);
   const Plan plan = read_plan(kDemo / "plan.json");

@@ -35,7 +35,8 @@ Plan all_dense(const ModelShape& shape) {
   plan.model = shape;
   plan.patterns = {dense()};
   Segment segment;
-  segment.heads = {std::vector<HeadPlan>(static_cast<std::size_t>(shape.heads_total()))};
+  segment.heads.assign(shape.experts.size(),
+                       std::vector<HeadPlan>(static_cast<std::size_t>(shape.heads_total())));
   plan.segments = {segment};
   return plan;
 }
