@@ -36,6 +36,7 @@ def problems(facts: dict) -> list[str]:
             if len(size["layers"]) > stacks[family]:
                 found.append(f"{size['label']}: more lists of layers than stacks")
             found += unfit(model, size)
+            found += unfit_settings(model, size)
     return found
 
 
@@ -48,6 +49,16 @@ def unfit(model: dict, size: dict) -> list[str]:
     ]
     if (size["frames"] - 1) % model["strides"][0]:
         found.append(f"{size['label']}: frames {size['frames']} are not {model['strides'][0]}n+1")
+    return found
+
+
+def unfit_settings(model: dict, size: dict) -> list[str]:
+    found = []
+    for setting in size.get("settings", []):
+        if setting["kind"] == "two_pictures" and "image" not in model:
+            found.append(f"{size['label']}: takes no pictures")
+        if "width" in setting:
+            found += unfit(model, {**size, "width": setting["width"], "height": setting["height"]})
     return found
 
 
@@ -70,6 +81,10 @@ SPOILED = {
     "a_boundary_without_experts": (("models", 0, "boundary"), 0.5),
     "a_boundary_above_one": (("models", 2, "boundary"), 875),
     "text_on_both_sides": (("models", 5, "text", "side"), "both"),
+    "unknown_kind_of_setting": (("models", 0, "sizes", 0, "settings", 0, "kind"), "best"),
+    "a_distilled_setting_of_a_size": (("models", 0, "sizes", 1, "settings", 2, "width"), 832),
+    "a_published_one_of_none": (("models", 0, "sizes", 1, "settings", 2, "kind"), "published"),
+    "no_source": (("models", 0, "sizes", 0, "settings", 0, "source"), ""),
     "unknown_field": (("models", 0, "licence"), "mine"),
 }  # fmt: skip
 
@@ -94,6 +109,12 @@ def test_spoiled_files_do_not(name):
         (("models", 1, "name"), "wan2.1-t2v", "wan2.1-t2v stands there twice"),
         (("models", 0, "sizes", 0, "layers"), [1, 2], "Wan 2.1 T2V 1.3B: more lists of layers than stacks"),
         (("models", 0, "sizes", 0, "height"), 488, "Wan 2.1 T2V 1.3B: height 488 is no multiple of 16"),
+        (
+            ("models", 0, "sizes", 0, "settings", 0, "width"),
+            840,
+            "Wan 2.1 T2V 1.3B: width 840 is no multiple of 16",
+        ),
+        (("models", 0, "sizes", 1, "settings", 0, "kind"), "two_pictures", "Wan 2.1 T2V 14B: takes no pictures"),
         (("models", 0, "sizes", 0, "frames"), 80, "Wan 2.1 T2V 1.3B: frames 80 are not 4n+1"),
     ],
 )

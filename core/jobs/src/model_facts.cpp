@@ -44,6 +44,21 @@ std::vector<fs::path> model_files(const engine::ModelDescription& description) {
   return files;
 }
 
+// As the defaults are: those of weights of so many heads, else of the family's first.
+std::vector<PublishedSetting> settings_of(const engine::ModelDescription& description,
+                                          const engine::NetworkFacts& network) {
+  const ModelFamily& family = *description.family;
+  const auto found = std::ranges::find_if(family.sizes, [&](const ModelSize& size) {
+    return size.heads == network.stacks.front().heads && size.head_dim == network.head_dim;
+  });
+  if (found != family.sizes.end()) {
+    return published_settings(family, static_cast<std::size_t>(found - family.sizes.begin()));
+  }
+  const std::vector<fs::path>& files = description.settings;
+  const bool states_its_own = files.size() == 1 && files.front().filename() == "model.json";
+  return states_its_own ? std::vector<PublishedSetting>() : published_settings(family, 0);
+}
+
 }  // namespace
 
 ModelFacts read_model_facts(const ModelFiles& files) {
@@ -57,6 +72,7 @@ ModelFacts read_model_facts(const ModelFiles& files) {
                    .name = model_name(files.path),
                    .shape = model.shape(),
                    .defaults = size_settings(defaults.size),
+                   .settings = settings_of(description, network),
                    .dim = network.dim,
                    .ffn_dim = network.ffn_dim};
   if (const std::vector<std::string>* words = model.text->words()) {

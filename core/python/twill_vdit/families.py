@@ -315,7 +315,8 @@ def _model(entry: dict[str, Any], stacks: Sequence[str]) -> Model:
 def _size(entry: dict[str, Any], stacks: Sequence[str]) -> ModelSize:
     # A size may leave out the last stacks: HunyuanVideo 1.5 has no single blocks.
     named = tuple((name, layers, entry["heads"]) for name, layers in zip(stacks, entry["layers"], strict=False))
-    facts = {name: value for name, value in entry.items() if name not in ("layers", "heads")}
+    # Its settings are for programs that run it by themselves.
+    facts = {name: value for name, value in entry.items() if name not in ("layers", "heads", "settings")}
     return ModelSize(**{"shift": None, **facts, "stacks": named})
 
 

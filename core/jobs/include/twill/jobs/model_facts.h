@@ -13,6 +13,7 @@
 
 #include "twill/plan/model_files.h"
 #include "twill/plan/plan.h"
+#include "twill/plan/published_settings.h"
 #include "twill/report/clip_settings.h"
 
 namespace twill::jobs {
@@ -24,6 +25,8 @@ struct ModelFacts {
   report::ClipSettings defaults;  // all but dtype and vram_gib is filled in
   std::vector<report::ClipSettings>
       sizes;  // width, height, frames that it was trained on; may be empty
+  // Published for such weights; of a model.json, which says its own, only where heads are theirs.
+  std::vector<PublishedSetting> settings;
   std::optional<std::vector<std::string>> words;  // that a prompt may have; none: any
   std::int64_t weight_bytes = 0;                  // of its files
   std::int64_t dim = 0;                           // of the transformer
