@@ -17,6 +17,7 @@
 #include "jobs/scratch_folder.h"
 #include "jobs/tiny_model.h"
 #include "twill/engine/weights.h"
+#include "twill/jobs/comfy_folders.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/plan/error.h"
 
@@ -110,6 +111,77 @@ TEST(FindModels, runnable_ones_come_first_and_the_others_say_why) {
   EXPECT_NE(problems[0].find("bad.yaml"), std::string::npos);
 }
 
+TEST(FindModels, all_that_a_checkpoint_lacks_is_named_as_comfyui_names_it) {
+  const tests::ScratchFolder folder;
+  tests::write_tiny_comfy(folder / "ComfyUI");
+  const auto find = [&] {
+    std::vector<FoundModel> found = find_models({}, {folder / "ComfyUI"});
+    EXPECT_EQ(found.size(), 1u);
+    return found.at(0);
+  };
+  const FoundModel whole = find();
+  EXPECT_EQ(whole.obstacle, "");
+  EXPECT_EQ(whole.name, "wan2.1_t2v_tiny");
+  EXPECT_EQ(whole.network, "a Wan transformer of 2 x 2 heads");
+  EXPECT_TRUE(whole.missing.empty());
+
+  fs::remove(folder / "ComfyUI/models/vae/wan_2.1_vae.safetensors");
+  fs::remove(folder / "ComfyUI/models/text_encoders/umt5_xxl_fp16.safetensors");
+  const FoundModel bare = find();
+  ASSERT_EQ(bare.missing.size(), 2u);
+  EXPECT_EQ(bare.missing[0].what, "the VAE of Wan 2.1 (16 channels)");
+  EXPECT_EQ(bare.missing[0].file, "wan_2.1_vae.safetensors");
+  EXPECT_EQ(bare.missing[1].what, "a UMT5 text encoder of width 16");
+  EXPECT_EQ(bare.missing[1].file, "umt5_xxl_fp16.safetensors");
+  EXPECT_TRUE(
+      bare.missing[1].sentence.ends_with("; ComfyUI's file of it is " + bare.missing[1].file));
+  EXPECT_EQ(bare.obstacle, bare.network + "; " + bare.missing[0].sentence);
+}
+
+TEST(FindModels, one_expert_alone_lacks_no_part) {
+  const tests::ScratchFolder folder;
+  tests::write_tiny_comfy(folder / "ComfyUI", {.from_pictures = true});
+  EXPECT_EQ(find_models({}, {folder / "ComfyUI"}).size(), 1u);
+  fs::remove(folder / "ComfyUI/models/diffusion_models/wan2.2_i2v_low_noise_tiny.safetensors");
+  const auto found = find_models({}, {folder / "ComfyUI"});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_TRUE(found[0].missing.empty());
+  EXPECT_TRUE(found[0].obstacle.ends_with(
+      ": is one of two experts by its name, but wan2.2_i2v_low_noise_tiny.safetensors is not "
+      "beside it"))
+      << found[0].obstacle;
+}
+
+// Who has no ComfyUI keeps checkpoints and their parts in one folder.
+TEST(FindModels, checkpoints_in_a_folder_of_ones_own_are_found) {
+  const tests::ScratchFolder folder;
+  tests::write_tiny_comfy(folder / "ComfyUI");
+  fs::create_directories(folder / "mine");
+  for (const char* const file :
+       {"diffusion_models/wan2.1_t2v_tiny.safetensors", "vae/wan_2.1_vae.safetensors",
+        "text_encoders/umt5_xxl_fp16.safetensors"}) {
+    fs::rename(folder / "ComfyUI/models" / file, folder / "mine" / fs::path(file).filename());
+  }
+  const auto found = find_models({folder / "mine"}, {});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].obstacle, "");
+  EXPECT_EQ(found[0].files.path, folder / "mine/wan2.1_t2v_tiny.safetensors");
+}
+
+TEST(ComfyFolders, are_known_by_what_lies_in_them) {
+  const tests::ScratchFolder folder;
+  tests::write_tiny_comfy(folder / "ComfyUI");
+  write(folder / "listed/extra_model_paths.yaml", "");
+  write(folder / "mine/a.safetensors", "");
+  EXPECT_TRUE(is_comfy_folder(folder / "ComfyUI"));
+  EXPECT_TRUE(is_comfy_folder(folder / "ComfyUI/models"));
+  EXPECT_TRUE(is_comfy_folder(folder / "listed"));
+  EXPECT_FALSE(is_comfy_folder(folder / "mine"));
+  ::setenv("TWILL_COMFYUI", (folder / "ComfyUI").c_str(), 1);
+  EXPECT_EQ(usual_comfy_folders(), std::vector<fs::path>{folder / "ComfyUI"});
+  ::unsetenv("TWILL_COMFYUI");
+}
+
 // A model folder is judged as the loader does; a file that only ComfyUI can run is still found.
 // A folder that Studio knows is looked at when it starts.
 TEST(FindModels, deep_json_is_an_obstacle_and_no_end) {
@@ -186,6 +258,21 @@ TEST(FindModels, a_gguf_file_is_found_as_others_are) {
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].name, "wan_q4");
   EXPECT_TRUE(found[0].obstacle.starts_with("a Wan transformer of 2 x 2 heads; "));
+}
+
+TEST(ModelFacts, of_a_checkpoint_have_the_settings_that_are_published) {
+  const tests::ScratchFolder folder;
+  tests::write_tiny_comfy(folder / "ComfyUI", {.from_pictures = true});
+  tests::write_tiny_model(folder / "own");
+  const ModelFacts facts = read_model_facts(find_models({}, {folder / "ComfyUI"}).at(0).files);
+  EXPECT_EQ(facts.shape.family, "wan2.2-i2v");
+  ASSERT_EQ(facts.settings.size(), 3u);
+  EXPECT_EQ(facts.settings[1].kind, SettingKind::kPublished);
+  EXPECT_EQ(facts.settings[1].width, 832);
+  EXPECT_EQ(facts.settings[1].shift, 3.0);
+  EXPECT_EQ(facts.settings[2].kind, SettingKind::kDistilled);
+  // A model.json says its own, and these weights are nobody's.
+  EXPECT_TRUE(read_model_facts(folder / "own").settings.empty());
 }
 
 TEST(ModelFacts, are_those_of_the_folder) {

@@ -5,12 +5,15 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "engine/small_sentence_piece.h"
+#include "twill/engine/umt5.h"
 #include "twill/engine/wan_vae.h"
 #include "twill/engine/weights.h"
 #include "twill/plan/error.h"
@@ -176,6 +179,27 @@ std::map<std::string, at::Tensor> later_vae_tensors(std::uint64_t seed) {
   return build.tensors();
 }
 
+std::map<std::string, at::Tensor> umt5_tensors(std::uint64_t seed) {
+  Builder build(seed);
+  const engine::Umt5Config config{
+      .vocabulary = 8, .dim = kTextDim, .layers = 1, .heads = 2, .inner = 8, .ffn_dim = 8};
+  const engine::WeightTable table = engine::umt5_weights(config, at::kFloat);
+  for (const engine::TensorRow& row : table.rows()) {
+    build.random(row.name, row.shape, 0.3);
+  }
+  std::map<std::string, at::Tensor> tensors = build.tensors();
+  const std::string pieces = engine::testing::small_sentence_piece();
+  at::Tensor bytes = at::empty({std::ssize(pieces)}, at::kByte);
+  std::ranges::copy(pieces, bytes.mutable_data_ptr<std::uint8_t>());
+  tensors["spiece_model"] = bytes;
+  return tensors;
+}
+
+std::map<std::string, std::string> dit_metadata(const TinyModel& model) {
+  return {{"config", concat(R"({"transformer": {"num_heads": )", model.heads, R"(, "text_dim": )",
+                            kTextDim, "}}")}};
+}
+
 const char* family_of(const TinyModel& model) {
   return model.first_frame ? "wan2.2-ti2v" : model.from_pictures ? "wan2.2-i2v" : "wan2.1-t2v";
 }
@@ -184,9 +208,7 @@ const char* family_of(const TinyModel& model) {
 
 void write_tiny_model(const std::filesystem::path& folder, const TinyModel& model) {
   std::filesystem::create_directories(folder);
-  engine::write_safetensors(folder / "dit.safetensors", dit_tensors(model),
-                            {{"config", concat(R"({"transformer": {"num_heads": )", model.heads,
-                                               R"(, "text_dim": )", kTextDim, "}}")}});
+  engine::write_safetensors(folder / "dit.safetensors", dit_tensors(model), dit_metadata(model));
   engine::write_safetensors(folder / "vae.safetensors", model.first_frame
                                                             ? later_vae_tensors(model.seed + 1)
                                                             : vae_tensors(model.seed + 1));
@@ -207,6 +229,26 @@ void write_tiny_model(const std::filesystem::path& folder, const TinyModel& mode
               "sampler": "euler"}
 }
 )";
+}
+
+void write_tiny_comfy(const std::filesystem::path& comfy, const TinyModel& model) {
+  const std::filesystem::path models = comfy / "models";
+  for (const char* kind : {"diffusion_models", "vae", "text_encoders", "loras"}) {
+    std::filesystem::create_directories(models / kind);
+  }
+  const auto write_network = [&](const std::string& name) {
+    engine::write_safetensors(models / "diffusion_models" / (name + "_tiny.safetensors"),
+                              dit_tensors(model), dit_metadata(model));
+  };
+  if (model.from_pictures) {
+    write_network("wan2.2_i2v_high_noise");
+    write_network("wan2.2_i2v_low_noise");
+  } else {
+    write_network("wan2.1_t2v");
+  }
+  engine::write_safetensors(models / "vae/wan_2.1_vae.safetensors", vae_tensors(model.seed + 1));
+  engine::write_safetensors(models / "text_encoders/umt5_xxl_fp16.safetensors",
+                            umt5_tensors(model.seed + 2));
 }
 
 void write_tiny_lora(const std::filesystem::path& file) {

@@ -22,6 +22,12 @@ struct TinyModel {
 // "ball", "rolls", ",".
 void write_tiny_model(const std::filesystem::path& folder, const TinyModel& model = {});
 
+// The same as checkpoints in a folder as ComfyUI has it, with a UMT5 encoder that knows spaces, "a"
+// and "b": models/diffusion_models/wan2.1_t2v_tiny.safetensors, or
+// wan2.2_i2v_high_noise_tiny.safetensors and its partner from_pictures. Parts have the names of
+// ComfyUI's files.
+void write_tiny_comfy(const std::filesystem::path& comfy, const TinyModel& model = {});
+
 // A LoRA of two heads' first layer; its folder is made.
 void write_tiny_lora(const std::filesystem::path& file);
 

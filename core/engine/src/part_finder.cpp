@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "twill/engine/missing_part.h"
 #include "twill/engine/weights.h"
 #include "twill/plan/error.h"
 #include "twill/plan/text.h"
@@ -114,9 +115,10 @@ fs::path find_part(const ModelFiles& model, const WantedPart& part) {
   for (const fs::path& folder : folders) {
     looked += concat(looked.empty() ? "" : ", ", folder.string());
   }
-  throw Error(ErrorCode::kFile,
-              concat(model.path.string(), ": needs ", part.what, ", which is in none of ", looked,
-                     "; ComfyUI's file of it is ", part.usual_names.front()));
+  const std::string usual_name(part.usual_names.front());
+  throw MissingPart(concat(model.path.string(), ": needs ", part.what, ", which is in none of ",
+                           looked, "; ComfyUI's file of it is ", usual_name),
+                    part.what, usual_name);
 }
 
 }  // namespace twill::engine

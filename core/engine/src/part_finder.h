@@ -30,8 +30,8 @@ struct WantedPart {
 // there.
 std::vector<std::filesystem::path> folders_of(const ModelFiles& model, std::string_view kind);
 
-// The first that fits: usual names first, then by folder and name. Throws Error(kFile) saying what
-// is missing, where it was looked for, and what ComfyUI's file of it is called.
+// The first that fits: usual names first, then by folder and name. Throws MissingPart, which says
+// where it was looked for.
 std::filesystem::path find_part(const ModelFiles& model, const WantedPart& part);
 
 }  // namespace twill::engine

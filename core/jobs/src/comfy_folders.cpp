@@ -71,33 +71,6 @@ void add_named(const fs::path& named, ModelPlaces& places) {
   }
 }
 
-std::vector<fs::path> usual_places() {
-  std::vector<fs::path> found;
-  if (const char* const named = std::getenv("TWILL_COMFYUI"); named != nullptr && *named != '\0') {
-    std::string_view rest = named;
-    while (!rest.empty()) {
-      const std::size_t end = std::min(rest.find(':'), rest.size());
-      if (end > 0) {
-        found.emplace_back(rest.substr(0, end));
-      }
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
-    return found;
-  }
-  std::vector<fs::path> places{"ComfyUI"};
-  if (const char* const home = std::getenv("HOME"); home != nullptr && *home != '\0') {
-    for (const char* place : kUsualPlaces) {
-      places.push_back(fs::path(home) / place);
-    }
-  }
-  for (const fs::path& place : places) {
-    if (has_any(places_below(place / "models"))) {
-      found.push_back(place);
-    }
-  }
-  return found;
-}
-
 // A file or folder named as ComfyUI shows it, in the folders of those kinds; empty where there is
 // none, and then `looked` says where it was looked for.
 fs::path look_up(const fs::path& name, std::initializer_list<const char*> kinds,
@@ -130,9 +103,41 @@ std::string nowhere(const std::string& looked) {
 
 }  // namespace
 
+std::vector<fs::path> usual_comfy_folders() {
+  std::vector<fs::path> found;
+  if (const char* const named = std::getenv("TWILL_COMFYUI"); named != nullptr && *named != '\0') {
+    std::string_view rest = named;
+    while (!rest.empty()) {
+      const std::size_t end = std::min(rest.find(':'), rest.size());
+      if (end > 0) {
+        found.emplace_back(rest.substr(0, end));
+      }
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return found;
+  }
+  std::vector<fs::path> places{"ComfyUI"};
+  if (const char* const home = std::getenv("HOME"); home != nullptr && *home != '\0') {
+    for (const char* place : kUsualPlaces) {
+      places.push_back(fs::path(home) / place);
+    }
+  }
+  for (const fs::path& place : places) {
+    if (has_any(places_below(place / "models"))) {
+      found.push_back(place);
+    }
+  }
+  return found;
+}
+
+bool is_comfy_folder(const fs::path& folder) {
+  return has_any(places_below(folder / "models")) || has_any(places_below(folder)) ||
+         is_file(folder / kList);
+}
+
 ModelPlaces comfy_places(const std::vector<fs::path>& named) {
   ModelPlaces places;
-  for (const fs::path& each : named.empty() ? usual_places() : named) {
+  for (const fs::path& each : named.empty() ? usual_comfy_folders() : named) {
     add_named(each, places);
   }
   return places;

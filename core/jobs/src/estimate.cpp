@@ -69,6 +69,11 @@ TokenLayout layout_of(const report::ClipSettings& clip, const ModelFamily& famil
   return family.grid({*clip.width, *clip.height, *clip.frames});
 }
 
+// Clips that are made of one prompt.
+double clips_of(const GenerateOptions& options) {
+  return !options.plan.empty() && options.compare_dense ? 2.0 : 1.0;
+}
+
 }  // namespace
 
 ModelSpeed measure_speed(const report::ClipSettings& clip, const JobControl& control) {
@@ -127,17 +132,25 @@ ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
         measured * (branches * adapting.seconds_per_forward + adapting.seconds_per_solve);
     estimate.sparse_seconds += estimate.adapting_seconds;
   }
-  const double clips = (dense ? 1.0 : 0.0) + (sparse ? 1.0 : 0.0);
-  estimate.vae_seconds = clips * pixels * speed.vae_seconds_per_pixel;
+  estimate.vae_seconds = clips_of(options) * pixels * speed.vae_seconds_per_pixel;
   estimate.seconds = estimate.dense_seconds + estimate.sparse_seconds + estimate.vae_seconds;
-  const double bytes_a_number = speed.dtype == "float32" ? 4.0 : 2.0;
+  estimate.memory_bytes = process_bytes(facts, options, speed.dtype);
+  return estimate;
+}
+
+std::int64_t process_bytes(const ModelFacts& facts, const GenerateOptions& options,
+                           const std::string& dtype) {
+  const report::ClipSettings clip = with_defaults(options.clip, facts);
+  const double tokens = layout_of(clip, model_family(facts.shape.family)).tokens();
+  const double pixels = double{1} * *clip.frames * *clip.height * *clip.width;
+  const double clips = clips_of(options);
+  const double bytes_a_number = dtype == "float32" ? 4.0 : 2.0;
   const double denoising = tokens * (4.0 * kStreamCopies * static_cast<double>(facts.dim) +
                                      bytes_a_number * 2.0 * static_cast<double>(facts.ffn_dim));
   const double weights = static_cast<double>(facts.weight_bytes) * bytes_a_number / 2.0;
   const double kept = 3.0 * pixels * (2.0 * clips - 1.0);
-  estimate.memory_bytes = static_cast<std::int64_t>(kProgramBytes + weights + kept +
-                                                    std::max(denoising, kBytesPerPixel * pixels));
-  return estimate;
+  return static_cast<std::int64_t>(kProgramBytes + weights + kept +
+                                   std::max(denoising, kBytesPerPixel * pixels));
 }
 
 double plan_density(const ModelFacts& facts, const report::ClipSettings& settings,

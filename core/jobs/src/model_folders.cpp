@@ -4,11 +4,13 @@
 #include "twill/jobs/model_folders.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <set>
 #include <system_error>
 #include <utility>
 
+#include "twill/engine/missing_part.h"
 #include "twill/engine/model.h"
 #include "twill/engine/weights.h"
 #include "twill/jobs/comfy_folders.h"
@@ -23,13 +25,38 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostEntries = 20'000;  // of one folder tree
 constexpr int kDepth = 2;
 
+// All that a checkpoint lacks, where finding stops at the first: of each part it is asked what it
+// is missing by while the others are taken for there.
+std::vector<MissingPart> missing_parts(const ModelFiles& files) {
+  constexpr std::array kParts{&ModelFiles::vae, &ModelFiles::text_encoder,
+                              &ModelFiles::image_encoder};
+  std::vector<MissingPart> missing;
+  for (fs::path ModelFiles::*const part : kParts) {
+    ModelFiles rest = files;
+    rest.tokenizer = files.path;
+    for (fs::path ModelFiles::*const other : kParts) {
+      if (other != part && (rest.*other).empty()) {
+        rest.*other = files.path;
+      }
+    }
+    try {
+      engine::describe_model(rest);
+    } catch (const engine::MissingPart& error) {
+      missing.push_back({error.part(), error.usual_name(), error.what()});
+    } catch (const Error&) {
+      // Not for want of that part: the obstacle says it.
+    }
+  }
+  return missing;
+}
+
 // One search; remembers what it has seen under another name.
 class Finder {
  public:
   // Where what a network needs may lie.
   explicit Finder(ModelPlaces places) : places_(std::move(places)) {}
 
-  void look_in(const fs::path& folder, bool weight_files) {
+  void look_in(const fs::path& folder) {
     std::error_code code;
     if (!fs::is_directory(folder, code)) {
       return;
@@ -46,7 +73,7 @@ class Finder {
         if (entry.depth() + 1 >= kDepth) {
           entry.disable_recursion_pending();
         }
-      } else if (weight_files && engine::is_weight_file(entry->path())) {
+      } else if (engine::is_weight_file(entry->path())) {
         add_weights(entry->path());
       }
     }
@@ -93,7 +120,7 @@ class Finder {
     }
     ModelFiles files(file);
     files.places = places_;
-    FoundModel model{.name = model_name(file), .files = files};
+    FoundModel model{.name = model_name(file), .files = files, .network = network};
     try {
       const std::vector<fs::path> experts = engine::describe_model(files).networks;
       if (experts.front() != file) {
@@ -104,6 +131,7 @@ class Finder {
       std::error_code code;
       model.bytes = static_cast<std::int64_t>(fs::file_size(file, code));
       model.obstacle = concat(network, "; ", error.what());
+      model.missing = missing_parts(files);
     }
     found_.push_back(std::move(model));
   }
@@ -132,11 +160,11 @@ std::vector<FoundModel> find_models(const std::vector<fs::path>& folders,
   }
   Finder finder(places);
   for (const fs::path& folder : folders) {
-    finder.look_in(folder, false);
+    finder.look_in(folder);
   }
   for (const char* kind : {"checkpoints", "diffusion_models", "diffusers"}) {
     for (const fs::path& place : places[kind]) {
-      finder.look_in(place, true);
+      finder.look_in(place);
     }
   }
   return finder.take();

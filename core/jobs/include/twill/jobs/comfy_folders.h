@@ -18,6 +18,12 @@ namespace twill::jobs {
 // Throws Error(kFile) naming one that is neither.
 ModelPlaces comfy_places(const std::vector<std::filesystem::path>& named = {});
 
+// Those folders of TWILL_COMFYUI, or of ComfyUI's usual places that are there; none: no ComfyUI is
+// known here.
+std::vector<std::filesystem::path> usual_comfy_folders();
+// Whether a folder is ComfyUI's, or one of models like its own.
+bool is_comfy_folder(const std::filesystem::path& folder);
+
 // `asked` with the path of its model: as it is where that is there or absolute, else by the name
 // that ComfyUI shows for it ("wan/wan2.1_t2v_1.3B_fp16.safetensors", with or without the ending) in
 // asked.places. Throws Error(kFile) saying where it looked.

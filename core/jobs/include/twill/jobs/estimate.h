@@ -60,6 +60,11 @@ ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
                            const GenerateOptions& options, double density,
                            const AdaptingSpeed& adapting = {});
 
+// Of the whole process at its highest, where no GPU holds a part of it: ClipEstimate's
+// memory_bytes.
+std::int64_t process_bytes(const ModelFacts& facts, const GenerateOptions& options,
+                           const std::string& dtype);
+
 // Share of dense's cells over all forwards of such a run. Throws Error(kModel) when the plan is for
 // another model.
 double plan_density(const ModelFacts& facts, const report::ClipSettings& clip, const Plan& plan);

@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: 2026 The Twill authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "twill/jobs/memory_need.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "memory_limit.h"
+#include "twill/engine/model.h"
+#include "twill/jobs/estimate.h"
+#include "twill/plan/error.h"
+
+namespace twill::jobs {
+namespace {
+
+at::ScalarType dtype_for(const report::ClipSettings& clip, at::Device device) {
+  const auto told = clip.dtype ? engine::dtype_of(*clip.dtype) : std::nullopt;
+  return told.value_or(engine::choose_dtype(device));
+}
+
+// What the model's networks take, by its headers; it is judged as loading it with LoRAs does.
+engine::MemoryPlan without_limit(const ModelFacts& facts, const report::ClipSettings& clip,
+                                 at::ScalarType dtype) {
+  const engine::VideoModel model =
+      engine::load_model(facts.files, {.device = at::Device(at::kMeta),
+                                       .dtype = dtype,
+                                       .loras = clip.loras,
+                                       .memory = std::numeric_limits<std::int64_t>::max(),
+                                       .size = [&clip](const engine::ModelDefaults&) {
+                                         return ClipSize{*clip.width, *clip.height, *clip.frames};
+                                       }});
+  return *model.memory;
+}
+
+DeviceNeed need_of(const engine::MemoryPlan& plan) {
+  const engine::NetworkMemory& network = plan.network;
+  const std::int64_t beside =
+      plan.experts * (network.outside + network.prompts) + network.shared + network.forward;
+  // Of experts that do not all fit, one's layers stand on the device at a time.
+  const std::int64_t layers = plan.layer_bytes
+                                  ? std::min(*plan.layer_bytes, network.layers * network.layer)
+                                  : plan.experts * network.layers * network.layer;
+  return {.limit = plan.budget,
+          .taken = beside + layers,
+          .forward = network.forward,
+          .layers = network.layers,
+          .resident = plan.resident(),
+          .experts = plan.experts,
+          .host = plan.host()};
+}
+
+}  // namespace
+
+DeviceNeed device_need(const ModelFacts& facts, const report::ClipSettings& settings,
+                       std::int64_t limit) {
+  const report::ClipSettings clip = with_defaults(settings, facts);
+  report::check_clip_settings(clip, model_family(facts.shape.family));
+  const engine::MemoryPlan all = without_limit(facts, clip, dtype_for(clip, at::Device(at::kCUDA)));
+  return need_of(engine::plan_memory(all.network, all.experts, limit));
+}
+
+MemoryNeed memory_need(const ModelFacts& facts, const GenerateOptions& options) {
+  const report::ClipSettings clip = with_defaults(options.clip, facts);
+  const at::Device device = engine::choose_device();
+  const std::optional<std::int64_t> limit =
+      memory_limit(clip.vram_gib, engine::device_memory(device));
+  if (limit) {
+    return {.device = device_need(facts, clip, *limit)};
+  }
+  report::check_clip_settings(clip, model_family(facts.shape.family));
+  const at::ScalarType dtype = dtype_for(clip, device);
+  without_limit(facts, clip, dtype);  // for what it refuses
+  return {.process_bytes = process_bytes(facts, options, engine::dtype_name(dtype))};
+}
+
+}  // namespace twill::jobs
