@@ -4,9 +4,14 @@
 #include "player/player.h"
 
 #include <QComboBox>
+#include <QEvent>
 #include <QHBoxLayout>
+#include <QIcon>
 #include <QKeyEvent>
 #include <QLabel>
+#include <QPainter>
+#include <QPixmap>
+#include <QPolygonF>
 #include <QSignalBlocker>
 #include <QSlider>
 #include <QSpinBox>
@@ -19,12 +24,33 @@
 #include "player/quality_strip.h"
 
 namespace twill::gui {
+namespace {
+
+// The style's own are dark on dark.
+QIcon drawn(bool pause, const QColor& colour) {
+  constexpr int kSide = 32;
+  QPixmap pixmap(kSide, kSide);
+  pixmap.fill(Qt::transparent);
+  QPainter painter(&pixmap);
+  painter.setRenderHint(QPainter::Antialiasing);
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(colour);
+  if (pause) {
+    painter.drawRect(8, 7, 6, 18);
+    painter.drawRect(18, 7, 6, 18);
+  } else {
+    painter.drawPolygon(QPolygonF({{9, 6}, {26, 16}, {9, 26}}));
+  }
+  return QIcon(pixmap);
+}
+
+}  // namespace
 
 Player::Player(QWidget* parent) : QWidget(parent) {
   setObjectName(QStringLiteral("player"));
   setFocusPolicy(Qt::StrongFocus);
   auto* layout = new QVBoxLayout(this);
-  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setContentsMargins(0, 0, 0, style()->pixelMetric(QStyle::PM_LayoutBottomMargin));
   view_ = new ClipView(this);
   strip_ = new QualityStrip(this);
   summary_ = new QLabel(this);
@@ -130,7 +156,14 @@ void Player::set_fps(double fps) {
 
 void Player::set_playing(bool playing) {
   playing ? timer_.start() : timer_.stop();
-  play_->setIcon(style()->standardIcon(playing ? QStyle::SP_MediaPause : QStyle::SP_MediaPlay));
+  play_->setIcon(drawn(playing, palette().color(QPalette::ButtonText)));
+}
+
+void Player::changeEvent(QEvent* event) {
+  if (event->type() == QEvent::PaletteChange && play_ != nullptr) {
+    play_->setIcon(drawn(playing(), palette().color(QPalette::ButtonText)));
+  }
+  QWidget::changeEvent(event);
 }
 
 void Player::go_to(int frame) {

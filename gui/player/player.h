@@ -50,6 +50,7 @@ class Player : public QWidget {
 
  protected:
   void keyPressEvent(QKeyEvent* event) override;
+  void changeEvent(QEvent* event) override;
 
  private:
   QWidget* make_controls();
