@@ -6,6 +6,7 @@
 #include <QSettings>
 
 #include "base/text.h"
+#include "twill/jobs/comfy_folders.h"
 #include "twill/plan/error.h"
 #include "twill/report/clip_settings.h"
 
@@ -28,6 +29,11 @@ QString example_prompt(const jobs::ModelFacts& model) {
 ModelList::ModelList(QSettings& settings, QObject* parent) : QObject(parent), settings_(settings) {
   connect(&job_, &JobThread::ended, this, [this](const jobs::Outcome& outcome) {
     models_ = std::move(looking_->models);
+    demo_ = path_to_qt(looking_->demo);
+    found_comfy_.clear();
+    for (const std::filesystem::path& folder : looking_->comfy) {
+      found_comfy_.append(path_to_qt(folder));
+    }
     problems_.clear();
     for (const std::string& problem : looking_->problems) {
       problems_.append(to_qt(problem));
@@ -68,10 +74,13 @@ void ModelList::look_again() {
   looking_ = std::make_shared<Found>();
   job_.start([found = looking_, folders, lists](const jobs::JobControl&) mutable {
     try {
-      folders.insert(folders.begin(), jobs::find_demo_model());
+      found->demo = jobs::find_demo_model();
+      folders.insert(folders.begin(), found->demo);
     } catch (const Error& error) {
       found->problems.emplace_back(error.what());
     }
+    found->comfy = jobs::usual_comfy_folders();
+    lists.insert(lists.begin(), found->comfy.begin(), found->comfy.end());
     found->models = jobs::find_models(folders, lists, &found->problems);
   });
 }

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The models that can be chosen, looked for in a thread: the demo model, the user's folders and
-// what ComfyUI's extra_model_paths.yaml names.
+// The models that can be chosen, looked for in a thread: the demo model, the user's folders,
+// ComfyUI's in its usual places, and what its extra_model_paths.yaml names.
 #pragma once
 
 #include <QObject>
@@ -30,6 +30,11 @@ class ModelList : public QObject {
 
   QStringList folders() const;
   QStringList lists() const;
+  // ComfyUI's that were found without being told, at the last look.
+  const QStringList& found_comfy() const { return found_comfy_; }
+  // The demo model's folder; empty where it was not found.
+  const QString& demo() const { return demo_; }
+  bool looking() const { return job_.running(); }
   // Looks again; what was found before stays until `changed`.
   void set_places(const QStringList& folders, const QStringList& lists);
   void look_again();
@@ -46,11 +51,14 @@ class ModelList : public QObject {
   struct Found {
     std::vector<jobs::FoundModel> models;
     std::vector<std::string> problems;
+    std::vector<std::filesystem::path> comfy;
+    std::filesystem::path demo;
   };
 
   QSettings& settings_;
   std::vector<jobs::FoundModel> models_;
-  QStringList problems_;
+  QStringList problems_, found_comfy_;
+  QString demo_;
   std::shared_ptr<Found> looking_;
   bool again_ = false;
   JobThread job_;

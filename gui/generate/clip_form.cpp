@@ -14,12 +14,14 @@
 #include <QRandomGenerator>
 #include <QScopedValueRollback>
 #include <QSpinBox>
+#include <QVBoxLayout>
 #include <algorithm>
 
 #include "base/seed_edit.h"
 #include "base/text.h"
 #include "generate/lora_list.h"
 #include "generate/picture_edit.h"
+#include "generate/setting_choice.h"
 #include "twill/jobs/comfy_folders.h"
 #include "twill/plan/error.h"
 
@@ -85,7 +87,14 @@ ClipForm::ClipForm(QWidget* parent) : QWidget(parent) {
   model_->setObjectName(QStringLiteral("model"));
   model_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
   connect(model_, &QComboBox::currentIndexChanged, this, &ClipForm::take_model);
-  form->addRow(tr("&Model"), model_);
+  auto* places = new QPushButton(tr("Models..."), this);
+  places->setObjectName(QStringLiteral("model_folders"));
+  places->setToolTip(tr("Where models are looked for, and what was found there."));
+  connect(places, &QPushButton::clicked, this, &ClipForm::models_asked);
+  auto* model_row = row_of(this, {model_, places});
+  static_cast<QHBoxLayout*>(model_row->layout())->setStretch(0, 1);
+  form->addRow(tr("&Model"), model_row);
+  static_cast<QLabel*>(form->labelForField(model_row))->setBuddy(model_);
   prompt_ = new QPlainTextEdit(this);
   prompt_->setObjectName(QStringLiteral("prompt"));
   prompt_->setTabChangesFocus(true);
@@ -107,6 +116,7 @@ void ClipForm::add_pictures(QFormLayout& form) {
   form.addRow(tr("LoRAs"), loras_);
   const auto tell = [this] {
     if (!filling_) {
+      show_choices();
       Q_EMIT changed();
     }
   };
@@ -138,6 +148,20 @@ void ClipForm::add_numbers(QFormLayout& form) {
   height_ = spin(this, "height", 1, kMostSide, 1);
   frames_ = spin(this, "frames", 1, 1001, 1);
   form.addRow(tr("Width, height, frames"), row_of(this, {width_, height_, frames_}));
+  setting_ = new SettingChoice(this);
+  connect(setting_, &SettingChoice::picked, this, &ClipForm::take_setting);
+  setting_note_ = new QLabel(
+      tr("For a step-distilled LoRA: add it above, unless the checkpoint has it merged."), this);
+  setting_note_->setObjectName(QStringLiteral("setting_note"));
+  setting_note_->setWordWrap(true);
+  setting_note_->hide();
+  auto* setting = new QWidget(this);
+  auto* setting_rows = new QVBoxLayout(setting);
+  setting_rows->setContentsMargins(0, 0, 0, 0);
+  setting_rows->addWidget(setting_);
+  setting_rows->addWidget(setting_note_);
+  form.addRow(tr("Sett&ing"), setting);
+  static_cast<QLabel*>(form.labelForField(setting))->setBuddy(setting_);
   steps_ = spin(this, "steps", 1, 1000, 1);
   sampler_ = new QComboBox(this);
   sampler_->setObjectName(QStringLiteral("sampler"));
@@ -175,17 +199,24 @@ void ClipForm::add_numbers(QFormLayout& form) {
   }
   form.addRow(tr("Frames a second"), fps_);
   form.addRow(tr("Numbers"), dtype_);
+  vram_ = real_spin(this, "vram", 0, 1024, 1);
+  vram_->setSpecialValueText(tr("all that is free"));
+  vram_->setSuffix(QStringLiteral(" GiB"));
+  vram_->setToolTip(
+      tr("Of the GPU, for weights and a step; what does not fit stands in host memory."));
+  form.addRow(tr("GPU memory"), vram_);
+  form.setRowVisible(vram_, false);
 
   const auto tell = [this] {
     if (!filling_) {
-      show_size_choice();
+      show_choices();
       Q_EMIT changed();
     }
   };
   for (QSpinBox* box : {width_, height_, frames_, steps_}) {
     connect(box, &QSpinBox::valueChanged, this, tell);
   }
-  for (QDoubleSpinBox* box : {shift_, cfg_, fps_}) {
+  for (QDoubleSpinBox* box : {shift_, cfg_, fps_, vram_}) {
     connect(box, &QDoubleSpinBox::valueChanged, this, tell);
   }
   for (QComboBox* box : {sampler_, weights_, dtype_}) {
@@ -251,7 +282,7 @@ void ClipForm::take_model() {
   }
   const int at = model_->currentIndex();
   facts_.reset();
-  model_problem_ = tr("No model was found.");
+  model_problem_ = tr("No model was found. Models... says where they are looked for.");
   if (at >= 0) {
     const jobs::FoundModel& model = models_[static_cast<std::size_t>(at)];
     model_problem_ = to_qt(model.obstacle);
@@ -263,6 +294,10 @@ void ClipForm::take_model() {
         model_problem_ = to_qt(error.what());
       }
     }
+  }
+  if (!facts_) {
+    setting_->set_model(facts_);
+    show_choices();
   }
   fit_to_model();
   Q_EMIT changed();
@@ -278,6 +313,7 @@ void ClipForm::take_defaults(const report::ClipSettings& defaults) {
                        .arg(tr("%1 frames").arg(*size.frames)));
   }
   size_->addItem(tr("Other"));
+  setting_->set_model(facts_);
   width_->setRange(family()->width_step(), kMostSide);
   width_->setSingleStep(family()->width_step());
   height_->setRange(family()->height_step(), kMostSide);
@@ -291,7 +327,7 @@ void ClipForm::take_defaults(const report::ClipSettings& defaults) {
   cfg_->setValue(*defaults.cfg);
   fps_->setValue(*defaults.fps);
   sampler_->setCurrentText(to_qt(*defaults.sampler));
-  show_size_choice();
+  show_choices();
 }
 
 void ClipForm::take_size(int index) {
@@ -308,7 +344,26 @@ void ClipForm::take_size(int index) {
   Q_EMIT changed();
 }
 
-void ClipForm::show_size_choice() {
+void ClipForm::take_setting(const report::ClipSettings& fields) {
+  {
+    const QScopedValueRollback filling(filling_, true);
+    steps_->setValue(*fields.steps);
+    shift_->setValue(*fields.shift);
+    cfg_->setValue(*fields.cfg);
+    sampler_->setCurrentText(to_qt(*fields.sampler));
+    if (fields.width) {
+      const bool upright = height_->value() > width_->value();
+      width_->setValue(upright ? *fields.height : *fields.width);
+      height_->setValue(upright ? *fields.width : *fields.height);
+    }
+  }
+  show_choices();
+  Q_EMIT changed();
+}
+
+void ClipForm::show_choices() {
+  setting_->show_for(settings());
+  setting_note_->setVisible(setting_->distilled() && loras_->loras().empty());
   int index = size_->count() - 1;
   for (std::size_t i = 0; facts_ && i < facts_->sizes.size(); ++i) {
     const report::ClipSettings& size = facts_->sizes[i];
@@ -345,7 +400,18 @@ report::ClipSettings ClipForm::settings() const {
   if (const QString dtype = dtype_->currentData().toString(); !dtype.isEmpty()) {
     settings.dtype = from_qt(dtype);
   }
+  if (static_cast<QFormLayout*>(layout())->isRowVisible(vram_) && vram_->value() > 0) {
+    settings.vram_gib = vram_->value();
+  }
   return settings;
+}
+
+void ClipForm::add_row(const QString& label, QWidget* field) {
+  static_cast<QFormLayout*>(layout())->addRow(label, field);
+}
+
+void ClipForm::set_has_gpu(bool has_gpu) {
+  static_cast<QFormLayout*>(layout())->setRowVisible(vram_, has_gpu);
 }
 
 // A row is broken where its own label leaves too little room, but stands beside the widest one.
@@ -353,7 +419,9 @@ QSize ClipForm::minimumSizeHint() const {
   const auto* form = static_cast<const QFormLayout*>(layout());
   int label = 0, field = 0;
   for (int row = 0; row < form->rowCount(); ++row) {
-    label = std::max(label, form->itemAt(row, QFormLayout::LabelRole)->minimumSize().width());
+    if (const QLayoutItem* const item = form->itemAt(row, QFormLayout::LabelRole)) {
+      label = std::max(label, item->minimumSize().width());
+    }
     field = std::max(field, form->itemAt(row, QFormLayout::FieldRole)->minimumSize().width());
   }
   return {label + form->horizontalSpacing() + field, QWidget::minimumSizeHint().height()};
@@ -383,7 +451,7 @@ void ClipForm::set_record(const report::ClipRecord& record) {
     set_seed(record.seed);
     set_prompt(to_qt(record.prompt));
   }
-  show_size_choice();
+  show_choices();
   Q_EMIT changed();
 }
 

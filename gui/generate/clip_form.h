@@ -17,6 +17,7 @@
 class QComboBox;
 class QDoubleSpinBox;
 class QFormLayout;
+class QLabel;
 class QLineEdit;
 class QPlainTextEdit;
 class QSpinBox;
@@ -26,6 +27,7 @@ namespace twill::gui {
 class LoraList;
 class PictureEdit;
 class SeedEdit;
+class SettingChoice;
 
 class ClipForm : public QWidget {
   Q_OBJECT
@@ -40,6 +42,11 @@ class ClipForm : public QWidget {
   QString model_problem() const { return model_problem_; }
   // False when there is no such model in the list.
   bool choose_model(const std::filesystem::path& path);
+
+  // A row of the page's own below the form's, in its columns; the label may be empty.
+  void add_row(const QString& label, QWidget* field);
+  // Whether there is a GPU whose memory may be limited; none at first.
+  void set_has_gpu(bool has_gpu);
 
   QSize minimumSizeHint() const override;
 
@@ -57,6 +64,8 @@ class ClipForm : public QWidget {
 
  Q_SIGNALS:
   void changed();
+  // The user wants to see where models are looked for.
+  void models_asked();
 
  private:
   // Of the chosen model's family; null without one.
@@ -67,7 +76,8 @@ class ClipForm : public QWidget {
   void take_model();
   void take_defaults(const report::ClipSettings& defaults);
   void take_size(int index);
-  void show_size_choice();
+  void take_setting(const report::ClipSettings& fields);
+  void show_choices();
   static QString weights_text(PromptWeights weights);
 
   QComboBox* model_ = nullptr;
@@ -79,6 +89,8 @@ class ClipForm : public QWidget {
   QSpinBox* width_ = nullptr;
   QSpinBox* height_ = nullptr;
   QSpinBox* frames_ = nullptr;
+  SettingChoice* setting_ = nullptr;
+  QLabel* setting_note_ = nullptr;
   QSpinBox* steps_ = nullptr;
   SeedEdit* seed_ = nullptr;
   QComboBox* sampler_ = nullptr;
@@ -88,6 +100,7 @@ class ClipForm : public QWidget {
   QComboBox* weights_ = nullptr;
   QDoubleSpinBox* fps_ = nullptr;
   QComboBox* dtype_ = nullptr;
+  QDoubleSpinBox* vram_ = nullptr;
   std::vector<jobs::FoundModel> models_;
   std::optional<jobs::ModelFacts> facts_;
   QString model_problem_;

@@ -28,22 +28,17 @@ CostTeller::CostTeller(QObject* parent) : QObject(parent) {
   delay_.setInterval(kDelayMs);
   connect(&delay_, &QTimer::timeout, this, &CostTeller::start);
   connect(&job_, &JobThread::ended, this, [this](const jobs::Outcome& outcome) {
-    const auto answer = std::exchange(answer_, nullptr);
-    if (outcome.kind == jobs::OutcomeKind::kFinished) {
-      speeds_[answer->key] = *answer->speed;
-      if (!asked_) {
-        try {
-          Q_EMIT told(jobs::estimate_clip(*facts_, *answer->speed, request_.options,
-                                          answer->density, answer->adapting));
-        } catch (const Error& error) {
-          Q_EMIT failed(to_qt(error.what()));
-        }
-      }
-    } else if (outcome.kind == jobs::OutcomeKind::kFailed && !asked_) {
-      Q_EMIT failed(to_qt(outcome.text));
+    if (answer_->speed) {
+      speeds_[answer_->key] = *answer_->speed;
     }
     if (asked_) {
+      answer_.reset();
       start();
+    } else if (outcome.kind == jobs::OutcomeKind::kFinished) {
+      finish();
+    } else if (outcome.kind == jobs::OutcomeKind::kFailed) {
+      answer_.reset();
+      Q_EMIT failed(to_qt(outcome.text));
     }
   });
 }
@@ -79,32 +74,80 @@ void CostTeller::set_paused(bool paused) {
   }
 }
 
+// Measuring reads the whole model: of a large one that takes as long as a clip's beginning, and
+// nobody has asked for a clip yet.
+bool CostTeller::may_measure() const {
+  return facts_->weight_bytes <= most_unasked_ || wanted_ == answer_->key;
+}
+
+void CostTeller::measure() {
+  if (facts_) {
+    wanted_ = speed_key(request_.options.clip);
+    asked_ = true;
+    start();
+  }
+}
+
 void CostTeller::start() {
   if (paused_ || !asked_ || job_.running() || delay_.isActive()) {
     return;
   }
   asked_ = false;
   answer_ = std::make_shared<Answer>(Answer{.key = speed_key(request_.options.clip)});
-  const auto known = speeds_.find(answer_->key);
-  if (known != speeds_.end()) {
+  if (const auto known = speeds_.find(answer_->key); known != speeds_.end()) {
     answer_->speed = known->second;
   }
+  find_memory();
+}
+
+void CostTeller::find_memory() {
+  job_.start([answer = answer_, facts = *facts_, request = request_](const jobs::JobControl&) {
+    const report::ClipSettings& clip = request.options.clip;
+    const TokenLayout grid =
+        model_family(facts.shape.family).grid({*clip.width, *clip.height, *clip.frames});
+    answer->cost.tokens = grid.tokens();
+    if (request.plan) {
+      answer->cost.density = jobs::plan_density(facts, clip, *request.plan);
+    } else if (!request.options.plan.empty()) {
+      answer->cost.density = jobs::plan_density(facts, clip, request.options.plan);
+    }
+    answer->cost.memory = jobs::memory_need(facts, request.options);
+  });
+}
+
+void CostTeller::find_time() {
   job_.start(
       [answer = answer_, facts = *facts_, request = request_](const jobs::JobControl& control) {
         const report::ClipSettings& clip = request.options.clip;
-        if (request.plan) {
-          answer->density = jobs::plan_density(facts, clip, *request.plan);
-        } else if (!request.options.plan.empty()) {
-          answer->density = jobs::plan_density(facts, clip, request.options.plan);
-        }
         if (request.options.adapt) {
           const std::shared_ptr<const Plan> plan = plan_of(request);
           answer->adapting = jobs::measure_adapting(facts, clip, *plan, control);
         }
         if (!answer->speed) {
-          answer->speed = jobs::measure_speed(request.options.clip, control);
+          answer->speed = jobs::measure_speed(clip, control);
         }
       });
+}
+
+void CostTeller::finish() {
+  const std::shared_ptr<Answer> answer = answer_;
+  if (!answer->memory_told) {
+    answer->memory_told = true;
+    const bool more = answer->speed || may_measure();
+    Q_EMIT told(answer->cost, more);
+    // Who was told may have asked again.
+    if (more && !asked_ && !job_.running()) {
+      find_time();
+    }
+    return;
+  }
+  try {
+    answer->cost.time = jobs::estimate_clip(*facts_, *answer->speed, request_.options,
+                                            answer->cost.density, answer->adapting);
+    Q_EMIT told(answer->cost, false);
+  } catch (const Error& error) {
+    Q_EMIT failed(to_qt(error.what()));
+  }
 }
 
 QString describe_seconds(double seconds) {
@@ -121,7 +164,9 @@ QString describe_seconds(double seconds) {
   return CostTeller::tr("%1 h %2 min").arg(whole / 3600).arg(whole % 3600 / 60);
 }
 
-QString describe(const jobs::ClipEstimate& estimate) {
+namespace {
+
+QString describe_time(const jobs::ClipEstimate& estimate) {
   QString parts;
   if (estimate.dense_seconds > 0) {
     parts += CostTeller::tr("dense %1, ").arg(describe_seconds(estimate.dense_seconds));
@@ -134,11 +179,40 @@ QString describe(const jobs::ClipEstimate& estimate) {
     parts += CostTeller::tr("sparse %1, ").arg(describe_seconds(estimate.sparse_seconds));
   }
   parts += CostTeller::tr("VAE %1").arg(describe_seconds(estimate.vae_seconds));
-  return CostTeller::tr("%1 tokens, density %2: about %3 (%4), %5 GB of memory")
-      .arg(QLocale().toString(static_cast<qlonglong>(estimate.tokens)))
-      .arg(estimate.density, 0, 'f', 2)
-      .arg(describe_seconds(estimate.seconds), parts)
-      .arg(static_cast<double>(estimate.memory_bytes) / 1e9, 0, 'f', 1);
+  return CostTeller::tr("about %1 (%2)").arg(describe_seconds(estimate.seconds), parts);
+}
+
+QString gigabytes(std::int64_t bytes) {
+  return QLocale().toString(static_cast<double>(bytes) / 1e9, 'f', 1);
+}
+
+QString describe_memory(const jobs::MemoryNeed& need) {
+  if (!need.device) {
+    return need.process_bytes
+               ? CostTeller::tr("%1 GB of memory").arg(gigabytes(*need.process_bytes))
+               : CostTeller::tr("memory not known");
+  }
+  const jobs::DeviceNeed& device = *need.device;
+  const QString taken = CostTeller::tr("%1 of %2 GB of the GPU")
+                            .arg(gigabytes(device.taken), gigabytes(device.limit));
+  if (device.host == 0) {
+    return CostTeller::tr("%1, all layers stay there").arg(taken);
+  }
+  return CostTeller::tr("%1, %2 of %3 layers stay there, %4 GB of memory hold the layers")
+      .arg(taken)
+      .arg(device.resident)
+      .arg(device.layers)
+      .arg(gigabytes(device.host));
+}
+
+}  // namespace
+
+QString describe(const ClipCost& cost) {
+  return CostTeller::tr("%1 tokens, density %2: %3, %4")
+      .arg(QLocale().toString(static_cast<qlonglong>(cost.tokens)))
+      .arg(cost.density, 0, 'f', 2)
+      .arg(cost.time ? describe_time(*cost.time) : CostTeller::tr("time not known"),
+           describe_memory(cost.memory));
 }
 
 }  // namespace twill::gui

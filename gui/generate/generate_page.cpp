@@ -9,7 +9,6 @@
 #include <QDropEvent>
 #include <QFileDialog>
 #include <QFileInfo>
-#include <QFormLayout>
 #include <QLabel>
 #include <QListView>
 #include <QMessageBox>
@@ -31,6 +30,7 @@
 #include "generate/clip_files.h"
 #include "generate/clip_form.h"
 #include "generate/cost_teller.h"
+#include "generate/models_dialog.h"
 #include "generate/plan_choice.h"
 #include "generate/playable.h"
 #include "plan/plan_document.h"
@@ -96,13 +96,15 @@ QWidget* GeneratePage::make_request_side() {
       tr("For another size than the plan was searched at: measures the heads again in a few of the "
          "clip's own steps and solves for the rest, at the density that the plan has here. Needs "
          "the plan's profile."));
-  auto* plans = new QFormLayout;
-  plans->addRow(tr("P&lan"), plan_);
-  plans->addRow(QString(), adapt_);
-  plans->addRow(QString(), compare_);
+  form_->add_row(tr("P&lan"), plan_);
+  form_->add_row(QString(), adapt_);
+  form_->add_row(QString(), compare_);
   cost_ = new QLabel(side);
   cost_->setObjectName(QStringLiteral("cost"));
   cost_->setWordWrap(true);
+  measure_ = button(side, tr("Measure t&he time"), "measure");
+  measure_->setToolTip(tr("Loads the model and runs it three times on a short clip."));
+  measure_->hide();
   generate_ = button(side, tr("&Generate"), "generate");
   generate_->setDefault(true);
   generate_->setEnabled(false);  // until a model is there
@@ -111,22 +113,24 @@ QWidget* GeneratePage::make_request_side() {
   message_->setWordWrap(true);
   message_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   auto* video = button(side, tr("Settings from a &video..."), "from_video");
-  auto* places = button(side, tr("Model &folders..."), "model_folders");
   auto* asked = new QWidget;  // what a low window scrolls
   auto* rows = new QVBoxLayout(asked);
   rows->setContentsMargins(0, 0, 0, 0);
   rows->addWidget(form_);
-  rows->addLayout(plans);
   rows->addWidget(video);
-  rows->addWidget(places);
   rows->addStretch(1);
   layout->addWidget(new ScrollColumn(asked, side), 1);
   layout->addWidget(cost_);
+  layout->addWidget(measure_);
   layout->addWidget(generate_);
   layout->addWidget(message_);
   connect(generate_, &QPushButton::clicked, this, &GeneratePage::generate);
   connect(video, &QPushButton::clicked, this, &GeneratePage::ask_for_video);
-  connect(places, &QPushButton::clicked, this, &GeneratePage::ask_for_models);
+  connect(form_, &ClipForm::models_asked, this, &GeneratePage::ask_for_models);
+  connect(measure_, &QPushButton::clicked, this, [this] {
+    measure_->hide();
+    costs_->measure();
+  });
   connect(form_, &ClipForm::changed, this, &GeneratePage::update_request);
   connect(plan_, &PlanChoice::changed, this, &GeneratePage::update_request);
   connect(adapt_, &QCheckBox::toggled, this, &GeneratePage::update_request);
@@ -203,16 +207,11 @@ void GeneratePage::connect_queue() {
 }
 
 void GeneratePage::connect_files() {
-  connect(costs_.get(), &CostTeller::told, this, [this](const jobs::ClipEstimate& estimate) {
-    QString text = describe(estimate);
-    const auto free = jobs::free_memory_bytes();
-    if (free && estimate.memory_bytes > *free) {
-      text += tr(". Only %1 GB are free: the clip may not fit.")
-                  .arg(static_cast<double>(*free) / 1e9, 0, 'f', 1);
-    }
-    cost_->setText(text);
+  connect(costs_.get(), &CostTeller::told, this, &GeneratePage::show_cost);
+  connect(costs_.get(), &CostTeller::failed, this, [this](const QString& sentence) {
+    cost_->setText(sentence);
+    measure_->hide();
   });
-  connect(costs_.get(), &CostTeller::failed, cost_, &QLabel::setText);
   connect(files_.get(), &ClipFiles::failed, this, [this](const QString& sentence) {
     tell(sentence);
     update_buttons();
@@ -241,6 +240,23 @@ void GeneratePage::connect_files() {
                                                 .arg(prompt)});
           });
   connect(files_.get(), &ClipFiles::read_done, this, &GeneratePage::take_video);
+}
+
+void GeneratePage::show_cost(const ClipCost& cost, bool more) {
+  form_->set_has_gpu(cost.memory.device.has_value());
+  QString text = describe(cost);
+  const auto free = jobs::free_memory_bytes();
+  const std::int64_t host =
+      cost.memory.device ? cost.memory.device->host : cost.memory.process_bytes.value_or(0);
+  if (free && host > *free) {
+    text += tr(". Only %1 GB are free: the clip may not fit.")
+                .arg(static_cast<double>(*free) / 1e9, 0, 'f', 1);
+  }
+  if (more) {
+    text += tr(". Measuring the time...");
+  }
+  cost_->setText(text);
+  measure_->setVisible(!cost.time && !more);
 }
 
 ClipRequest GeneratePage::request() const {
@@ -286,6 +302,7 @@ void GeneratePage::update_request() {
   compare_->setEnabled(!plan_->dense());
   generate_->setText(!plan_->dense() && compare_->isChecked() ? tr("&Generate dense and sparse")
                                                               : tr("&Generate"));
+  measure_->hide();
   if (!problem.isEmpty()) {
     cost_->setText(problem);
     return;
@@ -475,37 +492,10 @@ void GeneratePage::ask_for_video() {
 }
 
 void GeneratePage::ask_for_models() {
-  QMessageBox box(QMessageBox::Question, tr("Model folders"),
-                  tr("Twill looks for models in:\n%1")
-                      .arg((models_->folders() + models_->lists()).join(QLatin1Char('\n'))),
-                  QMessageBox::Close, widget_);
-  auto* folder = box.addButton(tr("Add a folder..."), QMessageBox::ActionRole);
-  auto* list =
-      box.addButton(tr("Add ComfyUI's extra_model_paths.yaml..."), QMessageBox::ActionRole);
-  auto* none = box.addButton(tr("Forget all"), QMessageBox::ActionRole);
-  none->setEnabled(!(models_->folders() + models_->lists()).isEmpty());
-  box.exec();
-  QStringList folders = models_->folders();
-  QStringList lists = models_->lists();
-  if (box.clickedButton() == folder) {
-    folders.append(QFileDialog::getExistingDirectory(widget_, tr("Folder of models")));
-  } else if (box.clickedButton() == list) {
-    lists.append(QFileDialog::getOpenFileName(widget_, tr("ComfyUI's extra_model_paths.yaml"),
-                                              QString(), tr("YAML (*.yaml *.yml)")));
-  } else if (box.clickedButton() == none) {
-    if (QMessageBox::question(widget_, tr("Model folders"),
-                              tr("Forget all of these places? The models stay where they are.")) !=
-        QMessageBox::Yes) {
-      return;
-    }
-    folders.clear();
-    lists.clear();
-  } else {
-    return;
+  ModelsDialog dialog(*models_, widget_);
+  if (dialog.exec() == QDialog::Accepted) {
+    form_->choose_model(dialog.chosen());
   }
-  folders.removeAll(QString());
-  lists.removeAll(QString());
-  models_->set_places(folders, lists);
 }
 
 void GeneratePage::tell(const QString& sentence) {

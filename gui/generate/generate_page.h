@@ -25,6 +25,7 @@ class CostTeller;
 class ModelList;
 class PlanChoice;
 class Player;
+struct ClipCost;
 struct Playable;
 
 class GeneratePage : public Page {
@@ -50,6 +51,7 @@ class GeneratePage : public Page {
 
   ClipQueue& queue() { return *queue_; }
   ModelList& models() { return *models_; }
+  CostTeller& costs() { return *costs_; }
 
  protected:
   bool eventFilter(QObject* watched, QEvent* event) override;
@@ -63,6 +65,7 @@ class GeneratePage : public Page {
   ClipRequest request() const;
   QString request_problem() const;
   void update_request();
+  void show_cost(const ClipCost& cost, bool more);
   void generate();
   void show_row(int row);
   void end_row(int row);
@@ -94,6 +97,7 @@ class GeneratePage : public Page {
   QCheckBox* compare_ = nullptr;
   QLabel* cost_ = nullptr;
   QLabel* message_ = nullptr;
+  QPushButton* measure_ = nullptr;  // seen where the time is not known unasked
   QPushButton* generate_ = nullptr;
   QPushButton* cancel_ = nullptr;
   QPushButton* remove_ = nullptr;

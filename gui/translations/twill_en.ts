@@ -42,6 +42,16 @@
     </message>
 </context>
 <context>
+    <name>twill::gui::ModelsDialog</name>
+    <message numerus="yes">
+        <source>&amp;Found: %n model(s), %1 ready</source>
+        <translation>
+            <numerusform>&amp;Found: %n model, %1 ready</numerusform>
+            <numerusform>&amp;Found: %n models, %1 ready</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>twill::gui::PlanPanel</name>
     <message numerus="yes">
         <source>Precision of %n head(s)</source>

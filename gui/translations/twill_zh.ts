@@ -184,10 +184,6 @@ attention %3 % of the row&apos;s most</source>
         <translation>%1（无法运行）</translation>
     </message>
     <message>
-        <source>No model was found.</source>
-        <translation>没有找到模型。</translation>
-    </message>
-    <message>
         <source>%1 frames</source>
         <translation>%1 帧</translation>
     </message>
@@ -214,6 +210,38 @@ attention %3 % of the row&apos;s most</source>
     <message>
         <source>LoRAs</source>
         <translation>LoRA</translation>
+    </message>
+    <message>
+        <source>Models...</source>
+        <translation>模型...</translation>
+    </message>
+    <message>
+        <source>Where models are looked for, and what was found there.</source>
+        <translation>在哪里查找模型，以及找到了什么。</translation>
+    </message>
+    <message>
+        <source>Sett&amp;ing</source>
+        <translation>设置方案(&amp;I)</translation>
+    </message>
+    <message>
+        <source>For a step-distilled LoRA: add it above, unless the checkpoint has it merged.</source>
+        <translation>用于步数蒸馏 LoRA：请在上方添加，除非检查点已合并了它。</translation>
+    </message>
+    <message>
+        <source>No model was found. Models... says where they are looked for.</source>
+        <translation>未找到模型。“模型...”会说明在哪里查找。</translation>
+    </message>
+    <message>
+        <source>all that is free</source>
+        <translation>全部空闲显存</translation>
+    </message>
+    <message>
+        <source>Of the GPU, for weights and a step; what does not fit stands in host memory.</source>
+        <translation>用于权重和一步计算的显存；放不下的存放在内存中。</translation>
+    </message>
+    <message>
+        <source>GPU memory</source>
+        <translation>显存</translation>
     </message>
 </context>
 <context>
@@ -542,10 +570,6 @@ attention %3 % of the row&apos;s most</source>
         <translation>VAE %1</translation>
     </message>
     <message>
-        <source>%1 tokens, density %2: about %3 (%4), %5 GB of memory</source>
-        <translation>%1 个词元，密度 %2：约 %3（%4），内存 %5 GB</translation>
-    </message>
-    <message>
         <source>Sparse, %1</source>
         <translation>稀疏，%1</translation>
     </message>
@@ -564,6 +588,38 @@ attention %3 % of the row&apos;s most</source>
     <message>
         <source>PSNR %1 dB, SSIM %2 against dense; %3</source>
         <translation>与稠密相比 PSNR %1 dB，SSIM %2；%3</translation>
+    </message>
+    <message>
+        <source>about %1 (%2)</source>
+        <translation>约 %1（%2）</translation>
+    </message>
+    <message>
+        <source>%1 GB of memory</source>
+        <translation>内存 %1 GB</translation>
+    </message>
+    <message>
+        <source>memory not known</source>
+        <translation>内存未知</translation>
+    </message>
+    <message>
+        <source>%1 of %2 GB of the GPU</source>
+        <translation>显存 %1 / %2 GB</translation>
+    </message>
+    <message>
+        <source>%1, all layers stay there</source>
+        <translation>%1，所有层都留在显存中</translation>
+    </message>
+    <message>
+        <source>%1, %2 of %3 layers stay there, %4 GB of memory hold the layers</source>
+        <translation>%1，%3 层中有 %2 层留在显存中，%4 GB 内存存放各层</translation>
+    </message>
+    <message>
+        <source>%1 tokens, density %2: %3, %4</source>
+        <translation>%1 个词元，密度 %2：%3，%4</translation>
+    </message>
+    <message>
+        <source>time not known</source>
+        <translation>时间未知</translation>
     </message>
 </context>
 <context>
@@ -591,10 +647,6 @@ attention %3 % of the row&apos;s most</source>
     <message>
         <source>Settings from a &amp;video...</source>
         <translation>从视频读取设置(&amp;V)...</translation>
-    </message>
-    <message>
-        <source>Model &amp;folders...</source>
-        <translation>模型文件夹(&amp;F)...</translation>
     </message>
     <message>
         <source>Clips</source>
@@ -689,40 +741,6 @@ attention %3 % of the row&apos;s most</source>
         <translation>视频 (%1)</translation>
     </message>
     <message>
-        <source>Model folders</source>
-        <translation>模型文件夹</translation>
-    </message>
-    <message>
-        <source>Twill looks for models in:
-%1</source>
-        <translation>Twill 在以下位置查找模型：
-%1</translation>
-    </message>
-    <message>
-        <source>Add a folder...</source>
-        <translation>添加文件夹...</translation>
-    </message>
-    <message>
-        <source>Add ComfyUI&apos;s extra_model_paths.yaml...</source>
-        <translation>添加 ComfyUI 的 extra_model_paths.yaml...</translation>
-    </message>
-    <message>
-        <source>Forget all</source>
-        <translation>全部清除</translation>
-    </message>
-    <message>
-        <source>Folder of models</source>
-        <translation>模型文件夹</translation>
-    </message>
-    <message>
-        <source>ComfyUI&apos;s extra_model_paths.yaml</source>
-        <translation>ComfyUI 的 extra_model_paths.yaml</translation>
-    </message>
-    <message>
-        <source>YAML (*.yaml *.yml)</source>
-        <translation>YAML (*.yaml *.yml)</translation>
-    </message>
-    <message>
         <source>Generate</source>
         <translation>生成</translation>
     </message>
@@ -750,10 +768,6 @@ attention %3 % of the row&apos;s most</source>
         <source>WebP</source>
         <translation>WebP</translation>
     </message>
-    <message>
-        <source>Forget all of these places? The models stay where they are.</source>
-        <translation>要忘记所有这些位置吗？模型文件本身不受影响。</translation>
-    </message>
     <message numerus="yes">
         <source>%n finished clip(s) on the page Generate were not saved.</source>
         <translation>
@@ -767,6 +781,18 @@ attention %3 % of the row&apos;s most</source>
     <message>
         <source>Choose the start picture: this model makes clips from one.</source>
         <translation>请选择起始图片：此模型由图片生成视频。</translation>
+    </message>
+    <message>
+        <source>Measure t&amp;he time</source>
+        <translation>测量时间(&amp;H)</translation>
+    </message>
+    <message>
+        <source>Loads the model and runs it three times on a short clip.</source>
+        <translation>加载模型，并在短片段上运行三次。</translation>
+    </message>
+    <message>
+        <source>. Measuring the time...</source>
+        <translation>。正在测量时间...</translation>
     </message>
 </context>
 <context>
@@ -1235,6 +1261,123 @@ density %2 %, head error %3</source>
     <message>
         <source>&amp;Save the plan and close</source>
         <translation>保存方案并关闭(&amp;S)</translation>
+    </message>
+</context>
+<context>
+    <name>twill::gui::ModelsDialog</name>
+    <message>
+        <source>ready</source>
+        <translation>可用</translation>
+    </message>
+    <message>
+        <source>cannot run</source>
+        <translation>无法运行</translation>
+    </message>
+    <message>
+        <source>lacks %1</source>
+        <translation>缺少 %1</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>&amp;Looked for in</source>
+        <translation>查找位置(&amp;L)</translation>
+    </message>
+    <message>
+        <source>Place</source>
+        <translation>位置</translation>
+    </message>
+    <message>
+        <source>What it is</source>
+        <translation>说明</translation>
+    </message>
+    <message>
+        <source>Add a folder...</source>
+        <translation>添加文件夹...</translation>
+    </message>
+    <message>
+        <source>ComfyUI&apos;s folder, or one of models of your own.</source>
+        <translation>ComfyUI 的文件夹，或您自己的模型文件夹。</translation>
+    </message>
+    <message>
+        <source>Add ComfyUI&apos;s extra_model_paths.yaml...</source>
+        <translation>添加 ComfyUI 的 extra_model_paths.yaml...</translation>
+    </message>
+    <message>
+        <source>Forget the place</source>
+        <translation>移除该位置</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>State</source>
+        <translation>状态</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>大小</translation>
+    </message>
+    <message>
+        <source>&amp;Use this model</source>
+        <translation>使用此模型(&amp;U)</translation>
+    </message>
+    <message>
+        <source>%1, not there</source>
+        <translation>%1，不存在</translation>
+    </message>
+    <message>
+        <source>comes with Twill</source>
+        <translation>随 Twill 提供</translation>
+    </message>
+    <message>
+        <source>ComfyUI, found by itself</source>
+        <translation>ComfyUI，自动找到</translation>
+    </message>
+    <message>
+        <source>ComfyUI, yours</source>
+        <translation>ComfyUI，您添加的</translation>
+    </message>
+    <message>
+        <source>ComfyUI&apos;s list, yours</source>
+        <translation>ComfyUI 的列表，您添加的</translation>
+    </message>
+    <message>
+        <source>folder of yours</source>
+        <translation>您的文件夹</translation>
+    </message>
+    <message>
+        <source>Looking for models...</source>
+        <translation>正在查找模型...</translation>
+    </message>
+    <message numerus="yes">
+        <source>&amp;Found: %n model(s), %1 ready</source>
+        <translation>
+            <numerusform>找到 %n 个模型，%1 个可用(&amp;F)</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>No ComfyUI was found in its usual places; add its folder if you have one.</source>
+        <translation>在常用位置未找到 ComfyUI；如果已安装，请添加其文件夹。</translation>
+    </message>
+    <message>
+        <source>%1: %2</source>
+        <translation>%1：%2</translation>
+    </message>
+    <message>
+        <source>Folder of models or of ComfyUI</source>
+        <translation>模型文件夹或 ComfyUI 文件夹</translation>
+    </message>
+    <message>
+        <source>ComfyUI&apos;s extra_model_paths.yaml</source>
+        <translation>ComfyUI 的 extra_model_paths.yaml</translation>
+    </message>
+    <message>
+        <source>YAML (*.yaml *.yml)</source>
+        <translation>YAML (*.yaml *.yml)</translation>
     </message>
 </context>
 <context>
@@ -1754,6 +1897,49 @@ Replace them?</source>
     <message>
         <source>A search is running; closing stops it, and what was measured is kept.</source>
         <translation>正在搜索；关闭会使其停止，已测量的结果会保留。</translation>
+    </message>
+</context>
+<context>
+    <name>twill::gui::SettingChoice</name>
+    <message>
+        <source>%1 steps</source>
+        <translation>%1 步</translation>
+    </message>
+    <message>
+        <source>Published for %1 x %2, %3</source>
+        <translation>针对 %1 x %2 发布，%3</translation>
+    </message>
+    <message>
+        <source>Published for a start and an end picture, %1</source>
+        <translation>针对首尾图片发布，%1</translation>
+    </message>
+    <message>
+        <source>Fast, with a step-distilled LoRA, %1</source>
+        <translation>快速，配合步数蒸馏 LoRA，%1</translation>
+    </message>
+    <message>
+        <source>%1 steps, shift %2, guidance %3, %4. %5</source>
+        <translation>%1 步，偏移 %2，引导 %3，%4。%5</translation>
+    </message>
+    <message>
+        <source>The model&apos;s own, %1</source>
+        <translation>模型自带，%1</translation>
+    </message>
+    <message>
+        <source>What it begins with.</source>
+        <translation>最初的设置。</translation>
+    </message>
+    <message>
+        <source>From %1.</source>
+        <translation>来自 %1。</translation>
+    </message>
+    <message>
+        <source>Twice the steps of %1, which nobody published.</source>
+        <translation>%1 的两倍步数，并非他人发布。</translation>
+    </message>
+    <message>
+        <source>Own</source>
+        <translation>自定</translation>
     </message>
 </context>
 <context>

@@ -24,6 +24,7 @@
 #include "generate/generate_page.h"
 #include "generate/lora_list.h"
 #include "generate/picture_edit.h"
+#include "generate/setting_choice.h"
 #include "gui/studio_model.h"
 #include "plan/plan_document.h"
 
@@ -46,6 +47,12 @@ void drop(QWidget* on, const QStringList& files) {
     QDropEvent event(QPointF(1, 1), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
     QApplication::sendEvent(on, &event);
   }
+}
+
+// As a user does.
+void pick(QComboBox* box, int index) {
+  box->setCurrentIndex(index);
+  Q_EMIT box->activated(index);
 }
 
 }  // namespace
@@ -214,6 +221,92 @@ class TestClipForm : public QObject {
     record.clip.prompt_weights = PromptWeights::kNone;
     stage.form()->set_record(record);
     QCOMPARE(weights->currentText(), QStringLiteral("text"));
+  }
+
+  void settings_fill_the_fields_and_a_changed_field_is_own() {
+    Stage stage({.from_pictures = true});
+    QVERIFY(stage.found());
+    auto* setting = stage.child<QComboBox>("setting");
+    // A model.json says its own only.
+    QCOMPARE(setting->count(), 2);
+    QCOMPARE(setting->currentText(), QStringLiteral("The model's own, 4 steps"));
+    stage.child<QSpinBox>("steps")->setValue(7);
+    QCOMPARE(setting->currentText(), QStringLiteral("Own"));
+    stage.child<QDoubleSpinBox>("cfg")->setValue(2.5);
+    pick(setting, 0);
+    QCOMPARE(stage.child<QSpinBox>("steps")->value(), 4);
+    QCOMPARE(stage.child<QDoubleSpinBox>("cfg")->value(), 1.0);
+    QCOMPARE(setting->currentText(), QStringLiteral("The model's own, 4 steps"));
+    stage.child<QComboBox>("sampler")->setCurrentText(QStringLiteral("unipc"));
+    QCOMPARE(setting->currentText(), QStringLiteral("Own"));
+    // What is no part of a setting leaves it.
+    pick(setting, 0);
+    stage.child<QSpinBox>("frames")->setValue(9);
+    stage.child<QLineEdit>("seed")->setText(QStringLiteral("3"));
+    QCOMPARE(setting->currentIndex(), 0);
+    // "Own" changes nothing by itself.
+    pick(setting, 1);
+    QCOMPARE(stage.child<QSpinBox>("steps")->value(), 4);
+  }
+
+  void published_settings_are_listed_with_their_source() {
+    jobs::ModelFacts facts;
+    facts.defaults = {.steps = 40, .shift = 5, .cfg = 5, .sampler = "unipc"};
+    facts.settings = published_settings(model_family("wan2.1-i2v"), 0);
+    SettingChoice choice;
+    QCOMPARE(choice.count(), 1);
+    choice.set_model(facts);
+    QStringList texts;
+    for (int i = 0; i < choice.count(); ++i) {
+      texts.append(choice.itemText(i));
+    }
+    QCOMPARE(texts,
+             (QStringList{QStringLiteral("The model's own, 40 steps"),
+                          QStringLiteral("Published for 1280 x 720, 40 steps"),
+                          QStringLiteral("Published for 832 x 480, 40 steps"),
+                          QStringLiteral("Published for a start and an end picture, 50 steps"),
+                          QStringLiteral("Fast, with a step-distilled LoRA, 4 steps"),
+                          QStringLiteral("Fast, with a step-distilled LoRA, 8 steps"),
+                          QStringLiteral("Own")}));
+    QCOMPARE(choice.itemData(2, Qt::ToolTipRole).toString(),
+             QStringLiteral("40 steps, shift 3, guidance 5, unipc. From Wan-Video/Wan2.1: "
+                            "generate.py."));
+    QVERIFY(choice.itemData(5, Qt::ToolTipRole)
+                .toString()
+                .endsWith(QStringLiteral("_cfg.json, which nobody published.")));
+    report::ClipSettings fields{
+        .width = 480, .height = 832, .steps = 40, .shift = 3, .cfg = 5, .sampler = "unipc"};
+    choice.show_for(fields);
+    QCOMPARE(choice.currentIndex(), 2);  // upright
+    QVERIFY(!choice.distilled());
+    fields = {.width = 64, .height = 64, .steps = 8, .shift = 5, .cfg = 1, .sampler = "euler"};
+    choice.show_for(fields);
+    QCOMPARE(choice.currentIndex(), 5);
+    QVERIFY(choice.distilled());
+    // The model's own is also what is published for 1280 x 720: the chosen one stays.
+    fields = {.width = 1280, .height = 720, .steps = 40, .shift = 5, .cfg = 5, .sampler = "unipc"};
+    choice.setCurrentIndex(1);
+    choice.show_for(fields);
+    QCOMPARE(choice.currentIndex(), 1);
+    fields.width = 640;
+    choice.show_for(fields);
+    QCOMPARE(choice.currentIndex(), 0);
+  }
+
+  void the_memory_of_a_gpu_is_asked_for_where_there_is_one() {
+    Stage stage({});
+    QVERIFY(stage.found());
+    auto* vram = stage.child<QDoubleSpinBox>("vram");
+    stage.form()->set_has_gpu(false);
+    vram->setValue(12);
+    QVERIFY(!vram->isVisible());
+    QVERIFY(!stage.form()->settings().vram_gib);
+    stage.form()->set_has_gpu(true);
+    QVERIFY(vram->isVisible());
+    QCOMPARE(stage.form()->settings().vram_gib.value_or(0), 12.0);
+    vram->setValue(0);
+    QCOMPARE(vram->text(), QStringLiteral("all that is free"));
+    QVERIFY(!stage.form()->settings().vram_gib);
   }
 
   void a_record_brings_its_loras_back() {
