@@ -207,7 +207,7 @@ VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
   model.fp8_products = options.fp8_products;
   if (options.fp8_products) {
     const std::string why_not = why_no_fp8(model.device);
-    require(why_not.empty(), ErrorCode::kUsage, why_not);
+    require(why_not.empty() || model.device.is_meta(), ErrorCode::kUsage, why_not);
     model.dtype = at::kBFloat16;
   } else {
     model.dtype = options.dtype.value_or(choose_dtype(model.device));

@@ -27,6 +27,7 @@ engine::MemoryPlan without_limit(const ModelFacts& facts, const report::ClipSett
   const engine::VideoModel model =
       engine::load_model(facts.files, {.device = at::Device(at::kMeta),
                                        .dtype = dtype,
+                                       .fp8_products = clip.dtype == report::kFp8Products,
                                        .loras = clip.loras,
                                        .memory = std::numeric_limits<std::int64_t>::max(),
                                        .size = [&clip](const engine::ModelDefaults&) {
@@ -40,9 +41,8 @@ DeviceNeed need_of(const engine::MemoryPlan& plan) {
   const std::int64_t beside =
       plan.experts * (network.outside + network.prompts) + network.shared + network.forward;
   // Of experts that do not all fit, one's layers stand on the device at a time.
-  const std::int64_t layers = plan.layer_bytes
-                                  ? std::min(*plan.layer_bytes, network.layers * network.layer)
-                                  : plan.experts * network.layers * network.layer;
+  const std::int64_t layers = plan.layer_bytes ? std::min(*plan.layer_bytes, network.all_layers)
+                                               : plan.experts * network.all_layers;
   return {.limit = plan.budget,
           .taken = beside + layers,
           .forward = network.forward,
