@@ -31,8 +31,8 @@ class MeasuredSpeed:
 
 
 # The run beside the Hopper kernel is an earlier one; since then the others are measured without it, because it slows
-# those that follow it. At head_dim 64 it and the INT8 kernel ran beside version 1 of the portable kernel, which was 1
-# to 4 % slower than version 2.
+# those that follow it. At head_dim 64 it ran beside version 1 of the portable kernel, which was 1 to 4 % slower than
+# version 2.
 _KERNELS, _HOPPER, _INT8 = "kernels_h200.json", "kernels_beside_hopper_h200.json", "int8_h200.json"
 SPEEDS = (
     MeasuredSpeed("NVIDIA H200", 64, "hopper 1", 1.61, _HOPPER),
