@@ -6,10 +6,13 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.cli.programs import built
 
 
 @dataclass(frozen=True)
@@ -53,19 +56,24 @@ class Twill:
         return said["error"]
 
 
-def built(name: str) -> Path:
-    build = os.environ.get("TWILL_BUILD_DIR")
-    if not build:
-        pytest.skip("TWILL_BUILD_DIR names no build")
-    program = Path(build) / name
-    if not program.is_file():
-        pytest.skip(f"{program} was not built")
-    return program
-
-
 @pytest.fixture(scope="session")
 def twill(tmp_path_factory: pytest.TempPathFactory) -> Twill:
     return Twill(built("core/cli/twill"), tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def settings_in() -> Callable[[Path], dict[str, str]]:
+    """What a video says of itself, names in lower case: WebM has them in upper case."""
+    program = shutil.which("ffprobe")
+    if program is None:
+        pytest.skip("no ffprobe to read the clip's settings back")
+
+    def read(clip: Path) -> dict[str, str]:
+        command = [program, "-v", "error", "-of", "json", "-show_entries", "format_tags", clip]
+        told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        return {name.lower(): value for name, value in told["format"]["tags"].items()}
+
+    return read
 
 
 @pytest.fixture(scope="session")

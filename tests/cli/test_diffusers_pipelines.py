@@ -4,7 +4,6 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -204,9 +203,8 @@ def test_the_clip_is_diffusers_own(twill, parts, pipeline, tmp_path):
         ("DPMSolverMultistepScheduler", {"flow_shift": 2.5}, "5.0", "unipc"),  # not the engine's: the weights' own
     ],
 )
-@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="no ffprobe to read the clip's settings back")
 def test_defaults_are_those_of_the_weights_and_the_schedule(
-    twill, pipeline, tmp_path, scheduler, shift, told_shift, sampler
+    twill, settings_in, pipeline, tmp_path, scheduler, shift, told_shift, sampler
 ):
     """Size, steps and guidance of the family's first weights, where none have so many heads; the scheduler's shift."""
     folder = tmp_path / "pipeline"
@@ -216,9 +214,7 @@ def test_defaults_are_those_of_the_weights_and_the_schedule(
     clip = tmp_path / "clip.webm"
     result = twill("generate", "--model", folder, "--prompt", "a", "--steps", 1, *SIZE, "--out", clip)
     assert result.returncode == 0, result.stderr
-    command = ["ffprobe", "-v", "error", "-of", "json", "-show_entries", "format_tags", str(clip)]
-    tags = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["format"]["tags"]
-    told = {name.lower(): value for name, value in tags.items()}
+    told = settings_in(clip)
     assert {"shift": told_shift, "sampler": sampler, "cfg": "5.0", "fps": "16.0"}.items() <= told.items(), told
 
 

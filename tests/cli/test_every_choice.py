@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import built
+
+from tests.cli.programs import built
 
 pytestmark = pytest.mark.slow  # all of it together
 

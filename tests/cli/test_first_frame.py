@@ -4,7 +4,6 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -145,13 +144,11 @@ def test_every_form_of_the_model_makes_the_same_clip(twill, parts, transformer, 
     assert frames_of(twill, from_images, tmp_path / "d", *text) == frames_of(twill, pipeline, tmp_path / "e", *text)
 
 
-@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="no ffprobe to read the clip's settings back")
-def test_a_clip_names_its_picture(twill, pipeline, pictures, tmp_path):
+def test_a_clip_names_its_picture(twill, settings_in, pipeline, pictures, tmp_path):
     clip = tmp_path / "clip.mp4"
     result = run(twill, pipeline, clip, "--image", pictures / "start.png")
     assert result.returncode == 0, result.stderr
-    command = ["ffprobe", "-v", "error", "-of", "json", "-show_entries", "format_tags", str(clip)]
-    tags = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["format"]["tags"]
+    tags = settings_in(clip)
     name, fingerprint = tags["image"].split(" ")
     assert name == "start.png" and len(fingerprint) == 16
     assert "end_image" not in tags

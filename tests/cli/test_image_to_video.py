@@ -4,7 +4,6 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -166,13 +165,11 @@ def test_a_model_folder_makes_the_clip_of_its_pipeline(twill, parts, pipelines, 
     assert by_folder == frames_of(twill, pipelines["seeing"], tmp_path / "b", *image)
 
 
-@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="no ffprobe to read the clip's settings back")
-def test_a_clip_names_its_pictures(twill, pipelines, pictures, tmp_path):
+def test_a_clip_names_its_pictures(twill, settings_in, pipelines, pictures, tmp_path):
     clip = tmp_path / "clip.mp4"
     result = run(twill, pipelines["first_and_last"], clip, *arguments_for("first_and_last", pictures))
     assert result.returncode == 0, result.stderr
-    command = ["ffprobe", "-v", "error", "-of", "json", "-show_entries", "format_tags", str(clip)]
-    tags = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["format"]["tags"]
+    tags = settings_in(clip)
     for key in ("image", "end_image"):
         name, fingerprint = tags[key].split(" ")
         assert name == {"image": "start.png", "end_image": "end.png"}[key]

@@ -313,7 +313,7 @@ class Recorder final : public SelfAttention {
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                  const AttentionSite& site) override {
     sites.push_back(site);
-    weights.push_back(*site.output_weight);
+    weights.push_back(site.output_weight());
     gates.push_back(site.gate == nullptr ? at::Tensor() : site.gate->clone());
     residuals.push_back(site.residual->clone());
     outs.push_back(dense.run(q, k, v, site));

@@ -25,6 +25,7 @@
 #include "generate/lora_list.h"
 #include "generate/picture_edit.h"
 #include "generate/setting_choice.h"
+#include "gui/page_stage.h"
 #include "gui/studio_model.h"
 #include "plan/plan_document.h"
 
@@ -60,18 +61,15 @@ void pick(QComboBox* box, int index) {
 class TestClipForm : public QObject {
   Q_OBJECT
 
+  // There before the page, which finds it.
+  struct OwnModel {
+    tests::StudioModel model;
+  };
   // The page by itself; the only model makes clips from pictures, or from text.
-  struct Stage {
-    explicit Stage(const twill::tests::TinyModel& tiny) {
+  struct Stage : OwnModel, tests::PageStage<GeneratePage> {
+    explicit Stage(const twill::tests::TinyModel& tiny) : PageStage(model.path("studio.ini")) {
       twill::tests::write_tiny_model(model.demo(), tiny);
-      page = std::make_unique<GeneratePage>(session);
-      widget.reset(page->widget());
-      widget->resize(1200, 800);
-      widget->show();
-    }
-    template <typename Widget>
-    Widget* child(const char* name) {
-      return widget->findChild<Widget*>(QString::fromLatin1(name));
+      show(1200, 800);
     }
     bool found() {
       return QTest::qWaitFor([this] { return form()->facts().has_value(); }, kPatienceMs);
@@ -85,14 +83,6 @@ class TestClipForm : public QObject {
       image.save(file);
       return file;
     }
-
-    tests::StudioModel model;
-    QSettings settings{model.path("studio.ini"), QSettings::IniFormat};
-    Theme theme{*qApp};
-    PlanDocument document;
-    Session session{.theme = theme, .document = document, .settings = settings};
-    std::unique_ptr<GeneratePage> page;
-    std::unique_ptr<QWidget> widget;
   };
 
  private Q_SLOTS:

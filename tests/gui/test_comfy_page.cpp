@@ -17,6 +17,7 @@
 #include "comfy/comfy_page.h"
 #include "gui/clips.h"
 #include "gui/fake_comfy.h"
+#include "gui/page_stage.h"
 #include "gui/studio_model.h"
 #include "plan/plan_document.h"
 #include "player/picture_view.h"
@@ -46,23 +47,14 @@ QByteArray red_png() {
 class TestComfyPage : public QObject {
   Q_OBJECT
 
-  struct Stage {
-    explicit Stage(const tests::StudioModel& model)
-        : settings(model.path("studio.ini"), QSettings::IniFormat) {
+  struct Stage : tests::PageStage<ComfyPage> {
+    explicit Stage(const tests::StudioModel& model) : PageStage(model.path("studio.ini")) {
       settings.clear();
       document.open(model.path("plan.json"));
-      page = std::make_unique<ComfyPage>(session);
-      widget.reset(page->widget());
-      widget->resize(1000, 600);
-      widget->show();
+      show(1000, 600);
       QObject::connect(&page->client(), &ComfyClient::ended, page.get(),
                        [this](const jobs::Outcome& outcome) { ends.push_back(outcome); });
     }
-    template <typename Widget>
-    Widget* child(const char* name) {
-      return widget->findChild<Widget*>(QString::fromLatin1(name));
-    }
-    void click(const char* name) { QTest::mouseClick(child<QPushButton>(name), Qt::LeftButton); }
     QString message() { return child<QLabel>("message")->text(); }
     bool connect_to(const QString& address) {
       child<QLineEdit>("address")->setText(address);
@@ -84,12 +76,6 @@ class TestComfyPage : public QObject {
       return QTest::qWaitFor([this] { return !ends.empty(); }, kPatienceMs);
     }
 
-    QSettings settings;
-    Theme theme{*qApp};
-    PlanDocument document;
-    Session session{.theme = theme, .document = document, .settings = settings};
-    std::unique_ptr<ComfyPage> page;
-    std::unique_ptr<QWidget> widget;
     std::vector<jobs::Outcome> ends;
   };
 

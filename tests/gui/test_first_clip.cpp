@@ -23,6 +23,7 @@
 #include "generate/models_dialog.h"
 #include "generate/picture_edit.h"
 #include "gui/answers.h"
+#include "gui/page_stage.h"
 #include "gui/studio_model.h"
 #include "gui/studio_window.h"
 
@@ -288,29 +289,14 @@ class TestFirstClip : public QObject {
 
  private:
   // The page by itself, with ComfyUI's model and the demo model.
-  struct Stage {
-    explicit Stage(const TestFirstClip& test)
-        : settings(test.model_->path("studio.ini"), QSettings::IniFormat) {
-      page = std::make_unique<GeneratePage>(session);
-      widget.reset(page->widget());
-      widget->resize(1200, 840);
-      widget->show();
-    }
-    template <typename Widget>
-    Widget* child(const char* name) {
-      return widget->findChild<Widget*>(QString::fromLatin1(name));
+  struct Stage : tests::PageStage<GeneratePage> {
+    explicit Stage(const TestFirstClip& test) : PageStage(test.model_->path("studio.ini")) {
+      show(1200, 840);
     }
     bool found() {
       return QTest::qWaitFor([this] { return child<ClipForm>("clip_form")->facts().has_value(); },
                              kPatienceMs);
     }
-
-    QSettings settings;
-    Theme theme{*qApp};
-    PlanDocument document;
-    Session session{.theme = theme, .document = document, .settings = settings};
-    std::unique_ptr<GeneratePage> page;
-    std::unique_ptr<QWidget> widget;
   };
 
   std::unique_ptr<tests::StudioModel> model_;

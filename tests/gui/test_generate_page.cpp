@@ -25,6 +25,7 @@
 #include "gui/answers.h"
 #include "gui/full_disk.h"
 #include "gui/made_up_plan.h"
+#include "gui/page_stage.h"
 #include "gui/studio_model.h"
 #include "plan/plan_document.h"
 #include "player/player.h"
@@ -42,40 +43,26 @@ class TestGeneratePage : public QObject {
   Q_OBJECT
 
   // The page by itself, with the tiny model chosen.
-  struct Stage {
+  struct Stage : tests::PageStage<GeneratePage> {
     explicit Stage(const tests::StudioModel& model, bool with_plan = true)
-        : settings(model.path("studio.ini"), QSettings::IniFormat) {
+        : PageStage(model.path("studio.ini")) {
       settings.clear();
       if (with_plan) {
         document.open(model.path("plan.json"));
       }
-      page = std::make_unique<GeneratePage>(session);
-      widget.reset(page->widget());
-      widget->resize(1200, 700);
-      widget->show();
+      show(1200, 700);
       QObject::connect(&page->queue(), &ClipQueue::ended, page.get(),
                        [this](int row) { ends.append(row); });
     }
     bool ready() {
       return QTest::qWaitFor([this] { return generate()->isEnabled(); }, kPatienceMs);
     }
-    template <typename Widget>
-    Widget* child(const char* name) {
-      return widget->findChild<Widget*>(QString::fromLatin1(name));
-    }
     QPushButton* generate() { return child<QPushButton>("generate"); }
-    void click(const char* name) { QTest::mouseClick(child<QPushButton>(name), Qt::LeftButton); }
     QString message() { return child<QLabel>("message")->text(); }
     bool wait_for_ends(int count) {
       return QTest::qWaitFor([this, count] { return ends.size() >= count; }, kPatienceMs);
     }
 
-    QSettings settings;
-    Theme theme{*qApp};
-    PlanDocument document;
-    Session session{.theme = theme, .document = document, .settings = settings};
-    std::unique_ptr<GeneratePage> page;
-    std::unique_ptr<QWidget> widget;
     QList<int> ends;
   };
 

@@ -17,6 +17,7 @@
 #include "base/model_list.h"
 #include "base/text.h"
 #include "base/theme.h"
+#include "gui/page_stage.h"
 #include "gui/studio_model.h"
 #include "plan/plan_document.h"
 #include "player/picture_view.h"
@@ -33,19 +34,12 @@ constexpr int kPatienceMs = 100000;
 class TestSearchPage : public QObject {
   Q_OBJECT
 
-  struct Stage {
-    Stage(const tests::StudioModel& model, const char* out)
-        : settings(model.path("studio.ini"), QSettings::IniFormat) {
+  struct Stage : tests::PageStage<SearchPage> {
+    Stage(const tests::StudioModel& model, const char* out) : PageStage(model.path("studio.ini")) {
       settings.clear();
-      page = std::make_unique<SearchPage>(session);
-      widget.reset(page->widget());
-      widget->show();
+      show(900, 700);
       child<QLineEdit>("search_out")->setText(model.path(out));
       child<QSpinBox>("points")->setValue(2);
-    }
-    template <typename Widget>
-    Widget* child(const char* name) {
-      return widget->findChild<Widget*>(QString::fromLatin1(name));
     }
     QPushButton* start() { return child<QPushButton>("search_start"); }
     QString message() { return child<QLabel>("search_message")->text(); }
@@ -55,13 +49,6 @@ class TestSearchPage : public QObject {
     bool ended() {
       return QTest::qWaitFor([this] { return page->last_end().has_value(); }, kPatienceMs);
     }
-
-    QSettings settings;
-    Theme theme{*qApp};
-    PlanDocument document;
-    Session session{.theme = theme, .document = document, .settings = settings};
-    std::unique_ptr<SearchPage> page;
-    std::unique_ptr<QWidget> widget;
   };
 
  private Q_SLOTS:

@@ -83,9 +83,9 @@ Profile profile_by(CallMeasurer& measurer, search::Profiler& profiler,
   const at::Tensor gate = at::ones({1, 128});
   const at::Tensor residual = at::randn({1, kLayout.tokens(), 128});
   attention.watch(0, 0);
-  const at::Tensor out =
-      attention.run(call.q, call.k, call.v,
-                    {.t = 0.5, .output_weight = &weight, .gate = &gate, .residual = &residual});
+  const at::Tensor out = attention.run(
+      call.q, call.k, call.v,
+      {.t = 0.5, .output_weight = [&] { return weight; }, .gate = &gate, .residual = &residual});
   EXPECT_TRUE(out.is_same(call.v));
   attention.finish();
   profiler.finish_unit(0, 0);

@@ -29,7 +29,8 @@ TEST_P(HeadGain, is_the_definition_over_the_sampled_tokens) {
   const at::Tensor weight = at::randn({kDim, kHeads * kHeadDim});
   const at::Tensor gate = at::randn({gates, kDim});
   const at::Tensor residual = at::randn({1, tokens, kDim});
-  const engine::AttentionSite site{.output_weight = &weight, .gate = &gate, .residual = &residual};
+  const engine::AttentionSite site{
+      .output_weight = [&] { return weight; }, .gate = &gate, .residual = &residual};
   const GainSums sums = head_gains(out, site, samples);
 
   const std::int64_t count = std::min(samples, tokens);

@@ -8,14 +8,18 @@
 #include <ATen/Parallel.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "twill/engine/kernel_arguments.h"
 #include "twill/kernels/dtype_names.h"
+#include "twill/kernels/machine.h"
 #include "twill/plan/error.h"
 
 namespace twill::engine {
 namespace {
+
+constexpr std::int32_t kFp8Capability = 89;  // the first with products in fp8
 
 std::string cpu_name() {
   std::ifstream info("/proc/cpuinfo");
@@ -87,6 +91,22 @@ std::string device_name(c10::Device device) {
     return concat(cpu_name(), ", ", at::get_num_threads(), " threads");
   }
   return device.str();
+}
+
+std::string why_no_fp8(c10::Device device) {
+  constexpr const char* kNeeds =
+      "products in fp8 need an NVIDIA GPU of compute capability 8.9 or more (RTX 40 and newer)";
+  if (!device.is_cuda()) {
+    return concat(kNeeds, ", and this runs on the CPU");
+  }
+  const kernels::CudaMachine machine = kernels::cuda_machine();
+  const auto index = static_cast<std::size_t>(std::max<int>(device.index(), 0));
+  if (index >= machine.devices.size() || machine.devices[index].capability >= kFp8Capability) {
+    return {};
+  }
+  const kernels::CudaDevice& card = machine.devices[index];
+  return concat(kNeeds, ", and ", card.name, " is of ", card.capability / 10, ".",
+                card.capability % 10);
 }
 
 }  // namespace twill::engine

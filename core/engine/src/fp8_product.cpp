@@ -5,23 +5,20 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <optional>
 #include <vector>
 
 #include "cuda/quantise.h"
 #include "fp8_scale.h"
-#include "stored_numbers.h"
 #include "twill/engine/device.h"
 #include "twill/engine/kernel_arguments.h"
-#include "twill/kernels/machine.h"
+#include "twill/engine/stored_numbers.h"
 #include "twill/plan/error.h"
 
 namespace twill::engine {
 namespace {
 
-constexpr std::int64_t kWhole = 16;            // rows and columns that cuBLASLt takes at a time
-constexpr std::int32_t kFirstCapability = 89;  // with fp8 units
+constexpr std::int64_t kWhole = 16;  // rows and columns that cuBLASLt takes at a time
 
 struct Rows {
   at::Tensor values;  // [rows, columns] e4m3
@@ -57,22 +54,6 @@ at::Tensor scales_of(const KeptMatrix& weight) {
 }
 
 }  // namespace
-
-std::string why_no_fp8(at::Device device) {
-  constexpr const char* kNeeds =
-      "products in fp8 need an NVIDIA GPU of compute capability 8.9 or more (RTX 40 and newer)";
-  if (!device.is_cuda()) {
-    return concat(kNeeds, ", and this runs on the CPU");
-  }
-  const kernels::CudaMachine machine = kernels::cuda_machine();
-  const auto index = static_cast<std::size_t>(std::max<int>(device.index(), 0));
-  if (index >= machine.devices.size() || machine.devices[index].capability >= kFirstCapability) {
-    return {};
-  }
-  const kernels::CudaDevice& card = machine.devices[index];
-  return concat(kNeeds, ", and ", card.name, " is of ", card.capability / 10, ".",
-                card.capability % 10);
-}
 
 KeptMatrix as_fp8(const at::Tensor& weight) {
   const Rows rows = to_rows(weight.contiguous());

@@ -5,16 +5,10 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <c10/core/Device.h>
-
-#include <string>
 
 #include "twill/engine/kept_matrix.h"
 
 namespace twill::engine {
-
-// A sentence where a device has no products in fp8; empty where it has.
-std::string why_no_fp8(at::Device device);
 
 // A weight [rows, columns], each row with its own scale. On the weight's device.
 KeptMatrix as_fp8(const at::Tensor& weight);

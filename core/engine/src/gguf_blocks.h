@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "stored_numbers.h"
+#include "twill/engine/stored_numbers.h"
 
 namespace twill::engine {
 

@@ -7,7 +7,6 @@
 #include <iterator>
 
 #include "diffusers_pipeline.h"
-#include "fp8_product.h"
 #include "image/first_frame.h"
 #include "image/image_channels.h"
 #include "models/architectures.h"

@@ -21,7 +21,7 @@
 #include "gguf_header.h"
 #include "lora_names.h"
 #include "safetensors_header.h"
-#include "stored_numbers.h"
+#include "twill/engine/stored_numbers.h"
 #include "twill/plan/error.h"
 #include "twill/plan/json_dump.h"
 #include "twill/plan/json_tree.h"
@@ -365,15 +365,16 @@ std::optional<KeptMatrix> Weights::get_stored(std::string_view name, at::IntArra
   }
   const Entry& found = entry(name);
   check_numbers(found, name, sizes);
-  const StoredNumbers numbers = numbers_of(found.blocks, found.dtype);
   const std::int64_t in_dtype =
       c10::multiply_integers(sizes) * static_cast<std::int64_t>(c10::elementSize(dtype));
-  if (numbers == StoredNumbers::kPlain || stored_bytes(name, sizes, dtype) >= in_dtype) {
+  if (stored_bytes(name, sizes, dtype) >= in_dtype) {
     return std::nullopt;
   }
   found.used = true;
-  KeptMatrix kept{
-      .numbers = numbers, .rows = sizes[0], .columns = sizes[1], .scaled = !found.scale.empty()};
+  KeptMatrix kept{.numbers = numbers_of(found.blocks, found.dtype),
+                  .rows = sizes[0],
+                  .columns = sizes[1],
+                  .scaled = !found.scale.empty()};
   const auto bytes = static_cast<std::int64_t>(found.end - found.begin);
   if (kept.scaled) {
     entry(found.scale).used = true;

@@ -13,7 +13,7 @@ namespace twill::jobs {
 
 GainSums head_gains(const at::Tensor& out, const engine::AttentionSite& site,
                     std::int64_t samples) {
-  TWILL_ASSERT(site.output_weight != nullptr && site.gate != nullptr && site.residual != nullptr &&
+  TWILL_ASSERT(site.output_weight && site.gate != nullptr && site.residual != nullptr &&
                out.size(0) == 1);
   const std::int64_t heads = out.size(1);
   const std::int64_t tokens = out.size(2);
@@ -23,7 +23,7 @@ GainSums head_gains(const at::Tensor& out, const engine::AttentionSite& site,
   const at::Tensor index =
       (2 * at::arange(count, at::kLong) + 1).mul_(tokens).div_(2 * count, "floor").to(out.device());
   const at::Tensor rows = out[0].index_select(1, index).to(at::kFloat);
-  const at::Tensor weight = site.output_weight->to(at::kFloat);
+  const at::Tensor weight = site.output_weight().to(at::kFloat);
   const std::int64_t groups = site.gate->size(0);
   TWILL_ASSERT(site.gate->dim() == 2 && tokens % groups == 0);
   const at::Tensor gates = site.gate->to(at::kFloat);

@@ -71,6 +71,9 @@ MemoryNeed memory_need(const ModelFacts& facts, const GenerateOptions& options) 
     return {.device = device_need(facts, clip, *limit)};
   }
   report::check_clip_settings(clip, model_family(facts.shape.family));
+  const std::string why_not =
+      clip.dtype == report::kFp8Products ? engine::why_no_fp8(device) : std::string();
+  require(why_not.empty(), ErrorCode::kUsage, why_not);
   const at::ScalarType dtype = dtype_for(clip, device);
   without_limit(facts, clip, dtype);  // for what it refuses
   return {.process_bytes = process_bytes(facts, options, engine::dtype_name(dtype))};

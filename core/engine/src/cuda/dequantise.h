@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "stored_numbers.h"
+#include "twill/engine/stored_numbers.h"
 #include "twill/kernels/attention_tensors.h"
 #include "twill/kernels/status.h"
 

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 
 #include "twill/plan/token_layout.h"
 
@@ -18,10 +19,11 @@ struct AttentionSite {
   std::int32_t stack = 0;
   std::int32_t layer = 0;
   double t = 0.0;  // timestep over its training range: 1 noise, 0 clean; of several the greatest
-  // For profilers: output projection weight [dim, heads * head_dim]; the gates of this call
+  // For profilers: gives the output projection weight [dim, heads * head_dim], which may first have
+  // to be made of stored numbers; the gates of this call
   // [groups, dim] (fp32), one for each of as many equal runs of its tokens, null for a batch of
   // several; the residual stream before the block's attention is added [batch, tokens, dim].
-  const at::Tensor* output_weight = nullptr;
+  std::function<at::Tensor()> output_weight;
   const at::Tensor* gate = nullptr;
   const at::Tensor* residual = nullptr;
   // Of the call's tokens: two branches of the guidance may have texts of two lengths. Null: the one

@@ -23,6 +23,8 @@ c10::ScalarType choose_dtype(c10::Device device);
 std::string dtype_name(c10::ScalarType dtype);
 // The way back; empty for another name.
 std::optional<c10::ScalarType> dtype_of(std::string_view name);
+// A sentence where a device has no products in fp8; empty where it has.
+std::string why_no_fp8(c10::Device device);
 // The stream (cudaStream_t) that torch queues work of this CUDA device on now; null: the default
 // one.
 void* current_stream(c10::Device device);

@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace twill::engine {
+#include "twill/engine/stored_numbers.h"
 
-enum class StoredNumbers : std::uint8_t;
+namespace twill::engine {
 
 // What a LoRA adds to a matrix [out, in]: factor * up @ down.
 struct LowRank {
@@ -22,7 +22,7 @@ struct LowRank {
 };
 
 struct KeptMatrix {
-  StoredNumbers numbers{};  // kPlain
+  StoredNumbers numbers = StoredNumbers::kPlain;
   std::int64_t rows = 0, columns = 0;
   // Plain: [rows, columns]. Else the file's bytes, uint8 [n].
   at::Tensor values;
@@ -30,7 +30,7 @@ struct KeptMatrix {
   at::Tensor scale;  // where scaled: [1] or [rows] fp32, by which the numbers are multiplied
   std::vector<LowRank> added;  // to stored numbers only, in this order, in fp32
 
-  bool is_plain() const { return numbers == StoredNumbers{}; }
+  bool is_plain() const { return numbers == StoredNumbers::kPlain; }
 
   // Its tensors, one after the other. call: void(at::Tensor&).
   template <typename Call>

@@ -45,6 +45,15 @@ struct Product {
   at::Tensor operator()(const at::Tensor& x) const {
     return takes_fp8() ? fp8_linear(x, weight[0], bias) : at::linear(x, values(), bias);
   }
+  // The same with a GELU in its form with a hyperbolic tangent.
+  at::Tensor gelu(const at::Tensor& x) const {
+    if (!takes_fp8()) {
+      return linear_gelu(x, values(), bias);
+    }
+    at::Tensor hidden = (*this)(x);
+    gelu_tanh_(hidden);
+    return hidden;
+  }
 };
 
 struct Layer {
@@ -364,18 +373,13 @@ struct WanDit::Impl {
     rms_norm_rope_(q, layer.norm_q, &table);
     rms_norm_rope_(k, layer.norm_k, &table);
     const at::Tensor gates = modulation.select(1, 2);
-    const at::Tensor out = layer.out.values();
-    site.output_weight = &out;
+    site.output_weight = [&layer] { return layer.out.values(); };
     site.gate = stream.size(0) == 1 ? &gates : nullptr;
     site.residual = &stream;
     const at::Tensor mixed =
         attention.run(split_heads(q, config.heads), split_heads(k, config.heads),
                       split_heads(v, config.heads), site);
-    const at::Tensor joined_heads = join_heads(mixed);
-    add_modulated_(stream,
-                   layer.out.takes_fp8() ? layer.out(joined_heads)
-                                         : at::linear(joined_heads, out, layer.out.bias),
-                   gates);
+    add_modulated_(stream, layer.out(join_heads(mixed)), gates);
   }
 
   void cross_attention(const Layer& layer, std::size_t index, at::Tensor& stream,
@@ -398,14 +402,7 @@ struct WanDit::Impl {
 
   void feed_forward(const Layer& layer, at::Tensor& stream, const at::Tensor& modulation) const {
     const at::Tensor x = modulated(stream, modulation, 3, dtype);
-    at::Tensor hidden;
-    if (layer.up.takes_fp8()) {
-      hidden = layer.up(x);
-      gelu_tanh_(hidden);
-    } else {
-      hidden = linear_gelu(x, layer.up.values(), layer.up.bias);
-    }
-    add_modulated_(stream, layer.down(hidden), modulation.select(1, 5));
+    add_modulated_(stream, layer.down(layer.up.gelu(x)), modulation.select(1, 5));
   }
 };
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // How numbers of weights stand in memory as their files have them, where that is smaller than what
-// products take: fp8, and blocks of GGUF (gguf_blocks.h).
+// products take: fp8, and blocks of GGUF.
 #pragma once
 
 #include <cstdint>
