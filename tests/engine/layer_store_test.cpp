@@ -225,5 +225,34 @@ TEST(PlanMemory, SaysWhereWeightsStand) {
                "and the weights at least 1.32 GiB");
 }
 
+// While the VAE decodes no step runs, and layers that can give way have given way.
+TEST(PlanMemory, CountsWhatTheVaeTakes) {
+  constexpr std::int64_t kGib = std::int64_t{1} << 30;
+  NetworkMemory network{.layers = 10,
+                        .layer = kGib,
+                        .outside = kGib,
+                        .prompts = kGib / 2,
+                        .shared = kGib / 2,
+                        .forward = 3 * kGib,
+                        .decode = 2 * kGib};
+  EXPECT_EQ(plan_memory(network, 1, 20 * kGib).room(), 8 * kGib);
+  const MemoryPlan some = plan_memory(network, 1, 10 * kGib);
+  EXPECT_EQ(some.layer_bytes, 5 * kGib);
+  EXPECT_EQ(some.room(), 8 * kGib);
+  network.decode = 6 * kGib;
+  EXPECT_EQ(plan_memory(network, 1, 18 * kGib).layer_bytes, std::nullopt);
+  const MemoryPlan gives_way = plan_memory(network, 1, 17 * kGib);
+  EXPECT_EQ(gives_way.resident(), 10);
+  EXPECT_EQ(gives_way.room(), 15 * kGib);
+  EXPECT_EQ(gives_way.note(),
+            "the weights (11.00 GiB) and a step fit into 17.00 GiB, but leave less than the 6.00 "
+            "GiB that the VAE takes at least: layers give way to it, and 10.00 GiB of host memory "
+            "hold them");
+  EXPECT_EQ(plan_memory(network, 1, 8 * kGib).room(), 6 * kGib);
+  EXPECT_ERROR(plan_memory(network, 1, 7 * kGib),
+               "7.00 GiB of the device's memory are too few: decoding a clip of this size in tiles "
+               "takes 6.00 GiB and the weights at least 2.00 GiB");
+}
+
 }  // namespace
 }  // namespace twill::engine

@@ -53,6 +53,20 @@ TEST(Wan22Vae, ChunksGiveTheSameClip) {
   }
 }
 
+TEST(Wan22Vae, TilesGiveTheSameClip) {
+  const SmallVae small;
+  const at::Tensor latents = at::randn({1, 48, 3, 2, 34});
+  const at::Tensor whole = small.vae.decode(latents);
+  const at::Tensor coded = small.vae.encode(whole);
+  for (const VaeTiles& tiles : {VaeTiles{1, 2}, VaeTiles{2, 3}}) {
+    const std::string name = concat(tiles.rows, " x ", tiles.cols);
+    EXPECT_LE(worst_difference(small.vae.decode(latents, {.tiles = tiles}), whole), kOrderOfSums)
+        << name;
+    EXPECT_LE(worst_difference(small.vae.encode(whole, {.tiles = tiles}), coded), kOrderOfSums)
+        << name;
+  }
+}
+
 TEST(Wan22Vae, WrongInputsAreNamed) {
   const SmallVae small;
   EXPECT_ERROR(small.vae.decode(at::randn({1, 16, 1, 2, 2})),

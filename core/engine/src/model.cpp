@@ -163,6 +163,11 @@ TokenLayout VideoModel::grid(const ClipSize& size) const {
   return tokens;
 }
 
+LatentGrid VideoModel::cells(const ClipSize& size) const {
+  const std::array<std::int32_t, 3> cells = family->latent_cells(size);
+  return {.frames = cells[0], .rows = cells[1], .cols = cells[2]};
+}
+
 std::array<std::int64_t, 5> VideoModel::latent_shape(const ClipSize& size) const {
   grid(size);
   const std::array<std::int32_t, 3> cells = family->latent_cells(size);
@@ -255,6 +260,7 @@ VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
                            .loras_of = loras_of,
                            .prepare = prepare,
                            .tokens = options.memory ? model.grid(size).tokens() : 0,
+                           .cells = options.memory ? model.cells(size) : LatentGrid(),
                            .layer_bytes = layer_bytes});
   model.experts = std::move(parts.experts);
   model.vae = std::move(parts.vae);

@@ -136,6 +136,7 @@ Session::Session(const report::ClipSettings& settings, engine::VideoModel model,
 }
 
 void Session::fill_in() {
+  vae_room_ = model_.memory ? std::optional(model_.memory->room()) : std::nullopt;
   schedule_ = engine::make_schedule(model_.family->prediction);
   clip_ = with_defaults_of(model_, clip_);
   if (!guided() && !clip_.negative_prompt.empty() && control_.note) {
@@ -172,10 +173,52 @@ void Session::encode_pictures() {
   const std::optional<ImageInput>& input = model_.family->image;
   Meter meter(control_, two ? "encode the pictures" : "encode the picture",
               input && input->first_frame ? 1 : model_.latent_shape(size())[2]);
-  const engine::VaeOptions options{
-      .progress = [&](std::int64_t done, std::int64_t) { meter.set(done); }, .stop = control_.stop};
-  images_ = with_memory(two ? "encode the pictures" : "encode the picture", limit(),
-                        [&] { return model_.encode_pictures(pictures, size(), options); });
+  engine::VaeOptions options{.progress = [&](std::int64_t done, std::int64_t) { meter.set(done); },
+                             .stop = control_.stop};
+  engine::LatentGrid cells = model_.cells(size());
+  cells.frames = input && input->first_frame ? 1 : cells.frames;
+  in_tiles(engine::VaeWork::kEncode, cells, two ? "encode the pictures" : "encode the picture",
+           [&](const engine::VaeTiles& tiles) {
+             options.tiles = tiles;
+             images_ = model_.encode_pictures(pictures, size(), options);
+           });
+}
+
+void Session::in_tiles(engine::VaeWork work, const engine::LatentGrid& cells,
+                       const std::string& stage,
+                       const std::function<void(const engine::VaeTiles&)>& call) const {
+  const auto bytes = [&](const engine::VaeTiles& tiles) {
+    return model_.vae->bytes(work, cells, tiles);
+  };
+  const auto in_so_many = [&](const engine::VaeTiles& tiles) {
+    return concat(work == engine::VaeWork::kDecode ? "the VAE decodes" : "the VAE encodes", " in ",
+                  tiles.count(), " tiles (", tiles.rows, " x ", tiles.cols, "), ");
+  };
+  engine::VaeTiles tiles;
+  if (vae_room_) {
+    tiles = engine::tiles_within(*vae_room_, cells, bytes);
+  }
+  if (tiles.count() > 1) {
+    note_once(concat(in_so_many(tiles), "for whole frames would take about ",
+                     engine::gib_text(bytes({})),
+                     " of the device's memory beside what stands "
+                     "there, and ",
+                     engine::gib_text(std::max<std::int64_t>(*vae_room_, 0)), " are left"));
+  }
+  while (true) {
+    try {
+      call(tiles);
+      return;
+    } catch (const c10::OutOfMemoryError&) {
+      const engine::VaeTiles before =
+          std::exchange(tiles, engine::tiles_within(*(vae_room_ = bytes(tiles) / 2), cells, bytes));
+      if (tiles.count() <= before.count()) {
+        fail_out_of_memory(stage, limit());
+      }
+    }
+    note_once(concat(in_so_many(tiles), "for the device had too little memory left for ",
+                     "larger parts of a frame"));
+  }
 }
 
 std::optional<std::int64_t> Session::limit() const {
@@ -356,13 +399,16 @@ at::Tensor Session::decode(const at::Tensor& latents, const std::string& stage,
   const c10::InferenceMode inference;
   const Clock::time_point begin = Clock::now();
   Meter meter(control_, stage, latents.size(2));
-  const engine::VaeOptions options{
-      .progress = [&](std::int64_t done, std::int64_t) { meter.set(done); }, .stop = control_.stop};
+  engine::VaeOptions options{.progress = [&](std::int64_t done, std::int64_t) { meter.set(done); },
+                             .stop = control_.stop};
   at::Tensor video;
   try {
     model_.release();
-    video = with_memory(stage, limit(),
-                        [&] { return model_.vae->decode(latents.to(model_.device), options); });
+    const engine::LatentGrid cells{latents.size(2), latents.size(3), latents.size(4)};
+    in_tiles(engine::VaeWork::kDecode, cells, stage, [&](const engine::VaeTiles& tiles) {
+      options.tiles = tiles;
+      video = model_.vae->decode(latents.to(model_.device), options);
+    });
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kModel) {
       throw;

@@ -117,6 +117,10 @@ class Session {
  private:
   // Of the device, for sentences; empty: none is kept to.
   std::optional<std::int64_t> limit() const;
+  // Calls with tiles that fit where memory is short, and again with smaller ones where it was
+  // shorter than thought. Throws Error(kSystem) as with_memory() where the smallest do not fit.
+  void in_tiles(engine::VaeWork work, const engine::LatentGrid& cells, const std::string& stage,
+                const std::function<void(const engine::VaeTiles&)>& call) const;
   void keep_prompts();
   void fill_in();
   void encode_pictures();
@@ -139,6 +143,8 @@ class Session {
   mutable std::string model_fingerprint_;
   mutable std::string fingerprint_;
   mutable std::set<std::string> noted_;
+  // Of the device, for the VAE; empty: no limit is known.
+  mutable std::optional<std::int64_t> vae_room_;
 };
 
 // What reports of measurements say of the session.

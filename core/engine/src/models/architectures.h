@@ -43,8 +43,10 @@ struct PartsRequest {
   // network is read.
   std::function<std::vector<LoraChoice>(std::size_t expert)> loras_of;
   std::function<void(std::vector<Lora>&)> prepare;
-  // Tokens of a clip's self-attention, for what a forward takes.
+  // Of a clip, for what a forward and the VAE take: tokens of self-attention, and its latents;
+  // zeros where memory is not limited.
   std::int64_t tokens = 0;
+  LatentGrid cells;
   // Bytes that the layers of a network may take on the device; empty: all stay there.
   std::function<std::optional<std::int64_t>(const NetworkMemory&)> layer_bytes;
 };

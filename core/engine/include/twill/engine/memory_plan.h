@@ -19,6 +19,8 @@ struct NetworkMemory {
   std::int64_t prompts = 0;     // keys and values of two prompts, with and without guidance
   std::int64_t shared = 0;      // weights of what all experts share: the VAE
   std::int64_t forward = 0;     // what a forward keeps at a time beside weights: an estimate
+  // What the VAE takes while it decodes, in tiles as small as they may be; no forward runs then.
+  std::int64_t decode = 0;
 
   std::int64_t weights() const { return all_layers + outside; }
 };
@@ -31,15 +33,20 @@ struct MemoryPlan {
   // being in host memory; empty: the weights of all experts fit and stay.
   std::optional<std::int64_t> layer_bytes;
 
+  // What never gives way: weights outside of layers, keys and values of prompts, the VAE's weights.
+  std::int64_t standing() const;
   // Layers that stay on the device while their expert runs.
   std::int64_t resident() const;
+  // What the VAE may take while no network runs, and layers that give way have given way.
+  std::int64_t room() const;
   // Of host memory, for layers.
   std::int64_t host() const;
   // A sentence for people; empty where everything stays on the device.
   std::string note() const;
 };
 
-// Throws Error(kUsage) saying what would be needed where not even one layer fits beside a forward.
+// Throws Error(kUsage) saying what would be needed where not even one layer fits beside a forward,
+// or the VAE not beside what stays on the device.
 MemoryPlan plan_memory(const NetworkMemory& network, std::int64_t experts, std::int64_t budget);
 
 // Of `layers` layers that take `all` bytes and `largest` at most each, how many stay on the device

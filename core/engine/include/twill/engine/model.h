@@ -92,6 +92,7 @@ struct VideoModel {
   TokenLayout grid(std::int32_t width, std::int32_t height, std::int32_t frames) const {
     return grid(ClipSize{width, height, frames});
   }
+  LatentGrid cells(const ClipSize& size) const;  // without checks
   // [1, channels, frames, height, width] of a clip's latents; the same checks.
   std::array<std::int64_t, 5> latent_shape(const ClipSize& size) const;
 

@@ -12,6 +12,32 @@
 
 namespace twill::engine {
 
+enum class VaeWork { kEncode, kDecode };
+
+// A clip's latents: its cells.
+struct LatentGrid {
+  std::int64_t frames = 0;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+};
+
+// Parts of a frame, so many above and beside each other, that are worked on one after the other:
+// slower, since each needs what is around it, and with less memory. One is the whole frame.
+struct VaeTiles {
+  std::int64_t rows = 1;
+  std::int64_t cols = 1;
+
+  std::int64_t count() const { return rows * cols; }
+  bool operator==(const VaeTiles&) const = default;
+};
+
+// Smaller ones would mostly be what is around them.
+VaeTiles most_tiles(const LatentGrid& grid);
+// The fewest that take no more than `room`, and of as many those that take least; most_tiles()
+// where none fit. bytes: what such tiles take.
+VaeTiles tiles_within(std::int64_t room, const LatentGrid& grid,
+                      const std::function<std::int64_t(const VaeTiles&)>& bytes);
+
 struct VaeOptions {
   std::function<void(std::int64_t done, std::int64_t total)>
       progress;          // in latent frames; may be empty
@@ -19,6 +45,8 @@ struct VaeOptions {
   // Latent frames worked on at once; 0: as many as keep the largest buffer within 32 MB. The
   // result does not depend on it but for rounding.
   std::int64_t chunk = 0;
+  // The same of tiles.
+  VaeTiles tiles;
 };
 
 class Vae {
@@ -26,12 +54,14 @@ class Vae {
   virtual ~Vae() = default;
 
   // latents: [batch, channels, frames, rows, columns] as the network has them. Returns [batch, 3,
-  // frames, height, width] in fp32, clamped to -1..1. Throws Error(kModel) naming the frames when
-  // they are not finite.
+  // frames, height, width] in fp32, clamped to -1..1, in host memory where there are tiles. Throws
+  // Error(kModel) naming the frames when they are not finite.
   virtual at::Tensor decode(const at::Tensor& latents, const VaeOptions& options = {}) const = 0;
   // video: [batch, 3, frames, height, width] in -1..1. Returns latents in fp32, as the network has
   // them.
   virtual at::Tensor encode(const at::Tensor& video, const VaeOptions& options = {}) const = 0;
+  // What either takes of a GPU's memory at a time, in bytes beside the weights: an estimate.
+  virtual std::int64_t bytes(VaeWork work, const LatentGrid& grid, const VaeTiles& tiles) const = 0;
 };
 
 }  // namespace twill::engine

@@ -37,6 +37,10 @@ WanVaeConfig detect_wan_vae_config(const Weights& weights);
 // The weights of such a VAE; products are in `dtype`.
 WeightTable wan_vae_weights(const WanVaeConfig& config, at::ScalarType dtype);
 
+// As Vae::bytes(), of such a VAE whose products are in `dtype`.
+std::int64_t wan_vae_bytes(const WanVaeConfig& config, at::ScalarType dtype, VaeWork work,
+                           const LatentGrid& grid, const VaeTiles& tiles);
+
 // Channels of the latents that a Wan VAE takes, from the sizes of its tensors: 16 in Wan 2.1, 48 in
 // Wan 2.2. Throws Error(kFile) when the file is no Wan VAE.
 std::int64_t detect_latent_channels(const Weights& weights);
@@ -62,6 +66,7 @@ class WanVae final : public Vae {
   // Returns the posterior's mean [batch, channels, n + 1, height / stride, width / stride] in fp32,
   // as the transformer has latents.
   at::Tensor encode(const at::Tensor& video, const VaeOptions& options = {}) const override;
+  std::int64_t bytes(VaeWork work, const LatentGrid& grid, const VaeTiles& tiles) const override;
 
  private:
   struct Impl;

@@ -138,7 +138,12 @@ Parts load_wan(const PartsRequest& request) {
         });
     memory = own.all_layers > memory.all_layers ? own : memory;
   }
-  memory.shared = wan_vae_weights(detect_wan_vae_config(vae), request.dtype).bytes();
+  const WanVaeConfig vae_config = detect_wan_vae_config(vae);
+  memory.shared = wan_vae_weights(vae_config, request.dtype).bytes();
+  if (request.cells.frames > 0) {
+    memory.decode = wan_vae_bytes(vae_config, request.dtype, VaeWork::kDecode, request.cells,
+                                  most_tiles(request.cells));
+  }
   const WanPlace place{.dtype = request.dtype,
                        .device = request.device,
                        .layer_bytes = request.layer_bytes(memory),

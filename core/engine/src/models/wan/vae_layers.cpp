@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "twill/plan/error.h"
+#include "vae_memory.h"
 #include "vae_ops.h"
 
 namespace twill::engine {
@@ -33,7 +34,6 @@ at::Tensor with_history(const at::Tensor& x, at::Tensor& history, std::int64_t c
 // Of the frames of x, how many are convolved at a time on a GPU: taps are three times what they are
 // made of, and the largest tensors of a decode. On the CPU the caller's pieces are small already.
 std::int64_t frames_at_a_time(const at::Tensor& x) {
-  constexpr std::int64_t kMostTapsBytes = std::int64_t{512} << 20;
   if (x.is_cpu()) {
     return x.size(0);
   }
