@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow  # all of it together
 
 torch = pytest.importorskip("torch")
 safetensors = pytest.importorskip("safetensors.torch")
+safe_open = pytest.importorskip("safetensors").safe_open
 
 NETWORK, VAE, TEXT = "wan_tiny.safetensors", "wan_2.1_vae.safetensors", "umt5_xxl_fp16.safetensors"
 SETTINGS = ("--prompt", "a red ball", "--seed", 3, "--size", "64x48", "--frames", 5, "--steps", 2, "--cfg", 1)
@@ -112,6 +113,59 @@ def test_all_in_one_folder(twill, comfyui, wanted, tmp_path):
     for file in comfyui.rglob("*.safetensors"):
         file.rename(together / file.name)
     assert frames_of(twill, together / NETWORK, tmp_path / "clip") == wanted
+
+
+def write_whole(folder, model, vae="vae."):
+    """The three files of a model in one, named as ComfyUI's node CheckpointSave names them."""
+    text = safetensors.load_file(model / "text.safetensors")
+    spiece = text.pop("spiece_model")
+    parts = {
+        "model.diffusion_model.": safetensors.load_file(model / "dit.safetensors"),
+        vae: safetensors.load_file(model / "vae.safetensors"),
+        "text_encoders.umt5xxl.transformer.": text,
+        "text_encoders.": {"spiece_model": spiece},
+    }
+    whole = {prefix + name: x for prefix, part in parts.items() for name, x in part.items()}
+    with safe_open(model / "dit.safetensors", "pt") as header:
+        metadata = header.metadata()
+    folder.mkdir()
+    safetensors.save_file(whole, folder / "whole.safetensors", metadata)
+    return folder / "whole.safetensors", whole, metadata
+
+
+@pytest.mark.parametrize("vae", ["vae.", "first_stage_model."])
+def test_all_in_one_file(twill, umt5_model, wanted, tmp_path, vae):
+    whole, _, _ = write_whole(tmp_path / "checkpoints", umt5_model, vae)
+    assert frames_of(twill, whole, tmp_path / "clip", env=without_comfyui()) == wanted
+    # Also as the VAE and text encoder of a network in a file of its own.
+    named = ("--vae", whole, "--text-encoder", whole)
+    assert frames_of(twill, umt5_model / "dit.safetensors", tmp_path / "named", *named) == wanted
+
+
+def test_parts_of_one_file_may_stand_elsewhere(twill, umt5_model, wanted, tmp_path):
+    """Named ones go before those inside, and a VAE inside that does not fit is passed by."""
+    whole, tensors, metadata = write_whole(tmp_path / "checkpoints", umt5_model)
+    broken = {name: x * 0 if name.startswith("vae.") else x for name, x in tensors.items()}
+    safetensors.save_file(broken, whole, metadata)
+    assert frames_of(twill, whole, tmp_path / "zeros") != wanted
+    assert frames_of(twill, whole, tmp_path / "named", "--vae", umt5_model / "vae.safetensors") == wanted
+    broken["vae.conv2.weight"] = torch.zeros(12, 12, 1, 1, 1)
+    safetensors.save_file(broken, whole, metadata)
+    said = refusal(twill, "--model", whole, "--out", tmp_path / "no")
+    assert said.startswith(f"{whole}: needs the VAE of Wan 2.1 (16 channels), which is in none of {whole.parent}")
+    shutil.copy(umt5_model / "vae.safetensors", whole.parent / VAE)
+    assert frames_of(twill, whole, tmp_path / "beside", env=without_comfyui()) == wanted
+
+
+def test_no_tensor_of_one_file_is_lost(twill, umt5_model, tmp_path):
+    whole, tensors, metadata = write_whole(tmp_path / "checkpoints", umt5_model)
+    for name, what in (
+        ("vae.decoder.gate", "tensor decoder.gate is not known: a Wan 2.1 VAE does not have it"),
+        ("text_encoders.umt5xxl.transformer.gate", "tensor gate is not known"),
+        ("model.diffusion_model.gate", "tensor model.diffusion_model.gate is not known"),
+    ):
+        safetensors.save_file(tensors | {name: torch.ones(3)}, whole, metadata)
+        assert f"{whole}: {what}" in refusal(twill, "--model", whole, "--out", tmp_path / "no")
 
 
 def test_other_files_are_passed_by(twill, comfyui, wanted, tmp_path):

@@ -232,7 +232,7 @@ def for_twill(order: Order, folder: Path) -> dict:
     files |= {"tokenizer": order.tokenizer} if order.tokenizer else {}
     files |= {"image_encoder": order.image_encoder} if order.image_encoder else {}
     files |= dict(zip(["image", "end_image"], order.pictures, strict=False))
-    return told | {name: str(folder / file) for name, file in files.items()}
+    return told | {name: str(folder / file) for name, file in files.items() if file}
 
 
 def ask_comfyui(folder: Path, orders: dict[str, Order]) -> str:

@@ -112,7 +112,8 @@ OTHERS = {
     ),
     "uni_pc_of_one_step": replace(T2V, sampler="uni_pc", steps=1),
     "saved": SAVED,
-    "saved_in_one": replace(SAVED, networks=("saved/checkpoint_00001_.safetensors",)),
+    # By itself in its folder, so that nothing is found beside it.
+    "saved_in_one": Order(networks=("in_one/checkpoint_00001_.safetensors",), vae="", text=""),
     "of_real_heads": OF_REAL_HEADS,
 }
 
@@ -181,8 +182,11 @@ def folder(tmp_path_factory):
     clips.write_formats(folder)
     write_loras(folder)
     orders = ORDERS | OTHERS
-    of_comfyui = {name: order for name, order in orders.items() if order.tokenizer == ""}
+    of_comfyui = {name: order for name, order in orders.items() if order.tokenizer == "" and order.vae}
     (folder / "log").write_text(clips.ask_comfyui(folder, {"save": SAVE, **of_comfyui}))
+    (in_one,) = OTHERS["saved_in_one"].networks
+    (folder / in_one).parent.mkdir()
+    (folder / "saved" / Path(in_one).name).rename(folder / in_one)
     clips.ask_twill(folder, orders)
     return folder
 

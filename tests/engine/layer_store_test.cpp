@@ -230,6 +230,7 @@ TEST(PlanMemory, CountsWhatTheVaeTakes) {
   constexpr std::int64_t kGib = std::int64_t{1} << 30;
   NetworkMemory network{.layers = 10,
                         .layer = kGib,
+                        .all_layers = 10 * kGib,
                         .outside = kGib,
                         .prompts = kGib / 2,
                         .shared = kGib / 2,

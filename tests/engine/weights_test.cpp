@@ -139,6 +139,73 @@ TEST(Weights, TensorsThatChangeNothingAreAllowed) {
                "tensor zz.padding is not known");
 }
 
+// As ComfyUI's node CheckpointSave names them.
+TEST(Weights, PartsOfAWholeFileAreToldApart) {
+  const TempDir folder;
+  const std::filesystem::path file = folder / "whole.safetensors";
+  testing::saved(file, {{"model.diffusion_model.head.bias", one()},
+                        {"vae.conv1.bias", one()},
+                        {"text_encoders.umt5xxl.transformer.shared.weight", one()},
+                        {"text_encoders.umt5xxl.logit_scale", one()},
+                        {"text_encoders.spiece_model", one()}});
+  using Names = std::vector<std::string>;
+  const auto names_of = [&](WeightPart part) { return Weights::open(file, part).names(); };
+  EXPECT_EQ(names_of(WeightPart::kNetwork), Names{"head.bias"});
+  EXPECT_EQ(names_of(WeightPart::kVae), Names{"conv1.bias"});
+  EXPECT_EQ(names_of(WeightPart::kText), (Names{"logit_scale", "shared.weight", "spiece_model"}));
+  const Weights whole = Weights::open(file);
+  for (const WeightPart part : {WeightPart::kNetwork, WeightPart::kVae, WeightPart::kText}) {
+    EXPECT_TRUE(whole.has_part(part));
+  }
+}
+
+TEST(Weights, AFileOfOneNetworkIsReadWhole) {
+  const TempDir folder;
+  const std::filesystem::path file = folder / "vae.safetensors";
+  testing::saved(file, {{"conv1.bias", one()}});
+  EXPECT_FALSE(Weights::open(file).has_part(WeightPart::kVae));
+  EXPECT_FALSE(Weights::open(file).has_part(WeightPart::kText));
+  for (const WeightPart part : {WeightPart::kNetwork, WeightPart::kVae, WeightPart::kText}) {
+    EXPECT_TRUE(Weights::open(file, part).contains("conv1.bias"));
+  }
+}
+
+TEST(Weights, OfAPartNothingIsLostSilently) {
+  const TempDir folder;
+  const std::filesystem::path file = folder / "whole.safetensors";
+  testing::saved(file, {{"head.bias", one()},
+                        {"first_stage_model.conv1.bias", one()},
+                        {"text_encoders.umt5xxl.transformer.gate", one()}});
+  EXPECT_ERROR(Weights::open(file, WeightPart::kVae).check_all_used("a VAE"),
+               "whole.safetensors: tensor conv1.bias is not known: a VAE does not have it");
+  EXPECT_ERROR(Weights::open(file, WeightPart::kText).check_all_used("a text side"),
+               "whole.safetensors: tensor gate is not known");
+  const Weights network = Weights::open(file, WeightPart::kNetwork);
+  network.get("head.bias");
+  EXPECT_NO_THROW(network.check_all_used("a network"));
+  testing::saved(file, {{"first_stage_model.conv1.bias", one()}, {"vae.conv1.bias", one()}});
+  EXPECT_ERROR(Weights::open(file, WeightPart::kVae),
+               "whole.safetensors: tensor conv1.bias is there twice");
+}
+
+// The marker of scaled fp8 speaks of the part that it stands in.
+TEST(Weights, PartsAreScaledByThemselves) {
+  const TempDir folder;
+  const std::filesystem::path file = folder / "whole.safetensors";
+  const at::Tensor eight = at::full({2, 2}, 3.0).to(at::kFloat8_e4m3fn);
+  testing::saved(file, {{"model.diffusion_model.a.weight", at::full({2, 2}, 2.0)},
+                        {"text_encoders.umt5xxl.transformer.a.weight", eight},
+                        {"text_encoders.umt5xxl.transformer.a.scale_weight", at::full({1}, 0.5)},
+                        {"text_encoders.umt5xxl.transformer.scaled_fp8", eight[0]}});
+  const Weights text = Weights::open(file, WeightPart::kText);
+  EXPECT_EQ(text.get("a.weight", {2, 2}, at::kFloat)[1][1].item<float>(), 1.5F);
+  EXPECT_NO_THROW(text.check_all_used("a text side"));
+  EXPECT_EQ(Weights::open(file, WeightPart::kNetwork)
+                .get("a.weight", {2, 2}, at::kFloat)[0][0]
+                .item<float>(),
+            2.0F);
+}
+
 TEST(Weights, HeadersAloneGiveTensorsWithoutBytes) {
   const TempDir folder;
   Weights weights = testing::saved(folder / "a.safetensors", {{"x", at::ones({2, 3})}});

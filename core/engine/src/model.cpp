@@ -216,8 +216,8 @@ VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
   } else {
     model.dtype = options.dtype.value_or(choose_dtype(model.device));
   }
-  const auto open = [&](const fs::path& file) {
-    Weights weights = Weights::open(file);
+  const auto open = [&](const fs::path& file, WeightPart part) {
+    Weights weights = Weights::open(file, part);
     weights.set_stop(options.stop);
     if (model.device.is_cuda()) {
       weights.set_pinned();

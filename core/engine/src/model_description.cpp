@@ -63,9 +63,10 @@ std::vector<std::string> network_fields(const ModelFamily& family) {
 
 std::vector<fs::path> ModelDescription::files() const {
   std::vector<fs::path> all = networks;
-  all.insert(all.end(), {vae, text});
-  if (!image_encoder.empty()) {
-    all.push_back(image_encoder);
+  for (const fs::path& part : {vae, text, image_encoder}) {
+    if (!part.empty() && std::ranges::find(all, part) == all.end()) {
+      all.push_back(part);
+    }
   }
   return all;
 }

@@ -38,13 +38,11 @@ engine::MemoryPlan without_limit(const ModelFacts& facts, const report::ClipSett
 
 DeviceNeed need_of(const engine::MemoryPlan& plan) {
   const engine::NetworkMemory& network = plan.network;
-  const std::int64_t beside =
-      plan.experts * (network.outside + network.prompts) + network.shared + network.forward;
   // Of experts that do not all fit, one's layers stand on the device at a time.
   const std::int64_t layers = plan.layer_bytes ? std::min(*plan.layer_bytes, network.all_layers)
                                                : plan.experts * network.all_layers;
   return {.limit = plan.budget,
-          .taken = beside + layers,
+          .taken = plan.standing() + network.forward + layers,
           .forward = network.forward,
           .layers = network.layers,
           .resident = plan.resident(),

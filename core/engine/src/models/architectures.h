@@ -35,7 +35,7 @@ struct Parts {
 struct PartsRequest {
   std::filesystem::path folder;  // of the model, or that its checkpoint lies in
   const ModelDescription& description;
-  std::function<Weights(const std::filesystem::path&)> open;
+  std::function<Weights(const std::filesystem::path&, WeightPart)> open;
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
   bool fp8_products = false;  // of a network's layers

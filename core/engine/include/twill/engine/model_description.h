@@ -53,7 +53,8 @@ struct ModelDescription {
   // model.json, or all the JSON files that were read of a pipeline; none of a checkpoint.
   std::vector<std::filesystem::path> settings;
 
-  std::vector<std::filesystem::path> files() const;  // of weights: all but the tokenizer
+  // Of weights: all but the tokenizer, each once.
+  std::vector<std::filesystem::path> files() const;
 };
 
 // The file by which a folder is told to be a model: its model.json, else its model_index.json.

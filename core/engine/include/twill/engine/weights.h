@@ -37,6 +37,9 @@ bool is_weight_file(const std::filesystem::path& file);
 // Error(kFile).
 std::vector<std::filesystem::path> weight_files(const std::filesystem::path& file);
 
+// Of a file that holds a whole model, as ComfyUI's node CheckpointSave writes it.
+enum class WeightPart { kNetwork, kVae, kText };
+
 // One network's tensors, by their names without prefix. Weights in fp8 that stand beside scales are
 // read scaled (weight_scales.h), quantised ones of GGUF as the fp32 numbers that their blocks stand
 // for (gguf_blocks.h). For one thread.
@@ -48,6 +51,10 @@ class Weights {
   static Weights open(const std::filesystem::path& file);
   // Several files that hold one model; a name may stand in one of them only.
   static Weights open(const std::vector<std::filesystem::path>& files);
+  // The part alone of such a file, by the names that it has in a file of its own; a file that does
+  // not hold it among others is taken as it is. No other part is left in what is a network's.
+  static Weights open(const std::filesystem::path& file, WeightPart part);
+  static Weights open_unscaled(const std::filesystem::path& file, WeightPart part);
   // For a look at what a file is: however its tensors are stored, their scales are left alone.
   static Weights open_unscaled(const std::filesystem::path& file);
 
@@ -71,6 +78,8 @@ class Weights {
   // All values of a GGUF file's header (gguf_header.h); null for others.
   const GgufValues* gguf() const { return gguf_.get(); }
   std::vector<std::string> names() const;  // sorted
+  // Of a whole file: whether it holds that among others.
+  bool has_part(WeightPart part) const;
   bool contains(std::string_view name) const;
 
   // Sizes and dtype as stored; fp32 for quantised tensors of GGUF. Throw Error(kFile) when the
@@ -128,6 +137,7 @@ class Weights {
   void add_file(const std::filesystem::path& file);
   void add_files(const std::vector<std::filesystem::path>& files);
   void apply_scales();
+  void take_part(WeightPart part);
   bool changes_nothing(const std::string& name, const Entry& entry) const;
 
   std::string source_;

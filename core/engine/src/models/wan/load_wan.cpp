@@ -74,7 +74,7 @@ std::unique_ptr<ImageEncoder> load_image_encoder(const PartsRequest& request) {
   if (files.image_encoder.empty()) {
     return nullptr;
   }
-  Weights weights = request.open(files.image_encoder);
+  Weights weights = request.open(files.image_encoder, WeightPart::kNetwork);
   const ClipVisionConfig config = detect_clip_vision_config(weights, files.image_heads);
   return std::make_unique<ClipVisionEncoder>(std::move(weights), config, request.dtype,
                                              request.device);
@@ -89,8 +89,9 @@ std::int64_t bytes_in_fp8(const TensorRow& row) {
 }  // namespace
 
 std::unique_ptr<TextEncoder> load_wan_text(const ModelDescription& description) {
-  return load_text({.description = description,
-                    .open = [](const std::filesystem::path& file) { return Weights::open(file); }});
+  return load_text({.description = description, .open = [](const std::filesystem::path& file) {
+                      return Weights::open(file, WeightPart::kText);
+                    }});
 }
 
 std::string recognise_wan(Weights weights) {
@@ -103,22 +104,24 @@ Parts load_wan(const PartsRequest& request) {
   const ModelDescription& files = request.description;
   std::vector<Weights> weights;
   std::vector<WanConfig> configs;
-  const auto open = [&](const std::filesystem::path& file) {
-    Weights opened = request.open(file);
+  const auto open = [&](const std::filesystem::path& file, WeightPart part) {
+    Weights opened = request.open(file, part);
     take_original_names(opened);
     return opened;
   };
   for (const std::filesystem::path& file : files.networks) {
-    weights.push_back(open(file));
+    weights.push_back(open(file, WeightPart::kNetwork));
     configs.push_back(detect_wan_config(
         weights.back(), files.heads.empty() ? nullptr : &files.heads[configs.size()]));
     check_experts(files, configs.size() - 1, configs.front(), configs.back());
   }
-  const Weights vae = open(files.vae);
-  std::unique_ptr<TextEncoder> text = load_text({.description = files,
-                                                 .open = request.open,
-                                                 .dtype = request.dtype,
-                                                 .device = request.device});
+  const Weights vae = open(files.vae, WeightPart::kVae);
+  std::unique_ptr<TextEncoder> text = load_text(
+      {.description = files,
+       .open =
+           [&](const std::filesystem::path& file) { return request.open(file, WeightPart::kText); },
+       .dtype = request.dtype,
+       .device = request.device});
   std::unique_ptr<ImageEncoder> image = load_image_encoder(request);
   const std::int64_t channels = detect_latent_channels(vae);
   for (std::size_t i = 0; i < configs.size(); ++i) {

@@ -36,14 +36,12 @@ constexpr std::array<std::string_view, 1> kImage{"clip_vision_h.safetensors"};
 // As google/umt5-xxl and pipelines of diffusers have them.
 constexpr std::array kTokenizers{"spiece.model", "tokenizer.json"};
 
-Weights open_header(const fs::path& file) {
-  Weights weights = Weights::open_unscaled(file);
+Weights with_original_names(Weights weights) {
   take_original_names(weights);
   return weights;
 }
 
-Weights open_text_header(const fs::path& file) {
-  Weights weights = Weights::open_unscaled(file);
+Weights with_umt5_names(Weights weights) {
   take_umt5_names(weights);
   return weights;
 }
@@ -115,24 +113,47 @@ const ModelFamily& family_of(const WanConfig& network, bool two, const fs::path&
   return *found;
 }
 
-fs::path find_vae(const ModelFiles& model, std::int64_t channels) {
-  const bool later = channels == std::ssize(wan_latent_mean(true));
-  return find_part(model, {.kind = "vae",
-                           .what = concat("the VAE of Wan ", later ? "2.2" : "2.1", " (", channels,
-                                          " channels)"),
-                           .usual_names = later ? Names(kVae22) : Names(kVae21),
-                           .fits = [channels](const fs::path& file) {
-                             return detect_latent_channels(open_header(file)) == channels;
-                           }});
+// Whether the file holds that part beside a network, and one that fits.
+bool has_inside(const fs::path& file, WeightPart part,
+                const std::function<bool(Weights)>& part_fits) {
+  if (!Weights::open_unscaled(file).has_part(part)) {
+    return false;
+  }
+  try {
+    return part_fits(Weights::open_unscaled(file, part));
+  } catch (const Error&) {
+    return false;
+  }
 }
 
-fs::path find_text(const ModelFiles& model, std::int64_t text_dim) {
-  return find_part(model, {.kind = "text_encoders",
-                           .what = concat("a UMT5 text encoder of width ", text_dim),
-                           .usual_names = Names(kText),
-                           .fits = [text_dim](const fs::path& file) {
-                             return detect_umt5_config(open_text_header(file)).dim == text_dim;
-                           }});
+fs::path find_vae(const ModelFiles& model, const fs::path& network, std::int64_t channels) {
+  const auto is_vae = [channels](Weights weights) {
+    return detect_latent_channels(with_original_names(std::move(weights))) == channels;
+  };
+  if (has_inside(network, WeightPart::kVae, is_vae)) {
+    return network;
+  }
+  const bool later = channels == std::ssize(wan_latent_mean(true));
+  return find_part(
+      model,
+      {.kind = "vae",
+       .what = concat("the VAE of Wan ", later ? "2.2" : "2.1", " (", channels, " channels)"),
+       .usual_names = later ? Names(kVae22) : Names(kVae21),
+       .fits = [&](const fs::path& file) { return is_vae(Weights::open_unscaled(file)); }});
+}
+
+fs::path find_text(const ModelFiles& model, const fs::path& network, std::int64_t text_dim) {
+  const auto is_text = [text_dim](Weights weights) {
+    return detect_umt5_config(with_umt5_names(std::move(weights))).dim == text_dim;
+  };
+  if (has_inside(network, WeightPart::kText, is_text)) {
+    return network;
+  }
+  return find_part(
+      model, {.kind = "text_encoders",
+              .what = concat("a UMT5 text encoder of width ", text_dim),
+              .usual_names = Names(kText),
+              .fits = [&](const fs::path& file) { return is_text(Weights::open_unscaled(file)); }});
 }
 
 fs::path find_image_encoder(const ModelFiles& model, std::int64_t image_dim) {
@@ -147,7 +168,7 @@ fs::path find_image_encoder(const ModelFiles& model, std::int64_t image_dim) {
 
 // Empty where the encoder needs none, or none is there: loading says which it needs.
 fs::path tokenizer_beside(const fs::path& text) {
-  const Weights weights = open_text_header(text);
+  const Weights weights = with_umt5_names(Weights::open_unscaled(text, WeightPart::kText));
   const bool has_own = weights.contains("spiece_model") ||
                        (weights.gguf() != nullptr && has_gguf_tokenizer(*weights.gguf()));
   for (const char* const name : kTokenizers) {
@@ -164,7 +185,8 @@ fs::path tokenizer_beside(const fs::path& text) {
 
 ModelDescription describe_wan_checkpoint(const ModelFiles& model) {
   const Experts experts = experts_of(model);
-  const WanConfig network = detect_wan_config(open_header(experts.first));
+  const WanConfig network = detect_wan_config(
+      with_original_names(Weights::open_unscaled(experts.first, WeightPart::kNetwork)));
   const bool two = !experts.second.empty();
   const ModelFamily& family = family_of(network, two, experts.first);
   ModelDescription description{.family = &family};
@@ -172,9 +194,10 @@ ModelDescription describe_wan_checkpoint(const ModelFiles& model) {
   if (two) {
     description.networks.push_back(experts.second);
   }
-  description.vae = model.vae.empty() ? find_vae(model, network.out_channels) : model.vae;
-  description.text =
-      model.text_encoder.empty() ? find_text(model, network.text_dim) : model.text_encoder;
+  description.vae =
+      model.vae.empty() ? find_vae(model, experts.first, network.out_channels) : model.vae;
+  description.text = model.text_encoder.empty() ? find_text(model, experts.first, network.text_dim)
+                                                : model.text_encoder;
   if (network.image_dim > 0) {
     description.image_encoder = model.image_encoder.empty()
                                     ? find_image_encoder(model, network.image_dim)
