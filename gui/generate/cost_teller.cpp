@@ -195,14 +195,17 @@ QString describe_memory(const jobs::MemoryNeed& need) {
   const jobs::DeviceNeed& device = *need.device;
   const QString taken = CostTeller::tr("%1 of %2 GB of the GPU")
                             .arg(gigabytes(device.taken), gigabytes(device.limit));
-  if (device.host == 0) {
-    return CostTeller::tr("%1, all layers stay there").arg(taken);
-  }
-  return CostTeller::tr("%1, %2 of %3 layers stay there, %4 GB of memory hold the layers")
-      .arg(taken)
-      .arg(device.resident)
-      .arg(device.layers)
-      .arg(gigabytes(device.host));
+  const QString layers =
+      device.host == 0
+          ? CostTeller::tr("%1, all layers stay there").arg(taken)
+          : CostTeller::tr("%1, %2 of %3 layers stay there, %4 GB of memory hold the layers")
+                .arg(taken)
+                .arg(device.resident)
+                .arg(device.layers)
+                .arg(gigabytes(device.host));
+  return device.vae_tiles == 1
+             ? layers
+             : CostTeller::tr("%1, the VAE works in %2 tiles").arg(layers).arg(device.vae_tiles);
 }
 
 }  // namespace

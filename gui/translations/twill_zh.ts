@@ -621,6 +621,10 @@ attention %3 % of the row&apos;s most</source>
         <source>time not known</source>
         <translation>时间未知</translation>
     </message>
+    <message>
+        <source>%1, the VAE works in %2 tiles</source>
+        <translation>%1，VAE 分 %2 块处理</translation>
+    </message>
 </context>
 <context>
     <name>twill::gui::GeneratePage</name>

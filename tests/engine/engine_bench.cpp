@@ -3,7 +3,7 @@
 
 // Seconds of one transformer forward (attention apart) and of VAE decode and encode of a model
 // folder's default clip.
-//   engine_bench FOLDER [REPEATS] [CHUNK]
+//   engine_bench FOLDER [REPEATS] [BYTES]
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -58,7 +58,7 @@ void measure(const char* what, int repeats, const std::function<void()>& work) {
   print_row(what, seconds);
 }
 
-void run(const char* folder, int repeats, std::int64_t chunk) {
+void run(const char* folder, int repeats, std::int64_t most_bytes) {
   const twill::engine::VideoModel model = twill::engine::load_model(folder);
   const auto shape = model.latent_shape(model.defaults.size);
   std::printf("%s, %s, %d tokens\n", twill::engine::device_name(model.device).c_str(),
@@ -75,7 +75,7 @@ void run(const char* folder, int repeats, std::int64_t chunk) {
   attention_seconds.erase(attention_seconds.begin());
   print_row("  of it attention", attention_seconds);
   twill::engine::VaeOptions options;
-  options.chunk = chunk;
+  options.most_bytes = most_bytes;
   at::Tensor video;
   measure("VAE decode", repeats, [&] { video = model.vae->decode(latents, options); });
   measure("VAE encode", repeats, [&] { model.vae->encode(video, options); });
@@ -85,7 +85,7 @@ void run(const char* folder, int repeats, std::int64_t chunk) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: engine_bench FOLDER [REPEATS] [CHUNK]\n");
+    std::fprintf(stderr, "usage: engine_bench FOLDER [REPEATS] [BYTES]\n");
     return 2;
   }
   try {

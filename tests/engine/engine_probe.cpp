@@ -21,8 +21,8 @@
 //   engine_probe video FILE INPUTS OUTPUTS
 // Inputs: dit: x, timestep, context, and `image` where the model takes its tokens; denoise (all
 // steps of "euler"): x, context, steps, shift; vae_decode: latents; vae_encode: video; both may
-// hold `chunk` and `tiles` (rows, columns); sampler: x, velocity [steps, ...], shift; model: x, t
-// (of each step, in double), `start` and `end` where it takes pictures; clip_vision: pixels;
+// hold `most_bytes` and `tiles` (rows, columns); sampler: x, velocity [steps, ...], shift; model:
+// x, t (of each step, in double), `start` and `end` where it takes pictures; clip_vision: pixels;
 // picture: picture; noise: shape; video: frames, fps. Output: `out`; sampler: also `t`, and `out`
 // is x after each step; video: `out` is the size of FILE in bytes.
 #include <ATen/ATen.h>
@@ -179,7 +179,8 @@ at::Tensor run_network(const std::string& what, const Weights& weights, const We
   }
   const twill::engine::WanVae vae(weights, at::kFloat);
   twill::engine::VaeOptions options;
-  options.chunk = inputs.contains("chunk") ? inputs.get("chunk").item<std::int64_t>() : 0;
+  options.most_bytes =
+      inputs.contains("most_bytes") ? inputs.get("most_bytes").item<std::int64_t>() : 0;
   if (inputs.contains("tiles")) {
     const at::Tensor tiles = inputs.get("tiles");
     options.tiles = {tiles[0].item<std::int64_t>(), tiles[1].item<std::int64_t>()};

@@ -19,16 +19,16 @@ class Case:
     width: int = 8
     batch: int = 1
     latent: tuple[int, int, int] = (2, 4, 4)
-    chunk: int = 0
+    most_bytes: int = 0
 
 
 CASES = [
     Case("one_frame", latent=(1, 4, 4)),
-    Case("one_chunk_of_two", latent=(2, 3, 5)),
-    Case("all_five_at_once", latent=(5, 4, 6)),
-    Case("one_by_one", latent=(5, 4, 6), chunk=1),
-    Case("ragged_chunks", latent=(5, 5, 3), chunk=2),
-    Case("first_frames_together", latent=(4, 4, 4), chunk=3),
+    Case("two_frames", latent=(2, 3, 5)),
+    Case("all_five_at_once", latent=(5, 4, 6), most_bytes=1 << 40),
+    Case("one_by_one", latent=(5, 4, 6), most_bytes=1),
+    Case("ragged_groups", latent=(5, 5, 3), most_bytes=300_000),
+    Case("groups_of_some", latent=(4, 4, 4), most_bytes=200_000),
     Case("batch_of_two", batch=2, latent=(3, 2, 4)),
     Case("width_12_fills_no_vector", width=12, latent=(3, 4, 4)),
     Case("width_16", width=16, latent=(2, 4, 4)),
@@ -99,7 +99,7 @@ def test_decode_matches_diffusers(case, tmp_path):
     theirs = decode_theirs(model, latents, torch.float32)
     exact = decode_theirs(model, latents, torch.float64)
     assert (exact.abs() < 1).double().mean() > 0.5, "the clamp would hide what is compared"
-    inputs = {"latents": latents, "chunk": torch.tensor(case.chunk)}
+    inputs = {"latents": latents, "most_bytes": torch.tensor(case.most_bytes)}
     out = parity.run_probe(tmp_path, "vae_decode", tmp_path / "vae.safetensors", inputs)
     parity.assert_as_exact_as(case.why, out, exact, theirs)
 
@@ -113,6 +113,6 @@ def test_encode_matches_diffusers(case, tmp_path):
     video = torch.rand(case.batch, 3, 4 * frames - 3, 8 * rows, 8 * cols, generator=generator) * 2 - 1
     theirs = encode_theirs(model, video, torch.float32)
     exact = encode_theirs(model, video, torch.float64)
-    inputs = {"video": video, "chunk": torch.tensor(case.chunk)}
+    inputs = {"video": video, "most_bytes": torch.tensor(case.most_bytes)}
     out = parity.run_probe(tmp_path, "vae_encode", tmp_path / "vae.safetensors", inputs)
     parity.assert_as_exact_as(case.why, out, exact, theirs)

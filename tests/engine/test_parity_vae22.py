@@ -18,17 +18,17 @@ pytestmark = pytest.mark.slow  # all of it together
 class Case:
     why: str
     latent: tuple[int, int, int]
-    chunk: int = 0
+    most_bytes: int = 0
     batch: int = 1
     widths: tuple[int, int] = (4, 4)
 
 
 CASES = [
     Case("one_frame", latent=(1, 2, 3)),
-    Case("one_chunk_of_two", latent=(2, 3, 2)),
-    Case("three_one_by_one", latent=(3, 2, 2), chunk=1),
-    Case("ragged_chunks", latent=(3, 2, 2), chunk=2),
-    Case("all_three_at_once", latent=(3, 2, 2), chunk=3),
+    Case("two_frames", latent=(2, 3, 2)),
+    Case("three_one_by_one", latent=(3, 2, 2), most_bytes=1),
+    Case("ragged_groups", latent=(3, 2, 2), most_bytes=50_000),
+    Case("all_three_at_once", latent=(3, 2, 2), most_bytes=1 << 40),
     Case("batch_of_two", latent=(2, 1, 2), batch=2),
     Case("a_wider_decoder", latent=(2, 2, 2), widths=(6, 10)),
 ]
@@ -50,7 +50,7 @@ def test_decode_matches_diffusers(case, tmp_path):
     theirs = decode_theirs(model, latents, torch.float32)
     exact = decode_theirs(model, latents, torch.float64)
     assert (exact.abs() < 1).double().mean() > 0.5, "the clamp would hide what is compared"
-    inputs = {"latents": latents, "chunk": torch.tensor(case.chunk)}
+    inputs = {"latents": latents, "most_bytes": torch.tensor(case.most_bytes)}
     out = parity.run_probe(tmp_path, "vae_decode", tmp_path / "vae.safetensors", inputs)
     parity.assert_as_exact_as(case.why, out, exact, theirs)
 
@@ -65,6 +65,6 @@ def test_encode_matches_diffusers(case, tmp_path):
     video = torch.rand(size, generator=generator) * 2 - 1
     theirs = encode_theirs(model, video, torch.float32)
     exact = encode_theirs(model, video, torch.float64)
-    inputs = {"video": video, "chunk": torch.tensor(case.chunk)}
+    inputs = {"video": video, "most_bytes": torch.tensor(case.most_bytes)}
     out = parity.run_probe(tmp_path, "vae_encode", tmp_path / "vae.safetensors", inputs)
     parity.assert_as_exact_as(case.why, out, exact, theirs)

@@ -130,9 +130,8 @@ TEST(Weights, TheNumberOfUnknownTensorsIsTold) {
 
 TEST(Weights, TensorsThatChangeNothingAreAllowed) {
   const TempDir folder;
-  testing::saved(folder / "a.safetensors", {{"vae.decoder.conv1.weight", one()},
-                                            {"text_encoders.x.weight", one()},
-                                            {"zz.padding", at::zeros({3}, at::kHalf)}})
+  testing::saved(folder / "a.safetensors",
+                 {{"logit_scale", one()}, {"zz.padding", at::zeros({3}, at::kHalf)}})
       .check_all_used("a test");
   EXPECT_ERROR(testing::saved(folder / "b.safetensors", {{"zz.padding", at::full({3}, 0.5)}})
                    .check_all_used("a test"),

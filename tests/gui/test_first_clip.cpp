@@ -279,6 +279,10 @@ class TestFirstClip : public QObject {
     QCOMPARE(describe(cost),
              QStringLiteral("75,600 tokens, density 0.30: time not known, 21.9 of 22.5 GB of the "
                             "GPU, 17 of 40 layers stay there, 28.0 GB of memory hold the layers"));
+    cost.memory.device->vae_tiles = 2;
+    QVERIFY(describe(cost).endsWith(
+        QStringLiteral("28.0 GB of memory hold the layers, the VAE works in 2 tiles")));
+    cost.memory.device->vae_tiles = 1;
     cost.memory.device->host = 0;
     cost.memory.device->resident = 40;
     cost.time = jobs::ClipEstimate{.seconds = 400, .dense_seconds = 390, .vae_seconds = 10};

@@ -48,9 +48,6 @@ struct Harmless {
   bool zeros = false;
 };
 constexpr std::array kHarmless{
-    // Checkpoints that hold a whole pipeline: the other networks have files of their own here.
-    Harmless{.part = "vae."},
-    Harmless{.part = "text_encoders."},
     // ComfyUI's node CLIPSave writes it with every text encoder.
     Harmless{.part = "logit_scale"},
     // Filler.

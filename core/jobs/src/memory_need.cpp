@@ -21,19 +21,31 @@ at::ScalarType dtype_for(const report::ClipSettings& clip, at::Device device) {
   return told.value_or(engine::choose_dtype(device));
 }
 
-// What the model's networks take, by its headers; it is judged as loading it with LoRAs does.
-engine::MemoryPlan without_limit(const ModelFacts& facts, const report::ClipSettings& clip,
+ClipSize size_of(const report::ClipSettings& clip) {
+  return {*clip.width, *clip.height, *clip.frames};
+}
+
+// The model by its headers, its networks with all the memory they want; it is judged as loading it
+// with LoRAs does.
+engine::VideoModel without_limit(const ModelFacts& facts, const report::ClipSettings& clip,
                                  at::ScalarType dtype) {
-  const engine::VideoModel model =
-      engine::load_model(facts.files, {.device = at::Device(at::kMeta),
-                                       .dtype = dtype,
-                                       .fp8_products = clip.dtype == report::kFp8Products,
-                                       .loras = clip.loras,
-                                       .memory = std::numeric_limits<std::int64_t>::max(),
-                                       .size = [&clip](const engine::ModelDefaults&) {
-                                         return ClipSize{*clip.width, *clip.height, *clip.frames};
-                                       }});
-  return *model.memory;
+  return engine::load_model(
+      facts.files, {.device = at::Device(at::kMeta),
+                    .dtype = dtype,
+                    .fp8_products = clip.dtype == report::kFp8Products,
+                    .loras = clip.loras,
+                    .memory = std::numeric_limits<std::int64_t>::max(),
+                    .size = [&clip](const engine::ModelDefaults&) { return size_of(clip); }});
+}
+
+std::int64_t vae_tiles(const engine::VideoModel& model, const engine::MemoryPlan& plan,
+                       const ClipSize& size) {
+  const engine::LatentGrid cells = model.cells(size);
+  return engine::tiles_within(plan.room(), cells,
+                              [&](const engine::VaeTiles& tiles) {
+                                return model.vae->bytes(engine::VaeWork::kDecode, cells, tiles);
+                              })
+      .count();
 }
 
 DeviceNeed need_of(const engine::MemoryPlan& plan) {
@@ -56,8 +68,13 @@ DeviceNeed device_need(const ModelFacts& facts, const report::ClipSettings& sett
                        std::int64_t limit) {
   const report::ClipSettings clip = with_defaults(settings, facts);
   report::check_clip_settings(clip, model_family(facts.shape.family));
-  const engine::MemoryPlan all = without_limit(facts, clip, dtype_for(clip, at::Device(at::kCUDA)));
-  return need_of(engine::plan_memory(all.network, all.experts, limit));
+  const engine::VideoModel model =
+      without_limit(facts, clip, dtype_for(clip, at::Device(at::kCUDA)));
+  const engine::MemoryPlan plan =
+      engine::plan_memory(model.memory->network, model.memory->experts, limit);
+  DeviceNeed need = need_of(plan);
+  need.vae_tiles = vae_tiles(model, plan, size_of(clip));
+  return need;
 }
 
 MemoryNeed memory_need(const ModelFacts& facts, const GenerateOptions& options) {

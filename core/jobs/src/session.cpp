@@ -400,7 +400,8 @@ at::Tensor Session::decode(const at::Tensor& latents, const std::string& stage,
   const Clock::time_point begin = Clock::now();
   Meter meter(control_, stage, latents.size(2));
   engine::VaeOptions options{.progress = [&](std::int64_t done, std::int64_t) { meter.set(done); },
-                             .stop = control_.stop};
+                             .stop = control_.stop,
+                             .pixels = at::kByte};
   at::Tensor video;
   try {
     model_.release();
@@ -415,9 +416,7 @@ at::Tensor Session::decode(const at::Tensor& latents, const std::string& stage,
     }
     fail_not_finite(concat(stage, ": ", error.what()));
   }
-  // In place: a long clip in fp32 is a gigabyte.
-  at::Tensor frames = video[0].add_(1.0).mul_(127.5).round_().clamp_(0, 255).to(at::kByte);
-  frames = frames.permute({1, 2, 3, 0}).to(at::kCPU).contiguous();
+  const at::Tensor frames = video[0].permute({1, 2, 3, 0}).contiguous().to(at::kCPU);
   if (seconds != nullptr) {
     *seconds = seconds_since(begin);
   }

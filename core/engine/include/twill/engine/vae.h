@@ -5,6 +5,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/ScalarType.h>
 
 #include <cstdint>
 #include <functional>
@@ -41,12 +42,14 @@ VaeTiles tiles_within(std::int64_t room, const LatentGrid& grid,
 struct VaeOptions {
   std::function<void(std::int64_t done, std::int64_t total)>
       progress;          // in latent frames; may be empty
-  std::stop_token stop;  // looked at between chunks: Cancelled is thrown
-  // Latent frames worked on at once; 0: as many as keep the largest buffer within 32 MB. The
-  // result does not depend on it but for rounding.
-  std::int64_t chunk = 0;
-  // The same of tiles.
+  std::stop_token stop;  // looked at between groups of frames: Cancelled is thrown
+  // Layers work on as many frames at a time as keep their buffers within so many bytes, one at
+  // least; 0: what is fast on the device. The result does not depend on it but for the order of
+  // sums, nor on tiles.
+  std::int64_t most_bytes = 0;
   VaeTiles tiles;
+  // Of a decoded clip: -1..1 in fp32, or 0..255 in uint8, a quarter of the memory.
+  at::ScalarType pixels = at::kFloat;
 };
 
 class Vae {
@@ -54,13 +57,14 @@ class Vae {
   virtual ~Vae() = default;
 
   // latents: [batch, channels, frames, rows, columns] as the network has them. Returns [batch, 3,
-  // frames, height, width] in fp32, clamped to -1..1, in host memory where there are tiles. Throws
-  // Error(kModel) naming the frames when they are not finite.
+  // frames, height, width], clamped to what `pixels` says. Throws Error(kModel) naming the frames
+  // when they are not finite.
   virtual at::Tensor decode(const at::Tensor& latents, const VaeOptions& options = {}) const = 0;
   // video: [batch, 3, frames, height, width] in -1..1. Returns latents in fp32, as the network has
   // them.
   virtual at::Tensor encode(const at::Tensor& video, const VaeOptions& options = {}) const = 0;
-  // What either takes of a GPU's memory at a time, in bytes beside the weights: an estimate.
+  // What either takes of a GPU's memory at a time, in bytes beside the weights: an estimate, for a
+  // decoded clip in uint8.
   virtual std::int64_t bytes(VaeWork work, const LatentGrid& grid, const VaeTiles& tiles) const = 0;
 };
 

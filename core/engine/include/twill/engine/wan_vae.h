@@ -59,8 +59,8 @@ class WanVae final : public Vae {
   at::Device device() const;
 
   // latents: [batch, channels, T, h, w] as the transformer has them (mean 0, deviation 1).
-  // Returns [batch, 3, 4 (T - 1) + 1, stride h, stride w] in fp32, clamped to -1..1. Throws
-  // Error(kModel) naming the frames when they are not finite.
+  // Returns [batch, 3, 4 (T - 1) + 1, stride h, stride w]. Throws Error(kModel) naming the frames
+  // when they are not finite.
   at::Tensor decode(const at::Tensor& latents, const VaeOptions& options = {}) const override;
   // video: [batch, 3, 4 n + 1, height, width] in -1..1, height and width multiples of the stride.
   // Returns the posterior's mean [batch, channels, n + 1, height / stride, width / stride] in fp32,

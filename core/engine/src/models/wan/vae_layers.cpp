@@ -3,10 +3,7 @@
 
 #include "vae_layers.h"
 
-#include <algorithm>
-
 #include "twill/plan/error.h"
-#include "vae_memory.h"
 #include "vae_ops.h"
 
 namespace twill::engine {
@@ -29,16 +26,6 @@ at::Tensor with_history(const at::Tensor& x, at::Tensor& history, std::int64_t c
   const at::Tensor all = at::cat({before, x});
   history = all.narrow(0, all.size(0) - count, count).clone();
   return all;
-}
-
-// Of the frames of x, how many are convolved at a time on a GPU: taps are three times what they are
-// made of, and the largest tensors of a decode. On the CPU the caller's pieces are small already.
-std::int64_t frames_at_a_time(const at::Tensor& x) {
-  if (x.is_cpu()) {
-    return x.size(0);
-  }
-  const std::int64_t frame = 3 * x[0].numel() * x.element_size();
-  return std::max<std::int64_t>(1, kMostTapsBytes / frame);
 }
 
 }  // namespace
@@ -67,23 +54,7 @@ NormConv::NormConv(const VaeLoader& loader, const std::string& norm, const std::
     : gamma(loader.load_gamma(norm + ".gamma")), conv(loader, conv_name) {}
 
 at::Tensor NormConv::operator()(const at::Tensor& x, ClipState& state) const {
-  at::Tensor& history = state.next_history();
-  const std::int64_t frames = x.size(0);
-  const std::int64_t group = frames_at_a_time(x);
-  if (group >= frames) {
-    return conv.on_taps(norm_silu_taps(x, gamma, history, state.taps()));
-  }
-  at::Tensor out;
-  for (std::int64_t first = 0; first < frames; first += group) {
-    const std::int64_t count = std::min(group, frames - first);
-    const at::Tensor part =
-        conv.on_taps(norm_silu_taps(x.narrow(0, first, count), gamma, history, state.taps()));
-    if (!out.defined()) {
-      out = at::empty({frames, part.size(1), part.size(2), part.size(3)}, part.options());
-    }
-    out.narrow(0, first, count).copy_(part);
-  }
-  return out;
+  return conv.on_taps(norm_silu_taps(x, gamma, state.next_history(), state.taps()));
 }
 
 ResidualBlock::ResidualBlock(const VaeLoader& loader, const std::string& name)
@@ -170,11 +141,11 @@ Upsample::Upsample(const VaeLoader& loader, const std::string& name) {
   }
 }
 
-at::Tensor Upsample::operator()(const at::Tensor& x, bool at_start, ClipState& state) const {
+at::Tensor Upsample::operator()(const at::Tensor& x, ClipState& state) const {
   at::Tensor y = x;
   if (time) {
     at::Tensor& history = state.next_history();
-    const std::int64_t alone = at_start ? 1 : 0;
+    const std::int64_t alone = state.at_start() ? 1 : 0;
     const at::Tensor rest = x.narrow(0, alone, x.size(0) - alone);
     if (rest.size(0) > 0) {
       // The first frame is no history for the others. The doubled channels are a pair of frames.
@@ -182,7 +153,7 @@ at::Tensor Upsample::operator()(const at::Tensor& x, bool at_start, ClipState& s
                                      .view({rest.size(0), x.size(1), x.size(2), 2, x.size(3)})
                                      .permute({0, 3, 1, 2, 4})
                                      .reshape({2 * rest.size(0), x.size(1), x.size(2), x.size(3)});
-      y = at_start ? at::cat({x.narrow(0, 0, 1), doubled}) : doubled;
+      y = state.at_start() ? at::cat({x.narrow(0, 0, 1), doubled}) : doubled;
     }
   }
   const std::int64_t rows = y.size(1);
@@ -210,23 +181,23 @@ Downsample::Downsample(const VaeLoader& loader, const std::string& name)
   }
 }
 
-at::Tensor Downsample::operator()(const at::Tensor& x, bool at_start, ClipState& state) const {
+at::Tensor Downsample::operator()(const at::Tensor& x, ClipState& state) const {
   const at::Tensor small =
       conv2d_last(at::constant_pad_nd(x, {0, 0, 0, 1, 0, 1}), weight, bias, 2, 0);
   if (!time) {
     return small;
   }
   at::Tensor& history = state.next_history();
-  if (at_start && small.size(0) == 1) {
+  if (state.at_start() && small.size(0) == 1) {
     history = small.clone();  // what follows may add to `small` in place
     return small;
   }
   // Each output sees the last frame before its pair and the pair; at the start that is the first
   // frame itself.
-  const at::Tensor all = at_start ? small : at::cat({history, small});
+  const at::Tensor all = state.at_start() ? small : at::cat({history, small});
   history = all.narrow(0, all.size(0) - 1, 1).clone();
   const at::Tensor halved = (*time)(all, 2);
-  return at_start ? at::cat({small.narrow(0, 0, 1), halved}) : halved;
+  return state.at_start() ? at::cat({small.narrow(0, 0, 1), halved}) : halved;
 }
 
 }  // namespace twill::engine

@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,8 +46,18 @@ class VaeLayerNames {
   int layer_ = 0;
 };
 
+// What layers remember of the frames before the piece of a clip that they work on.
 class ClipState {
  public:
+  // taps: memory of norm_silu_taps, which all states of a call may share.
+  explicit ClipState(at::Tensor& taps) : taps_(taps) {}
+
+  void next_piece() {
+    place_ = 0;
+    ++pieces_;
+  }
+  // In its first piece.
+  bool at_start() const { return pieces_ == 1; }
   // The next layer's memory; undefined before its first frames.
   at::Tensor& next_history() {
     if (place_ == slots_.size()) {
@@ -54,13 +65,13 @@ class ClipState {
     }
     return slots_[place_++];
   }
-  void rewind() { place_ = 0; }  // before the next piece of the same clip
   at::Tensor& taps() { return taps_; }
 
  private:
-  at::Tensor taps_;  // memory of norm_silu_taps, one call at a time
+  at::Tensor& taps_;
   std::vector<at::Tensor> slots_;
   std::size_t place_ = 0;
+  std::int64_t pieces_ = 0;
 };
 
 // Reads tensors of one VAE; its table says their sizes, and which layers there are.
@@ -136,7 +147,7 @@ struct Upsample {
   at::Tensor bias;    // [4 * out]
   std::optional<TimeConv> time;
   Upsample(const VaeLoader& loader, const std::string& name);
-  at::Tensor operator()(const at::Tensor& x, bool at_start, ClipState& state) const;
+  at::Tensor operator()(const at::Tensor& x, ClipState& state) const;
 };
 
 // Half the rows and columns; with `time`, one frame for two, the clip's first left alone.
@@ -144,7 +155,7 @@ struct Downsample {
   at::Tensor weight, bias;
   std::optional<TimeConv> time;
   Downsample(const VaeLoader& loader, const std::string& name);
-  at::Tensor operator()(const at::Tensor& x, bool at_start, ClipState& state) const;
+  at::Tensor operator()(const at::Tensor& x, ClipState& state) const;
 };
 
 }  // namespace twill::engine

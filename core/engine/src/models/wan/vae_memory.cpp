@@ -7,11 +7,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <array>
-#include <iterator>
-#include <span>
 
-#include "vae_layers.h"
 #include "vae_spans.h"
 
 namespace twill::engine {
@@ -38,29 +34,42 @@ Levels levels_of(const WanVaeConfig& config, VaeWork work) {
            {8, 4, 2 * w / halved, w}}};
 }
 
-struct Work {
-  std::int64_t area = 0;    // cells
-  std::int64_t chunk = 0;   // latent frames at a time
-  std::int64_t convs = 0;   // causal ones of a level
-  bool one_frame = false;   // a picture's
-  std::int64_t number = 0;  // bytes of one
+// In bytes, of one frame at a level's size.
+struct LevelBytes {
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+  std::int64_t largest = 0;
+  // What the levels nearer to the clip get of it or, encoding, gave for it.
+  std::int64_t passed = 0;
 };
 
-// The frames that layers remember, and beside them the largest layer's numbers: of a residual block
-// its input, what either half makes and what a convolution makes of a group of frames, as much
-// again as two of these for what the library works in, and the taps. Of a decode of 1280x720x81 in
-// bf16 this says 9.6 GB with the video; measured on an H200 it took 9.1.
-std::int64_t taken(std::span<const Level> levels, const Work& work) {
-  std::int64_t kept = 0;
-  std::int64_t most = 0;
-  for (const Level& level : levels) {
-    const std::int64_t pixels = level.side * level.side * work.area * work.number;
-    kept += 2 * pixels * (level.in + (work.convs - 1) * level.out);
-    const std::int64_t frames = work.one_frame ? 1 : work.chunk * level.frames;
-    const std::int64_t largest = frames * pixels * std::max(level.in, level.out);
-    most = std::max(most, 6 * largest + std::min(3 * largest, kMostTapsBytes));
+std::array<LevelBytes, kVaeLevels> bytes_of(const Levels& levels, at::ScalarType dtype,
+                                            VaeWork work, const VaeArea& area) {
+  std::array<LevelBytes, kVaeLevels> all;
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    const Level& level = levels[i];
+    const auto of = [&](std::int64_t channels) {
+      return level.side * level.side * (i == 0 ? area.frame : area.part) * channels *
+             static_cast<std::int64_t>(c10::elementSize(dtype));
+    };
+    all[i] = {.in = of(level.in),
+              .out = of(level.out),
+              .largest = of(std::max(level.in, level.out)),
+              .passed = work == VaeWork::kEncode ? of(level.in) : 0};
   }
-  return kept + most;
+  for (std::size_t i = 0; work == VaeWork::kDecode && i + 1 < levels.size(); ++i) {
+    all[i].passed = levels[i + 1].frames / levels[i].frames * all[i + 1].in;
+  }
+  return all;
+}
+
+VaeGroups groups_of(const std::array<LevelBytes, kVaeLevels>& levels, std::int64_t most_bytes) {
+  VaeGroups groups{};
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    const std::int64_t frame = std::max(3 * levels[i].largest, 2 * levels[i].passed);
+    groups[i] = std::max<std::int64_t>(1, most_bytes / frame);
+  }
+  return groups;
 }
 
 std::int64_t longest(std::int64_t cells, std::int64_t tiles, std::int64_t reach) {
@@ -73,42 +82,65 @@ std::int64_t longest(std::int64_t cells, std::int64_t tiles, std::int64_t reach)
 
 }  // namespace
 
-std::int64_t vae_chunk(const WanVaeConfig& config, at::ScalarType dtype, VaeWork work,
-                       std::int64_t area, std::int64_t most_bytes) {
-  const Level widest = levels_of(config, work).back();
-  const std::int64_t bytes = widest.frames * widest.side * widest.side * area * 3 *
-                             std::max(widest.in, widest.out) *
-                             static_cast<std::int64_t>(c10::elementSize(dtype));
-  return std::max<std::int64_t>(1, most_bytes / bytes);
+VaeGroups vae_groups(const WanVaeConfig& config, at::ScalarType dtype, VaeWork work,
+                     const VaeArea& area, std::int64_t most_bytes) {
+  VaeGroups groups = groups_of(bytes_of(levels_of(config, work), dtype, work, area), most_bytes);
+  if (work == VaeWork::kEncode) {
+    std::ranges::reverse(groups);
+  }
+  return groups;
 }
 
 std::int64_t wan_vae_bytes(const WanVaeConfig& config, at::ScalarType dtype, VaeWork work,
                            const LatentGrid& grid, const VaeTiles& tiles) {
-  const Levels levels = levels_of(config, work);
   const bool decodes = work == VaeWork::kDecode;
-  const std::int64_t area = grid.rows * grid.cols;
-  Work whole{.area = area,
-             .chunk = 1,
-             .convs = 2 * (decodes ? kDecoderBlocks : kEncoderBlocks),
-             .one_frame = grid.frames == 1,
-             .number = static_cast<std::int64_t>(c10::elementSize(dtype))};
-  constexpr std::int64_t kMiddleConvs = 4;
-  const std::int64_t middle = 2 * area * kMiddleConvs * levels[0].out * whole.number;
-  if (tiles.count() == 1) {
-    whole.chunk = std::min(grid.frames, vae_chunk(config, dtype, work, area, kMostVaeBytesOnGpu));
-    const std::int64_t frames = decodes ? 4 * (grid.frames - 1) + 1 : 0;
-    const std::int64_t stride = config.spatial_stride();
-    const std::int64_t video = frames * area * stride * stride * 3 * 4;
-    return middle + taken(levels, whole) + video;
-  }
+  const bool in_tiles = tiles.count() > 1;
   const std::int64_t reach = decodes ? kDecoderReach : kEncoderReach;
-  Work tile = whole;
-  tile.area = longest(grid.rows, tiles.rows, reach) * longest(grid.cols, tiles.cols, reach);
-  // At the latents' size a shortcut around the first level is kept too.
+  VaeArea area{.frame = grid.rows * grid.cols, .part = grid.rows * grid.cols};
+  if (in_tiles) {
+    area.part = longest(grid.rows, tiles.rows, reach) * longest(grid.cols, tiles.cols, reach);
+  }
+  const Levels levels = levels_of(config, work);
+  const auto bytes = bytes_of(levels, dtype, work, area);
+  const VaeGroups groups = groups_of(bytes, in_tiles ? kMostVaeBytes : kMostVaeBytesOnGpu);
+  const auto frames = [&](std::size_t i) {
+    return std::min(groups[i], grid.frames == 1 ? 1 : grid.frames * levels[i].frames);
+  };
+  const std::size_t head = decodes ? levels.size() - 1 : 0;
+  const auto remembered = [&](std::size_t i) {
+    const std::int64_t convs = 2 * (decodes ? kDecoderBlocks : kEncoderBlocks);
+    return 2 * (bytes[i].in + (convs - 1 + (i == head ? 1 : 0)) * bytes[i].out);
+  };
+  // Of a residual block its input, what either half makes, and the taps; and the two frames that
+  // are remembered from now on, while those before are still there. Shortcuts around levels hold
+  // and fold what they saw.
+  const std::int64_t shortcut = config.residual && !decodes ? 4 : 0;
+  const auto working = [&](std::size_t i) {
+    return ((6 + shortcut) * frames(i) + 2) * bytes[i].largest;
+  };
+  constexpr std::int64_t kMiddleConvs = 4;
+  const std::int64_t at_cells = remembered(0) + 2 * kMiddleConvs * bytes[0].out;
+  std::int64_t kept = 0;
+  std::int64_t waiting = 0;  // made for a level nearer to the clip or, encoding, collected from it
+  std::int64_t most = 0;
+  for (std::size_t i = 1; i < levels.size(); ++i) {
+    kept += remembered(i);
+    waiting += frames(i - 1) * bytes[i - 1].passed;
+    most = std::max(most, waiting + working(i));
+  }
+  const std::int64_t stride = config.spatial_stride();
+  const std::int64_t video =
+      decodes ? (4 * (grid.frames - 1) + 1) * area.frame * stride * stride * 3 : 0;
+  // Of an H200 it took up to 3 % more than that: blocks are rounded up, and cuDNN has its own.
+  const auto with_slack = [](std::int64_t sum) { return sum + sum / 20; };
+  if (!in_tiles) {
+    return with_slack(at_cells + kept + std::max(working(0), most) + video);
+  }
+  // Between the two parts of the work all cells stand there, and with them what a shortcut around
+  // the first level needs.
   const std::int64_t copies = decodes && config.residual ? 2 : 1;
-  const std::int64_t cells = copies * grid.frames * area * levels[0].out * whole.number;
-  const std::span<const Level> all(levels);
-  return cells + std::max(middle + taken(all.first(1), whole), taken(all.subspan(1), tile));
+  const std::int64_t cells = copies * grid.frames * bytes[0].out;
+  return with_slack(cells + std::max(at_cells + working(0), kept + most) + video);
 }
 
 }  // namespace twill::engine

@@ -13,8 +13,8 @@
 #include "latent_statistics.h"
 #include "twill/engine/finite.h"
 #include "twill/plan/error.h"
-#include "vae_layers.h"
 #include "vae_memory.h"
+#include "vae_networks.h"
 #include "vae_shortcuts.h"
 #include "vae_spans.h"
 #include "vector_math.h"
@@ -33,142 +33,9 @@ at::Tensor constant_row(std::span<const double> values, at::Device device) {
 at::Tensor channels_last(const at::Tensor& x) { return x.permute({1, 2, 3, 0}).contiguous(); }
 at::Tensor channels_first(const at::Tensor& x) { return x.permute({3, 0, 1, 2}); }
 
-// What the layers at the latents' own size make of whole frames.
-struct Cells {
-  at::Tensor x;
-  at::Tensor around;  // of the first level's shortcut; undefined where it has none
-};
-
-struct UpLevel {
-  std::vector<ResidualBlock> blocks;
-  std::optional<Upsample> up;
-  bool shortcut = false;
-
-  Cells in_blocks(at::Tensor x, ClipState& state) const {
-    const at::Tensor around = shortcut ? x : at::Tensor();  // else freed by the first block
-    for (const ResidualBlock& block : blocks) {
-      x = block(x, state);
-    }
-    return {x, around};
-  }
-
-  at::Tensor out(Cells cells, bool at_start, ClipState& state) const {
-    at::Tensor x = std::move(cells.x);
-    if (up) {
-      x = (*up)(x, at_start, state);
-    }
-    if (shortcut) {
-      add_repeats(x, cells.around, up->time ? 2 : 1, at_start);
-    }
-    return x;
-  }
-};
-
-struct DownLevel {
-  std::vector<ResidualBlock> blocks;
-  std::optional<Downsample> down;
-  bool shortcut = false;
-
-  at::Tensor operator()(at::Tensor x, bool at_start, ClipState& state) const {
-    const at::Tensor around = shortcut ? x : at::Tensor();  // else freed by the first block
-    for (const ResidualBlock& block : blocks) {
-      x = block(x, state);
-    }
-    if (down) {
-      x = (*down)(x, at_start, state);
-    }
-    if (shortcut && down) {
-      add_means(x, around, down->time ? 2 : 1, at_start);
-    } else if (shortcut) {
-      x.add_(around);
-    }
-    return x;
-  }
-};
-
-struct Decoder {
-  PointConv from_latent;
-  CausalConv first;
-  Middle middle;
-  std::vector<UpLevel> levels;
-  std::optional<NormConv> head;
-
-  Decoder(const VaeLoader& loader, bool residual)
-      : from_latent(loader, "conv2"),
-        first(loader, "decoder.conv1"),
-        middle(loader, "decoder.middle") {
-    VaeLayerNames names("decoder.", "upsamples.", residual);
-    for (int level = 0; level < kVaeLevels; ++level, names.end_level()) {
-      const bool last = level + 1 == kVaeLevels;
-      UpLevel& made = levels.emplace_back(UpLevel{.shortcut = residual && !last});
-      for (int i = 0; i < kDecoderBlocks; ++i) {
-        made.blocks.emplace_back(loader, names.next());
-      }
-      if (!last) {
-        made.up.emplace(loader, names.next());
-      }
-    }
-    head.emplace(loader, "decoder.head.0", "decoder.head.2");
-  }
-
-  Cells cells(const at::Tensor& latents, ClipState& state) const {
-    return levels.front().in_blocks(middle(first(from_latent(latents), state), state), state);
-  }
-
-  // Of whole frames or of a tile and what is around it.
-  at::Tensor frames(Cells cells, bool at_start, ClipState& state) const {
-    at::Tensor x = levels.front().out(std::move(cells), at_start, state);
-    for (std::size_t level = 1; level < levels.size(); ++level) {
-      x = levels[level].out(levels[level].in_blocks(std::move(x), state), at_start, state);
-    }
-    return (*head)(x, state);
-  }
-};
-
-struct Encoder {
-  CausalConv first;
-  std::vector<DownLevel> levels;
-  Middle middle;
-  NormConv head;
-  PointConv to_latent;
-
-  Encoder(const VaeLoader& loader, bool residual)
-      : first(loader, "encoder.conv1"),
-        middle(loader, "encoder.middle"),
-        head(loader, "encoder.head.0", "encoder.head.2"),
-        to_latent(loader, "conv1") {
-    VaeLayerNames names("encoder.", "downsamples.", residual);
-    for (int level = 0; level < kVaeLevels; ++level, names.end_level()) {
-      DownLevel& made = levels.emplace_back(DownLevel{.shortcut = residual});
-      for (int i = 0; i < kEncoderBlocks; ++i) {
-        made.blocks.emplace_back(loader, names.next());
-      }
-      if (level + 1 < kVaeLevels) {
-        made.down.emplace(loader, names.next());
-      }
-    }
-  }
-
-  // Down to the latents' own size, of whole frames or of a tile and what is around it.
-  at::Tensor cells(const at::Tensor& video, bool at_start, ClipState& state) const {
-    at::Tensor x = first(video, state);
-    for (std::size_t level = 0; level + 1 < levels.size(); ++level) {
-      x = levels[level](std::move(x), at_start, state);
-    }
-    return x;
-  }
-
-  // Of whole frames: the posterior's mean; its variance has no use here.
-  at::Tensor mean(at::Tensor cells, bool at_start, ClipState& state) const {
-    const at::Tensor x = levels.back()(std::move(cells), at_start, state);
-    const at::Tensor both = to_latent(head(middle(x, state), state));
-    return both.narrow(3, 0, both.size(3) / 2);
-  }
-};
-
 struct Networks {
-  Encoder encoder;
-  Decoder decoder;
+  VaeEncoder encoder;
+  VaeDecoder decoder;
   Networks(const VaeLoader& loader, bool residual)
       : encoder(loader, residual), decoder(loader, residual) {}
 };
@@ -182,11 +49,12 @@ Networks read_networks(const Weights& weights, const WanVaeConfig& config, at::S
   return networks;
 }
 
-// Of a whole call; each of `parts` goes over all frames once.
+// Of a whole call, which goes over all frames of the clip `parts` times.
 class Progress {
  public:
-  Progress(const VaeOptions& options, std::int64_t frames, std::int64_t parts)
-      : options_(options), frames_(frames), parts_(parts) {}
+  Progress(const VaeOptions& options, std::int64_t latent_frames, std::int64_t frames,
+           std::int64_t parts)
+      : options_(options), latent_frames_(latent_frames), frames_(frames * parts) {}
 
   void check_stop() const {
     if (options_.stop.stop_requested()) {
@@ -196,26 +64,16 @@ class Progress {
   void add(std::int64_t frames) {
     done_ += frames;
     if (options_.progress) {
-      options_.progress(done_ / parts_, frames_);
+      options_.progress(done_ * latent_frames_ / frames_, latent_frames_);
     }
   }
 
  private:
   const VaeOptions& options_;
+  std::int64_t latent_frames_;
   std::int64_t frames_;
-  std::int64_t parts_;
   std::int64_t done_ = 0;
 };
-
-// Calls `work(first, count)` for chunks of latent frames.
-template <typename Work>
-void in_chunks(std::int64_t frames, std::int64_t chunk, const Progress& progress,
-               const Work& work) {
-  for (std::int64_t first = 0; first < frames; first += chunk) {
-    progress.check_stop();
-    work(first, std::min(chunk, frames - first));
-  }
-}
 
 // Frames of the clip before a latent frame.
 std::int64_t frames_before(std::int64_t latent_frame) {
@@ -224,6 +82,9 @@ std::int64_t frames_before(std::int64_t latent_frame) {
 
 struct Tile {
   VaeSpan rows, cols;
+
+  // With what is around it.
+  std::int64_t cells() const { return (rows.to - rows.from) * (cols.to - cols.from); }
 };
 
 std::vector<Tile> tiles_of(const VaeTiles& tiles, std::int64_t rows, std::int64_t cols,
@@ -283,30 +144,28 @@ struct WanVae::Impl {
         mean(constant_row(wan_latent_mean(config.residual), where)),
         deviation(constant_row(wan_latent_deviation(config.residual), where)) {}
 
-  std::int64_t chunk_for(VaeWork work, std::int64_t area, const VaeOptions& options) const {
-    if (options.chunk > 0) {
-      return options.chunk;
-    }
+  VaeGroups groups(VaeWork work, std::int64_t cells, std::int64_t part,
+                   const VaeOptions& options) const {
     // Who needs tiles has no memory for several frames.
-    return options.tiles.count() > 1
-               ? 1
-               : vae_chunk(config, dtype, work, area,
-                           device.is_cpu() ? kMostVaeBytes : kMostVaeBytesOnGpu);
+    const std::int64_t fast =
+        device.is_cpu() || options.tiles.count() > 1 ? kMostVaeBytes : kMostVaeBytesOnGpu;
+    return vae_groups(config, dtype, work, {.frame = cells, .part = part},
+                      options.most_bytes > 0 ? options.most_bytes : fast);
   }
 
   // clip: [frames, rows, cols, channels]; video: [3, frames, height, width].
-  void decode(const at::Tensor& clip, std::int64_t chunk, const VaeTiles& tiles, at::Tensor& video,
+  void decode(const at::Tensor& clip, const VaeOptions& options, at::Tensor& video,
               Progress& progress) const;
-  void decode_in_tiles(const at::Tensor& clip, std::int64_t chunk, const VaeTiles& tiles,
-                       at::Tensor& video, Progress& progress) const;
-  // What is seen of a chunk that begins at latent frame `first`, [frames, h, w, channels].
-  void put(const at::Tensor& piece, std::int64_t first, at::Tensor place) const;
-  at::Tensor chunk_of(const at::Tensor& video, std::int64_t first, std::int64_t count) const;
+  void decode_in_tiles(const at::Tensor& clip, const VaeOptions& options, at::Tensor& video,
+                       Progress& progress) const;
+  // What is seen of frames [frames, h, w, channels] from `first` on.
+  void put(const at::Tensor& frames, std::int64_t first, const at::Tensor& place) const;
+  VaeEncoder::Source source(const at::Tensor& video, Progress& progress) const;
   // video: [3, frames, height, width]; latents: [channels, frames, rows, cols].
-  void encode(const at::Tensor& video, std::int64_t chunk, at::Tensor& latents,
+  void encode(const at::Tensor& video, const VaeOptions& options, at::Tensor& latents,
               Progress& progress) const;
-  void encode_in_tiles(const at::Tensor& video, std::int64_t chunk, const VaeTiles& tiles,
-                       at::Tensor& latents, Progress& progress) const;
+  void encode_in_tiles(const at::Tensor& video, const VaeOptions& options, at::Tensor& latents,
+                       Progress& progress) const;
   void put_mean(const at::Tensor& mean, std::int64_t first, at::Tensor& latents) const;
 };
 
@@ -327,36 +186,49 @@ std::int64_t WanVae::bytes(VaeWork work, const LatentGrid& grid, const VaeTiles&
   return wan_vae_bytes(impl_->config, impl_->dtype, work, grid, tiles);
 }
 
-void WanVae::Impl::put(const at::Tensor& piece, std::int64_t first, at::Tensor place) const {
-  const std::int64_t at = frames_before(first);
+void WanVae::Impl::put(const at::Tensor& frames, std::int64_t first,
+                       const at::Tensor& place) const {
   // Before the clamp, which would make white of an infinity.
-  require(all_finite(piece), ErrorCode::kModel, "of the VAE's frames ", at + 1, " to ",
-          at + piece.size(0), " not all values are finite");
-  place.narrow(1, at, piece.size(0)).copy_(from_patches(piece, config.patch())).clamp_(-1, 1);
+  const std::int64_t count = frames.size(0);
+  require(all_finite(frames), ErrorCode::kModel, "of the VAE's frame",
+          count == 1 ? concat(" ", first + 1) : concat("s ", first + 1, " to ", first + count),
+          " not all values are finite");
+  const at::Tensor to = place.narrow(1, first, count);
+  const at::Tensor pixels = from_patches(frames, config.patch());
+  if (place.scalar_type() == at::kByte) {
+    to.copy_(pixels.to(at::kFloat).clamp(-1, 1).add_(1.0).mul_(127.5).round_());
+  } else {
+    to.copy_(pixels).clamp_(-1, 1);
+  }
 }
 
-void WanVae::Impl::decode(const at::Tensor& clip, std::int64_t chunk, const VaeTiles& tiles,
-                          at::Tensor& video, Progress& progress) const {
-  if (tiles.count() > 1) {
-    decode_in_tiles(clip, chunk, tiles, video, progress);
+void WanVae::Impl::decode(const at::Tensor& clip, const VaeOptions& options, at::Tensor& video,
+                          Progress& progress) const {
+  if (options.tiles.count() > 1) {
+    decode_in_tiles(clip, options, video, progress);
     return;
   }
-  ClipState state;
-  in_chunks(clip.size(0), chunk, progress, [&](std::int64_t first, std::int64_t count) {
-    state.rewind();
-    const Decoder& decoder = networks.decoder;
-    put(decoder.frames(decoder.cells(clip.narrow(0, first, count), state), first == 0, state),
-        first, video);
-    progress.add(count);
+  const VaeDecoder& decoder = networks.decoder;
+  const std::int64_t cells = clip.size(1) * clip.size(2);
+  VaePass pass(groups(VaeWork::kDecode, cells, cells, options));
+  std::int64_t done = 0;
+  const auto sink = [&](const at::Tensor& frames) {
+    put(frames, done, video);
+    done += frames.size(0);
+    progress.add(frames.size(0));
+    progress.check_stop();
+  };
+  in_groups(clip.size(0), pass.group(0), [&](std::int64_t first, std::int64_t count) {
+    decoder.frames(decoder.cells(clip.narrow(0, first, count), pass), pass, sink);
   });
 }
 
-void WanVae::Impl::decode_in_tiles(const at::Tensor& clip, std::int64_t chunk,
-                                   const VaeTiles& tiles, at::Tensor& video,
-                                   Progress& progress) const {
-  const Decoder& decoder = networks.decoder;
+void WanVae::Impl::decode_in_tiles(const at::Tensor& clip, const VaeOptions& options,
+                                   at::Tensor& video, Progress& progress) const {
+  const VaeDecoder& decoder = networks.decoder;
   const std::int64_t frames = clip.size(0);
-  Cells all;
+  const std::int64_t area = clip.size(1) * clip.size(2);
+  VaeCells all;
   const auto keep = [&](at::Tensor& kept, const at::Tensor& made, std::int64_t first) {
     if (made.defined() && !kept.defined()) {
       kept = at::empty({frames, made.size(1), made.size(2), made.size(3)}, made.options());
@@ -366,31 +238,32 @@ void WanVae::Impl::decode_in_tiles(const at::Tensor& clip, std::int64_t chunk,
     }
   };
   {
-    ClipState state;
-    in_chunks(frames, chunk, progress, [&](std::int64_t first, std::int64_t count) {
-      state.rewind();
-      const Cells made = decoder.cells(clip.narrow(0, first, count), state);
+    VaePass pass(groups(VaeWork::kDecode, area, area, options));
+    in_groups(frames, pass.group(0), [&](std::int64_t first, std::int64_t count) {
+      progress.check_stop();
+      const VaeCells made = decoder.cells(clip.narrow(0, first, count), pass);
       keep(all.x, made.x, first);
       keep(all.around, made.around, first);
     });
   }
-  const std::int64_t side = config.spatial_stride() / config.patch();
-  for (const Tile& tile : tiles_of(tiles, clip.size(1), clip.size(2), kDecoderReach)) {
+  const std::int64_t stride = config.spatial_stride();
+  for (const Tile& tile : tiles_of(options.tiles, clip.size(1), clip.size(2), kDecoderReach)) {
     const at::Tensor place =
-        video
-            .narrow(2, config.spatial_stride() * tile.rows.begin,
-                    config.spatial_stride() * (tile.rows.end - tile.rows.begin))
-            .narrow(3, config.spatial_stride() * tile.cols.begin,
-                    config.spatial_stride() * (tile.cols.end - tile.cols.begin));
-    ClipState state;
-    in_chunks(frames, chunk, progress, [&](std::int64_t first, std::int64_t count) {
-      state.rewind();
+        video.narrow(2, stride * tile.rows.begin, stride * (tile.rows.end - tile.rows.begin))
+            .narrow(3, stride * tile.cols.begin, stride * (tile.cols.end - tile.cols.begin));
+    VaePass pass(groups(VaeWork::kDecode, area, tile.cells(), options));
+    std::int64_t done = 0;
+    const auto sink = [&](const at::Tensor& made) {
+      put(without_surroundings(made, tile, stride / config.patch()), done, place);
+      done += made.size(0);
+      progress.add(made.size(0));
+      progress.check_stop();
+    };
+    in_groups(frames, pass.group(0), [&](std::int64_t first, std::int64_t count) {
       const auto part = [&](const at::Tensor& x) {
         return x.defined() ? with_surroundings(x.narrow(0, first, count), tile) : x;
       };
-      const at::Tensor piece = decoder.frames({part(all.x), part(all.around)}, first == 0, state);
-      put(without_surroundings(piece, tile, side), first, place);
-      progress.add(count);
+      decoder.frames({part(all.x), part(all.around)}, pass, sink);
     });
   }
 }
@@ -402,31 +275,30 @@ at::Tensor WanVae::decode(const at::Tensor& latents, const VaeOptions& options) 
   require(latents.dim() == 5 && latents.size(1) == config.channels() && latents.numel() > 0,
           ErrorCode::kUsage, "latents of shape ", latents.sizes(), " are not [batch, ",
           config.channels(), ", frames, height, width]");
+  TWILL_ASSERT(options.pixels == at::kFloat || options.pixels == at::kByte);
   const std::int64_t batch = latents.size(0);
-  const std::int64_t frames = latents.size(2);
+  const std::int64_t frames = frames_before(latents.size(2));
   check_tiles(options.tiles, latents.size(3), latents.size(4));
-  const std::int64_t chunk =
-      impl.chunk_for(VaeWork::kDecode, latents.size(3) * latents.size(4), options);
-  const bool in_tiles = options.tiles.count() > 1;
-  at::Tensor video =
-      at::empty({batch, 3, frames_before(frames), latents.size(3) * config.spatial_stride(),
-                 latents.size(4) * config.spatial_stride()},
-                at::TensorOptions().dtype(at::kFloat).device(in_tiles ? at::kCPU : impl.device));
-  Progress progress(options, batch * frames, options.tiles.count());
+  at::Tensor video = at::empty({batch, 3, frames, latents.size(3) * config.spatial_stride(),
+                                latents.size(4) * config.spatial_stride()},
+                               at::TensorOptions().dtype(options.pixels).device(impl.device));
+  Progress progress(options, batch * latents.size(2), batch * frames, options.tiles.count());
+  progress.check_stop();
   for (std::int64_t b = 0; b < batch; ++b) {
     const at::Tensor scaled =
         channels_last(latents[b].to(impl.device, at::kFloat)) * impl.deviation + impl.mean;
     at::Tensor place = video[b];
-    impl.decode(scaled.to(impl.dtype), chunk, options.tiles, place, progress);
+    impl.decode(scaled.to(impl.dtype), options, place, progress);
   }
   return video;
 }
 
-at::Tensor WanVae::Impl::chunk_of(const at::Tensor& video, std::int64_t first,
-                                  std::int64_t count) const {
-  const std::int64_t at = frames_before(first);
-  return to_patches(video.narrow(1, at, frames_before(first + count) - at).to(device, dtype),
-                    config.patch());
+VaeEncoder::Source WanVae::Impl::source(const at::Tensor& video, Progress& progress) const {
+  return [this, video, &progress](std::int64_t first, std::int64_t count) {
+    progress.check_stop();
+    progress.add(count);
+    return to_patches(video.narrow(1, first, count).to(device, dtype), config.patch());
+  };
 }
 
 void WanVae::Impl::put_mean(const at::Tensor& made, std::int64_t first, at::Tensor& latents) const {
@@ -434,30 +306,31 @@ void WanVae::Impl::put_mean(const at::Tensor& made, std::int64_t first, at::Tens
       .copy_(channels_first((made.to(at::kFloat) - mean) / deviation));
 }
 
-void WanVae::Impl::encode(const at::Tensor& video, std::int64_t chunk, at::Tensor& latents,
+void WanVae::Impl::encode(const at::Tensor& video, const VaeOptions& options, at::Tensor& latents,
                           Progress& progress) const {
-  ClipState state;
-  in_chunks(latents.size(1), chunk, progress, [&](std::int64_t first, std::int64_t count) {
-    state.rewind();
-    const Encoder& encoder = networks.encoder;
-    at::Tensor cells = encoder.cells(chunk_of(video, first, count), first == 0, state);
-    put_mean(encoder.mean(std::move(cells), first == 0, state), first, latents);
-    progress.add(count);
-  });
+  const VaeEncoder& encoder = networks.encoder;
+  const std::int64_t area = latents.size(2) * latents.size(3);
+  VaePass pass(groups(VaeWork::kEncode, area, area, options));
+  const VaeEncoder::Source frames = source(video, progress);
+  in_groups(
+      latents.size(1), pass.group(kVaeLevels - 1), [&](std::int64_t first, std::int64_t count) {
+        put_mean(encoder.mean(encoder.cells(first, count, pass, frames), pass), first, latents);
+      });
 }
 
-void WanVae::Impl::encode_in_tiles(const at::Tensor& video, std::int64_t chunk,
-                                   const VaeTiles& tiles, at::Tensor& latents,
-                                   Progress& progress) const {
-  const Encoder& encoder = networks.encoder;
+void WanVae::Impl::encode_in_tiles(const at::Tensor& video, const VaeOptions& options,
+                                   at::Tensor& latents, Progress& progress) const {
+  const VaeEncoder& encoder = networks.encoder;
   const std::int64_t frames = latents.size(1);
+  const std::int64_t area = latents.size(2) * latents.size(3);
   at::Tensor all;
-  for (const Tile& tile : tiles_of(tiles, latents.size(2), latents.size(3), kEncoderReach)) {
-    const at::Tensor part = pixels_around(video, tile, config.spatial_stride());
-    ClipState state;
-    in_chunks(frames, chunk, progress, [&](std::int64_t first, std::int64_t count) {
-      state.rewind();
-      const at::Tensor made = encoder.cells(chunk_of(part, first, count), first == 0, state);
+  for (const Tile& tile :
+       tiles_of(options.tiles, latents.size(2), latents.size(3), kEncoderReach)) {
+    VaePass pass(groups(VaeWork::kEncode, area, tile.cells(), options));
+    const VaeEncoder::Source part =
+        source(pixels_around(video, tile, config.spatial_stride()), progress);
+    in_groups(frames, pass.group(kVaeLevels - 1), [&](std::int64_t first, std::int64_t count) {
+      const at::Tensor made = encoder.cells(first, count, pass, part);
       if (!all.defined()) {
         all = at::empty({frames, latents.size(2), latents.size(3), made.size(3)}, made.options());
       }
@@ -465,13 +338,11 @@ void WanVae::Impl::encode_in_tiles(const at::Tensor& video, std::int64_t chunk,
           .narrow(1, tile.rows.begin, tile.rows.end - tile.rows.begin)
           .narrow(2, tile.cols.begin, tile.cols.end - tile.cols.begin)
           .copy_(without_surroundings(made, tile, 1));
-      progress.add(count);
     });
   }
-  ClipState state;
-  in_chunks(frames, chunk, progress, [&](std::int64_t first, std::int64_t count) {
-    state.rewind();
-    put_mean(encoder.mean(all.narrow(0, first, count), first == 0, state), first, latents);
+  VaePass pass(groups(VaeWork::kEncode, area, area, options));
+  in_groups(frames, pass.group(kVaeLevels - 1), [&](std::int64_t first, std::int64_t count) {
+    put_mean(encoder.mean(all.narrow(0, first, count), pass), first, latents);
   });
 }
 
@@ -491,16 +362,15 @@ at::Tensor WanVae::encode(const at::Tensor& video, const VaeOptions& options) co
   const std::int64_t rows = video.size(3) / stride;
   const std::int64_t cols = video.size(4) / stride;
   check_tiles(options.tiles, rows, cols);
-  const std::int64_t chunk = impl.chunk_for(VaeWork::kEncode, rows * cols, options);
   at::Tensor latents = at::empty({batch, impl.config.channels(), frames, rows, cols},
                                  at::TensorOptions().dtype(at::kFloat).device(impl.device));
-  Progress progress(options, batch * frames, options.tiles.count());
+  Progress progress(options, batch * frames, batch * video.size(2), options.tiles.count());
   for (std::int64_t b = 0; b < batch; ++b) {
     at::Tensor place = latents[b];
     if (options.tiles.count() > 1) {
-      impl.encode_in_tiles(video[b], chunk, options.tiles, place, progress);
+      impl.encode_in_tiles(video[b], options, place, progress);
     } else {
-      impl.encode(video[b], chunk, place, progress);
+      impl.encode(video[b], options, place, progress);
     }
   }
   return latents;

@@ -23,6 +23,8 @@ struct DeviceNeed {
   std::int64_t resident = 0;  // of those, how many stay on the device while it runs
   std::int64_t experts = 1;
   std::int64_t host = 0;  // of host memory, for layers that are copied before their turn
+  // Parts of a frame that the VAE decodes one after the other, while no step runs; 1: whole ones.
+  std::int64_t vae_tiles = 1;
 };
 
 struct MemoryNeed {
