@@ -59,6 +59,10 @@ def test_doctor_finds_kernels_models_and_plans(twill, presets, plan):
     assert report["models"] == [{"folder": str(presets / "demo"), "why_not": ""}]
     assert report["presets"] == [{"file": str(presets / "some-model/quality.json"), "why_not": ""}]
     assert all(entry["why_not"] == "" for entry in report["write_access"])
+    pictures = report["facts"]["pictures"]
+    assert pictures == "PNG, JPEG, WebP" or any(
+        pictures in each or "without libav" in each for each in report["missing"]
+    )
 
 
 def test_doctor_names_damaged_files_and_fails(twill, presets):

@@ -19,6 +19,7 @@
 #include "twill/engine/sentence_piece.h"
 #include "twill/jobs/model_folders.h"
 #include "twill/kernels/machine.h"
+#include "twill/media/picture_io.h"
 #include "twill/plan/plan_io.h"
 #include "twill/plan/unfinished.h"
 
@@ -125,6 +126,22 @@ void add_files(DoctorReport* report) {
   }
 }
 
+// What clips may begin and end with.
+void add_pictures(DoctorReport* report) {
+  const std::vector<std::string> readable = media::readable_pictures();
+  std::string names;
+  for (const std::string& name : readable) {
+    names += concat(names.empty() ? "" : ", ", name);
+  }
+  report->facts.emplace_back("pictures", names.empty() ? "none" : names);
+  if (readable.empty()) {
+    report->missing.emplace_back(
+        "pictures: this build was made without libav*; clips cannot begin with one");
+  } else if (readable.size() < 3) {
+    report->missing.push_back(concat("pictures: this libav reads ", names, " and no other"));
+  }
+}
+
 // As the standard library looks for it, which tells no name of a folder that is not there.
 fs::path temporary_folder() {
   for (const char* variable : {"TMPDIR", "TMP", "TEMP", "TEMPDIR"}) {
@@ -185,6 +202,7 @@ DoctorReport examine() {
   report.missing.emplace_back(
       "video files: this build was made without libav*; clips can be written as PNG frames");
 #endif
+  add_pictures(&report);
   report.facts.emplace_back("text encoders",
                             engine::SentencePiece::left_out().empty() ? "yes" : "no");
   if (!engine::SentencePiece::left_out().empty()) {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <string_view>
+#include <tuple>
 
 #include "picture_turn.h"
 #include "twill/media/picture_io.h"
@@ -204,6 +205,18 @@ class Decoder {
 Video read_video(const fs::path& file) {
   libav::be_quiet();
   return Decoder(file).read();
+}
+
+std::vector<std::string> readable_pictures() {
+  std::vector<std::string> names;
+  for (const auto& [name, demuxer, codec] : {std::tuple("PNG", "png_pipe", AV_CODEC_ID_PNG),
+                                             std::tuple("JPEG", "jpeg_pipe", AV_CODEC_ID_MJPEG),
+                                             std::tuple("WebP", "webp_pipe", AV_CODEC_ID_WEBP)}) {
+    if (av_find_input_format(demuxer) != nullptr && avcodec_find_decoder(codec) != nullptr) {
+      names.emplace_back(name);
+    }
+  }
+  return names;
 }
 
 Picture read_picture(const fs::path& file) {

@@ -37,6 +37,8 @@ Video read_video(const std::filesystem::path& file) {
   throw Error(ErrorCode::kUnsupported, concat(file.string(), ": ", kReason));
 }
 
+std::vector<std::string> readable_pictures() { return {}; }
+
 Picture read_picture(const std::filesystem::path& file) {
   throw Error(ErrorCode::kUnsupported,
               concat(file.string(), ": this build was made without libav and reads no pictures"));

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "twill/media/rgb_clip.h"
 
@@ -16,5 +18,8 @@ namespace twill::media {
 // Throws Error(kFile) naming the file when it is no such picture, is damaged, or has over 100
 // million pixels.
 Picture read_picture(const std::filesystem::path& file);
+
+// Of "PNG", "JPEG" and "WebP" those that this libav reads; none without libav.
+std::vector<std::string> readable_pictures();
 
 }  // namespace twill::media
