@@ -135,6 +135,7 @@ void ClipForm::fit_to_model() {
   auto* form = static_cast<QFormLayout*>(layout());
   form->setRowVisible(image_, family() != nullptr && family()->image.has_value());
   form->setRowVisible(end_image_, family() != nullptr && family()->takes_end());
+  second_cfg_->setVisible(has_two_experts());
   const QScopedValueRollback filling(filling_, true);
   loras_->set_experts(facts_ ? facts_->shape.experts : std::vector<std::string>());
 }
@@ -178,7 +179,9 @@ void ClipForm::add_numbers(QFormLayout& form) {
   form.addRow(tr("S&eed"), row_of(this, {seed_, other}));
   shift_ = real_spin(this, "shift", 0.01, 100, 0.5);
   cfg_ = real_spin(this, "cfg", 1, 100, 0.5);
-  form.addRow(tr("Shift, guidance"), row_of(this, {shift_, cfg_}));
+  second_cfg_ = real_spin(this, "second_cfg", 1, 100, 0.5);
+  second_cfg_->setToolTip(tr("Guidance of the second expert, which ends the clip."));
+  form.addRow(tr("Shift, guidance"), row_of(this, {shift_, cfg_, second_cfg_}));
   negative_ = new QLineEdit(this);
   negative_->setObjectName(QStringLiteral("negative_prompt"));
   form.addRow(tr("Negative prompt"), negative_);
@@ -216,7 +219,7 @@ void ClipForm::add_numbers(QFormLayout& form) {
   for (QSpinBox* box : {width_, height_, frames_, steps_}) {
     connect(box, &QSpinBox::valueChanged, this, tell);
   }
-  for (QDoubleSpinBox* box : {shift_, cfg_, fps_, vram_}) {
+  for (QDoubleSpinBox* box : {shift_, cfg_, second_cfg_, fps_, vram_}) {
     connect(box, &QDoubleSpinBox::valueChanged, this, tell);
   }
   for (QComboBox* box : {sampler_, weights_, dtype_}) {
@@ -324,7 +327,7 @@ void ClipForm::take_defaults(const report::ClipSettings& defaults) {
   frames_->setValue(*defaults.frames);
   steps_->setValue(*defaults.steps);
   shift_->setValue(*defaults.shift);
-  cfg_->setValue(*defaults.cfg);
+  set_guidance(*defaults.cfg);
   fps_->setValue(*defaults.fps);
   sampler_->setCurrentText(to_qt(*defaults.sampler));
   show_choices();
@@ -349,7 +352,7 @@ void ClipForm::take_setting(const report::ClipSettings& fields) {
     const QScopedValueRollback filling(filling_, true);
     steps_->setValue(*fields.steps);
     shift_->setValue(*fields.shift);
-    cfg_->setValue(*fields.cfg);
+    set_guidance(*fields.cfg);
     sampler_->setCurrentText(to_qt(*fields.sampler));
     if (fields.width) {
       const bool upright = height_->value() > width_->value();
@@ -375,6 +378,23 @@ void ClipForm::show_choices() {
   size_->setCurrentIndex(index);
 }
 
+bool ClipForm::has_two_experts() const {
+  return family() != nullptr && family()->experts.size() > 1;
+}
+
+void ClipForm::set_guidance(const Guidance& guidance) {
+  cfg_->setValue(guidance.of(0));
+  second_cfg_->setValue(guidance.of(1));
+}
+
+Guidance ClipForm::guidance() const {
+  Guidance guidance = cfg_->value();
+  if (has_two_experts() && second_cfg_->value() != cfg_->value()) {
+    guidance.second = second_cfg_->value();
+  }
+  return guidance;
+}
+
 report::ClipSettings ClipForm::settings() const {
   report::ClipSettings settings{
       .width = width_->value(),
@@ -383,7 +403,7 @@ report::ClipSettings ClipForm::settings() const {
       .fps = fps_->value(),
       .steps = steps_->value(),
       .shift = shift_->value(),
-      .cfg = cfg_->value(),
+      .cfg = guidance(),
       .negative_prompt = from_qt(negative_->text()),
       .prompt_weights = static_cast<PromptWeights>(weights_->currentData().toInt()),
       .sampler = from_qt(sampler_->currentText()),
@@ -441,7 +461,7 @@ void ClipForm::set_record(const report::ClipRecord& record) {
     frames_->setValue(*clip.frames);
     steps_->setValue(*clip.steps);
     shift_->setValue(*clip.shift);
-    cfg_->setValue(*clip.cfg);
+    set_guidance(*clip.cfg);
     fps_->setValue(*clip.fps);
     sampler_->setCurrentText(to_qt(*clip.sampler));
     dtype_->setCurrentIndex(std::max(0, dtype_->findData(to_qt(*clip.dtype))));

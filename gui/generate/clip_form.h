@@ -68,6 +68,9 @@ class ClipForm : public QWidget {
   void models_asked();
 
  private:
+  bool has_two_experts() const;
+  void set_guidance(const Guidance& guidance);
+  Guidance guidance() const;
   // Of the chosen model's family; null without one.
   const ModelFamily* family() const;
   void add_pictures(QFormLayout& form);
@@ -96,6 +99,7 @@ class ClipForm : public QWidget {
   QComboBox* sampler_ = nullptr;
   QDoubleSpinBox* shift_ = nullptr;
   QDoubleSpinBox* cfg_ = nullptr;
+  QDoubleSpinBox* second_cfg_ = nullptr;  // of the other expert, where there are two
   QLineEdit* negative_ = nullptr;
   QComboBox* weights_ = nullptr;
   QDoubleSpinBox* fps_ = nullptr;

@@ -203,9 +203,15 @@ QString describe_memory(const jobs::MemoryNeed& need) {
                 .arg(device.resident)
                 .arg(device.layers)
                 .arg(gigabytes(device.host));
+  const QString files =
+      device.from_file == 0
+          ? layers
+          : CostTeller::tr("%1, %2 are read from the file at every step: it holds no more")
+                .arg(layers)
+                .arg(device.from_file);
   return device.vae_tiles == 1
-             ? layers
-             : CostTeller::tr("%1, the VAE works in %2 tiles").arg(layers).arg(device.vae_tiles);
+             ? files
+             : CostTeller::tr("%1, the VAE works in %2 tiles").arg(files).arg(device.vae_tiles);
 }
 
 }  // namespace

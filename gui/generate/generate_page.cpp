@@ -35,6 +35,7 @@
 #include "generate/playable.h"
 #include "plan/plan_document.h"
 #include "player/player.h"
+#include "twill/jobs/free_memory.h"
 #include "twill/plan/error.h"
 
 namespace twill::gui {

@@ -59,7 +59,7 @@ void SettingChoice::add(const QString& text, const QString& from, const Choice& 
               tr("%1 steps, shift %2, guidance %3, %4. %5")
                   .arg(*fields.steps)
                   .arg(*fields.shift)
-                  .arg(*fields.cfg)
+                  .arg(to_qt(concat(*fields.cfg)))
                   .arg(to_qt(*fields.sampler), from),
               Qt::ToolTipRole);
   choices_.push_back(choice);

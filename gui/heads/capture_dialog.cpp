@@ -18,6 +18,7 @@
 #include "base/seed_edit.h"
 #include "base/text.h"
 #include "twill/jobs/estimate.h"
+#include "twill/jobs/free_memory.h"
 
 namespace twill::gui {
 namespace {

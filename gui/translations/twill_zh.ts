@@ -243,6 +243,10 @@ attention %3 % of the row&apos;s most</source>
         <source>GPU memory</source>
         <translation>显存</translation>
     </message>
+    <message>
+        <source>Guidance of the second expert, which ends the clip.</source>
+        <translation>第二个专家（生成后段）的引导系数。</translation>
+    </message>
 </context>
 <context>
     <name>twill::gui::ClipQueue</name>
@@ -624,6 +628,10 @@ attention %3 % of the row&apos;s most</source>
     <message>
         <source>%1, the VAE works in %2 tiles</source>
         <translation>%1，VAE 分 %2 块处理</translation>
+    </message>
+    <message>
+        <source>%1, %2 are read from the file at every step: it holds no more</source>
+        <translation>%1，内存容纳不下，每步有 %2 层从文件读取</translation>
     </message>
 </context>
 <context>

@@ -109,11 +109,12 @@ def picture(file: str) -> torch.Tensor:
 
 def sample(order: dict, models: list, positive, negative, latent: dict) -> dict:
     settings = (order["steps"], order["cfg"], order["sampler"], "simple", positive, negative)
+    second = (order["steps"], order["second_cfg"] or order["cfg"], *settings[2:])
     if len(models) == 1:
         return nodes.common_ksampler(models[0], order["seed"], *settings, latent)[0]
     sampler, first = nodes.KSamplerAdvanced(), order["first_steps"]
     (latent,) = sampler.sample(models[0], "enable", order["seed"], *settings, latent, 0, first, "enable")
-    return sampler.sample(models[1], "disable", 0, *settings, latent, first, 10000, "disable")[0]
+    return sampler.sample(models[1], "disable", 0, *second, latent, first, 10000, "disable")[0]
 
 
 def make_clip(order: dict, exact: bool) -> dict[str, torch.Tensor]:

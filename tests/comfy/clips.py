@@ -52,6 +52,7 @@ class Order:
     steps: int = 4
     shift: float = 8.0
     cfg: float = 6.0
+    second_cfg: float | None = None  # of the second expert; None: the same
     seed: int = 7
     loras: tuple[Lora, ...] = ()
     pictures: tuple[str, ...] = ()
@@ -192,7 +193,7 @@ def for_comfyui(order: Order) -> dict:
     told = {
         **{
             name: getattr(order, name)
-            for name in ("sampler", "steps", "shift", "cfg", "seed", "vae", "prompt", "negative")
+            for name in ("sampler", "steps", "shift", "cfg", "second_cfg", "seed", "vae", "prompt", "negative")
         },
         **{"width": width, "height": height, "frames": frames, "latent": order.latent, "text": order.text},
         "networks": order.networks,
@@ -227,6 +228,7 @@ def for_twill(order: Order, folder: Path) -> dict:
     ]
     told = {name: getattr(order, name) for name in ("sampler", "steps", "shift", "cfg", "seed", "prompt", "negative")}
     told |= {"width": width, "height": height, "frames": frames, "loras": loras, "dtype": "float32"}
+    told |= {} if order.second_cfg is None else {"cfg_second": order.second_cfg}
     files = {"model": order.networks[0], "vae": order.vae, "text_encoder": order.text}
     files |= {"low_noise": order.networks[1]} if len(order.networks) > 1 else {}
     files |= {"tokenizer": order.tokenizer} if order.tokenizer else {}

@@ -33,6 +33,8 @@ ORDERS = {
     "from_a_picture": replace(SEEING, sampler="uni_pc", steps=4),
     "from_two_pictures": replace(SEEING, networks=("flf2v.safetensors",), pictures=("start.png", "end.png")),
     "experts": EXPERTS,
+    "a_guidance_of_each_expert": replace(EXPERTS, cfg=4.0, second_cfg=3.0),
+    "guidance_of_the_first_expert_alone": replace(EXPERTS, second_cfg=1.0),
     "experts_from_a_picture": replace(
         EXPERTS,
         networks=("i2v_high_noise.safetensors", "i2v_low_noise.safetensors"),

@@ -8,6 +8,7 @@
 //   engine_probe lora=FILE:STRENGTH WEIGHTS INPUTS OUTPUTS   as dit, with a LoRA
 //   engine_probe model=PROMPT FOLDER INPUTS OUTPUTS   a model folder's run, dense, by Euler steps
 //   engine_probe clip_vision=HEADS WEIGHTS INPUTS OUTPUTS
+//   engine_probe tae FILE INPUTS OUTPUTS   a tiny autoencoder's pictures
 //   engine_probe picture WIDTHxHEIGHT|SIZE INPUTS OUTPUTS   a picture as the clip or CLIP takes it
 //   engine_probe read_picture FILE INPUTS OUTPUTS   inputs are not looked at
 //   engine_probe text TABLE OUTPUTS PROMPT
@@ -20,11 +21,11 @@
 //   engine_probe noise SEED INPUTS OUTPUTS
 //   engine_probe video FILE INPUTS OUTPUTS
 // Inputs: dit: x, timestep, context, and `image` where the model takes its tokens; denoise (all
-// steps of "euler"): x, context, steps, shift; vae_decode: latents; vae_encode: video; both may
-// hold `most_bytes` and `tiles` (rows, columns); sampler: x, velocity [steps, ...], shift; model:
-// x, t (of each step, in double), `start` and `end` where it takes pictures; clip_vision: pixels;
-// picture: picture; noise: shape; video: frames, fps. Output: `out`; sampler: also `t`, and `out`
-// is x after each step; video: `out` is the size of FILE in bytes.
+// steps of "euler"): x, context, steps, shift; vae_decode, tae: latents; vae_encode: video; both
+// may hold `most_bytes` and `tiles` (rows, columns); sampler: x, velocity [steps, ...], shift;
+// model: x, t (of each step, in double), `start` and `end` where it takes pictures; clip_vision:
+// pixels; picture: picture; noise: shape; video: frames, fps. Output: `out`; sampler: also `t`, and
+// `out` is x after each step; video: `out` is the size of FILE in bytes.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -39,6 +40,7 @@
 #include <vector>
 
 #include "image/picture_ops.h"
+#include "models/wan/wan_tae.h"
 #include "twill/engine/attention.h"
 #include "twill/engine/clip_vision.h"
 #include "twill/engine/device.h"
@@ -281,6 +283,12 @@ int run(int argc, char** argv) {
   }
   if (what == "sampler") {
     twill::engine::write_safetensors(argv[4], run_sampler(argv[2], Weights::open(argv[3])));
+    return 0;
+  }
+  if (what == "tae") {
+    const auto tae = twill::engine::load_wan_tae(argv[2], at::kFloat, at::kCPU);
+    twill::engine::write_safetensors(
+        argv[4], {{"out", tae->pictures(Weights::open(argv[3]).get("latents"))}});
     return 0;
   }
   if (what == "picture") {

@@ -192,10 +192,45 @@ Tensors random_vae22(const WanVaeConfig& config, std::uint64_t seed) {
   return make.tensors;
 }
 
+Tensors random_tae(std::int64_t channels, std::uint64_t seed) {
+  Maker make(seed);
+  const auto unbiased = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    make.weight(name, shape);
+    make.tensors.erase(name + ".bias");
+  };
+  make.weight("decoder.1", {256, channels, 3, 3});
+  int at = 3;
+  for (const auto& [width, next, frames] :
+       {std::array<std::int64_t, 3>{256, 128, 1}, {128, 64, 2}, {64, 64, 2}}) {
+    for (int block = 0; block < 3; ++block, ++at) {
+      for (const int conv : {0, 2, 4}) {
+        make.weight(concat("decoder.", at, ".conv.", conv),
+                    {width, conv == 0 ? 2 * width : width, 3, 3});
+      }
+    }
+    unbiased(concat("decoder.", at + 1, ".conv"), {frames * width, width, 1, 1});
+    unbiased(concat("decoder.", at + 2), {next, width, 3, 3});
+    at += 3;
+  }
+  const std::int64_t colours = channels == 48 ? 12 : 3;
+  make.weight("decoder.22", {colours, 64, 3, 3});
+  make.tensors["decoder.22.weight"] *= 0.1;
+  make.tensors["decoder.22.bias"] = at::full({colours}, 0.5);
+  return make.tensors;
+}
+
 Weights saved(const std::filesystem::path& file, const Tensors& tensors,
               const std::map<std::string, std::string>& metadata) {
   write_safetensors(file, tensors, metadata);
   return Weights::open(file);
+}
+
+std::vector<at::Device> devices_here() {
+  std::vector<at::Device> here{at::kCPU};
+  if (at::hasCUDA()) {
+    here.emplace_back(at::kCUDA, 0);
+  }
+  return here;
 }
 
 double worst_difference(const at::Tensor& a, const at::Tensor& b) {

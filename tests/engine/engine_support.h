@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "expect_error.h"
 #include "twill/engine/wan_vae.h"
@@ -74,6 +75,9 @@ std::map<std::string, std::string> dit_metadata(const SmallDit& shape);
 Tensors random_vae(std::int64_t width, std::uint64_t seed);
 // Of Wan 2.2's form, whose table of weights the comparisons with diffusers judge.
 Tensors random_vae22(const WanVaeConfig& config, std::uint64_t seed);
+// Of the decoder of a tiny autoencoder for video, whose widths are always the same; of latents of
+// 48 channels with patches of 2 x 2 pixels. Most of what it draws is within 0..1.
+Tensors random_tae(std::int64_t channels, std::uint64_t seed);
 // Of a CLIP vision transformer, by transformers' names.
 Tensors random_clip_vision(const SmallClipVision& shape, std::uint64_t seed);
 std::map<std::string, std::string> clip_vision_metadata(const SmallClipVision& shape);
@@ -81,6 +85,9 @@ std::map<std::string, std::string> clip_vision_metadata(const SmallClipVision& s
 // Writes the tensors to `file` and opens it.
 Weights saved(const std::filesystem::path& file, const Tensors& tensors,
               const std::map<std::string, std::string>& metadata = {});
+
+// The CPU, and a GPU, whose code is another, where there is one.
+std::vector<at::Device> devices_here();
 
 // The largest absolute difference.
 double worst_difference(const at::Tensor& a, const at::Tensor& b);

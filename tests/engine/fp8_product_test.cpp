@@ -113,10 +113,10 @@ TEST(Fp8Products, OfANetworkComeNearThoseOfBf16) {
   }
   const at::Tensor x = at::randn({1, 16, 2, 4, 6});
   const at::Tensor text = at::randn({1, 3, shape.text_dim});
-  const auto run = [&](const testing::Tensors& given, bool fp8, std::optional<std::int64_t> limit) {
+  const auto run = [&](const testing::Tensors& given, bool fp8, std::optional<LayerLimits> limits) {
     const Weights weights = saved(folder / "dit.safetensors", given, dit_metadata(shape));
     const WanDit dit(weights, detect_wan_config(weights),
-                     {.dtype = at::kBFloat16, .layer_bytes = limit, .fp8_products = fp8});
+                     {.dtype = at::kBFloat16, .limits = limits, .fp8_products = fp8});
     DenseAttention dense;
     return dit.forward(x, at::full({1}, 500.0), text, dense, {}).to(at::kDouble);
   };
@@ -127,7 +127,7 @@ TEST(Fp8Products, OfANetworkComeNearThoseOfBf16) {
         ((made - exact).square().sum() / exact.square().sum()).sqrt().item<double>();
     EXPECT_GT(error, 1e-3);
     EXPECT_LT(error, 0.1);
-    EXPECT_TRUE(at::equal(run(given, true, 0), made));
+    EXPECT_TRUE(at::equal(run(given, true, LayerLimits{}), made));
   }
 }
 

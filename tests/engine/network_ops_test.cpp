@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dit_ops.h"
+#include "engine_support.h"
 #include "vae_ops.h"
 
 namespace twill::engine {
@@ -22,15 +23,6 @@ double item(const at::Tensor& x, at::IntArrayRef at) {
     value = value[i];
   }
   return value.item<double>();
-}
-
-// A GPU's loops are others: they are tested where there is one.
-std::vector<at::Device> devices() {
-  std::vector<at::Device> here{at::kCPU};
-  if (at::hasCUDA()) {
-    here.emplace_back(at::kCUDA, 0);
-  }
-  return here;
 }
 
 // A few roundings of the largest value: what any order of these few operations in fp32 may lose,
@@ -84,7 +76,7 @@ TEST_P(DitOps, LayerNormAffineIsItsDefinition) {
         }
       }
     }
-    for (const at::Device device : devices()) {
+    for (const at::Device device : testing::devices_here()) {
       expect_near(layer_norm_affine(x.to(device), multiply.to(device), add.to(device), dtype),
                   exact);
     }
@@ -126,7 +118,7 @@ TEST_P(DitOps, RmsNormAndRopeAreTheirDefinition) {
         }
       }
     }
-    for (const at::Device device : devices()) {
+    for (const at::Device device : testing::devices_here()) {
       const at::Tensor copy = wide.to(device, wide.scalar_type(), false, /*copy=*/true);
       at::Tensor out = copy.narrow(2, dim, dim);
       const RopeTable there{table.cos.to(device), table.sin.to(device)};
@@ -149,7 +141,7 @@ TEST_P(DitOps, GatedAddIsItsDefinition) {
   const at::Tensor gate = at::randn({batch, 6, dim}).select(1, 2);
   const at::Tensor exact =
       x.to(at::kDouble) + y.to(at::kDouble) * gate.to(at::kDouble).unsqueeze(1);
-  for (const at::Device device : devices()) {
+  for (const at::Device device : testing::devices_here()) {
     at::Tensor sum = x.to(device, at::kFloat, false, /*copy=*/true);
     add_gated_(sum, y.to(device), gate.to(device));
     expect_near(sum, exact);
@@ -179,7 +171,7 @@ TEST_P(DitOps, LinearGeluIsItsDefinition) {
       at::linear(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble));
   const at::Tensor inner = std::sqrt(2.0 / M_PI) * (sum + 0.044715 * sum.pow(3));
   const at::Tensor exact = 0.5 * sum * (1 + inner.tanh());
-  for (const at::Device device : devices()) {
+  for (const at::Device device : testing::devices_here()) {
     const at::Tensor out = linear_gelu(x.to(device), weight.to(device), bias.to(device));
     ASSERT_EQ(out.sizes(), exact.sizes());
     // The sum is rounded to the dtype first, of sums as large as the largest.
@@ -259,7 +251,7 @@ TEST_P(NormSiluTaps, IsItsDefinitionPieceByPiece) {
     }
   }
   for (std::int64_t piece = 1; piece <= frames; ++piece) {
-    for (const at::Device device : devices()) {
+    for (const at::Device device : testing::devices_here()) {
       const at::Tensor clip = x.to(device);
       at::Tensor history;
       at::Tensor buffer;

@@ -5,9 +5,9 @@
 // Python.
 //   clip_probe ORDERS...   JSON files, one after another
 // Each has: model, prompt, out, and what it needs of negative, seed, width, height, frames, steps,
-// shift, cfg, sampler, dtype, loras (as --lora has them), image, end_image, vae, text_encoder,
-// tokenizer, image_encoder, low_noise. Out is a safetensors file of `latents` (mean 0, deviation 1)
-// and `frames` [frames, height, width, 3] uint8. What a job notes goes to stdout.
+// shift, cfg, cfg_second, sampler, dtype, loras (as --lora has them), image, end_image, vae,
+// text_encoder, tokenizer, image_encoder, low_noise. Out is a safetensors file of `latents` (mean
+// 0, deviation 1) and `frames` [frames, height, width, 3] uint8. What a job notes goes to stdout.
 #include <ATen/ATen.h>
 
 #include <cstdio>
@@ -38,7 +38,7 @@ twill::report::ClipSettings settings_of(const json& order) {
       .frames = optional<std::int32_t>(order, "frames"),
       .steps = optional<std::int32_t>(order, "steps"),
       .shift = optional<double>(order, "shift"),
-      .cfg = optional<double>(order, "cfg"),
+      .cfg = twill::Guidance(order.value("cfg", 1.0), optional<double>(order, "cfg_second")),
       .negative_prompt = order.value("negative", std::string()),
       .sampler = optional<std::string>(order, "sampler"),
       .dtype = order.value("dtype", std::string("float32")),

@@ -92,6 +92,38 @@ TEST_F(Experts, take_turns_as_in_a_loop_over_both_networks) {
   EXPECT_TRUE(made.latents.equal(x));
 }
 
+// Each expert is led by its own scale, and one without guidance takes one forward a step.
+TEST_F(Experts, have_each_a_guidance_of_its_own) {
+  const JobControl control;
+  const auto run = [&](const Guidance& guidance, Watched* watched = nullptr) {
+    report::ClipSettings settings = clip();
+    settings.cfg = guidance;
+    settings.negative_prompt = "a blue ball";
+    const Session session(settings, control);
+    Watched attention;
+    std::vector<at::Tensor> steps;
+    const LoopOptions loop{
+        .estimate = [&](std::int64_t, const at::Tensor& seen) { steps.push_back(seen.clone()); }};
+    session.denoise(session.encode("a red ball"), 3, attention, "denoise", loop);
+    EXPECT_EQ(session.forward_t().size() * 2, attention.experts.size());
+    if (watched != nullptr) {
+      watched->experts = attention.experts;
+    }
+    return steps;
+  };
+  const std::vector<at::Tensor> four = run(4.0);
+  const std::vector<at::Tensor> two = run({4.0, 3.0});
+  for (std::size_t step = 0; step < 4; ++step) {
+    EXPECT_EQ(two[step].equal(four[step]), step < 2) << step;
+  }
+  Watched watched;
+  const std::vector<at::Tensor> first_alone = run({4.0, 1.0}, &watched);
+  EXPECT_TRUE(first_alone[1].equal(four[1]));
+  EXPECT_EQ(watched.experts, (std::vector<std::int32_t>{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1}));
+  run({1.0, 4.0}, &watched);
+  EXPECT_EQ(watched.experts, (std::vector<std::int32_t>{0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1}));
+}
+
 // A card that holds one layer of one expert beside a step: each gives way to the other, and to the
 // VAE, and no bit of the clip changes.
 TEST_F(Experts, make_the_same_clip_where_their_layers_do_not_fit) {

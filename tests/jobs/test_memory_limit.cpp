@@ -5,8 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <string>
 
+#include "jobs/scratch_folder.h"
+#include "twill/jobs/free_memory.h"
 #include "twill/plan/error.h"
 
 namespace twill::jobs {
@@ -23,6 +26,33 @@ TEST(MemoryLimit, is_what_is_told_or_what_is_free_less_a_margin) {
   const engine::DeviceMemory small{.free = 5 * kGib, .total = 8 * kGib};
   EXPECT_EQ(memory_limit(std::nullopt, small), 5 * kGib - kGib * 3 / 4);
   EXPECT_EQ(memory_limit(std::nullopt, engine::DeviceMemory{.free = 0, .total = 8 * kGib}), 0);
+}
+
+TEST(HostMemoryLimit, is_what_is_told_or_what_is_free_less_a_margin) {
+  EXPECT_EQ(host_memory_limit(12.0, kGib), 12 * kGib);
+  EXPECT_EQ(host_memory_limit(std::nullopt, std::nullopt), std::nullopt);
+  EXPECT_EQ(host_memory_limit(std::nullopt, 10 * kGib), 8 * kGib);
+  EXPECT_EQ(host_memory_limit(std::nullopt, 100 * kGib), 90 * kGib);
+  EXPECT_EQ(host_memory_limit(std::nullopt, kGib), 0);
+}
+
+// As Docker's `--memory` has it: the machine has more than the container may take.
+TEST(FreeMemory, of_a_container_is_what_its_limit_leaves) {
+  const tests::ScratchFolder group;
+  const auto write = [&](const char* file, const std::string& text) {
+    std::ofstream(group / file) << text;
+  };
+  EXPECT_EQ(free_memory_of_group(group / "none"), std::nullopt);
+  write("memory.max", "max\n");
+  write("memory.current", "3000\n");
+  EXPECT_EQ(free_memory_of_group(group / "."), std::nullopt);
+  write("memory.max", "10000\n");
+  EXPECT_EQ(free_memory_of_group(group / "."), 7000);
+  write("memory.stat", "anon 1000\nfile 1500\ninactive_file 1200\nactive_file 300\n");
+  EXPECT_EQ(free_memory_of_group(group / "."), 8200);
+  write("memory.current", "20000\n");
+  EXPECT_EQ(free_memory_of_group(group / "."), 0);
+  EXPECT_GT(free_memory_bytes().value_or(1), 0);
 }
 
 TEST(MemoryLimit, a_device_without_memory_is_a_sentence) {

@@ -68,6 +68,25 @@ TEST(MemoryNeed, where_it_does_not_fit_layers_stand_in_host_memory) {
   EXPECT_EQ(some.resident, 127 - 2);
 }
 
+TEST(MemoryNeed, where_host_memory_is_short_layers_are_read_from_the_file) {
+  const Tiny tiny({.layers = 128});
+  const DeviceNeed all = device_need(tiny.facts, {}, kPlenty);
+  const std::int64_t layer = device_need(tiny.facts, {}, all.taken - 1).host / 128;
+  const std::int64_t limit = all.taken - 8 * layer;
+  const DeviceNeed with_host = device_need(tiny.facts, {}, limit);
+  EXPECT_EQ(with_host.from_file, 0);
+  const DeviceNeed without = device_need(tiny.facts, {}, limit, 0);
+  EXPECT_EQ(without.from_file, 128 - without.resident);
+  // Layers that stay on the device give way first: they are read once.
+  const DeviceNeed half = device_need(tiny.facts, {}, limit, with_host.host / 2);
+  EXPECT_LE(half.host, with_host.host / 2);
+  EXPECT_EQ(half.from_file, 0);
+  const DeviceNeed little = device_need(tiny.facts, {}, limit, 4 * layer);
+  EXPECT_GT(little.from_file, 0);
+  EXPECT_LT(little.from_file, without.from_file);
+  EXPECT_EQ(half.resident, with_host.resident);
+}
+
 TEST(MemoryNeed, tells_in_how_many_tiles_the_vae_works) {
   const Tiny tiny({.layers = 8});  // less than the VAE takes
   const report::ClipSettings clip{.width = 512, .height = 256};

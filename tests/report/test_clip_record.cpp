@@ -41,6 +41,9 @@ TEST(ClipRecord, pictures_are_named) {
   EXPECT_EQ(back->clip.prompt_weights, PromptWeights::kComfyUi);
   EXPECT_EQ(back->image, record.image);
   EXPECT_EQ(back->end_image, record.end_image);
+  EXPECT_FALSE(to_metadata(record).contains("cfg_second"));
+  record.clip.cfg = Guidance(4.0, 3.0);
+  EXPECT_EQ(clip_record_from(to_metadata(record), "a.mp4")->clip.cfg, record.clip.cfg);
   record.image.clear();
   record.end_image.clear();
   EXPECT_FALSE(to_metadata(record).contains("image"));

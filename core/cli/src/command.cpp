@@ -84,7 +84,11 @@ void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
   verb.add_option("--fps", clip.fps, "frames a second of the file (default: the model's)");
   verb.add_option("--steps", clip.steps, "sampler steps (default: the model's)");
   verb.add_option("--shift", clip.shift, "shift of the timesteps (default: the model's)");
-  verb.add_option("--cfg", clip.cfg, "guidance scale; 1 is none (default: the model's)");
+  verb.add_option_function<std::string>(
+          "--cfg", [&clip](const std::string& text) { clip.cfg = parse_guidance(text); },
+          "guidance scale; 1 is none, and 4,3 is 4 for the expert that begins and 3 for the other "
+          "one (default: the model's)")
+      ->type_name("SCALE[,SCALE]");
   verb.add_option("--negative", clip.negative_prompt, "what the guidance leads away from");
   verb.add_option_function<std::string>(
           "--prompt-weights",
@@ -120,6 +124,10 @@ void add_clip_options(CLI::App& verb, report::ClipSettings& clip) {
   verb.add_option("--vram", clip.vram_gib,
                   "most of the GPU's memory that the model may take, in GiB (default: what is "
                   "free); weights that do not fit stand in host memory and are copied in time")
+      ->type_name("GIB");
+  verb.add_option("--ram", clip.ram_gib,
+                  "most of the host's memory that such weights may take, in GiB (default: what is "
+                  "free); those that do not fit are read from the file in time")
       ->type_name("GIB");
 }
 

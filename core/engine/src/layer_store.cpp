@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "twill/engine/memory_plan.h"
 #include "twill/plan/error.h"
 
 namespace twill::engine {
@@ -46,6 +45,23 @@ LayerPacking::LayerPacking(const LayerTensors& like) {
   }
 }
 
+void LayerPacking::pack(const LayerTensors& tensors, const std::vector<at::Tensor>& pieces) const {
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const at::Tensor tensor = tensors[i].contiguous();
+    const auto* const from = static_cast<const std::byte*>(tensor.const_data_ptr());
+    const Place& place = places_[i];
+    for (std::int64_t done = 0; done < place.bytes;) {
+      const std::int64_t at = place.offset + done;
+      const std::int64_t in_piece = at % kPiece;
+      const std::int64_t count = std::min(place.bytes - done, kPiece - in_piece);
+      const at::Tensor& piece = pieces[static_cast<std::size_t>(at / kPiece)];
+      std::memcpy(piece.mutable_data_ptr<std::uint8_t>() + in_piece, from + done,
+                  static_cast<std::size_t>(count));
+      done += count;
+    }
+  }
+}
+
 LayerTensors LayerPacking::views(const at::Tensor& packed) const {
   LayerTensors tensors;
   for (const Place& place : places_) {
@@ -55,10 +71,11 @@ LayerTensors LayerPacking::views(const at::Tensor& packed) const {
   return tensors;
 }
 
-LayerStore::LayerStore(at::Device device, std::int64_t layers,
-                       std::optional<std::int64_t> bytes_on_device)
-    : device_(device), layers_(layers), limit_(bytes_on_device) {
-  if (limit_ && !device_.is_cpu()) {
+LayerStore::LayerStore(at::Device device, std::int64_t layers) : device_(device), layers_(layers) {}
+
+LayerStore::LayerStore(at::Device device, const LayerPlaces& places, Read read)
+    : device_(device), layers_(places.layers()), places_(places), read_(std::move(read)) {
+  if (!device_.is_cpu()) {
     const c10::impl::VirtualGuardImpl guard(device_.type());
     copies_ = guard.getStreamFromGlobalPool(device_, /*isHighPriority=*/true);
   }
@@ -70,55 +87,34 @@ LayerStore::~LayerStore() {
   }
 }
 
+LayerStore::Pieces LayerStore::new_pieces(std::int64_t bytes) const {
+  Pieces pieces;
+  for (std::int64_t begin = 0; begin < bytes; begin += kPiece) {
+    pieces.push_back(host_piece(std::min(kPiece, bytes - begin), device_));
+  }
+  return pieces;
+}
+
 void LayerStore::add(LayerTensors tensors) {
-  if (!limit_) {
+  if (!places_) {
     whole_.push_back(std::move(tensors));
     return;
   }
+  const auto layer = static_cast<std::int64_t>(packings_.size());
   const LayerPacking& packing = packings_.emplace_back(tensors);
   largest_ = std::max(largest_, packing.bytes());
-  all_ += packing.bytes();
-  std::vector<at::Tensor>& pieces = host_.emplace_back();
-  for (std::int64_t begin = 0; begin < packing.bytes(); begin += kPiece) {
-    pieces.push_back(host_piece(std::min(kPiece, packing.bytes() - begin), device_));
+  Pieces& pieces = host_.emplace_back();
+  if (places_->is_in_host(layer)) {
+    pieces = new_pieces(packing.bytes());
+    packing.pack(tensors, pieces);
   }
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const at::Tensor tensor = tensors[i].contiguous();
-    const auto* const from = static_cast<const std::byte*>(tensor.const_data_ptr());
-    const LayerPacking::Place& place = packing.places_[i];
-    for (std::int64_t done = 0; done < place.bytes;) {
-      const std::int64_t at = place.offset + done;
-      const std::int64_t in_piece = at % kPiece;
-      const std::int64_t count = std::min(place.bytes - done, kPiece - in_piece);
-      at::Tensor& piece = pieces[static_cast<std::size_t>(at / kPiece)];
-      std::memcpy(piece.mutable_data_ptr<std::uint8_t>() + in_piece, from + done,
-                  static_cast<std::size_t>(count));
-      done += count;
-    }
-  }
-}
-
-std::int64_t LayerStore::resident() const {
-  return limit_ ? resident_layers(layers_, all_, largest_, *limit_) : layers_;
-}
-
-std::int64_t LayerStore::slot_count() const {
-  const std::int64_t streamed = layers_ - resident();
-  const std::int64_t fit = *limit_ / std::max<std::int64_t>(1, largest_);
-  return std::min<std::int64_t>({2, streamed, std::max<std::int64_t>(1, fit)});
-}
-
-// Spread evenly, so that each copy has as much computing beside it.
-bool LayerStore::is_streamed(std::int64_t layer) const {
-  const std::int64_t streamed = layers_ - resident();
-  return (layer + 1) * streamed / layers_ > layer * streamed / layers_;
 }
 
 std::int64_t LayerStore::next_streamed(std::int64_t layer) const {
   std::int64_t next = layer;
   do {
     next = (next + 1) % layers_;
-  } while (!is_streamed(next));
+  } while (!places_->is_streamed(next));
   return next;
 }
 
@@ -126,11 +122,34 @@ at::Tensor LayerStore::device_bytes(std::int64_t bytes) const {
   return at::empty({bytes}, at::TensorOptions(at::kByte).device(device_));
 }
 
-void LayerStore::copy(std::int64_t layer, const at::Tensor& to) const {
+const LayerStore::Pieces& LayerStore::read_from_file(std::int64_t layer) {
+  // While the device computes, and the copy before may be on its way.
+  const LayerTensors tensors = read_(layer);
+  TWILL_ASSERT(LayerPacking(tensors).bytes() == packing(layer).bytes());
+  if (passed_) {
+    passed_->synchronize();
+  }
+  if (passing_.empty()) {
+    passing_ = new_pieces(largest_);
+  }
+  packing(layer).pack(tensors, passing_);
+  return passing_;
+}
+
+void LayerStore::copy(std::int64_t layer, const at::Tensor& to) {
+  const Pieces& kept = host_[static_cast<std::size_t>(layer)];
+  const bool from_file = kept.empty();
+  const Pieces& pieces = from_file ? read_from_file(layer) : kept;
+  const std::int64_t bytes = packing(layer).bytes();
   std::int64_t begin = 0;
-  for (const at::Tensor& piece : host_[static_cast<std::size_t>(layer)]) {
-    to.narrow(0, begin, piece.numel()).copy_(piece, /*non_blocking=*/true);
-    begin += piece.numel();
+  for (std::size_t i = 0; begin < bytes; ++i) {
+    const std::int64_t count = std::min(pieces[i].numel(), bytes - begin);
+    to.narrow(0, begin, count).copy_(pieces[i].narrow(0, 0, count), /*non_blocking=*/true);
+    begin += count;
+  }
+  if (from_file && copies_) {
+    passed_.emplace(device_.type());
+    passed_->record(c10::impl::VirtualGuardImpl(device_.type()).getStream(device_));
   }
 }
 
@@ -142,13 +161,13 @@ void LayerStore::place_on_device() {
   std::vector<at::Tensor> resident(static_cast<std::size_t>(layers_));
   std::vector<Slot> slots;
   for (std::int64_t i = 0; i < layers_; ++i) {
-    if (!is_streamed(i)) {
+    if (!places_->is_streamed(i)) {
       at::Tensor& bytes = resident[static_cast<std::size_t>(i)];
       bytes = device_bytes(packing(i).bytes());
       copy(i, bytes);
     }
   }
-  for (std::int64_t i = 0; i < slot_count(); ++i) {
+  for (std::int64_t i = 0; i < places_->slots(); ++i) {
     slots.push_back({.bytes = device_bytes(largest_)});
   }
   on_device_ = std::move(resident);
@@ -156,7 +175,7 @@ void LayerStore::place_on_device() {
 }
 
 void LayerStore::release() {
-  if (!limit_) {
+  if (!places_) {
     return;
   }
   const std::scoped_lock lock(mutex_);
@@ -174,9 +193,10 @@ LayerStore::Slot& LayerStore::fetch(std::int64_t layer, const Slot* keep) {
     return *found;
   }
   Slot& slot = slots_.size() > 1 && &slots_.front() == keep ? slots_.back() : slots_.front();
-  slot.layer = layer;
+  slot.layer = -1;  // until it holds it: reading a file may fail
   if (!copies_) {
     copy(layer, slot.bytes);
+    slot.layer = layer;
     return slot;
   }
   const c10::impl::VirtualGuardImpl guard(device_.type());
@@ -189,10 +209,10 @@ LayerStore::Slot& LayerStore::fetch(std::int64_t layer, const Slot* keep) {
     copy(layer, slot.bytes);
   } catch (...) {
     guard.exchangeStream(computing);
-    slot.layer = -1;
     throw;
   }
   guard.exchangeStream(computing);
+  slot.layer = layer;
   slot.copied.emplace(device_.type());
   slot.copied->record(*copies_);
   return slot;
@@ -200,17 +220,17 @@ LayerStore::Slot& LayerStore::fetch(std::int64_t layer, const Slot* keep) {
 
 LayerStore::Pass::Pass(LayerStore& store)
     : store_(store),
-      lock_(store.limit_ ? std::unique_lock(store.mutex_) : std::unique_lock<std::mutex>()) {
-  TWILL_ASSERT(static_cast<std::int64_t>(store_.limit_ ? store_.host_.size()
-                                                       : store_.whole_.size()) == store_.layers_);
-  if (store_.limit_) {
+      lock_(store.places_ ? std::unique_lock(store.mutex_) : std::unique_lock<std::mutex>()) {
+  TWILL_ASSERT(static_cast<std::int64_t>(store_.places_ ? store_.host_.size()
+                                                        : store_.whole_.size()) == store_.layers_);
+  if (store_.places_) {
     store_.place_on_device();
   }
 }
 
 LayerTensors LayerStore::Pass::layer(std::int64_t index) {
   const auto at = static_cast<std::size_t>(index);
-  if (!store_.limit_) {
+  if (!store_.places_) {
     return store_.whole_[at];
   }
   if (store_.on_device_[at].defined()) {

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The Twill authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A network's layers where they do not all fit on the device: they stand in host memory, some of
-// them on the device too, and the others are copied there before their turn while the layer before
-// them computes.
+// A network's layers where they do not all fit on the device: they stand in host memory, or in
+// their file where that has no room, some of them on the device too, and the others are copied
+// there before their turn while the layer before them computes.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,9 +12,12 @@
 #include <c10/core/Stream.h>
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <vector>
+
+#include "layer_places.h"
 
 namespace twill::engine {
 
@@ -31,9 +34,10 @@ class LayerPacking {
   std::int64_t bytes() const { return bytes_; }
   // Of [bytes()] uint8 on any device.
   LayerTensors views(const at::Tensor& packed) const;
+  // Writes their bytes into pieces of 32 MiB of host memory; the last one may be smaller.
+  void pack(const LayerTensors& tensors, const std::vector<at::Tensor>& pieces) const;
 
  private:
-  friend class LayerStore;
   struct Place {
     std::vector<std::int64_t> sizes;
     at::ScalarType dtype;
@@ -45,21 +49,26 @@ class LayerPacking {
 
 class LayerStore {
  public:
-  // bytes_on_device: the most that layers may take there at a time; empty: all stay there, and none
-  // in host memory. One layer is always there.
-  LayerStore(at::Device device, std::int64_t layers, std::optional<std::int64_t> bytes_on_device);
+  // A layer anew, on the CPU, as add() was given it. Throws what reading a file throws.
+  using Read = std::function<LayerTensors(std::int64_t layer)>;
+
+  // All stay on the device, and none in host memory.
+  LayerStore(at::Device device, std::int64_t layers);
+  // They stand where `places` says; one layer is always on the device. read: of layers that are in
+  // no memory.
+  LayerStore(at::Device device, const LayerPlaces& places, Read read);
   // Waits for the copies that are on their way: what they write to is free from then on.
   ~LayerStore();
   LayerStore(const LayerStore&) = delete;
   LayerStore& operator=(const LayerStore&) = delete;
 
-  // The next layer's, on the CPU where bytes_on_device is given, else on the device.
+  // The next layer's, on the CPU where there are places, else on the device.
   void add(LayerTensors tensors);
 
-  bool is_limited() const { return limit_.has_value(); }
+  bool is_limited() const { return places_.has_value(); }
   std::int64_t layers() const { return layers_; }
   // How many layers stay on the device between passes.
-  std::int64_t resident() const;
+  std::int64_t resident() const { return places_ ? places_->resident() : layers_; }
   // Gives the device's memory back until the next pass; without a limit nothing happens.
   void release();
 
@@ -86,24 +95,29 @@ class LayerStore {
   const LayerPacking& packing(std::int64_t layer) const {
     return packings_[static_cast<std::size_t>(layer)];
   }
-  bool is_streamed(std::int64_t layer) const;
+  using Pieces = std::vector<at::Tensor>;  // of uint8, one behind the other
+
+  Pieces new_pieces(std::int64_t bytes) const;
   std::int64_t next_streamed(std::int64_t layer) const;
-  std::int64_t slot_count() const;
   void place_on_device();
-  void copy(std::int64_t layer, const at::Tensor& to) const;
+  void copy(std::int64_t layer, const at::Tensor& to);
+  // In the pieces that all such layers share, once the copy before is through with them.
+  const Pieces& read_from_file(std::int64_t layer);
   Slot& fetch(std::int64_t layer, const Slot* keep);
   at::Tensor device_bytes(std::int64_t bytes) const;
 
   at::Device device_;
   std::int64_t layers_;
-  std::optional<std::int64_t> limit_;
+  std::optional<LayerPlaces> places_;
+  Read read_;
   std::mutex mutex_;
   std::vector<LayerPacking> packings_;
-  std::int64_t largest_ = 0;                   // bytes of a layer
-  std::int64_t all_ = 0;                       // and of all
-  std::vector<LayerTensors> whole_;            // without a limit
-  std::vector<std::vector<at::Tensor>> host_;  // with one: pieces of uint8 of each layer
-  std::vector<at::Tensor> on_device_;          // packed; undefined where a layer is streamed
+  std::int64_t largest_ = 0;           // bytes of a layer
+  std::vector<LayerTensors> whole_;    // without places
+  std::vector<Pieces> host_;           // with them; none where a layer is in its file
+  Pieces passing_;                     // a layer between its file and the device
+  std::optional<c10::Event> passed_;   // the copy from there
+  std::vector<at::Tensor> on_device_;  // packed; undefined where a layer is streamed
   std::vector<Slot> slots_;
   std::optional<c10::Stream> copies_;  // the stream that they run on; none on the CPU
 };

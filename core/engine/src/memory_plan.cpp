@@ -6,12 +6,22 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "layer_places.h"
 #include "twill/plan/error.h"
 
 namespace twill::engine {
 
-std::int64_t resident_layers(std::int64_t layers, std::int64_t all, std::int64_t largest,
-                             std::int64_t limit) {
+namespace {
+
+LayerPlaces places_of(const MemoryPlan& plan) {
+  const NetworkMemory& network = plan.network;
+  return {network.layers, network.all_layers, network.layer, *plan.limits};
+}
+
+}  // namespace
+
+std::int64_t layers_within(std::int64_t layers, std::int64_t all, std::int64_t largest,
+                           std::int64_t limit) {
   return all <= limit ? layers : std::max<std::int64_t>(limit / largest - 2, 0);
 }
 
@@ -20,36 +30,54 @@ std::int64_t MemoryPlan::standing() const {
 }
 
 std::int64_t MemoryPlan::resident() const {
-  return layer_bytes
-             ? resident_layers(network.layers, network.all_layers, network.layer, *layer_bytes)
-             : network.layers;
+  return limits ? places_of(*this).resident() : network.layers;
 }
 
 std::int64_t MemoryPlan::room() const {
-  return budget - standing() - (layer_bytes ? 0 : experts * network.all_layers);
+  return budget - standing() - (limits ? 0 : experts * network.all_layers);
 }
 
-std::int64_t MemoryPlan::host() const { return layer_bytes ? experts * network.all_layers : 0; }
+std::int64_t MemoryPlan::host() const {
+  if (!limits) {
+    return 0;
+  }
+  const std::int64_t from_file = places_of(*this).from_file();
+  const std::int64_t of_one =
+      from_file == 0 ? network.all_layers : (network.layers - from_file + 2) * network.layer;
+  return experts * of_one;
+}
+
+std::int64_t MemoryPlan::from_file() const {
+  return limits ? places_of(*this).from_file_each_pass() : 0;
+}
 
 std::string MemoryPlan::note() const {
-  if (!layer_bytes) {
+  if (!limits) {
     return {};
   }
+  const std::int64_t not_in_host = places_of(*this).from_file();
+  const std::string of_files =
+      not_in_host == 0
+          ? ""
+          : concat("; for ", not_in_host, " of ", network.layers,
+                   " it has no room: these are read from the file when they are needed, ",
+                   from_file(), " of them at every step");
   if (budget >= standing() + network.forward + experts * network.all_layers) {
     return concat("the weights (", gib_text(experts * network.weights()), ") and a step fit into ",
                   gib_text(budget), ", but leave less than the ", gib_text(network.decode),
                   " that the VAE takes at least: layers give way to it, and ", gib_text(host()),
-                  " of host memory hold them");
+                  " of host memory hold them", of_files);
   }
   const std::string of_all = experts > 1 ? concat(" of each of ", experts, " networks") : "";
   return concat("the weights (", gib_text(experts * network.weights()), ") do not fit into ",
                 gib_text(budget), " beside the ", gib_text(network.forward),
                 " of a step: ", resident(), " of ", network.layers, " layers", of_all,
                 " stay on the device while it runs, and ", gib_text(host()),
-                " of host memory hold the layers");
+                " of host memory hold the layers", of_files);
 }
 
-MemoryPlan plan_memory(const NetworkMemory& network, std::int64_t experts, std::int64_t budget) {
+MemoryPlan plan_memory(const NetworkMemory& network, std::int64_t experts, std::int64_t budget,
+                       std::optional<std::int64_t> host) {
   MemoryPlan plan{.network = network, .experts = experts, .budget = budget};
   const std::int64_t standing = plan.standing();
   const std::int64_t at_a_time = std::max(network.forward, network.decode);
@@ -65,7 +93,10 @@ MemoryPlan plan_memory(const NetworkMemory& network, std::int64_t experts, std::
   };
   require_room(standing + network.layer, network.forward, "a step of this size");
   require_room(standing, network.decode, "decoding a clip of this size in tiles");
-  plan.layer_bytes = budget - standing - network.forward;
+  plan.limits = {.on_device = budget - standing - network.forward};
+  if (host) {
+    plan.limits->in_host = *host / experts;
+  }
   return plan;
 }
 

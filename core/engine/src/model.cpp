@@ -186,6 +186,12 @@ ModelDescription describe_model(const ModelFiles& model) {
     return architectures().front().describe(model);
   }
   ModelDescription description = describe_model_folder(folder_of(model));
+  // A folder of ours may hold any VAE, and says itself how its latents are shown; a pipeline's are
+  // those of its family.
+  if (model_file(folder_of(model)).filename() == kPipelineFile) {
+    description.tae =
+        architecture_of(*description.family).find_tae(model, description.family->channels);
+  }
   require(model.low_noise.empty(), ErrorCode::kUsage, model.path.string(),
           ": is a model folder, which names its experts itself; ", model.low_noise.string(),
           " is of no use beside it");
@@ -239,16 +245,16 @@ VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
     }
   };
   const ClipSize size = options.size ? options.size(model.defaults) : model.defaults.size;
-  const auto layer_bytes = [&](const NetworkMemory& network) -> std::optional<std::int64_t> {
+  const auto limits = [&](const NetworkMemory& network) -> std::optional<LayerLimits> {
     if (!options.memory) {
       return std::nullopt;
     }
     const auto experts = static_cast<std::int64_t>(model.family->experts.size());
-    model.memory = plan_memory(network, experts, *options.memory);
-    if (options.note && model.memory->layer_bytes) {
+    model.memory = plan_memory(network, experts, *options.memory, options.host_memory);
+    if (options.note && model.memory->limits) {
       options.note(model.memory->note());
     }
-    return model.memory->layer_bytes;
+    return model.memory->limits;
   };
   Parts parts = architecture_of(*model.family)
                     .load({.folder = folder_of(files),
@@ -261,12 +267,13 @@ VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
                            .prepare = prepare,
                            .tokens = options.memory ? model.grid(size).tokens() : 0,
                            .cells = options.memory ? model.cells(size) : LatentGrid(),
-                           .layer_bytes = layer_bytes});
+                           .limits = limits});
   model.experts = std::move(parts.experts);
   model.vae = std::move(parts.vae);
   model.text = std::move(parts.text);
   model.image = std::move(parts.image);
   model.latent_colours = std::move(parts.latent_colours);
+  model.load_tae = std::move(parts.load_tae);
   return model;
 }
 

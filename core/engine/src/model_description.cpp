@@ -108,8 +108,11 @@ ModelDescription describe_model_folder(const fs::path& folder) {
                           .fps = defaults.number("fps", 1, 240),
                           .steps = defaults.integer("steps", 1, 1000),
                           .shift = defaults.number("shift", 0.01, 100),
-                          .cfg = defaults.number("cfg", 0, 100),
+                          .cfg = Guidance(defaults.number("cfg", 0, 100)),
                           .sampler = defaults.text("sampler")};
+  if (document["default"].contains("cfg_second")) {
+    description.defaults.cfg.second = defaults.number("cfg_second", 0, 100);
+  }
   if (document.contains("sizes")) {
     require(document["sizes"].is_array(), ErrorCode::kFile, fields.path("sizes"), " is not a list");
     for (const json& size : document["sizes"]) {

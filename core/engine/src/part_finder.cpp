@@ -25,7 +25,7 @@ fs::path models_folder(const fs::path& network) {
   fs::path folder = network.parent_path();
   for (int i = 0; i <= kDepth && folder.has_filename(); ++i, folder = folder.parent_path()) {
     const ModelPlaces places = places_below(folder.parent_path());
-    for (const char* kind : {"diffusion_models", "checkpoints"}) {
+    for (const char* kind : {"diffusion_models", "checkpoints", "diffusers"}) {
       const std::vector<fs::path>& of_networks = places.at(kind);
       if (std::ranges::find(of_networks, folder) != of_networks.end()) {
         return folder.parent_path();
@@ -91,7 +91,7 @@ std::vector<fs::path> folders_of(const ModelFiles& model, std::string_view kind)
   return folders;
 }
 
-fs::path find_part(const ModelFiles& model, const WantedPart& part) {
+fs::path look_for_part(const ModelFiles& model, const WantedPart& part) {
   const std::vector<fs::path> folders = folders_of(model, part.kind);
   std::vector<fs::path> files;
   for (const fs::path& folder : folders) {
@@ -108,11 +108,15 @@ fs::path find_part(const ModelFiles& model, const WantedPart& part) {
   std::ranges::stable_sort(files, {}, usual);
   const auto found =
       std::ranges::find_if(files, [&](const fs::path& file) { return fits(part, file); });
-  if (found != files.end()) {
-    return *found;
+  return found == files.end() ? fs::path() : *found;
+}
+
+fs::path find_part(const ModelFiles& model, const WantedPart& part) {
+  if (fs::path found = look_for_part(model, part); !found.empty()) {
+    return found;
   }
   std::string looked;
-  for (const fs::path& folder : folders) {
+  for (const fs::path& folder : folders_of(model, part.kind)) {
     looked += concat(looked.empty() ? "" : ", ", folder.string());
   }
   const std::string usual_name(part.usual_names.front());

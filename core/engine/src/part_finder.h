@@ -30,8 +30,9 @@ struct WantedPart {
 // there.
 std::vector<std::filesystem::path> folders_of(const ModelFiles& model, std::string_view kind);
 
-// The first that fits: usual names first, then by folder and name. Throws MissingPart, which says
-// where it was looked for.
+// The first that fits: usual names first, then by folder and name. Empty where there is none.
+std::filesystem::path look_for_part(const ModelFiles& model, const WantedPart& part);
+// Throws MissingPart instead, which says where it was looked for.
 std::filesystem::path find_part(const ModelFiles& model, const WantedPart& part);
 
 }  // namespace twill::engine

@@ -9,6 +9,7 @@
 #include "capturing_attention.h"
 #include "session.h"
 #include "twill/jobs/estimate.h"
+#include "twill/jobs/free_memory.h"
 #include "twill/plan/error.h"
 
 namespace twill::jobs {

@@ -60,6 +60,7 @@ report::ClipRecord clip_record(const Session& session, const std::string& prompt
   record.clip.model = {};
   record.clip.threads = 0;
   record.clip.vram_gib.reset();
+  record.clip.ram_gib.reset();
   record.clip.loras.clear();
   for (const LoraChoice& lora : session.clip().loras) {
     record.loras.push_back(

@@ -6,7 +6,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "meter.h"
 #include "session.h"
@@ -113,8 +112,10 @@ ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
   const ModelFamily& family = model_family(facts.shape.family);
   report::check_clip_settings(clip, family);
   const double tokens = layout_of(clip, family).tokens();
-  const double branches = *clip.cfg != 1.0 ? 2.0 : 1.0;
-  const double forwards = *clip.steps * branches;
+  double forwards = 0.0;
+  for (const double t : sampler_t(*clip.sampler, *clip.steps, *clip.shift)) {
+    forwards += clip.cfg->of(family.expert_at(t)) != 1.0 ? 2.0 : 1.0;
+  }
   const double pixels = double{1} * *clip.frames * *clip.height * *clip.width;
   const bool sparse = !options.plan.empty();
   const bool dense = !sparse || options.compare_dense;
@@ -128,8 +129,8 @@ ClipEstimate estimate_clip(const ModelFacts& facts, const ModelSpeed& speed,
   if (sparse && options.adapt) {
     const auto measured = static_cast<double>(search::measured_steps(*clip.steps).size());
     estimate.adapting_seconds =
-        adapting.begin_seconds +
-        measured * (branches * adapting.seconds_per_forward + adapting.seconds_per_solve);
+        adapting.begin_seconds + measured * (forwards / *clip.steps * adapting.seconds_per_forward +
+                                             adapting.seconds_per_solve);
     estimate.sparse_seconds += estimate.adapting_seconds;
   }
   estimate.vae_seconds = clips_of(options) * pixels * speed.vae_seconds_per_pixel;
@@ -172,17 +173,6 @@ double plan_density(const ModelFacts& facts, const report::ClipSettings& clip,
     throw Error(error.code(),
                 text.starts_with(file.string()) ? text : concat(file.string(), ": ", text));
   }
-}
-
-std::optional<std::int64_t> free_memory_bytes() {
-  std::ifstream stream("/proc/meminfo");
-  for (std::string word; stream >> word;) {
-    std::int64_t kibibytes = 0;
-    if (word == "MemAvailable:" && stream >> kibibytes) {
-      return kibibytes * 1024;
-    }
-  }
-  return std::nullopt;
 }
 
 }  // namespace twill::jobs

@@ -4,12 +4,12 @@
 #include "twill/jobs/generate.h"
 
 #include "clip_files.h"
+#include "clip_previews.h"
 #include "files.h"
 #include "kept_steps.h"
 #include "plan_clips.h"
 #include "plan_inputs.h"
 #include "session.h"
-#include "twill/engine/latent_preview.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/media/clip_files.h"
 #include "twill/plan/plan_view.h"
@@ -51,13 +51,28 @@ std::vector<Output> outputs_of(const std::vector<fs::path>& files, bool compared
   return outputs;
 }
 
+// Empty where the model has none.
+std::function<ClipPreviews::Draw()> loader_of_tae(const Session& session) {
+  if (!session.model().load_tae) {
+    return {};
+  }
+  return [&session] {
+    std::shared_ptr<const engine::TaeDecoder> tae = session.model().load_tae();
+    return [&session, tae = std::move(tae)](const at::Tensor& latents) {
+      return tae->pictures(latents, session.control().stop);
+    };
+  };
+}
+
 // Makes the clips of one request, one prompt after another.
 class Generator {
  public:
   // `plan`: of options.plan; null where there is none.
   Generator(const GenerateOptions& options, std::shared_ptr<const Plan> plan,
             const JobControl& control)
-      : options_(options), session_(options.clip, control) {
+      : options_(options),
+        session_(options.clip, control),
+        previews_(session_.model().latent_colours, loader_of_tae(session_), control.note) {
     if (plan != nullptr) {
       sparse_.emplace(session_, std::move(plan), options.adapt);
     }
@@ -119,18 +134,18 @@ class Generator {
   }
 
   Made make_clip(const EncodedPrompt& prompt, std::uint64_t seed, engine::SelfAttention& attention,
-                 const std::string& name, KeptSteps* kept_steps) const {
+                 const std::string& name, KeptSteps* kept_steps) {
     Made made;
     const std::string stage = concat("denoise ", name);
     LoopOptions loop{.kept = kept_steps};
     if (options_.preview) {
       loop.estimate = [&](std::int64_t step, const at::Tensor& latents) {
-        const at::Tensor small = engine::preview_latents(latents, session_.model().latent_colours);
+        const at::Tensor pictures = previews_.pictures(latents);
         const double cells_a_second = *session_.clip().fps / session_.model().family->frame_step();
         options_.preview({.stage = stage,
                           .step = step + 1,
                           .steps = session_.steps(),
-                          .frames = rgb_clip(small, cells_a_second)});
+                          .frames = rgb_clip(pictures, cells_a_second)});
       };
     }
     const Denoised denoised = session_.denoise(prompt, seed, attention, stage, loop);
@@ -182,6 +197,7 @@ class Generator {
 
   const GenerateOptions& options_;
   Session session_;
+  ClipPreviews previews_;
   std::optional<PlanClips> sparse_;
 };
 

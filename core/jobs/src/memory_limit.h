@@ -19,6 +19,11 @@ namespace twill::jobs {
 std::optional<std::int64_t> memory_limit(std::optional<double> told_gib,
                                          const std::optional<engine::DeviceMemory>& memory);
 
+// Bytes of host memory for layers that do not stay on the GPU: as told, else what is free less a
+// margin for the clip, its pictures and other programs. Empty where what is free is not known.
+std::optional<std::int64_t> host_memory_limit(std::optional<double> told_gib,
+                                              std::optional<std::int64_t> free);
+
 // Error(kSystem) saying what ran out while `stage` was made, and what to change.
 [[noreturn]] void fail_out_of_memory(const std::string& stage,
                                      const std::optional<std::int64_t>& limit);

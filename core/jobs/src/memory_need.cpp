@@ -11,6 +11,7 @@
 #include "memory_limit.h"
 #include "twill/engine/model.h"
 #include "twill/jobs/estimate.h"
+#include "twill/jobs/free_memory.h"
 #include "twill/plan/error.h"
 
 namespace twill::jobs {
@@ -51,27 +52,28 @@ std::int64_t vae_tiles(const engine::VideoModel& model, const engine::MemoryPlan
 DeviceNeed need_of(const engine::MemoryPlan& plan) {
   const engine::NetworkMemory& network = plan.network;
   // Of experts that do not all fit, one's layers stand on the device at a time.
-  const std::int64_t layers = plan.layer_bytes ? std::min(*plan.layer_bytes, network.all_layers)
-                                               : plan.experts * network.all_layers;
+  const std::int64_t layers = plan.limits ? std::min(plan.limits->on_device, network.all_layers)
+                                          : plan.experts * network.all_layers;
   return {.limit = plan.budget,
           .taken = plan.standing() + network.forward + layers,
           .forward = network.forward,
           .layers = network.layers,
           .resident = plan.resident(),
           .experts = plan.experts,
-          .host = plan.host()};
+          .host = plan.host(),
+          .from_file = plan.from_file()};
 }
 
 }  // namespace
 
 DeviceNeed device_need(const ModelFacts& facts, const report::ClipSettings& settings,
-                       std::int64_t limit) {
+                       std::int64_t limit, std::optional<std::int64_t> host) {
   const report::ClipSettings clip = with_defaults(settings, facts);
   report::check_clip_settings(clip, model_family(facts.shape.family));
   const engine::VideoModel model =
       without_limit(facts, clip, dtype_for(clip, at::Device(at::kCUDA)));
   const engine::MemoryPlan plan =
-      engine::plan_memory(model.memory->network, model.memory->experts, limit);
+      engine::plan_memory(model.memory->network, model.memory->experts, limit, host);
   DeviceNeed need = need_of(plan);
   need.vae_tiles = vae_tiles(model, plan, size_of(clip));
   return need;
@@ -83,7 +85,8 @@ MemoryNeed memory_need(const ModelFacts& facts, const GenerateOptions& options) 
   const std::optional<std::int64_t> limit =
       memory_limit(clip.vram_gib, engine::device_memory(device));
   if (limit) {
-    return {.device = device_need(facts, clip, *limit)};
+    return {.device = device_need(facts, clip, *limit,
+                                  host_memory_limit(clip.ram_gib, free_memory_bytes()))};
   }
   report::check_clip_settings(clip, model_family(facts.shape.family));
   const std::string why_not =

@@ -23,6 +23,7 @@
 #include "twill/engine/noise.h"
 #include "twill/engine/sampler.h"
 #include "twill/jobs/file_hash.h"
+#include "twill/jobs/free_memory.h"
 #include "twill/jobs/model_facts.h"
 #include "twill/kernels/cuda_attention.h"
 #include "twill/media/picture_io.h"
@@ -47,6 +48,7 @@ engine::LoadOptions load_options(const report::ClipSettings& settings, const Job
           .stop = control.stop,
           .loras = settings.loras,
           .memory = memory_limit(settings.vram_gib, engine::device_memory(engine::choose_device())),
+          .host_memory = host_memory_limit(settings.ram_gib, free_memory_bytes()),
           .size = size,
           .note = std::move(note)};
 }
@@ -115,6 +117,9 @@ Session::Session(const report::ClipSettings& settings, const JobControl& control
   if (clip_.vram_gib && engine::choose_device().is_cpu()) {
     note_once("--vram has no effect: there is no GPU, and weights stand in host memory");
   }
+  if (clip_.ram_gib && engine::choose_device().is_cpu()) {
+    note_once("--ram has no effect: there is no GPU, and weights stand in host memory");
+  }
   Meter meter(control_, "load " + model_name(clip_.model.path), 1);
   const engine::LoadOptions options =
       load_options(clip_, control_, [this](const std::string& text) { note_once(text); });
@@ -146,7 +151,7 @@ void Session::fill_in() {
   layout_ = model_.grid(size());
   step_t_ = sampler_t(*clip_.sampler, *clip_.steps, *clip_.shift);
   for (const double t : step_t_) {
-    forward_t_.insert(forward_t_.end(), guided() ? 2 : 1, t);
+    forward_t_.insert(forward_t_.end(), guidance_at(t) != 1.0 ? 2 : 1, t);
   }
 }
 
@@ -341,9 +346,9 @@ Denoised Session::denoise(const EncodedPrompt& prompt, std::uint64_t seed,
       });
     };
     at::Tensor prediction = forward(prompt.positive);
-    if (prompt.negative) {
+    if (const double scale = guidance_at(t); scale != 1.0) {
       const at::Tensor away = forward(*prompt.negative);
-      prediction = away + *clip_.cfg * (prediction - away);
+      prediction = away + scale * (prediction - away);
     }
     at::Tensor seen;
     if (loop.estimate) {

@@ -29,7 +29,7 @@ namespace twill::jobs {
 struct EncodedPrompt {
   std::string text;
   engine::Conditioned positive;
-  std::optional<engine::Conditioned> negative;  // when cfg is not 1
+  std::optional<engine::Conditioned> negative;  // where some step is guided
   // Of the clip's forwards, all different: the first is the positive prompt's.
   std::vector<TokenLayout> layouts;
   double seconds = 0.0;
@@ -77,7 +77,9 @@ class Session {
   const std::vector<double>& forward_t() const { return forward_t_; }
   // The expert that runs at each of `t`.
   std::vector<std::int32_t> experts_at(const std::vector<double>& t) const;
-  bool guided() const { return *clip_.cfg != 1.0; }
+  bool guided() const { return clip_.cfg->any(); }
+  // Of the expert that runs at t; 1: a step there has one forward.
+  double guidance_at(double t) const { return clip_.cfg->of(model_.family->expert_at(t)); }
   std::int64_t steps() const { return *clip_.steps; }
   const std::string& dtype() const { return *clip_.dtype; }
   std::string device() const;

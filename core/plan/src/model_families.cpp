@@ -7,6 +7,7 @@
 
 #include "json_value.h"
 #include "models_json.h"
+#include "read_guidance.h"
 #include "twill/plan/error.h"
 #include "twill/plan/json_tree.h"
 
@@ -69,11 +70,14 @@ ModelSize read_size(const JsonValue& entry) {
   for (std::size_t i = 0; i < layers.size_up_to(kMost); ++i) {
     size.layers.push_back(layers[i].as_int());
   }
-  for (const auto& [name, number] : {std::pair("shift", &size.shift), std::pair("fps", &size.fps),
-                                     std::pair("cfg", &size.cfg)}) {
+  for (const auto& [name, number] :
+       {std::pair("shift", &size.shift), std::pair("fps", &size.fps)}) {
     if (const auto value = entry.find(name)) {
       *number = value->as_number();
     }
+  }
+  if (entry.find("cfg")) {
+    size.cfg = read_guidance(entry);
   }
   return size;
 }

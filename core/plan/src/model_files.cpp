@@ -20,6 +20,7 @@ constexpr std::array kKindFolders{
     KindFolder{"checkpoints", "checkpoints"},
     KindFolder{"diffusers", "diffusers"},
     KindFolder{"vae", "vae"},
+    KindFolder{"vae_approx", "vae_approx"},
     KindFolder{"text_encoders", "text_encoders"},
     KindFolder{"text_encoders", "clip"},
     KindFolder{"clip_vision", "clip_vision"},

@@ -8,6 +8,7 @@
 
 #include "json_value.h"
 #include "models_json.h"
+#include "read_guidance.h"
 #include "twill/plan/error.h"
 #include "twill/plan/json_tree.h"
 #include "twill/plan/names.h"
@@ -26,7 +27,7 @@ PublishedSetting read_setting(const JsonValue& entry) {
   PublishedSetting setting{.kind = *known,
                            .steps = entry.at("steps").as_int(),
                            .shift = entry.at("shift").as_number(),
-                           .cfg = entry.at("cfg").as_number(),
+                           .cfg = read_guidance(entry),
                            .sampler = entry.at("sampler").as_string(),
                            .source = entry.at("source").as_string()};
   if (setting.kind != SettingKind::kDistilled) {

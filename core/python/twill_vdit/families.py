@@ -227,7 +227,8 @@ class ModelSize:
         steps: of its runs.
         shift: of its schedule; None: it has none.
         fps: frames a second; None: not known here.
-        cfg: scale of the guidance, of the first expert where experts have two; None: not known here.
+        cfg: scale of the guidance, of the expert that begins where experts have two; None: not known here.
+        cfg_second: of the other expert; None: the same.
     """
 
     label: str
@@ -241,6 +242,7 @@ class ModelSize:
     shift: float | None
     fps: float | None = None
     cfg: float | None = None
+    cfg_second: float | None = None
 
 
 @dataclass(frozen=True)

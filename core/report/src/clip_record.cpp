@@ -78,6 +78,7 @@ class Entries {
 
 constexpr const char* kLoras = "loras";
 constexpr const char* kPromptWeights = "prompt_weights";
+constexpr const char* kSecondCfg = "cfg_second";
 
 json to_json_value(const std::vector<RecordedLora>& loras) {
   json list = json::array();
@@ -109,6 +110,9 @@ ClipRecord read_entries(const Entries& entries) {
   clip.steps = entries.number<std::int32_t>("steps");
   clip.shift = entries.number<double>("shift");
   clip.cfg = entries.number<double>("cfg");
+  if (entries.has(kSecondCfg)) {
+    clip.cfg->second = entries.number<double>(kSecondCfg);
+  }
   clip.negative_prompt = entries.text("negative_prompt", false);
   // Versions that did not write it read all prompts as text.
   clip.prompt_weights = entries.has(kPromptWeights)
@@ -153,9 +157,12 @@ Metadata to_metadata(const ClipRecord& record) {
       {"sampler", clip.sampler.value_or("")},
       {"steps", std::to_string(clip.steps.value_or(0))},
       {"shift", exact(clip.shift.value_or(0.0))},
-      {"cfg", exact(clip.cfg.value_or(0.0))},
+      {"cfg", exact(clip.cfg.value_or(0.0).first)},
       {"dtype", clip.dtype.value_or("")},
       {"software", record.software}};
+  if (clip.cfg && clip.cfg->second) {
+    metadata[kSecondCfg] = exact(*clip.cfg->second);
+  }
   if (!record.plan_fingerprint.empty()) {
     metadata["plan_fingerprint"] = record.plan_fingerprint;
   }

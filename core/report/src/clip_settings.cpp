@@ -89,12 +89,16 @@ void check_run(const ClipSettings& settings) {
   require(fps > 0 && fps <= 240, ErrorCode::kUsage, "fps ", fps, " is not in (0, 240]");
   const double shift = settings.shift.value_or(1);
   require(shift > 0 && shift <= 100, ErrorCode::kUsage, "shift ", shift, " is not in (0, 100]");
-  const double cfg = settings.cfg.value_or(1);
-  require(cfg >= 1 && cfg <= 100, ErrorCode::kUsage, "cfg ", cfg, " is not in 1..100");
+  const Guidance cfg = settings.cfg.value_or(1.0);
+  for (const double scale : {cfg.of(0), cfg.of(1)}) {
+    require(scale >= 1 && scale <= 100, ErrorCode::kUsage, "cfg ", scale, " is not in 1..100");
+  }
   require(settings.threads >= 0 && settings.threads <= 1024, ErrorCode::kUsage, "threads ",
           settings.threads, " is not in 0..1024");
   const double vram = settings.vram_gib.value_or(1);
   require(vram > 0 && vram <= 4096, ErrorCode::kUsage, "vram ", vram, " is not in (0, 4096] GiB");
+  const double ram = settings.ram_gib.value_or(1);
+  require(ram > 0 && ram <= 65536, ErrorCode::kUsage, "ram ", ram, " is not in (0, 65536] GiB");
   require(is_utf8(settings.negative_prompt), ErrorCode::kUsage, "negative prompt \"",
           shortened(valid_utf8(settings.negative_prompt), kMostShown), "\" is not UTF-8");
   check_loras(settings.loras);
@@ -115,6 +119,9 @@ void check_clip_settings(const ClipSettings& settings) {
 void check_clip_settings(const ClipSettings& settings, const ModelFamily& family) {
   check_size(settings, &family);
   check_run(settings);
+  require(!settings.cfg || !settings.cfg->second || family.experts.size() > 1, ErrorCode::kUsage,
+          "cfg ", settings.cfg.value_or(1.0), ": a model of ", family.name,
+          " has one network, which takes one scale");
 }
 
 void check_pictures(const ClipSettings& settings, const ModelFamily& family) {

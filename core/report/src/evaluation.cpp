@@ -215,7 +215,7 @@ std::string to_json(const EvaluateReport& report) {
       {"sampler", *report.clip.sampler},
       {"shift", *report.clip.shift},
       {"steps", *report.clip.steps},
-      {"cfg", *report.clip.cfg},
+      {"cfg", report.clip.cfg->first},
       {"width", *report.clip.width},
       {"height", *report.clip.height},
       {"frames", *report.clip.frames},
@@ -275,9 +275,12 @@ EvaluateReport read_evaluate_report(const fs::path& file) {
                  .frames = whole("frames"),
                  .steps = whole("steps"),
                  .shift = value.at("shift").number(0.0, 100.0),
-                 .cfg = value.at("cfg").number(1.0, 100.0),
+                 .cfg = Guidance(value.at("cfg").number(1.0, 100.0)),
                  .sampler = value.at("sampler").text(),
                  .dtype = report.dtype};
+  if (value.has("cfg_second")) {
+    report.clip.cfg->second = value.at("cfg_second").number(1.0, 100.0);
+  }
   report.clip.prompt_weights = value.has("prompt_weights")
                                    ? parse_prompt_weights(value.at("prompt_weights").text())
                                    : PromptWeights::kNone;

@@ -197,7 +197,7 @@ Facts evaluation_facts(const MeasuredPlan& measured) {
       {"clips", concat(report.rows.size(), " of ", *report.clip.width, "x", *report.clip.height,
                        ", ", *report.clip.frames, " frames; ", measured.summary.timed, " timed")},
       {"sampler", concat(*report.clip.sampler, ", shift ", short_number(*report.clip.shift), ", ",
-                         *report.clip.steps, " steps, guidance ", short_number(*report.clip.cfg))},
+                         *report.clip.steps, " steps, guidance ", *report.clip.cfg)},
       {"dense is", report.dense_attention},
       {"versions", concat("twill ", report.twill_version, ", torch ", report.torch_version)},
       {"attention calls", concat(report.attention.sparse_calls, " sparse, ",

@@ -16,6 +16,7 @@
 #include "twill/engine/memory_plan.h"
 #include "twill/engine/model_description.h"
 #include "twill/engine/network.h"
+#include "twill/engine/tae_decoder.h"
 #include "twill/engine/text_encoder.h"
 #include "twill/engine/vae.h"
 #include "twill/engine/weights.h"
@@ -30,6 +31,7 @@ struct Parts {
   std::unique_ptr<TextEncoder> text;
   std::unique_ptr<ImageEncoder> image;  // null where the networks take no tokens of pictures
   at::Tensor latent_colours;            // for previews, see latent_preview.h
+  LoadTae load_tae;                     // empty where the description has none
 };
 
 struct PartsRequest {
@@ -47,8 +49,8 @@ struct PartsRequest {
   // zeros where memory is not limited.
   std::int64_t tokens = 0;
   LatentGrid cells;
-  // Bytes that the layers of a network may take on the device; empty: all stay there.
-  std::function<std::optional<std::int64_t>(const NetworkMemory&)> layer_bytes;
+  // What the layers of a network may take; empty: all stay on the device.
+  std::function<std::optional<LayerLimits>(const NetworkMemory&)> limits;
 };
 
 struct Architecture {
@@ -59,6 +61,8 @@ struct Architecture {
   // The model that a checkpoint of its network and the files around it make. Throws as
   // describe_model().
   ModelDescription (*describe)(const ModelFiles& model);
+  // The file of a tiny autoencoder of the family's latents; empty where there is none.
+  std::filesystem::path (*find_tae)(const ModelFiles& model, std::int64_t channels);
   // "a Wan transformer of 30 x 12 heads". Throws Error where the weights are of no such network.
   std::string (*recognise)(Weights weights);
 };
@@ -71,5 +75,8 @@ std::unique_ptr<TextEncoder> load_wan_text(const ModelDescription& description);
 std::string recognise_wan(Weights weights);
 // wan/wan_checkpoint.cpp
 ModelDescription describe_wan_checkpoint(const ModelFiles& model);
+// wan/wan_tae.cpp: in `vae_approx`, in `vae` or beside the model. A file is told by "taew" in its
+// name, too, for the tensors are the same as those of HunyuanVideo's.
+std::filesystem::path find_wan_tae(const ModelFiles& model, std::int64_t channels);
 
 }  // namespace twill::engine

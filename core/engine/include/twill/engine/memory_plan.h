@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -25,13 +26,22 @@ struct NetworkMemory {
   std::int64_t weights() const { return all_layers + outside; }
 };
 
+// What one network's layers may take at a time.
+struct LayerLimits {
+  std::int64_t on_device = 0;
+  // Layers that stand in neither are read from their file before their turn.
+  std::int64_t in_host = std::numeric_limits<std::int64_t>::max();
+
+  bool operator==(const LayerLimits&) const = default;
+};
+
 struct MemoryPlan {
   NetworkMemory network;
   std::int64_t experts = 1;
   std::int64_t budget = 0;  // that it was made for
-  // The most that the layers of the expert whose turn it is may take on the device, the others
-  // being in host memory; empty: the weights of all experts fit and stay.
-  std::optional<std::int64_t> layer_bytes;
+  // Of the expert whose turn it is on the device, and of each in host memory; empty: the weights of
+  // all experts fit on the device and stay.
+  std::optional<LayerLimits> limits;
 
   // What never gives way: weights outside of layers, keys and values of prompts, the VAE's weights.
   std::int64_t standing() const;
@@ -41,18 +51,23 @@ struct MemoryPlan {
   std::int64_t room() const;
   // Of host memory, for layers.
   std::int64_t host() const;
+  // Layers of a network that are read from its file whenever it runs, for want of memory.
+  std::int64_t from_file() const;
   // A sentence for people; empty where everything stays on the device.
   std::string note() const;
 };
 
 // Throws Error(kUsage) saying what would be needed where not even one layer fits beside a forward,
 // or the VAE not beside what stays on the device.
-MemoryPlan plan_memory(const NetworkMemory& network, std::int64_t experts, std::int64_t budget);
+// host: what layers may take of host memory; empty: all that they want.
+MemoryPlan plan_memory(const NetworkMemory& network, std::int64_t experts, std::int64_t budget,
+                       std::optional<std::int64_t> host = {});
 
-// Of `layers` layers that take `all` bytes and `largest` at most each, how many stay on the device
-// within `limit`: of what two leave, the one that computes and the one that is copied meanwhile.
-std::int64_t resident_layers(std::int64_t layers, std::int64_t all, std::int64_t largest,
-                             std::int64_t limit);
+// Of `layers` layers that take `all` bytes and `largest` at most each, how many stay within
+// `limit`: of what two leave, on the device the one that computes and the one that is copied
+// meanwhile, in host memory the one that is read and the one that is copied.
+std::int64_t layers_within(std::int64_t layers, std::int64_t all, std::int64_t largest,
+                           std::int64_t limit);
 
 // "11.5 GiB".
 std::string gib_text(std::int64_t bytes);

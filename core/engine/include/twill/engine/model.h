@@ -20,6 +20,7 @@
 #include "twill/engine/memory_plan.h"
 #include "twill/engine/model_description.h"
 #include "twill/engine/network.h"
+#include "twill/engine/tae_decoder.h"
 #include "twill/engine/text_encoder.h"
 #include "twill/engine/vae.h"
 #include "twill/plan/lora_choice.h"
@@ -39,6 +40,9 @@ struct LoadOptions {
   // Bytes of the device that networks and a step may take; empty: there is no limit. Layers that do
   // not fit stand in host memory, and are copied to the device before their turn.
   std::optional<std::int64_t> memory;
+  // Bytes of host memory that these layers may take; empty: there is no limit. Those that do not
+  // fit are read from their file before their turn.
+  std::optional<std::int64_t> host_memory;
   // The size of the clips, which says what a step takes; empty: the model's default.
   std::function<ClipSize(const ModelDefaults&)> size;
   // Given a sentence about a LoRA of which a part fits nothing, the same one for each expert, and
@@ -64,6 +68,7 @@ struct VideoModel {
   std::unique_ptr<TextEncoder> text;
   std::unique_ptr<ImageEncoder> image;  // null where the networks take no tokens of pictures
   at::Tensor latent_colours;            // for previews, see latent_preview.h
+  LoadTae load_tae;                     // for finer ones; empty where no file of it was found
   std::optional<MemoryPlan> memory;     // where a limit was given
 
   // Gives back what layers take of a limited device, until they are needed again: for the VAE.

@@ -56,9 +56,12 @@ WeightTable wan_weights(const WanConfig& config, at::ScalarType dtype);
 
 // What it takes of a device: weights as in wan_weights(); for a forward over so many tokens, the
 // tensors that stand beside each other where most do, in self-attention or the feed-forward.
-// bytes_of: what rows take where that is not what the table says (kept_bytes).
+// bytes_of: what rows take where that is not what the table says.
 NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int64_t tokens,
                          const std::function<std::int64_t(const TensorRow&)>& bytes_of = {});
+// The same as the transformer keeps the weights of these files (kept_bytes), or in fp8.
+NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int64_t tokens,
+                         const Weights& weights, std::span<const Lora> loras, bool fp8_products);
 
 // LoRA files for such a transformer, by the names of upstream, of diffusers and of kohya's
 // trainers. Throws as Lora.
@@ -77,10 +80,9 @@ struct WanPrompt {
 struct WanPlace {
   at::ScalarType dtype;  // of products; the residual stream and the norms are fp32
   at::Device device = at::kCPU;
-  // The most bytes that the layers' weights may take on the device at a time. The others stand in
-  // host memory and are copied before their turn, which changes no bit of the result. Empty: all
-  // stay on the device.
-  std::optional<std::int64_t> layer_bytes;
+  // What the layers' weights may take. Those that do not stay on the device are copied there before
+  // their turn, which changes no bit of the result. Empty: all stay there.
+  std::optional<LayerLimits> limits;
   // The layers' weights are in fp8 whatever the file has, and so are the inputs of their products;
   // dtype is bf16 then.
   bool fp8_products = false;
@@ -103,7 +105,7 @@ class WanDit {
   at::Device device() const;
   // How many layers' weights stay on the device from call to call.
   std::int64_t resident_layers() const;
-  // Where layer_bytes is given: gives the memory of the layers on the device back, until a call
+  // Where limits are given: gives the memory of the layers on the device back, until a call
   // needs them again.
   void release() const;
 

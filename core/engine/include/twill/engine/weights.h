@@ -62,7 +62,7 @@ class Weights {
   void set_stop(std::stop_token stop) { stop_ = std::move(stop); }
   // Copies that go on to a GPU are made in pinned memory, from which it takes them faster, where
   // the system gives some.
-  void set_pinned() { pinned_ = true; }
+  void set_pinned(bool pinned = true) { pinned_ = pinned; }
   // From now on copies have no bytes (they are on the meta device): only headers are read.
   void set_headers_only() { headers_only_ = true; }
 

@@ -12,6 +12,7 @@
 #include "twill/plan/error.h"
 #include "wan_names.h"
 #include "wan_network.h"
+#include "wan_tae.h"
 
 namespace twill::engine {
 namespace {
@@ -80,12 +81,6 @@ std::unique_ptr<ImageEncoder> load_image_encoder(const PartsRequest& request) {
                                              request.device);
 }
 
-// A number each, and the scale of a row.
-std::int64_t bytes_in_fp8(const TensorRow& row) {
-  return c10::multiply_integers(row.shape) +
-         row.shape[0] * static_cast<std::int64_t>(sizeof(float));
-}
-
 }  // namespace
 
 std::unique_ptr<TextEncoder> load_wan_text(const ModelDescription& description) {
@@ -134,11 +129,8 @@ Parts load_wan(const PartsRequest& request) {
   }
   NetworkMemory memory;
   for (std::size_t i = 0; i < configs.size(); ++i) {
-    const NetworkMemory own =
-        wan_memory(configs[i], request.dtype, request.tokens, [&](const TensorRow& row) {
-          return request.fp8_products && row.is_product ? bytes_in_fp8(row)
-                                                        : kept_bytes(row, weights[i], loras[i]);
-        });
+    const NetworkMemory own = wan_memory(configs[i], request.dtype, request.tokens, weights[i],
+                                         loras[i], request.fp8_products);
     memory = own.all_layers > memory.all_layers ? own : memory;
   }
   const WanVaeConfig vae_config = detect_wan_vae_config(vae);
@@ -149,7 +141,7 @@ Parts load_wan(const PartsRequest& request) {
   }
   const WanPlace place{.dtype = request.dtype,
                        .device = request.device,
-                       .layer_bytes = request.layer_bytes(memory),
+                       .limits = request.limits(memory),
                        .fp8_products = request.fp8_products};
   Parts parts{.text = std::move(text), .image = std::move(image)};
   for (std::size_t i = 0; i < configs.size(); ++i) {
@@ -158,6 +150,11 @@ Parts load_wan(const PartsRequest& request) {
   }
   parts.vae = std::make_unique<WanVae>(vae, request.dtype, request.device);
   parts.latent_colours = load_latent_colours(request.folder, channels);
+  if (!files.tae.empty()) {
+    parts.load_tae = [file = files.tae, dtype = request.dtype, device = request.device] {
+      return load_wan_tae(file, dtype, device);
+    };
+  }
   return parts;
 }
 

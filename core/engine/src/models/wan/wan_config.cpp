@@ -128,6 +128,12 @@ class Rows {
   std::int32_t layer_ = TensorRow::kNoLayer;
 };
 
+// A number each, and the scale of a row.
+std::int64_t bytes_in_fp8(const TensorRow& row) {
+  return c10::multiply_integers(row.shape) +
+         row.shape[0] * static_cast<std::int64_t>(sizeof(float));
+}
+
 }  // namespace
 
 WanConfig detect_wan_config(const Weights& weights, const StatedHeads* stated_heads) {
@@ -251,6 +257,13 @@ NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int
   // With LoRAs beside it, in fp32 too.
   memory.forward += made * 3;
   return memory;
+}
+
+NetworkMemory wan_memory(const WanConfig& config, at::ScalarType dtype, std::int64_t tokens,
+                         const Weights& weights, std::span<const Lora> loras, bool fp8_products) {
+  return wan_memory(config, dtype, tokens, [&](const TensorRow& row) {
+    return fp8_products && row.is_product ? bytes_in_fp8(row) : kept_bytes(row, weights, loras);
+  });
 }
 
 std::vector<Lora> wan_loras(const WanConfig& config, std::span<const LoraChoice> choices) {

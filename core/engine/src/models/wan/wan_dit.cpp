@@ -6,8 +6,10 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <memory>
 #include <mutex>
 #include <string_view>
 #include <vector>
@@ -173,7 +175,14 @@ struct WanDit::Impl {
   at::Tensor head_modulation;  // [2, dim] fp32: shift, scale
   // What products' weights are in each; the tensors stand in the store.
   std::vector<Layer> forms;
-  mutable LayerStore layers;
+  // Where a layer is read from that stands in no memory.
+  struct File {
+    Weights weights;
+    WeightTable table;
+    std::vector<Lora> loras;
+  };
+  std::optional<File> file;
+  std::unique_ptr<LayerStore> layers;
 
   // The last grid's table: a run has one grid.
   mutable std::mutex rope_mutex;
@@ -186,9 +195,9 @@ struct WanDit::Impl {
         dtype(place.dtype),
         device(place.device),
         fp8_products(place.fp8_products),
-        layers(place.device, wan.layers, place.layer_bytes) {
+        layers(make_layers(weights, place, loras)) {
     const WeightTable table = wan_weights(config, dtype);
-    TableReader reader(weights, table, place.layer_bytes ? at::Device(at::kCPU) : device, loras);
+    TableReader reader(weights, table, place.limits ? at::Device(at::kCPU) : device, loras);
     const auto take = [&](const std::string& name) { return reader.take(name).to(device); };
     const auto linear = [&](const std::string& name) {
       at::Tensor weight = take(name + ".weight");
@@ -213,11 +222,8 @@ struct WanDit::Impl {
       image_embedding.positions = take("img_emb.emb_pos");
     }
     for (std::int64_t i = 0; i < config.layers; ++i) {
-      Layer layer = read_layer(reader, concat("blocks.", i, "."));
-      LayerTensors tensors;
-      for_each_tensor(layer, takes_image(),
-                      [&](at::Tensor& tensor) { tensors.push_back(std::move(tensor)); });
-      layers.add(std::move(tensors));
+      Layer layer = read_layer(reader, i, device);
+      layers->add(taken_out(layer));
       forms.push_back(std::move(layer));
     }
     reader.finish("a Wan 2.1 transformer");
@@ -225,24 +231,62 @@ struct WanDit::Impl {
 
   bool takes_image() const { return config.image_dim > 0; }
 
-  // Made on the device that computes; where it lies does not change.
-  KeptMatrix in_fp8(KeptMatrix weight) const {
+  std::unique_ptr<LayerStore> make_layers(const Weights& weights, const WanPlace& place,
+                                          std::span<const Lora> loras) {
+    if (!place.limits) {
+      return std::make_unique<LayerStore>(device, config.layers);
+    }
+    const NetworkMemory sums =
+        wan_memory(config, dtype, /*tokens=*/0, weights, loras, fp8_products);
+    const LayerPlaces places(config.layers, sums.all_layers, sums.layer, *place.limits);
+    if (places.from_file() == 0) {
+      return std::make_unique<LayerStore>(device, places, nullptr);
+    }
+    file.emplace(File{weights, wan_weights(config, dtype), {loras.begin(), loras.end()}});
+    // Whoever stops later stops another job, and what is read goes into pinned memory anyway.
+    file->weights.set_stop({});
+    file->weights.set_pinned(false);
+    std::ranges::for_each(file->loras, [](Lora& lora) { lora.set_stop({}); });
+    return std::make_unique<LayerStore>(device, places,
+                                        [this](std::int64_t layer) { return read_again(layer); });
+  }
+
+  LayerTensors taken_out(Layer& layer) const {
+    LayerTensors tensors;
+    for_each_tensor(layer, takes_image(),
+                    [&](at::Tensor& tensor) { tensors.push_back(std::move(tensor)); });
+    return tensors;
+  }
+
+  LayerTensors read_again(std::int64_t index) const {
+    TableReader reader(file->weights, file->table, at::kCPU, file->loras);
+    // The device is at work.
+    Layer layer = read_layer(reader, index, at::kCPU);
+    file->weights.check_unchanged();
+    std::ranges::for_each(file->loras, [](const Lora& lora) { lora.check_unchanged(); });
+    return taken_out(layer);
+  }
+
+  // Made on the device that is named; where it lies does not change.
+  KeptMatrix in_fp8(KeptMatrix weight, at::Device where) const {
     if (takes_fp8(weight) || weight.values.is_meta()) {
       return weight;
     }
     const at::Device place = weight.values.device();
-    weight.for_each_tensor([&](at::Tensor& tensor) { tensor = tensor.to(device); });
+    weight.for_each_tensor([&](at::Tensor& tensor) { tensor = tensor.to(where); });
     KeptMatrix made = as_fp8(values_of({std::move(weight)}, dtype));
     made.for_each_tensor([&](at::Tensor& tensor) { tensor = tensor.to(place); });
     return made;
   }
 
-  Layer read_layer(TableReader& reader, const std::string& block) const {
+  // quantising: the device for what files do not have in fp8.
+  Layer read_layer(TableReader& reader, std::int64_t index, at::Device quantising) const {
+    const std::string block = concat("blocks.", index, ".");
     const auto vector = [&](const char* name) { return reader.take(block + name); };
     const auto product = [&](const std::string& name) {
       KeptMatrix weight = reader.take_product(block + name + ".weight");
       if (fp8_products) {
-        weight = in_fp8(std::move(weight));
+        weight = in_fp8(std::move(weight), quantising);
       }
       return Product{{std::move(weight)}, reader.take(block + name + ".bias"), fp8_products};
     };
@@ -419,8 +463,8 @@ WanDit& WanDit::operator=(WanDit&&) noexcept = default;
 const WanConfig& WanDit::config() const { return impl_->config; }
 at::ScalarType WanDit::dtype() const { return impl_->dtype; }
 at::Device WanDit::device() const { return impl_->device; }
-std::int64_t WanDit::resident_layers() const { return impl_->layers.resident(); }
-void WanDit::release() const { impl_->layers.release(); }
+std::int64_t WanDit::resident_layers() const { return impl_->layers->resident(); }
+void WanDit::release() const { impl_->layers->release(); }
 
 WanPrompt WanDit::prepare_prompt(const at::Tensor& context, const at::Tensor& image) const {
   const c10::InferenceMode guard;
@@ -437,7 +481,7 @@ WanPrompt WanDit::prepare_prompt(const at::Tensor& context, const at::Tensor& im
       takes_image ? impl_->image_embedding(image.to(impl_->device, at::kFloat)).to(impl_->dtype)
                   : at::Tensor();
   WanPrompt prompt;
-  LayerStore::Pass pass(impl_->layers);
+  LayerStore::Pass pass(*impl_->layers);
   for (std::int64_t i = 0; i < config.layers; ++i) {
     const Layer layer = impl_->layer_of(pass, i);
     const auto of_text =
@@ -473,7 +517,7 @@ at::Tensor WanDit::forward(const at::Tensor& x, const at::Tensor& timestep, cons
   const at::Tensor time_six = impl.time_projection(at::silu(time)).view({-1, 6, dim});
 
   at::Tensor stream = impl.patch(impl.patchify(x));
-  LayerStore::Pass pass(impl.layers);
+  LayerStore::Pass pass(*impl.layers);
   for (std::int64_t i = 0; i < impl.config.layers; ++i) {
     if (step.stop.stop_requested()) {
       throw Cancelled();

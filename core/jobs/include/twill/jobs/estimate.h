@@ -72,7 +72,4 @@ double plan_density(const ModelFacts& facts, const report::ClipSettings& clip, c
 double plan_density(const ModelFacts& facts, const report::ClipSettings& clip,
                     const std::filesystem::path& plan);
 
-// Bytes that this machine could still give to a process; empty where it does not say.
-std::optional<std::int64_t> free_memory_bytes();
-
 }  // namespace twill::jobs

@@ -17,8 +17,9 @@
 
 namespace twill::jobs {
 
-// After a step of the sampler: what the clip would be if the model were right from here on, a
-// pixel for each latent cell (8x8 pixels, 4 frames).
+// After a step of the sampler: what the clip would be if the model were right from here on, a frame
+// for each of its latents: of a pixel for each latent cell (8x8 pixels), or as fine as the clip, up
+// to 832 pixels, where the file of a tiny autoencoder was found (engine/tae_decoder.h).
 struct Preview {
   std::string stage;  // "denoise sparse"
   std::int64_t step = 0;

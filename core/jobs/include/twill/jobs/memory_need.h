@@ -22,7 +22,8 @@ struct DeviceNeed {
   std::int64_t layers = 0;    // of a network
   std::int64_t resident = 0;  // of those, how many stay on the device while it runs
   std::int64_t experts = 1;
-  std::int64_t host = 0;  // of host memory, for layers that are copied before their turn
+  std::int64_t host = 0;       // of host memory, for layers that are copied before their turn
+  std::int64_t from_file = 0;  // layers of a network that are read from the file at every step
   // Parts of a frame that the VAE decodes one after the other, while no step runs; 1: whole ones.
   std::int64_t vae_tiles = 1;
 };
@@ -36,8 +37,9 @@ struct MemoryNeed {
 // As `generate` will have it on this machine. Throws Error as it does before it reads weights: a
 // LoRA that fits nothing, a limit that is too small.
 MemoryNeed memory_need(const ModelFacts& facts, const GenerateOptions& options);
-// The same on a GPU that gives so much, in the dtype of `clip`, else bf16 as GPUs have it.
+// The same on a GPU that gives so much beside so much of host memory (empty: there is no limit), in
+// the dtype of `clip`, else bf16 as GPUs have it.
 DeviceNeed device_need(const ModelFacts& facts, const report::ClipSettings& clip,
-                       std::int64_t limit);
+                       std::int64_t limit, std::optional<std::int64_t> host = {});
 
 }  // namespace twill::jobs

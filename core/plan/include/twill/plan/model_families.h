@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "twill/plan/guidance.h"
 #include "twill/plan/token_layout.h"
 
 namespace twill {
@@ -39,8 +40,9 @@ struct ModelSize {
   std::int32_t head_dim = 0;
   ClipSize clip;
   std::int32_t steps = 0;
-  std::optional<double> shift;     // of the schedule; empty: it has none
-  std::optional<double> fps, cfg;  // empty: not known here
+  std::optional<double> shift;  // of the schedule; empty: it has none
+  std::optional<double> fps;    // empty: not known here
+  std::optional<Guidance> cfg;  // the same
 };
 
 // What a network is given of a clip's pictures.

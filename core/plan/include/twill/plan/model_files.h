@@ -14,7 +14,8 @@
 namespace twill {
 
 // Folders by what lies in them, in ComfyUI's words: "diffusion_models", "checkpoints", "diffusers",
-// "vae", "text_encoders", "clip_vision", "loras". What stands first is looked at first.
+// "vae", "vae_approx", "text_encoders", "clip_vision", "loras". What stands first is looked at
+// first.
 using ModelPlaces = std::map<std::string, std::vector<std::filesystem::path>>;
 
 // Those of a folder like ComfyUI's models, of each kind; they need not be there.

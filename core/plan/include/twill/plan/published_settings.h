@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "twill/plan/guidance.h"
 #include "twill/plan/model_families.h"
 
 namespace twill {
@@ -35,7 +36,7 @@ struct PublishedSetting {
   std::int32_t height = 0;
   std::int32_t steps = 0;
   double shift = 0.0;
-  double cfg = 1.0;
+  Guidance cfg;
   std::string sampler;
   std::string source;  // who says so: "Wan-Video/Wan2.1: generate.py"
 };

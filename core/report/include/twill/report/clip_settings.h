@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "twill/plan/guidance.h"
 #include "twill/plan/lora_choice.h"
 #include "twill/plan/model_families.h"
 #include "twill/plan/model_files.h"
@@ -28,7 +29,7 @@ struct ClipSettings {
   std::optional<double> fps;
   std::optional<std::int32_t> steps;
   std::optional<double> shift;
-  std::optional<double> cfg;                            // 1: one forward a step
+  std::optional<Guidance> cfg;                          // 1: one forward a step
   std::string negative_prompt;                          // used when cfg is not 1
   PromptWeights prompt_weights = PromptWeights::kAuto;  // how both prompts are read
   std::optional<std::string> sampler;                   // of sampler_names()
@@ -36,6 +37,9 @@ struct ClipSettings {
   std::int32_t threads = 0;                             // 0: as many as the process may use
   // Of a GPU's memory that networks and a step may take; empty: what is free, less a margin.
   std::optional<double> vram_gib;
+  // Of host memory that layers may take which do not stay on the GPU; empty: what is free, less a
+  // margin. What does not fit is read from the file when it is needed.
+  std::optional<double> ram_gib;
   std::vector<LoraChoice> loras;  // merged into the weights, in this order
   // Pictures that the clip begins and ends with, of models that take them; empty: none.
   std::filesystem::path image;
