@@ -10,6 +10,7 @@
 
 #include "twill/plan/error.h"
 #include "twill/plan/text.h"
+#include "vector_math.h"
 
 namespace twill::engine {
 namespace {
@@ -85,6 +86,7 @@ TaeDecoder::TaeDecoder(const Weights& weights, at::ScalarType dtype, at::Device 
                        const TaeNumbers& numbers)
     : dtype_(dtype), device_(device), patch_(patch_of(weights)) {
   const c10::InferenceMode guard;
+  settle_vector_math();
   const std::int64_t channels = channels_of(weights);
   if (!numbers.mean.empty()) {
     mean_ = of_channels(numbers.mean, channels, device);

@@ -17,6 +17,7 @@ void settle_vector_math() {
       const at::Tensor one = at::ones({1}, type);
       one.exp();
       one.sqrt();
+      one.tanh();
     }
   });
 }
