@@ -206,7 +206,7 @@ QString describe_memory(const jobs::MemoryNeed& need) {
   const QString files =
       device.from_file == 0
           ? layers
-          : CostTeller::tr("%1, %2 are read from the file at every step: it holds no more")
+          : CostTeller::tr("%1 but %2, which are read from the file at every step")
                 .arg(layers)
                 .arg(device.from_file);
   return device.vae_tiles == 1

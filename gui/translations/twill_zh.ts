@@ -630,7 +630,7 @@ attention %3 % of the row&apos;s most</source>
         <translation>%1，VAE 分 %2 块处理</translation>
     </message>
     <message>
-        <source>%1, %2 are read from the file at every step: it holds no more</source>
+        <source>%1 but %2, which are read from the file at every step</source>
         <translation>%1，内存容纳不下，每步有 %2 层从文件读取</translation>
     </message>
 </context>

@@ -42,6 +42,8 @@ def changed(plan, tmp_path, change):
         pytest.param(("--steps", "-3"), 2, "steps -3", id="negative_steps"),
         pytest.param(("--steps", "many"), 2, "many", id="steps_no_number"),
         pytest.param(("--cfg", "0.2"), 2, "cfg 0.2", id="cfg_below_one"),
+        pytest.param(("--cfg", "4;3"), 2, 'guidance "4;3" is neither a number nor two', id="cfg_no_number"),
+        pytest.param(("--cfg", "4,3"), 2, "has one network, which takes one scale", id="cfg_of_two_experts"),
         pytest.param(("--sampler", "heun"), 2, '"heun"', id="unknown_sampler"),
         pytest.param(("--dtype", "int8"), 2, '"int8"', id="unknown_dtype"),
         pytest.param(("--prompt", "a red dragon"), 2, "dragon", id="unknown_prompt_word"),

@@ -348,15 +348,17 @@ def test_a_limit_of_gpu_memory_is_told_to_hold_nowhere_on_the_cpu(twill, generat
     device = json.loads(twill("--json", "doctor").stdout)["facts"]["device"]
     if "threads" not in device:
         pytest.skip(f"this build runs models on {device}, where the limit holds")
-    result, out = generate("--vram", "0.001")
-    assert "--vram has no effect: there is no GPU" in result.stderr
+    result, out = generate("--vram", "0.001", "--ram", "0.001")
     plain, same = generate()
-    assert "--vram" not in plain.stderr
+    for option in ("--vram", "--ram"):
+        assert f"{option} has no effect: there is no GPU" in result.stderr
+        assert option not in plain.stderr
     assert first_frame(out) == first_frame(same)
 
 
-@pytest.mark.parametrize("wrong", ["0", "-1", "5000", "nan"])
-def test_a_limit_of_gpu_memory_is_a_number_of_gib(twill, tiny_model, tmp_path, wrong):
-    result = twill("generate", "--model", tiny_model, *PROMPT, "--out", tmp_path / "clip", "--vram", wrong)
+@pytest.mark.parametrize(("option", "most"), [("vram", 4096), ("ram", 65536)])
+@pytest.mark.parametrize("wrong", ["0", "-1", "70000", "nan"])
+def test_a_limit_of_memory_is_a_number_of_gib(twill, tiny_model, tmp_path, option, most, wrong):
+    result = twill("generate", "--model", tiny_model, *PROMPT, "--out", tmp_path / "clip", f"--{option}", wrong)
     assert result.returncode == 2
-    assert f"vram {float(wrong):g} is not in (0, 4096] GiB" in result.stderr
+    assert f"{option} {float(wrong):g} is not in (0, {most}] GiB" in result.stderr

@@ -286,7 +286,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (what == "tae") {
-    const auto tae = twill::engine::load_wan_tae(argv[2], at::kFloat, at::kCPU);
+    const auto tae = twill::engine::read_wan_tae(argv[2], at::kFloat, at::kCPU);
     twill::engine::write_safetensors(
         argv[4], {{"out", tae->pictures(Weights::open(argv[3]).get("latents"))}});
     return 0;

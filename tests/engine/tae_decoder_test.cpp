@@ -8,7 +8,6 @@
 #include <stop_token>
 
 #include "engine_support.h"
-#include "models/architectures.h"
 #include "models/wan/wan_tae.h"
 
 namespace twill::engine {
@@ -82,8 +81,8 @@ TEST(TaeDecoder, LargePicturesAreMadeSmaller) {
 TEST(TaeDecoder, NumbersOfTheVaeAreTheNetworksScaled) {
   const SmallTae small;
   const Weights weights = saved(small.folder / "lighttaew2_1.safetensors", random_tae(16, 1));
-  const auto light = load_wan_tae(small.folder / "lighttaew2_1.safetensors", at::kFloat, at::kCPU);
-  const auto plain = load_wan_tae(small.folder / "taew2_1.safetensors", at::kFloat, at::kCPU);
+  const auto light = read_wan_tae(small.folder / "lighttaew2_1.safetensors", at::kFloat, at::kCPU);
+  const auto plain = read_wan_tae(small.folder / "taew2_1.safetensors", at::kFloat, at::kCPU);
   at::Tensor latents = at::randn({1, 16, 1, 2, 2});
   at::Tensor scaled = latents.clone();
   scaled.select(1, 0).mul_(2.8184).add_(-0.7571);

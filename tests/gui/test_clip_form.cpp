@@ -283,6 +283,34 @@ class TestClipForm : public QObject {
     QCOMPARE(choice.currentIndex(), 0);
   }
 
+  void each_of_two_experts_has_a_guidance() {
+    {
+      Stage stage({});
+      QVERIFY(stage.found());
+      QVERIFY(!stage.child<QDoubleSpinBox>("second_cfg")->isVisible());
+      stage.child<QDoubleSpinBox>("second_cfg")->setValue(3);
+      QVERIFY(!stage.form()->settings().cfg->second);
+    }
+    Stage stage({.from_pictures = true});
+    QVERIFY(stage.found());
+    auto* first = stage.child<QDoubleSpinBox>("cfg");
+    auto* second = stage.child<QDoubleSpinBox>("second_cfg");
+    QVERIFY(second->isVisible());
+    first->setValue(4);
+    second->setValue(3);
+    QVERIFY(stage.form()->settings().cfg == Guidance(4.0, 3.0));
+    second->setValue(4);
+    QVERIFY(!stage.form()->settings().cfg->second);
+    // Back out of a video.
+    report::ClipRecord record{.prompt = "a"};
+    record.clip = stage.form()->settings();
+    record.clip.dtype = "float32";
+    record.clip.cfg = Guidance(2.5, 1.5);
+    stage.form()->set_record(record);
+    QCOMPARE(first->value(), 2.5);
+    QCOMPARE(second->value(), 1.5);
+  }
+
   void the_memory_of_a_gpu_is_asked_for_where_there_is_one() {
     Stage stage({});
     QVERIFY(stage.found());

@@ -282,6 +282,11 @@ class TestFirstClip : public QObject {
     cost.memory.device->vae_tiles = 2;
     QVERIFY(describe(cost).endsWith(
         QStringLiteral("28.0 GB of memory hold the layers, the VAE works in 2 tiles")));
+    cost.memory.device->from_file = 4;
+    QVERIFY(describe(cost).endsWith(
+        QStringLiteral("28.0 GB of memory hold the layers but 4, which are read from the file at "
+                       "every step, the VAE works in 2 tiles")));
+    cost.memory.device->from_file = 0;
     cost.memory.device->vae_tiles = 1;
     cost.memory.device->host = 0;
     cost.memory.device->resident = 40;

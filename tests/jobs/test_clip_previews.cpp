@@ -14,6 +14,7 @@
 #include "engine/engine_support.h"
 #include "jobs/scratch_folder.h"
 #include "jobs/tiny_model.h"
+#include "twill/engine/model.h"
 #include "twill/engine/weights.h"
 #include "twill/jobs/generate.h"
 #include "twill/plan/error.h"
@@ -90,6 +91,16 @@ TEST(ClipPreviews, a_stop_is_a_stop) {
   Told told;
   ClipPreviews previews = told.previews([](const at::Tensor&) -> at::Tensor { throw Cancelled(); });
   EXPECT_THROW(previews.pictures(latents()), Cancelled);
+}
+
+// Its VAE is its own, whatever lies beside it.
+TEST(ClipPreviews, of_a_model_folder_are_never_by_wans_decoder) {
+  const tests::ScratchFolder folder;
+  tests::write_tiny_model(folder / "tiny");
+  engine::write_safetensors(folder / "taew2_1.safetensors", engine::testing::random_tae(16, 1));
+  engine::write_safetensors(folder / "tiny/taew2_1.safetensors",
+                            engine::testing::random_tae(16, 1));
+  EXPECT_EQ(engine::load_model(folder / "tiny", {.device = c10::kCPU}).load_tae(), nullptr);
 }
 
 // A checkpoint in ComfyUI's folders with the decoder where ComfyUI has it.

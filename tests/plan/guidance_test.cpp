@@ -21,6 +21,8 @@ TEST(Guidance, IsOneScaleOrOneForEachOfTwoExperts) {
   EXPECT_EQ(concat(two), "4,3.5");
   EXPECT_EQ(concat(Guidance(2.5)), "2.5");
   EXPECT_EQ(parse_guidance(concat(two)), two);
+  const Guidance thirds(10.0 / 3, 7.0 / 3);
+  EXPECT_EQ(parse_guidance(concat(thirds)), thirds);
   // The same scale twice is one.
   EXPECT_EQ(Guidance(4.0, 4.0), Guidance(4.0));
   EXPECT_FALSE(two == Guidance(4.0));

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "evaluation_rows.h"
+#include "jobs/scratch_folder.h"
 
 namespace twill::report {
 namespace {
@@ -103,6 +105,19 @@ TEST(Report, times_that_were_not_measured_are_null) {
   EXPECT_TRUE(value["speedup"].is_null());
   EXPECT_TRUE(value["dense_seconds"].is_null());
   EXPECT_EQ(value["timed_prompts"], 0);
+}
+
+TEST(Report, a_guidance_of_two_experts_survives_being_stored) {
+  const tests::ScratchFolder folder;
+  EvaluateReport report = example();
+  report.layout = {.frames = 13, .rows = 12, .cols = 16};
+  for (const Guidance& guidance : {Guidance(4.0), Guidance(4.0, 3.0)}) {
+    report.clip.cfg = guidance;
+    std::ofstream(folder / "report.json") << to_json(report);
+    const Guidance read = read_evaluate_report(folder / "report.json").clip.cfg.value();
+    EXPECT_EQ(read, guidance);
+    EXPECT_EQ(read.second, guidance.second);
+  }
 }
 
 TEST(Report, rows_survive_being_stored) {

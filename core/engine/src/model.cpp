@@ -51,6 +51,13 @@ fs::path folder_of(const ModelFiles& model) {
   return fs::is_regular_file(model.path, code) ? model.path.parent_path() : model.path;
 }
 
+// Not a folder, nor the file that tells a folder to be a model.
+bool is_checkpoint(const ModelFiles& model) {
+  std::error_code code;
+  const fs::path name = model.path.filename();
+  return fs::is_regular_file(model.path, code) && name != "model.json" && name != kPipelineFile;
+}
+
 }  // namespace
 
 ModelShape VideoModel::shape() const {
@@ -134,6 +141,14 @@ at::Tensor VideoModel::forward(const at::Tensor& x, const Conditioned& prompt,
   return experts.at(expert)->forward(x, *prompt.experts.at(expert), attention, step);
 }
 
+std::unique_ptr<TaeDecoder> VideoModel::load_tae() const {
+  // A folder of ours may hold any VAE, and says itself how its latents are shown.
+  if (!is_checkpoint(files) && model_file(folder_of(files)).filename() != kPipelineFile) {
+    return nullptr;
+  }
+  return architecture_of(*family).load_tae(files, family->channels, dtype, device);
+}
+
 void VideoModel::release() const {
   for (const std::unique_ptr<VideoNetwork>& expert : experts) {
     expert->release();
@@ -180,18 +195,10 @@ bool is_model_there(const ModelFiles& model) {
 }
 
 ModelDescription describe_model(const ModelFiles& model) {
-  std::error_code code;
-  const fs::path name = model.path.filename();
-  if (fs::is_regular_file(model.path, code) && name != "model.json" && name != kPipelineFile) {
+  if (is_checkpoint(model)) {
     return architectures().front().describe(model);
   }
   ModelDescription description = describe_model_folder(folder_of(model));
-  // A folder of ours may hold any VAE, and says itself how its latents are shown; a pipeline's are
-  // those of its family.
-  if (model_file(folder_of(model)).filename() == kPipelineFile) {
-    description.tae =
-        architecture_of(*description.family).find_tae(model, description.family->channels);
-  }
   require(model.low_noise.empty(), ErrorCode::kUsage, model.path.string(),
           ": is a model folder, which names its experts itself; ", model.low_noise.string(),
           " is of no use beside it");
@@ -273,7 +280,6 @@ VideoModel load_model(const ModelFiles& files, const LoadOptions& options) {
   model.text = std::move(parts.text);
   model.image = std::move(parts.image);
   model.latent_colours = std::move(parts.latent_colours);
-  model.load_tae = std::move(parts.load_tae);
   return model;
 }
 

@@ -16,10 +16,10 @@ class ClipPreviews {
   // latents: [1, channels, T, h, w] as the network has them, to [T, height, width, 3] uint8.
   using Draw = std::function<at::Tensor(const at::Tensor& latents)>;
 
-  // colours: see engine/latent_preview.h. load: reads what draws finer pictures when the first are
-  // asked for; empty: nothing does. Where it cannot be read, or memory runs out while it draws,
-  // the colours stand in from then on, and `note`, which may be empty, is told why: a clip is not
-  // lost for its previews.
+  // colours: see engine/latent_preview.h. load: called for what draws finer pictures when the first
+  // are asked for, and may give nothing. Where it cannot be read, or memory runs out while it
+  // draws, the colours stand in from then on, and `note`, which may be empty, is told why: a clip
+  // is not lost for its previews.
   ClipPreviews(at::Tensor colours, std::function<Draw()> load,
                std::function<void(const std::string&)> note);
 

@@ -51,16 +51,14 @@ std::vector<Output> outputs_of(const std::vector<fs::path>& files, bool compared
   return outputs;
 }
 
-// Empty where the model has none.
-std::function<ClipPreviews::Draw()> loader_of_tae(const Session& session) {
-  if (!session.model().load_tae) {
+// What draws the model's previews; nothing where it has no tiny autoencoder.
+ClipPreviews::Draw load_draw(const Session& session) {
+  std::shared_ptr<const engine::TaeDecoder> tae = session.model().load_tae();
+  if (!tae) {
     return {};
   }
-  return [&session] {
-    std::shared_ptr<const engine::TaeDecoder> tae = session.model().load_tae();
-    return [&session, tae = std::move(tae)](const at::Tensor& latents) {
-      return tae->pictures(latents, session.control().stop);
-    };
+  return [&session, tae = std::move(tae)](const at::Tensor& latents) {
+    return tae->pictures(latents, session.control().stop);
   };
 }
 
@@ -72,7 +70,8 @@ class Generator {
             const JobControl& control)
       : options_(options),
         session_(options.clip, control),
-        previews_(session_.model().latent_colours, loader_of_tae(session_), control.note) {
+        previews_(
+            session_.model().latent_colours, [this] { return load_draw(session_); }, control.note) {
     if (plan != nullptr) {
       sparse_.emplace(session_, std::move(plan), options.adapt);
     }

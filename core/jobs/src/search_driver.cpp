@@ -27,12 +27,6 @@
 namespace twill::jobs {
 namespace {
 
-// As `twill search --cfg` takes it.
-std::string guidance_text(const Guidance& guidance) {
-  const std::string first = json_dump(json(guidance.first));
-  return guidance.second ? concat(first, ",", json_dump(json(*guidance.second))) : first;
-}
-
 namespace fs = std::filesystem;
 
 RunFacts run_of_steps(const Session& session, std::vector<double> t) {
@@ -104,7 +98,7 @@ search::SearchRequest request_for(const Session& session, const TokenLayout& lay
                       concat(model_name(session.model().files.path), " ", session.fingerprint())},
                      {"torch", torch_version()},
                      {"twill", TWILL_VERSION},
-                     {"cfg", guidance_text(*clip.cfg)},
+                     {"cfg", concat(*clip.cfg)},
                      {"negative_prompt", clip.negative_prompt},
                      {"prompt_weights",
                       std::string(name_in(kPromptWeightsNames, clip.prompt_weights))}},

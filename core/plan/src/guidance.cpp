@@ -3,6 +3,7 @@
 
 #include "twill/plan/guidance.h"
 
+#include <array>
 #include <charconv>
 
 #include "twill/plan/error.h"
@@ -21,6 +22,12 @@ double parse_scale(std::string_view scale, std::string_view text) {
   return value;
 }
 
+// The shortest text that is read as the same number.
+std::string exact_text(double scale) {
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), scale).ptr};
+}
+
 }  // namespace
 
 Guidance parse_guidance(std::string_view text) {
@@ -32,8 +39,8 @@ Guidance parse_guidance(std::string_view text) {
 }
 
 std::ostream& operator<<(std::ostream& out, const Guidance& guidance) {
-  out << guidance.first;
-  return guidance.second ? out << "," << *guidance.second : out;
+  out << exact_text(guidance.first);
+  return guidance.second ? out << "," << exact_text(*guidance.second) : out;
 }
 
 }  // namespace twill

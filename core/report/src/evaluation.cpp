@@ -240,6 +240,9 @@ std::string to_json(const EvaluateReport& report) {
       {"torch", report.torch_version},
       {"rows", rows},
   };
+  if (report.clip.cfg->second) {
+    value["cfg_second"] = *report.clip.cfg->second;
+  }
   if (!report.clip.loras.empty()) {
     value["loras"] = lora_texts(report.clip.loras);
   }

@@ -12,7 +12,7 @@ std::span<const Architecture> architectures() {
                                                           .load = load_wan,
                                                           .load_text = load_wan_text,
                                                           .describe = describe_wan_checkpoint,
-                                                          .find_tae = find_wan_tae,
+                                                          .load_tae = load_wan_tae,
                                                           .recognise = recognise_wan}};
   return kArchitectures;
 }

@@ -31,7 +31,6 @@ struct Parts {
   std::unique_ptr<TextEncoder> text;
   std::unique_ptr<ImageEncoder> image;  // null where the networks take no tokens of pictures
   at::Tensor latent_colours;            // for previews, see latent_preview.h
-  LoadTae load_tae;                     // empty where the description has none
 };
 
 struct PartsRequest {
@@ -61,8 +60,10 @@ struct Architecture {
   // The model that a checkpoint of its network and the files around it make. Throws as
   // describe_model().
   ModelDescription (*describe)(const ModelFiles& model);
-  // The file of a tiny autoencoder of the family's latents; empty where there is none.
-  std::filesystem::path (*find_tae)(const ModelFiles& model, std::int64_t channels);
+  // A tiny autoencoder of the family's latents; null where there is no file of one. Throws
+  // Error(kFile) naming it.
+  std::unique_ptr<TaeDecoder> (*load_tae)(const ModelFiles& model, std::int64_t channels,
+                                          at::ScalarType dtype, at::Device device);
   // "a Wan transformer of 30 x 12 heads". Throws Error where the weights are of no such network.
   std::string (*recognise)(Weights weights);
 };
@@ -75,8 +76,8 @@ std::unique_ptr<TextEncoder> load_wan_text(const ModelDescription& description);
 std::string recognise_wan(Weights weights);
 // wan/wan_checkpoint.cpp
 ModelDescription describe_wan_checkpoint(const ModelFiles& model);
-// wan/wan_tae.cpp: in `vae_approx`, in `vae` or beside the model. A file is told by "taew" in its
-// name, too, for the tensors are the same as those of HunyuanVideo's.
-std::filesystem::path find_wan_tae(const ModelFiles& model, std::int64_t channels);
+// wan/wan_tae.cpp
+std::unique_ptr<TaeDecoder> load_wan_tae(const ModelFiles& model, std::int64_t channels,
+                                         at::ScalarType dtype, at::Device device);
 
 }  // namespace twill::engine

@@ -68,9 +68,11 @@ struct VideoModel {
   std::unique_ptr<TextEncoder> text;
   std::unique_ptr<ImageEncoder> image;  // null where the networks take no tokens of pictures
   at::Tensor latent_colours;            // for previews, see latent_preview.h
-  LoadTae load_tae;                     // for finer ones; empty where no file of it was found
   std::optional<MemoryPlan> memory;     // where a limit was given
 
+  // For finer previews, looked for and read when asked for, as most jobs show none; null where
+  // there is no file of one. Throws Error(kFile) naming it.
+  std::unique_ptr<TaeDecoder> load_tae() const;
   // Gives back what layers take of a limited device, until they are needed again: for the VAE.
   void release() const;
   ModelShape shape() const;                                               // that its plans have

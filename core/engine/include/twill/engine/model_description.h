@@ -48,14 +48,12 @@ struct ModelDescription {
   // A SentencePiece model; empty where the text side has its own inside, or needs none.
   std::filesystem::path tokenizer;
   std::filesystem::path image_encoder;  // empty where the family's networks take none
-  // Of a tiny autoencoder, for previews; empty where none was found. It decides nothing of a clip.
-  std::filesystem::path tae;
-  std::int64_t image_heads = 0;    // as heads below; 0: the weights say
-  std::vector<StatedHeads> heads;  // of each expert; empty where the weights say
+  std::int64_t image_heads = 0;         // as heads below; 0: the weights say
+  std::vector<StatedHeads> heads;       // of each expert; empty where the weights say
   // model.json, or all the JSON files that were read of a pipeline; none of a checkpoint.
   std::vector<std::filesystem::path> settings;
 
-  // Of weights that decide a clip: all but the tokenizer, each once.
+  // Of weights: all but the tokenizer, each once.
   std::vector<std::filesystem::path> files() const;
 };
 

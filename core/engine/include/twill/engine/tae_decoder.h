@@ -10,8 +10,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <span>
 #include <stop_token>
 #include <vector>
@@ -73,8 +71,5 @@ class TaeDecoder {
   Conv first_, last_;
   std::array<Level, 3> levels_;
 };
-
-// Reads it when it is asked for: most jobs show no previews.
-using LoadTae = std::function<std::unique_ptr<TaeDecoder>()>;
 
 }  // namespace twill::engine

@@ -12,7 +12,6 @@
 #include "twill/plan/error.h"
 #include "wan_names.h"
 #include "wan_network.h"
-#include "wan_tae.h"
 
 namespace twill::engine {
 namespace {
@@ -150,11 +149,6 @@ Parts load_wan(const PartsRequest& request) {
   }
   parts.vae = std::make_unique<WanVae>(vae, request.dtype, request.device);
   parts.latent_colours = load_latent_colours(request.folder, channels);
-  if (!files.tae.empty()) {
-    parts.load_tae = [file = files.tae, dtype = request.dtype, device = request.device] {
-      return load_wan_tae(file, dtype, device);
-    };
-  }
   return parts;
 }
 

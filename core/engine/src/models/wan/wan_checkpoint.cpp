@@ -207,7 +207,6 @@ ModelDescription describe_wan_checkpoint(const ModelFiles& model) {
   if (description.tokenizer.empty()) {
     description.tokenizer = tokenizer_beside(description.text);
   }
-  description.tae = find_wan_tae(model, network.out_channels);
   description.defaults =
       family_defaults(family, {.heads = network.heads, .head_dim = network.head_dim()});
   return description;

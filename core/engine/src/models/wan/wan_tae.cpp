@@ -52,7 +52,7 @@ fs::path find_wan_tae(const ModelFiles& model, std::int64_t channels) {
   return {};
 }
 
-std::unique_ptr<TaeDecoder> load_wan_tae(const fs::path& file, at::ScalarType dtype,
+std::unique_ptr<TaeDecoder> read_wan_tae(const fs::path& file, at::ScalarType dtype,
                                          at::Device device) {
   const Weights weights = Weights::open(file);
   TaeNumbers numbers;
@@ -61,6 +61,12 @@ std::unique_ptr<TaeDecoder> load_wan_tae(const fs::path& file, at::ScalarType dt
     numbers = {.mean = wan_latent_mean(later), .deviation = wan_latent_deviation(later)};
   }
   return std::make_unique<TaeDecoder>(weights, dtype, device, numbers);
+}
+
+std::unique_ptr<TaeDecoder> load_wan_tae(const ModelFiles& model, std::int64_t channels,
+                                         at::ScalarType dtype, at::Device device) {
+  const fs::path file = find_wan_tae(model, channels);
+  return file.empty() ? nullptr : read_wan_tae(file, dtype, device);
 }
 
 }  // namespace twill::engine

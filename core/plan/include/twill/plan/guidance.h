@@ -31,6 +31,7 @@ struct Guidance {
 
 // "4", or "4,3" for two experts. Throws Error(kUsage) naming the text.
 Guidance parse_guidance(std::string_view text);
+// As parse_guidance() reads it, to the last bit.
 std::ostream& operator<<(std::ostream& out, const Guidance& guidance);
 
 }  // namespace twill
