@@ -315,16 +315,18 @@ def rate_with_range(row: dict | None) -> str:
     return f"{rate(row)} ({row['tflops_range'][0]:.0f}-{row['tflops_range'][1]:.0f})" if row else ""
 
 
-@table("cuda_h200")
-def cuda_h200() -> list[str]:
+@table("hopper_h200")
+def hopper_h200() -> list[str]:
     rows = []
-    for row in read("cuda_h200")["attention"]:
+    for row in read("hopper_h200")["attention"]:
         case = row["case"].rstrip("0123456789. ").replace("_", " ")
-        ours, cudnn, flex = rate_with_range(row["twill"]), rate(row["cudnn_dense"]), rate(row.get("flex"))
-        faster = f"{row['speedup_over_cudnn_dense']:.2f}"
-        rows.append((SHAPES[row["shape"]], case, f"{row['density']:.2f}", ours, cudnn, flex, faster))
-    head = ("heads x tokens", "list", "density", "TFLOP/s (range of 5 rounds)", "cuDNN dense", "FlexAttention")
-    return lines((*head, "speed-up over cuDNN dense"), rows)
+        of_128 = row.get("flash_attention_4") or row.get("flash_attention_4_128")
+        rates = (rate_with_range(row["hopper"]), rate(of_128), rate(row.get("flash_attention_4_64")))
+        rest = (rate(row.get("cudnn")), rate(row.get("band")))
+        faster = f"{row['hopper']['tflops'] / of_128['tflops']:.2f}" if of_128 else ""
+        rows.append((SHAPES[row["shape"]], case, f"{row['density']:.2f}", *rates, *rest, faster))
+    head = ("heads x tokens", "list", "density", "`hopper` (range of 5 rounds)", "FA4, 128 keys", "FA4, 64 keys")
+    return lines((*head, "cuDNN", "a band of this density", "over FA4, 128 keys"), rows)
 
 
 @table("kernels_h200")

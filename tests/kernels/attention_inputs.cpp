@@ -49,6 +49,8 @@ const std::vector<Case>& attention_cases() {
       {.why = "scale_0_in_bf16", .tokens = 300, .dtype = Dtype::kBf16, .scale = 0.0f},
       {.why = "scale_0_in_f16", .tokens = 300, .dtype = Dtype::kF16, .scale = 0.0f},
       {.why = "scale_that_is_a_denormal", .tokens = 117, .scale = 1e-38f},
+      {.why = "scores_that_grow", .tokens = 700, .growth = 20.0f},
+      {.why = "scores_that_grow_by_more_than_exp_holds", .tokens = 700, .growth = 300.0f},
       {.why = "negative_scale", .tokens = 300, .scale = -2.0f},
       {.why = "negative_scale_in_bf16", .tokens = 300, .dtype = Dtype::kBf16, .scale = -1.0f},
   };
@@ -98,12 +100,15 @@ Inputs::Inputs(const Case& c, std::uint64_t seed) : case_(c) {
   std::mt19937_64 random(seed);
   std::normal_distribution<float> normal;
   for (int tensor = 0; tensor < 3; ++tensor) {
-    const float factor = tensor == 0 ? c.spread : 1.0f;
     for (std::int64_t batch = 0; batch < c.batch; ++batch) {
       for (std::int64_t head = 0; head < heads; ++head) {
         for (std::int64_t token = 0; token < tokens; ++token) {
           const std::int64_t at = tensor * tensor_offset_ + batch * in_strides_.batch +
                                   head * in_strides_.head + token * in_strides_.token;
+          const float before_last = 1.0f - static_cast<float>(token) / static_cast<float>(tokens);
+          const float factor = tensor == 0   ? c.spread
+                               : tensor == 1 ? std::pow(c.growth, before_last)
+                                             : 1.0f;
           with_element(c.dtype, [&](auto element) {
             auto* to = reinterpret_cast<decltype(element)*>(memory_.data()) + at;
             for (std::int64_t channel = 0; channel < dim; ++channel) {
@@ -336,17 +341,22 @@ std::vector<double> Inputs::log_sums() {
     const bool mean = tasks_[head].mode == HeadMode::kMean;
     const std::vector<bool> kept = kept_keys(head);
     for (std::int32_t query = 0; query < p.tokens; ++query) {
-      double sum = 0.0;
+      std::vector<double> scores;
       for (std::int32_t key = 0; key < p.tokens; ++key) {
         double score = 0.0;
         for (std::int32_t d = 0; d < p.head_dim && !mean; ++d) {
           score += static_cast<double>(q[query * p.head_dim + d]) * k[key * p.head_dim + d];
         }
         if (mean || kept[static_cast<std::size_t>(query) * p.tokens + key]) {
-          sum += std::exp(score * p.scale);
+          scores.push_back(score * p.scale);
         }
       }
-      sums.push_back(std::log(sum));
+      const double most = scores.empty() ? 0.0 : *std::ranges::max_element(scores);
+      double sum = 0.0;
+      for (const double score : scores) {
+        sum += std::exp(score - most);
+      }
+      sums.push_back(most + std::log(sum));
     }
   }
   return sums;

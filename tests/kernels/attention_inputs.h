@@ -30,6 +30,9 @@ struct Case {
   std::int32_t batch = 1;
   float spread = 1.0f;  // standard deviation of q: large ones make the softmax sharp
   float scale = 1.0f;   // times 1/sqrt(head_dim)
+  // How many times as large the first key is as the last, the others between them: kernels walk
+  // from the last key to the first, so that each tile's scores outgrow those before.
+  float growth = 1.0f;
 };
 void PrintTo(const Case& c, std::ostream* out);
 

@@ -89,6 +89,22 @@ TEST(CudaPlanTest, ListsKeepTheirTablesAndShareAnOrder) {
   EXPECT_EQ(plan.image[second.positions], kTokens - 1);
 }
 
+TEST(CudaPlanTest, TilesThatShareNoKeysWithTheNextGoByTheirLength) {
+  const auto order_of = [](const std::vector<KeyRun>& runs) {
+    const std::vector<std::int32_t> run_begin{0, 1, 2, 3, 4, 5, 6, 7, 8};
+    Lists lists;
+    lists.views = {{runs, run_begin, {}}};
+    const CudaPlan plan = make(lists, {std::vector<HeadTask>{{HeadMode::kSparse, 0}}}, 1);
+    const auto list = record_at<CudaList>(plan, plan.offsets.lists);
+    return std::vector<std::int32_t>(plan.image.begin() + list.order,
+                                     plan.image.begin() + list.order + 8);
+  };
+  EXPECT_EQ(order_of({{0, 3}, {8, 5}, {0, 4}, {8, 3}, {0, 5}, {8, 4}, {0, 3}, {8, 4}}),
+            (std::vector<std::int32_t>{1, 4, 2, 5, 7, 0, 3, 6}));
+  EXPECT_EQ(order_of({{0, 3}, {0, 5}, {0, 4}, {1, 3}, {1, 5}, {2, 4}, {2, 3}, {2, 4}}),
+            (std::vector<std::int32_t>{0, 1, 2, 3, 4, 5, 6, 7}));
+}
+
 TEST(CudaPlanTest, HeadsOfAPrecisionAreAPartOfTheirOwn) {
   const Lists lists;
   std::vector<HeadTask> tasks = kMixed;

@@ -39,9 +39,9 @@ def generated(architecture):
     return ["-gencode", f"arch=compute_{number},code=[{','.join(codes)}]"]
 
 
-# Bytes of stores and loads that ptxas may spill, by folder or source: the Hopper kernel spills beside its loop, once
-# for each item.
-ALLOWED = {"sm90": 36}
+# Bytes of stores and loads that ptxas may spill, by folder or source: the Hopper kernel spills once for each item, and
+# at head_dim 128 where scores are computed again; of its loop three words are in memory there.
+ALLOWED = {"sm90": 168}
 SOURCES = sorted(CUDA.rglob("*.cu"))
 
 

@@ -22,7 +22,9 @@ def rows_of(speed):
     return [
         (row[name]["ms"], row["portable"]["ms"])
         for row in result["attention"]
-        if HEAD_DIMS.get(row["shape"], 128) == speed.head_dim and "ms" in row.get(name, {}) and "ms" in row["portable"]
+        if HEAD_DIMS.get(row["shape"], 128) == speed.head_dim
+        and "ms" in row.get(name, {})
+        and "ms" in row.get("portable", {})
     ]
 
 

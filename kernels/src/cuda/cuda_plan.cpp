@@ -70,12 +70,42 @@ class PlanImage {
         return tiles[tile] > 2 * mean_cost(static_cast<std::int32_t>(i)) + 1;
       });
       record.heavy = static_cast<std::int32_t>(others - order.begin());
+      if (whole && !neighbours_share(list)) {
+        std::stable_sort(others, order.end(), [&](std::int32_t one, std::int32_t two) {
+          return tiles[one] > tiles[two];
+        });
+      }
       record.order = static_cast<std::int32_t>(add(std::span<const std::int32_t>(order)));
       record.positions = add_positions(list.position_to_token);
       heavy_.push_back(record.heavy);
       records.push_back(record);
     }
     plan_.offsets.lists = add(std::span<const CudaList>(records));
+  }
+
+  // Whether query tiles have most of their key tiles in common with the next one. Then those that
+  // run together find keys in the L2 whatever their pace. Else they do so only as long as all walk
+  // through the keys side by side, for which they must take equally long.
+  bool neighbours_share(const TileListView& list) const {
+    std::int64_t kept = 0;
+    std::int64_t shared = 0;
+    for (std::int32_t tile = 0; tile + 1 < query_tiles_; ++tile) {
+      std::int32_t other = list.run_begin[tile + 1];
+      const std::int32_t last = list.run_begin[tile + 2];
+      for (std::int32_t i = list.run_begin[tile]; i < list.run_begin[tile + 1]; ++i) {
+        const KeyRun run = list.runs[i];
+        kept += run.count;
+        const auto end_of = [](const KeyRun& each) { return each.first + each.count; };
+        while (other < last && end_of(list.runs[other]) <= run.first) {
+          ++other;
+        }
+        for (std::int32_t at = other; at < last && list.runs[at].first < end_of(run); ++at) {
+          shared += std::min(end_of(run), end_of(list.runs[at])) -
+                    std::max(run.first, list.runs[at].first);
+        }
+      }
+    }
+    return 2 * shared >= kept;
   }
 
   // Lists of one order share its table, also when each brings a copy of its own.

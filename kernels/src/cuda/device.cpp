@@ -16,32 +16,30 @@ namespace twill::kernels {
 namespace {
 
 constexpr int kDevices = 64;
-// Compute capability (major * 10 + minor) << 16 | multiprocessors; 0: not asked yet.
+// Compute capability, major * 10 + minor; 0: not asked yet.
 std::array<std::atomic<int>, kDevices> known_devices;
 
-cudaError_t facts_of_current(int* facts) {
+cudaError_t ask_capability(int* capability) {
   int device = 0;
   if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess) {
     return error;
   }
   if (device < kDevices && known_devices[device] != 0) {
-    *facts = known_devices[device];
+    *capability = known_devices[device];
     return cudaSuccess;
   }
   int major = 0;
   int minor = 0;
-  int count = 0;
   for (const auto& [to, attribute] : {std::pair{&major, cudaDevAttrComputeCapabilityMajor},
-                                      std::pair{&minor, cudaDevAttrComputeCapabilityMinor},
-                                      std::pair{&count, cudaDevAttrMultiProcessorCount}}) {
+                                      std::pair{&minor, cudaDevAttrComputeCapabilityMinor}}) {
     if (const cudaError_t error = cudaDeviceGetAttribute(to, attribute, device);
         error != cudaSuccess) {
       return error;
     }
   }
-  *facts = (major * 10 + minor) << 16 | count;
+  *capability = major * 10 + minor;
   if (device < kDevices) {
-    known_devices[device] = *facts;
+    known_devices[device] = *capability;
   }
   return cudaSuccess;
 }
@@ -90,12 +88,12 @@ CudaMachine cuda_machine() {
 }
 
 int current_capability(Status* status) {
-  int facts = 0;
-  if (const cudaError_t error = facts_of_current(&facts); error != cudaSuccess) {
+  int capability = 0;
+  if (const cudaError_t error = ask_capability(&capability); error != cudaSuccess) {
     *status = Status::failure(why_no_device(error));
     return 0;
   }
-  return facts >> 16;
+  return capability;
 }
 
 Status check_device() {
@@ -106,11 +104,6 @@ Status check_device() {
   }
   const std::string why_not = why_not_capability(capability);
   return why_not.empty() ? Status{} : Status::failure(why_not);
-}
-
-int multiprocessors() {
-  int facts = 0;
-  return facts_of_current(&facts) == cudaSuccess ? facts & 0xffff : 1;
 }
 
 Status check_rows(const char* name, const void* base, const Strides& strides,

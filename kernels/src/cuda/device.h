@@ -17,7 +17,6 @@ namespace twill::kernels {
 int current_capability(Status* status);
 // Of the profiling kernels, which run wherever any kernel does.
 Status check_device();
-int multiprocessors();
 // Rows that 16-byte accesses reach, of 16-bit elements. `base` has the sizes of `in`.
 Status check_rows(const char* name, const void* base, const Strides& strides,
                   const AttentionTensors& in);

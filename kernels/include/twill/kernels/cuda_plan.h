@@ -46,7 +46,8 @@ struct CudaPlan {
 
 // Work of a layer is handed out in this order: query tiles with more than twice the mean of their
 // list (rows of text), then head by head, the dear ones first, neighbouring query tiles together so
-// that they share keys in the L2; heads without keys last.
+// that they share keys in the L2; where neighbours share less than half of their keys, the longest
+// first, so that those that run together keep pace; heads without keys last.
 Status make_cuda_plan(const CudaPlanInput& input, CudaPlan* plan);
 
 }  // namespace twill::kernels

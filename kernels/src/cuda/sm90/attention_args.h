@@ -21,9 +21,7 @@ struct AttentionArgs {
 };
 
 // Launches the instance for this head_dim (64 or 128).
-cudaError_t launch_attention_bf16(const AttentionArgs& args, int head_dim, int blocks,
-                                  cudaStream_t stream);
-cudaError_t launch_attention_f16(const AttentionArgs& args, int head_dim, int blocks,
-                                 cudaStream_t stream);
+cudaError_t launch_attention_bf16(const AttentionArgs& args, int head_dim, cudaStream_t stream);
+cudaError_t launch_attention_f16(const AttentionArgs& args, int head_dim, cudaStream_t stream);
 
 }  // namespace twill::kernels::sm90

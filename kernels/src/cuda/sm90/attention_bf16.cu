@@ -5,10 +5,9 @@
 
 namespace twill::kernels::sm90 {
 
-cudaError_t launch_attention_bf16(const AttentionArgs& args, int head_dim, int blocks,
-                                  cudaStream_t stream) {
-  return head_dim == 64 ? launch_shape<Shape64<cuda::Bf16>>(args, blocks, stream)
-                        : launch_shape<Shape128<cuda::Bf16>>(args, blocks, stream);
+cudaError_t launch_attention_bf16(const AttentionArgs& args, int head_dim, cudaStream_t stream) {
+  return head_dim == 64 ? launch_shape<Shape64<cuda::Bf16>>(args, stream)
+                        : launch_shape<Shape128<cuda::Bf16>>(args, stream);
 }
 
 }  // namespace twill::kernels::sm90

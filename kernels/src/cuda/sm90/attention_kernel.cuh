@@ -6,21 +6,25 @@
 // A block stays on its multiprocessor and takes items of work, a query tile of 128 rows each. One
 // warp loads: each list tile of 64 keys is a box of its own, and kTiles of them from anywhere fill
 // a stage. Two warp groups of 64 query rows compute: while the scores of one stage go through the
-// softmax, the tensor cores multiply the weights of the stage before with its values, and the two
-// groups take turns so that one computes products while the other computes exponentials. This is
-// the shape of FlashAttention-3 (https://arxiv.org/abs/2407.08608); running maxima that grow by
-// less than 2^8 are kept as they are, as FlashAttention-4 does. Queries stay in registers: at the
-// power limit of an H100 that gave up to 5 % over reading them from shared memory for each product.
+// softmax, the tensor cores multiply the weights of the stage before with its values. This is the
+// shape of FlashAttention-3 (https://arxiv.org/abs/2407.08608) but for two things. The groups do
+// not take turns by barriers: the tensor cores take the products of one group after those of the
+// other as it is, and waiting for a turn cost 4 to 7 % (H200). And a row's maximum is that of its
+// first stage as long as no weight grows too large, which the sums of the weights tell: no score is
+// compared, and weights are made as soon as scores are there. What grows too large is computed once
+// more (score_again). Queries stay in registers: at the power limit of an H100 that gave up to 5 %
+// over reading them from shared memory for each product.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 
 #include "../output_rows.cuh"
-#include "../softmax.cuh"
+#include "../persistent_launch.cuh"
 #include "../work.cuh"
 #include "attention_args.h"
 #include "ptx.cuh"
+#include "row_softmax.cuh"
 #include "wgmma.cuh"
 
 namespace twill::kernels::sm90 {
@@ -31,11 +35,9 @@ using cuda::load_matrices;
 using cuda::OutputRows;
 using cuda::pack;
 using cuda::shared_address;
-using cuda::Softmax;
 using cuda::tiles_of;
 
 inline constexpr int kConsumers = 2;  // warp groups of 64 query rows
-inline constexpr int kThreads = 128 * (1 + kConsumers);
 inline constexpr int kItemSlots = 2;
 // Of a thread, once the roles are known: together what a launch of 384 threads of 168 has.
 inline constexpr int kProducerRegisters = 40;
@@ -45,6 +47,7 @@ static_assert(kProducerRegisters + kConsumers * kConsumerRegisters == 3 * 168);
 template <typename ElementT, int kHeadDimT, int kTilesT, int kStagesT>
 struct Shape {
   using Element = ElementT;
+  static constexpr int kThreads = 128 * (1 + kConsumers);
   static constexpr int kHeadDim = kHeadDimT;
   static constexpr int kTiles = kTilesT;    // list tiles of a stage
   static constexpr int kStages = kStagesT;  // of keys, and of values
@@ -65,7 +68,7 @@ struct Shape {
 template <typename Element>
 using Shape128 = Shape<Element, 128, 2, 2>;
 template <typename Element>
-using Shape64 = Shape<Element, 64, 3, 3>;
+using Shape64 = Shape<Element, 64, 2, 4>;
 
 template <typename S>
 struct Shared {
@@ -118,6 +121,9 @@ struct Place {
       index = 0;
       parity ^= 1;
     }
+  }
+  __device__ __forceinline__ Place previous() const {
+    return index > 0 ? Place{index - 1, parity} : Place{kSize - 1, parity ^ 1};
   }
 };
 
@@ -239,20 +245,13 @@ template <typename S>
 class Consumer {
  public:
   __device__ Consumer(const AttentionArgs& args, const Shared<S>& shared, std::uint32_t group)
-      : args_(args), shared_(shared), group_(group), thread_(threadIdx.x % 128) {
-    if (group_ == 1) {
-      named_barrier_arrive(turn_of(0), 128 * kConsumers);
-    }
-  }
+      : args_(args), shared_(shared), group_(group), thread_(threadIdx.x % 128) {}
 
   __device__ void run() {
     auto& control = *shared_.control;
     while (true) {
       barrier_wait(&control.item_full[slot_.index], slot_.parity);
-      const Item item = control.items[slot_.index];
-      __syncwarp();
-      release(&control.item_empty[slot_.index]);
-      slot_.next();
+      const Item& item = control.items[slot_.index];  // read where it is needed: registers are few
       if (item.mode < 0) {
         return;
       }
@@ -261,6 +260,9 @@ class Consumer {
       } else {
         rows_of(item).store_constant();
       }
+      __syncwarp();
+      release(&control.item_empty[slot_.index]);
+      slot_.next();
     }
   }
 
@@ -271,7 +273,6 @@ class Consumer {
   using Rows = OutputRows<Element, S::kHeadDim>;
   static constexpr int kScores = S::kKeys / 2;
 
-  static __device__ std::uint32_t turn_of(std::uint32_t group) { return 1 + group; }
   // One arrival for a warp that has read what the barrier guards.
   __device__ __forceinline__ void release(std::uint64_t* barrier) const {
     if (thread_ % 32 == 0) {
@@ -280,8 +281,9 @@ class Consumer {
   }
 
   __device__ __forceinline__ void issue_scores(float (&scores)[kScores]) {
-    barrier_wait(&shared_.control->k_full[k_.index], k_.parity);
-    const std::uint64_t k = operand(shared_address(shared_.k) + k_.index * S::kStageBytes, 16);
+    barrier_wait(&shared_.control->k_full[stage_.index], stage_.parity);
+    const std::uint32_t k =
+        uniform(operand(shared_address(shared_.k) + stage_.index * S::kStageBytes, 16));
     hold(scores);
     wgmma_begin();
 #pragma unroll
@@ -294,9 +296,10 @@ class Consumer {
 
   __device__ __forceinline__ void issue_values(float (&out)[S::kHeadDim / 2],
                                                std::uint32_t (&weights)[kScores / 2]) {
-    barrier_wait(&shared_.control->v_full[v_.index], v_.parity);
-    const std::uint64_t v =
-        operand(shared_address(shared_.v) + v_.index * S::kStageBytes, S::kStageHalf);
+    const Place<S::kStages> stage = stage_.previous();
+    barrier_wait(&shared_.control->v_full[stage.index], stage.parity);
+    const std::uint32_t v =
+        uniform(operand(shared_address(shared_.v) + stage.index * S::kStageBytes, S::kStageHalf));
     hold(out);
     hold(weights);
     wgmma_begin();
@@ -310,54 +313,74 @@ class Consumer {
   __device__ void attend(const Item& item) {
     auto& control = *shared_.control;
     const std::int32_t stages = tiles_of(item.key_tiles, S::kTiles);
-    Softmax<kScores> softmax(args_.call.factor);
-    float out[1][S::kHeadDim / 2];
+    RowSoftmax<Element, kScores> softmax(args_.call.factor);
+    float out[S::kHeadDim / 2];
     std::uint32_t weights[kScores / 2];
 #pragma unroll
     for (int i = 0; i < S::kHeadDim / 2; ++i) {
-      out[0][i] = 0.0f;
+      out[i] = 0.0f;
     }
     barrier_wait(&control.q_full, q_parity_);
     q_parity_ ^= 1;
     load_fragments();
     release(&control.q_empty);
     {
-      float scores[1][kScores];
-      issue_scores(scores[0]);
+      float scores[kScores];
+      issue_scores(scores);
       wgmma_wait<0>();
-      hold(scores[0]);
-      release(&control.k_empty[k_.index]);
-      k_.next();
-      mask_first(item, stages, scores[0]);
+      hold(scores);
+      release(&control.k_empty[stage_.index]);
+      stage_.next();
+      mask_first(item, stages, scores);
       softmax.begin(scores);
-      pack<Element>(scores[0], weights);
+      pack<Element>(scores, weights);
     }
-    for (std::int32_t stage = 1; stage < stages; ++stage) {
-      float scores[1][kScores];
-      named_barrier_wait(turn_of(group_), 128 * kConsumers);
-      issue_scores(scores[0]);
-      issue_values(out[0], weights);
-      named_barrier_arrive(turn_of(group_ ^ 1), 128 * kConsumers);
+    for (std::int32_t left = stages - 1; left > 0; --left) {
+      float scores[kScores];
+      issue_scores(scores);
+      issue_values(out, weights);
       wgmma_wait<1>();
-      hold(scores[0]);
-      release(&control.k_empty[k_.index]);
-      k_.next();
-      softmax.step(scores);
+      hold(scores);
+      if (!softmax.step(scores)) {
+        wgmma_wait<0>();
+        hold(out);
+        score_again(scores);
+        softmax.follow(scores, out);
+      }
+      release(&control.k_empty[stage_.index]);
       wgmma_wait<0>();
-      hold(out[0]);
+      hold(out);
       hold(weights);
-      release(&control.v_empty[v_.index]);
-      v_.next();
-      softmax.rescale(out);
-      pack<Element>(scores[0], weights);
+      release(&control.v_empty[stage_.previous().index]);
+      stage_.next();
+      pack<Element>(scores, weights);
     }
-    issue_values(out[0], weights);
+    issue_values(out, weights);
     softmax.finish();
     wgmma_wait<0>();
-    hold(out[0]);
-    release(&control.v_empty[v_.index]);
-    v_.next();
-    write(item, out[0], softmax);
+    hold(out);
+    release(&control.v_empty[stage_.previous().index]);
+    write(item, out, softmax);
+  }
+
+  // The scores of the stage, of this warp alone: the others may not need them.
+  __device__ __forceinline__ void score_again(float (&scores)[kScores]) const {
+    const std::uint32_t lane = thread_ % 32;
+    const std::uint32_t base =
+        shared_address(shared_.k) + stage_.index * S::kStageBytes + lane % 8 * S::kRowBytes;
+#pragma unroll
+    for (int block = 0; block < S::kKeys / 8; ++block) {
+      float* sums = scores + 4 * block;
+      sums[0] = sums[1] = sums[2] = sums[3] = 0.0f;
+#pragma unroll
+      for (int i = 0; i < S::kHeadDim / 32; ++i) {
+        const std::uint32_t chunk = (i % 2 * 4 + lane / 8) ^ (lane % 8);
+        std::uint32_t keys[4];  // 8 keys, 32 channels
+        load_matrices(base + i / 2 * S::kStageHalf + block * 8 * S::kRowBytes + chunk * 16, keys);
+        cuda::multiply(sums, queries_ + 8 * i, keys[0], keys[1], Element{});
+        cuda::multiply(sums, queries_ + 8 * i + 4, keys[2], keys[3], Element{});
+      }
+    }
   }
 
   __device__ __forceinline__ void load_fragments() {
@@ -395,7 +418,7 @@ class Consumer {
   }
 
   __device__ void write(const Item& item, float (&out)[S::kHeadDim / 2],
-                        const Softmax<kScores>& softmax) const {
+                        const RowSoftmax<Element, kScores>& softmax) const {
     const Rows rows = rows_of(item);
     rows.store(out, softmax.inverse(0), softmax.inverse(1));
     rows.store_lse(softmax.log_sum(0), softmax.log_sum(1));
@@ -406,13 +429,13 @@ class Consumer {
   const std::uint32_t group_;
   const std::uint32_t thread_;  // of the warp group
   Place<kItemSlots> slot_;
-  Place<S::kStages> k_, v_;
+  Place<S::kStages> stage_;  // of the keys; the values are those of the stage before
   std::uint32_t q_parity_ = 0;
   std::uint32_t queries_[S::kHeadDim / 4];
 };
 
 template <typename S>
-__global__ void __launch_bounds__(kThreads, 1)
+__global__ void __launch_bounds__(S::kThreads, 1)
     attention_kernel(const __grid_constant__ AttentionArgs args) {
   extern __shared__ unsigned char memory[];
   Shared<S> shared(memory);
@@ -433,14 +456,8 @@ __global__ void __launch_bounds__(kThreads, 1)
 }
 
 template <typename S>
-cudaError_t launch_shape(const AttentionArgs& args, int blocks, cudaStream_t stream) {
-  const cudaError_t error = cudaFuncSetAttribute(
-      attention_kernel<S>, cudaFuncAttributeMaxDynamicSharedMemorySize, S::kSharedBytes);
-  if (error != cudaSuccess) {
-    return error;
-  }
-  attention_kernel<S><<<blocks, kThreads, S::kSharedBytes, stream>>>(args);
-  return cudaGetLastError();
+cudaError_t launch_shape(const AttentionArgs& args, cudaStream_t stream) {
+  return cuda::launch_persistent<attention_kernel<S>, S>(args, stream);
 }
 
 }  // namespace twill::kernels::sm90

@@ -6,7 +6,6 @@
 #include <tuple>
 
 #include "../../checks.h"
-#include "../device.h"
 #include "attention_args.h"
 #include "tensor_map.h"
 
@@ -48,7 +47,7 @@ Status launch(const CudaLaunch& launch) {
   }
   const AttentionTensors& in = launch.params.tensors;
   const auto run = in.dtype == Dtype::kBf16 ? launch_attention_bf16 : launch_attention_f16;
-  const cudaError_t error = run(args, in.head_dim, multiprocessors(), launch.stream);
+  const cudaError_t error = run(args, in.head_dim, launch.stream);
   return error == cudaSuccess ? Status{}
                               : refuse("launching attention: ", cudaGetErrorString(error));
 }

@@ -29,12 +29,9 @@ __device__ __forceinline__ void barrier_wait(std::uint64_t* barrier, std::uint32
   cuda::barrier_wait(shared_address(barrier), parity);
 }
 
-// Barriers of a part of the block, by number; 0 is __syncthreads.
-__device__ __forceinline__ void named_barrier_wait(std::uint32_t id, std::uint32_t threads) {
-  asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
-}
-__device__ __forceinline__ void named_barrier_arrive(std::uint32_t id, std::uint32_t threads) {
-  asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
+// A value that all lanes of the warp hold alike, for the compiler to know it.
+__device__ __forceinline__ std::uint32_t uniform(std::uint32_t value) {
+  return __shfl_sync(0xffffffffu, value, 0);
 }
 
 // One box of a 4-D tensor map at (channel, token, head, batch) to shared memory.
