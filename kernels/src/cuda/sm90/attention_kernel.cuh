@@ -9,7 +9,7 @@
 // softmax, the tensor cores multiply the weights of the stage before with its values. This is the
 // shape of FlashAttention-3 (https://arxiv.org/abs/2407.08608) but for two things. The groups do
 // not take turns by barriers: the tensor cores take the products of one group after those of the
-// other as it is, and waiting for a turn cost 4 to 7 % (H200). And a row's maximum is that of its
+// other as it is, and waiting for a turn cost up to 9 % (H200). And a row's maximum is that of its
 // first stage as long as no weight grows too large, which the sums of the weights tell: no score is
 // compared, and weights are made as soon as scores are there. What grows too large is computed once
 // more (score_again). Queries stay in registers: at the power limit of an H100 that gave up to 5 %
@@ -61,10 +61,8 @@ struct Shape {
   static constexpr int kSharedBytes = kQueryBytes + 2 * kStages * kStageBytes + 1024 + 512;
 };
 
-// Chosen by measurement on an H100 among 2 and 3 tiles, 2 to 4 stages: 3 tiles of head_dim 128
-// leave no registers for the queries, and 3 stages of 2 tiles are no faster than 2. With head_dim
-// 64 the special function unit is as busy as the tensor cores; computing a quarter of the
-// exponentials by multiply-adds was slower all the same (H200: 461 against 477 TFLOP/s).
+// Chosen by measurement (H100, H200): 3 tiles of head_dim 128 leave no registers for the queries,
+// and of head_dim 64 they are 1 to 4 % slower than 2.
 template <typename Element>
 using Shape128 = Shape<Element, 128, 2, 2>;
 template <typename Element>
