@@ -112,6 +112,25 @@ def test_precisions_mixed(layout):
     assert any(min(layer.quantised, layer.in_elements, layer.means, layer.gathered) > 0 for layer in words.layers)
 
 
+@needs_binary
+@pytest.mark.parametrize("density", [0.05, 0.3, 0.48, 0.52, 0.8])
+@pytest.mark.parametrize("tokens", [100, 1000, 5000])
+def test_random_tiles(tokens, density):
+    """Below a density of one half neighbouring query tiles share less than half of their keys, above it more."""
+    random = np.random.default_rng(int(tokens * density))
+    lists = []
+    for _ in range(4):
+        kept = random.random((-(-tokens // 128), -(-tokens // 64))) < density
+        steps = np.diff(np.pad(kept, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+        tile, first = np.nonzero(steps == 1)
+        runs = np.stack([first, np.nonzero(steps == -1)[1] - first], axis=1).astype(np.int32)
+        begin = np.concatenate([[0], np.cumsum(np.bincount(tile, minlength=len(kept)))]).astype(np.int32)
+        lists.append((runs, begin, None))
+    tasks = [[[("sparse", index) for index in range(len(lists))]]]
+    words = CudaWords(tokens, lists, tasks)
+    assert np.array_equal(words.image, native.binary.CudaTables.of_lists(tokens, lists, tasks).image())
+
+
 def test_heads_without_keys_are_in_the_first_part():
     layout = LAYOUTS["text_behind"]
     heads = [(mode, index, "int8") for mode, index, *_ in MIXED]

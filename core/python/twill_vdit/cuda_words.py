@@ -64,7 +64,8 @@ class _Image:
         self._parts: list[Words] = []
         self._words = 0
         self._query_tiles = tile_count(tokens, QUERY_TILE)
-        self._dense_cost = self._query_tiles * tile_count(tokens, KEY_TILE)
+        self._key_tiles = tile_count(tokens, KEY_TILE)
+        self._dense_cost = self._query_tiles * self._key_tiles
         self._positions: list[tuple[Words, int]] = []
         self._totals: list[int] = []
         self._heavy: list[int] = []
@@ -84,17 +85,41 @@ class _Image:
     def _add_list(self, runs: Words, run_begin: Words, positions: Words | None) -> list[int]:
         at = [self.add(np.asarray(runs, dtype=np.int32)), self.add(np.asarray(run_begin, dtype=np.int32))]
         tiles = np.zeros(self._query_tiles, dtype=np.int64)
-        if len(run_begin) == self._query_tiles + 1:
+        is_whole = len(run_begin) == self._query_tiles + 1
+        if is_whole:
             before = np.concatenate([[0], np.cumsum(np.asarray(runs)[:, 1], dtype=np.int64)])
             tiles = np.diff(before[np.asarray(run_begin)])
         total = int(tiles.sum())
         at.append(self.add(tiles.astype(np.int32)))
         is_heavy = tiles > 2 * (total // self._query_tiles) + 1
-        order = np.concatenate([np.flatnonzero(is_heavy), np.flatnonzero(~is_heavy)])
+        others = np.flatnonzero(~is_heavy)
+        if is_whole and not self._neighbours_share(np.asarray(runs), np.asarray(run_begin)):
+            others = others[np.argsort(-tiles[others], kind="stable")]
+        order = np.concatenate([np.flatnonzero(is_heavy), others])
         at.append(self.add(order.astype(np.int32)))
         self._totals.append(total)
         self._heavy.append(int(is_heavy.sum()))
         return [*at, self._add_positions(positions), self._heavy[-1], 0, 0]
+
+    def _neighbours_share(self, runs: Words, run_begin: Words) -> bool:
+        """Whether query tiles have half of their key tiles in common with the next one."""
+        if len(runs) == 0:
+            return True
+        # All query tiles' keys one behind the other: those of the next tile lie `width` further on.
+        width = self._key_tiles
+        tile = np.repeat(np.arange(self._query_tiles, dtype=np.int64), np.diff(run_begin))
+        first, count = tile * width + runs[:, 0], runs[:, 1].astype(np.int64)
+        before = np.cumsum(count) - count
+
+        def kept_before(place: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+            run = np.maximum(np.searchsorted(first, place, side="right") - 1, 0)
+            kept: npt.NDArray[np.int64] = before[run] + np.clip(place - first[run], 0, count[run])
+            return kept
+
+        has_next = tile < self._query_tiles - 1
+        begin, kept = first[has_next] + width, count[has_next]
+        shared = kept_before(begin + kept) - kept_before(begin)
+        return bool(2 * shared.sum() >= kept.sum())
 
     def _add_positions(self, positions: Words | None) -> int:
         """Lists of one order share its table."""
