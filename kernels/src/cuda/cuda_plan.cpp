@@ -83,9 +83,9 @@ class PlanImage {
     plan_.offsets.lists = add(std::span<const CudaList>(records));
   }
 
-  // Whether query tiles have most of their key tiles in common with the next one. Then those that
-  // run together find keys in the L2 whatever their pace. Else they do so only as long as all walk
-  // through the keys side by side, for which they must take equally long.
+  // Whether query tiles have at least half of their key tiles in common with the next. Then those
+  // that run together find keys in the L2 whatever their pace. Else they do so only as long as all
+  // walk through the keys side by side, for which they must take equally long.
   bool neighbours_share(const TileListView& list) const {
     std::int64_t kept = 0;
     std::int64_t shared = 0;
