@@ -7,9 +7,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <numeric>
+#include <random>
 
 #include "attention_inputs.h"
 #include "device_memory.h"
@@ -274,6 +277,53 @@ TEST_P(CudaKernel, GivesTheDenseResultForAListOfAllTiles) {
   p.lists = lists;
   ASSERT_TRUE(run_on_device(p));
   EXPECT_EQ(inputs.output(), by_dense);
+}
+
+// All values of the kept half of the keys are 1 and the others -1: what a running sum loses is
+// missing from 1.
+TEST_P(CudaKernel, SumsOfALongListLoseNothing) {
+  constexpr std::int32_t kTokens = 40000;
+  constexpr std::int32_t kKept = 20032;
+  constexpr std::size_t kElements = std::size_t{kTokens} * 128;
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  std::vector<std::uint16_t> q(kElements), k(kElements), v(kElements), out(kElements);
+  const auto bits = [](float value) {
+    return static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16);
+  };
+  for (std::size_t i = 0; i < kElements; ++i) {
+    q[i] = bits(0.5f * normal(random));
+    k[i] = bits(normal(random));
+    v[i] = bits(i / 128 < kKept ? 1.0f : -1.0f);
+  }
+  const Strides strides{.batch = static_cast<std::int64_t>(kElements),
+                        .head = static_cast<std::int64_t>(kElements),
+                        .token = 128};
+  AttentionParams p;
+  p.tensors = {q.data(), k.data(), v.data(), strides, strides,      strides,
+               1,        1,        kTokens,  128,     Dtype::kBf16, 0.088f};
+  p.out = out.data();
+  p.out_strides = strides;
+  const std::vector<KeyRun> runs(tile_count(kTokens, kQueryTile), {0, kKept / kKeyTile});
+  std::vector<std::int32_t> run_begin(runs.size() + 1);
+  std::iota(run_begin.begin(), run_begin.end(), 0);
+  const std::vector<TileListView> lists{{runs, run_begin, {}}};
+  const std::vector<HeadTask> tasks(1, {HeadMode::kSparse, 0, precision_});
+  p.tasks = tasks;
+  p.lists = lists;
+  ASSERT_TRUE(run_on_device(p));
+  double least = 2.0;
+  double most = 0.0;
+  double sum = 0.0;
+  for (const std::uint16_t value : out) {
+    const double found = std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16);
+    least = std::min(least, found);
+    most = std::max(most, found);
+    sum += found / static_cast<double>(out.size());
+  }
+  EXPECT_NEAR(sum, 1.0, 0.001);
+  EXPECT_GE(least, 0.99);
+  EXPECT_LE(most, 1.01);
 }
 
 // More runs than a loading warp holds at a time, checked on some rows.

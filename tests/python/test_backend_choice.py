@@ -93,8 +93,8 @@ def machine(monkeypatch, tmp_path):
         ),
         pytest.param(
             90,
-            {"native_cuda": "hopper 2", "runtime_cuda": True, "flex_attention": False},
-            ["native_cuda hopper 2", "native_cuda portable 2", "native_cuda compact 1", "native_cuda int8 2"],
+            {"native_cuda": "hopper 3", "runtime_cuda": True, "flex_attention": False},
+            ["native_cuda hopper 3", "native_cuda portable 2", "native_cuda compact 1", "native_cuda int8 2"],
             id="hopper_with_cuda_core",
         ),
         pytest.param(
@@ -117,13 +117,13 @@ def test_forms_that_run_are_timed_once(machine, capability, has, forms):
 
 def test_an_h200_is_not_timed_and_keeps_heads_in_bf16(machine):
     machine.is_a("NVIDIA H200", 90)
-    machine.has("hopper 2", runtime_cuda=True)
+    machine.has("hopper 3", runtime_cuda=True)
     choice = choose(CALL)
-    assert (choice.name, machine.timed) == ("native_cuda hopper 2", [])
+    assert (choice.name, machine.timed) == ("native_cuda hopper 3", [])
     assert "by rule, from hopper_h200.json" in choice.because
     sentence = (
         r"computes the 3 int8 heads of the plan as bf16: bf16 is faster here \(by rule, from int8_h200.json and "
-        r"hopper_h200.json: native_cuda int8 2 is 0.67 times as fast as native_cuda hopper 2\)"
+        r"hopper_h200.json: native_cuda int8 2 is 0.64 times as fast as native_cuda hopper 3\)"
     )
     with pytest.warns(UserWarning, match=sentence):
         backends.say_why_not_int8(choice, CALL, 3)

@@ -37,7 +37,7 @@ def gpu(monkeypatch):
         monkeypatch.setenv("TWILL_CHOICE", "order")
         monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
         monkeypatch.setattr(launching, "driver", fake_gpu.FakeGpu())
-        monkeypatch.setattr(cuda, "kernel_of", lambda *call: "hopper 2")
+        monkeypatch.setattr(cuda, "kernel_of", lambda *call: "hopper 3")
         monkeypatch.setattr(native, "binary", native.binary or object())
         monkeypatch.setattr(cuda, "why_not", lambda *call: native_cuda)
         monkeypatch.setattr(launching, "why_not", lambda *call: runtime_cuda)

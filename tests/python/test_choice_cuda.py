@@ -172,9 +172,9 @@ def test_the_rules_of_an_h200_hold_and_agree_with_a_timing(monkeypatch):
         warnings.simplefilter("error")
         ruled = {head_dim: backends.choose(backends.Call(GPU, BF16, head_dim)) for head_dim in HEAD_DIMS}
     assert [choice.name for choice in ruled.values()] == [
-        "native_cuda hopper 2",
+        "native_cuda hopper 3",
         "native_cuda portable 2 + int8 2",
-        "native_cuda hopper 2",
+        "native_cuda hopper 3",
         "native_cuda portable 2",
     ]
     assert all(choice.because.startswith("by rule") for choice in ruled.values())
@@ -187,4 +187,4 @@ def test_the_rules_of_an_h200_hold_and_agree_with_a_timing(monkeypatch):
             forms, subject, lambda forms, head_dim=head_dim: form_timing.time_forms(forms, GPU, BF16, head_dim)
         )
         print(head_dim, timed.because, timed.int8_because)
-        assert (timed.form.kernel, timed.int8) == ("hopper 2", None)
+        assert (timed.form.kernel, timed.int8) == ("hopper 3", None)

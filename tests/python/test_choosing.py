@@ -16,7 +16,7 @@ from twill_vdit.choosing import Form, UntimedError, decide
 from twill_vdit.kept_timings import Subject
 from twill_vdit.runtime_kernels import cache
 
-HOPPER = Form("native_cuda", "hopper 2", follows_graphs=True)
+HOPPER = Form("native_cuda", "hopper 3", follows_graphs=True)
 PORTABLE = Form("native_cuda", "portable 2", "portable", follows_graphs=True)
 COMPACT = Form("native_cuda", "compact 1", "compact", follows_graphs=True)
 INT8 = Form("native_cuda", "int8 2", is_int8=True, follows_graphs=True)
@@ -90,11 +90,11 @@ def test_a_card_that_was_measured_has_a_rule():
     verdict = decide(forms, subject(forms, "NVIDIA H200"), unasked)
     assert (verdict.form, verdict.int8) == (HOPPER, None)
     assert verdict.because.startswith(
-        "by rule, from hopper_h200.json and kernels_h200.json: 2.18 times as fast as native_cuda portable 2"
+        "by rule, from hopper_h200.json and kernels_h200.json: 2.27 times as fast as native_cuda portable 2"
     )
     assert verdict.int8_because == (
         "by rule, from int8_h200.json and hopper_h200.json: "
-        "native_cuda int8 2 is 0.67 times as fast as native_cuda hopper 2"
+        "native_cuda int8 2 is 0.64 times as fast as native_cuda hopper 3"
     )
 
 
@@ -109,7 +109,7 @@ def test_int8_runs_there_where_no_hopper_kernel_does():
 @pytest.mark.parametrize(
     "forms",
     [
-        pytest.param([Form("native_cuda", "hopper 3"), PORTABLE], id="another_version"),
+        pytest.param([Form("native_cuda", "hopper 4"), PORTABLE], id="another_version"),
         pytest.param([HOPPER, PORTABLE, Form("native_cuda", "int8 3", is_int8=True)], id="int8_of_another_version"),
     ],
 )

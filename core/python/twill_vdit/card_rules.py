@@ -34,14 +34,14 @@ class MeasuredSpeed:
 # kernel's rate there is not the one of the other runs.
 _KERNELS, _HOPPER, _INT8 = "kernels_h200.json", "hopper_h200.json", "int8_h200.json"
 SPEEDS = (
-    MeasuredSpeed("NVIDIA H200", 64, "hopper 2", 1.90, _HOPPER),
+    MeasuredSpeed("NVIDIA H200", 64, "hopper 3", 1.92, _HOPPER),
     MeasuredSpeed("NVIDIA H200", 64, "portable 2", 1.0, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 64, "compact 1", 0.985, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 64, "int8 2", 1.34, _INT8),
     MeasuredSpeed("NVIDIA H200", 96, "portable 2", 1.0, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 96, "compact 1", 0.68, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 96, "int8 2", 1.27, _INT8),
-    MeasuredSpeed("NVIDIA H200", 128, "hopper 2", 2.18, _HOPPER),
+    MeasuredSpeed("NVIDIA H200", 128, "hopper 3", 2.27, _HOPPER),
     MeasuredSpeed("NVIDIA H200", 128, "portable 2", 1.0, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 128, "compact 1", 0.73, _KERNELS),
     MeasuredSpeed("NVIDIA H200", 128, "int8 2", 1.45, _INT8),

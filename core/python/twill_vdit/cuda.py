@@ -42,7 +42,7 @@ def why_not(device: torch.device, dtype: torch.dtype, head_dim: int, scale: floa
 
 
 def kernel_of(device: torch.device, dtype: torch.dtype, head_dim: int, scale: float) -> str:
-    """Name and version ("hopper 2") of the kernel that runs such tensors on the device, empty where none does."""
+    """Name and version ("hopper 3") of the kernel that runs such tensors on the device, empty where none does."""
     if dtype not in DTYPES:
         return ""
     with torch.cuda.device(device):

@@ -18,7 +18,7 @@ constexpr std::array<std::int32_t, 3> kInt8HeadDims{64, 96, 128};
 
 constexpr std::array<CudaKernelRule, 5> kRules{{
     {.name = "hopper",
-     .version = 2,
+     .version = 3,
      .first_capability = 90,
      .last_capability = 90,
      .shared_kib = 227,
