@@ -22,6 +22,7 @@ CARRIED = {
     "twill_vdit/kernel_sources/include/twill/kernels/cuda_words.h",
     "twill_vdit/kernel_sources/src/cuda/portable/shapes.cuh",
     "twill_vdit/kernel_sources/src/cuda/side_kernels.cuh",
+    "twill_vdit/diffusers/__init__.py",
     "twill_vdit/running/__init__.py",
     "twill_vdit/runtime_kernels/__init__.py",
     "twill_vdit/presets/models.json",
