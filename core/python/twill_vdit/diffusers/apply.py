@@ -15,7 +15,7 @@ import torch
 from twill_vdit.diffusers.networks import Network, network_of
 from twill_vdit.diffusers.presets import Named, name_of_weights, preset_for
 from twill_vdit.diffusers.reading import Reading
-from twill_vdit.diffusers.sampling import SamplingRun, Steps
+from twill_vdit.diffusers.sampling import SamplingRun, Steps, is_guided
 from twill_vdit.diffusers.transformer import Transformer
 from twill_vdit.errors import Error
 from twill_vdit.families import why_not
@@ -96,8 +96,7 @@ class AppliedPlan:
 
     def is_guided(self) -> bool:
         """Whether the pipeline makes an unconditional half; False where there is none that says it."""
-        pipeline = None if self._pipeline is None else self._pipeline()
-        return bool(getattr(pipeline, "do_classifier_free_guidance", False))
+        return is_guided(None if self._pipeline is None else self._pipeline())
 
     def sampling(self, transformer: Transformer, reading: Reading, backend: str) -> tuple[SamplingRun, Run]:
         """As transformer.Runs has it."""
@@ -182,7 +181,7 @@ def apply_plan(
         raise Error("diffusers is not installed: pip install diffusers", "system")
     target = getattr(pipeline, "_orig_mod", pipeline)  # of torch.compile
     alone = isinstance(target, torch.nn.Module)
-    transformers = [target] if alone else _transformers_of(target)
+    transformers = [target] if alone else transformers_of(target)
     networks = [network_of(transformer) for transformer in transformers]
     known = [(module, network) for module, network in zip(transformers, networks, strict=True) if network is not None]
     if not known:
@@ -198,7 +197,14 @@ def apply_plan(
     return AppliedPlan(named, None if alone else target, triples, adapt)
 
 
-def _transformers_of(pipeline: Any) -> list[Any]:
+def plan_on(transformer: torch.nn.Module) -> AppliedPlan | None:
+    """The one that holds on a transformer."""
+    held = _applied.get(transformer)
+    return None if held is None else held()
+
+
+def transformers_of(pipeline: Any) -> list[Any]:
+    """Of a pipeline, as they are beneath torch.compile; the noisier of two experts first."""
     parts = getattr(pipeline, "components", {})
     names = [name for name in ("transformer", "transformer_2") if parts.get(name) is not None]
     return [getattr(parts[name], "_orig_mod", parts[name]) for name in names]

@@ -117,6 +117,13 @@ def _is_part(view: torch.Tensor, whole: torch.Tensor) -> bool:
     return view.device == whole.device and begin <= view.data_ptr() < end
 
 
+def is_guided(pipeline: Any) -> bool:
+    """Whether a pipeline makes an unconditional half in the call that goes on; False where it does not say."""
+    said = getattr(pipeline, "do_classifier_free_guidance", None)
+    # CogVideoX's keep the scale only.
+    return bool(said) if said is not None else float(getattr(pipeline, "_guidance_scale", None) or 0.0) > 1.0
+
+
 def branches_of(in_batch: bool, guided: bool, forward_of_step: int) -> Sequence[int]:
     """Of the guidance, for each equal part of a forward's batch: 0 conditional, 1 unconditional.
 
