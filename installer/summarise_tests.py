@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Twill authors
 # SPDX-License-Identifier: Apache-2.0
-"""One plain summary of JUnit result files: why tests were skipped, and how many passed, failed and were skipped.
+"""One plain summary of JUnit result files: why tests were skipped, which failed, and how many did what.
 
 A program that ctest knows as a whole only (TOGETHER in tests/CMakeLists.txt) writes a file of its own under its name.
 """
@@ -19,6 +19,16 @@ def outcome(case: ElementTree.Element) -> str:
     if case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
         return "skipped"
     return "passed"
+
+
+def failure_message(case: ElementTree.Element) -> str:
+    """The test's name and the first lines of what it said: GoogleTest's first is only where."""
+    fault = case.find("failure")
+    fault = case.find("error") if fault is None else fault
+    text = "" if fault is None else f"{fault.get('message') or ''}\n{fault.text or ''}"
+    said = " ".join([line.strip() for line in text.splitlines() if line.strip()][:4])[:300] or "no message"
+    name = ".".join(part for part in (case.get("classname"), case.get("name")) if part)
+    return f"{name}: {said}"
 
 
 def skip_reason(case: ElementTree.Element) -> str:
@@ -51,6 +61,7 @@ def counts(outcomes: Counter[str]) -> str:
 def main(files: list[str]) -> int:
     total: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
+    failures: list[str] = []
     broken = False
     read = {}
     for name in files:
@@ -62,10 +73,13 @@ def main(files: list[str]) -> int:
     for file, cases in without_wholes(read).items():
         outcomes = Counter(outcome(case) for case in cases)
         reasons.update(skip_reason(case) for case in cases if outcome(case) == "skipped")
+        failures += [failure_message(case) for case in cases if outcome(case) == "failed"]
         total.update(outcomes)
         print(f"{file.stem}: {counts(outcomes)}")
     for reason, count in reasons.most_common():
         print(f"  skipped {count}: {reason}")
+    for failure in failures:
+        print(f"  failed: {failure}")
     print(counts(total))
     return 1 if broken or total["failed"] or not total["passed"] else 0
 

@@ -34,6 +34,13 @@ const Golden kGolden[] = {
      {{0, 1.8423298597335815f}, {1, 0.5188871622085571f}, {31, 1.7470314502716064f}}},
 };
 
+// What seeded_tests.cpp does, for every program of these tests.
+TEST(SeededTests, BeginWithTheNumbersOfTheirSeed) {
+  const at::Tensor drawn = at::randn({8});
+  at::manual_seed(static_cast<std::uint64_t>(::testing::UnitTest::GetInstance()->random_seed()));
+  EXPECT_TRUE(drawn.equal(at::randn({8})));
+}
+
 TEST(Noise, IsTheNoiseOfTorch) {
   for (const Golden& golden : kGolden) {
     const at::Tensor noise = make_noise(golden.shape, golden.seed);

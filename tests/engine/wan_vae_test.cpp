@@ -187,6 +187,16 @@ TEST(WanVae, StopsBetweenGroupsOfFrames) {
   EXPECT_THROW(small.vae.encode(at::randn({1, 3, 5, 16, 16}), options), Cancelled);
 }
 
+// The stop comes once the only group of frames is under way; the decoder has the same blocks.
+TEST(WanVae, StopsWithinAGroupOfFrames) {
+  const SmallVae small;
+  std::stop_source source;
+  const VaeOptions options{.progress = [&](std::int64_t, std::int64_t) { source.request_stop(); },
+                           .stop = source.get_token(),
+                           .most_bytes = kAllAtOnce};
+  EXPECT_THROW(small.vae.encode(at::randn({1, 3, 1, 16, 16}), options), Cancelled);
+}
+
 // What a clip is shown and saved in, by the definition.
 TEST(WanVae, PixelsAreRoundedToBytes) {
   const SmallVae small;

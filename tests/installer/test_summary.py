@@ -63,6 +63,20 @@ def test_a_program_that_failed_behind_its_last_test_has_failed(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        # GoogleTest writes "file:line" and what it expected; pytest the error's own sentence; ctest "Failed".
+        ('<failure message="../b_test.cpp:45&#x0A;Expected: a"/>', "d: ../b_test.cpp:45 Expected: a"),
+        ("<error>&#x0A;  no such file&#x0A;</error>", "d: no such file"),
+        ("<failure/>", "d: no message"),
+    ],
+)
+def test_the_last_lines_name_what_failed(tmp_path, failure, said):
+    result = summarise(tmp_path, CTEST, PYTEST.format(failure=failure))
+    assert result.stdout.splitlines()[-2:] == [f"  failed: {said}", "2 passed, 1 failed, 2 skipped"]
+
+
+@pytest.mark.parametrize(
     "texts",
     [
         pytest.param((CTEST, PYTEST.format(failure="<failure/>")), id="a_failure"),

@@ -42,7 +42,7 @@ VaeTiles tiles_within(std::int64_t room, const LatentGrid& grid,
 struct VaeOptions {
   std::function<void(std::int64_t done, std::int64_t total)>
       progress;          // in latent frames; may be empty
-  std::stop_token stop;  // looked at between groups of frames: Cancelled is thrown
+  std::stop_token stop;  // looked at before each residual block: Cancelled is thrown
   // Layers work on as many frames at a time as keep their buffers within so many bytes, one at
   // least; 0: what is fast on the device. The result does not depend on it but for the order of
   // sums, nor on tiles.

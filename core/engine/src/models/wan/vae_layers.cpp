@@ -66,6 +66,7 @@ ResidualBlock::ResidualBlock(const VaeLoader& loader, const std::string& name)
 }
 
 at::Tensor ResidualBlock::operator()(const at::Tensor& x, ClipState& state) const {
+  state.check_stop();
   at::Tensor y = second(first(x, state), state);
   return y.add_(shortcut ? (*shortcut)(x) : x);
 }

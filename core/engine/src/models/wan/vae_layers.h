@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -49,8 +50,8 @@ class VaeLayerNames {
 // What layers remember of the frames before the piece of a clip that they work on.
 class ClipState {
  public:
-  // taps: memory of norm_silu_taps, which all states of a call may share.
-  explicit ClipState(at::Tensor& taps) : taps_(taps) {}
+  // taps: memory of norm_silu_taps, which all states of a call may share, as they do its stop.
+  ClipState(at::Tensor& taps, const std::stop_token& stop) : taps_(taps), stop_(stop) {}
 
   void next_piece() {
     place_ = 0;
@@ -66,9 +67,16 @@ class ClipState {
     return slots_[place_++];
   }
   at::Tensor& taps() { return taps_; }
+  // Throws Cancelled once a stop is asked for.
+  void check_stop() const {
+    if (stop_.stop_requested()) {
+      throw Cancelled();
+    }
+  }
 
  private:
   at::Tensor& taps_;
+  const std::stop_token& stop_;
   std::vector<at::Tensor> slots_;
   std::size_t place_ = 0;
   std::int64_t pieces_ = 0;

@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "vae_layers.h"
@@ -32,7 +34,9 @@ void in_groups(std::int64_t frames, std::int64_t group, const Work& work) {
 // What one call remembers of the frames that it has seen.
 class VaePass {
  public:
-  explicit VaePass(const VaeGroups& groups) : groups_(groups) {}
+  // stop: looked at before each residual block.
+  VaePass(const VaeGroups& groups, std::stop_token stop)
+      : groups_(groups), stop_(std::move(stop)) {}
   VaePass(const VaePass&) = delete;
   VaePass& operator=(const VaePass&) = delete;
 
@@ -43,9 +47,11 @@ class VaePass {
 
  private:
   VaeGroups groups_;
+  std::stop_token stop_;
   at::Tensor taps_;
-  std::array<ClipState, kVaeLevels + 1> states_{
-      ClipState(taps_), ClipState(taps_), ClipState(taps_), ClipState(taps_), ClipState(taps_)};
+  std::array<ClipState, kVaeLevels + 1> states_{ClipState(taps_, stop_), ClipState(taps_, stop_),
+                                                ClipState(taps_, stop_), ClipState(taps_, stop_),
+                                                ClipState(taps_, stop_)};
 };
 
 // What the layers at the latents' own size make of whole frames.

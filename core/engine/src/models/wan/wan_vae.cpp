@@ -210,7 +210,7 @@ void WanVae::Impl::decode(const at::Tensor& clip, const VaeOptions& options, at:
   }
   const VaeDecoder& decoder = networks.decoder;
   const std::int64_t cells = clip.size(1) * clip.size(2);
-  VaePass pass(groups(VaeWork::kDecode, cells, cells, options));
+  VaePass pass(groups(VaeWork::kDecode, cells, cells, options), options.stop);
   std::int64_t done = 0;
   const auto sink = [&](const at::Tensor& frames) {
     put(frames, done, video);
@@ -238,7 +238,7 @@ void WanVae::Impl::decode_in_tiles(const at::Tensor& clip, const VaeOptions& opt
     }
   };
   {
-    VaePass pass(groups(VaeWork::kDecode, area, area, options));
+    VaePass pass(groups(VaeWork::kDecode, area, area, options), options.stop);
     in_groups(frames, pass.group(0), [&](std::int64_t first, std::int64_t count) {
       progress.check_stop();
       const VaeCells made = decoder.cells(clip.narrow(0, first, count), pass);
@@ -251,7 +251,7 @@ void WanVae::Impl::decode_in_tiles(const at::Tensor& clip, const VaeOptions& opt
     const at::Tensor place =
         video.narrow(2, stride * tile.rows.begin, stride * (tile.rows.end - tile.rows.begin))
             .narrow(3, stride * tile.cols.begin, stride * (tile.cols.end - tile.cols.begin));
-    VaePass pass(groups(VaeWork::kDecode, area, tile.cells(), options));
+    VaePass pass(groups(VaeWork::kDecode, area, tile.cells(), options), options.stop);
     std::int64_t done = 0;
     const auto sink = [&](const at::Tensor& made) {
       put(without_surroundings(made, tile, stride / config.patch()), done, place);
@@ -310,7 +310,7 @@ void WanVae::Impl::encode(const at::Tensor& video, const VaeOptions& options, at
                           Progress& progress) const {
   const VaeEncoder& encoder = networks.encoder;
   const std::int64_t area = latents.size(2) * latents.size(3);
-  VaePass pass(groups(VaeWork::kEncode, area, area, options));
+  VaePass pass(groups(VaeWork::kEncode, area, area, options), options.stop);
   const VaeEncoder::Source frames = source(video, progress);
   in_groups(
       latents.size(1), pass.group(kVaeLevels - 1), [&](std::int64_t first, std::int64_t count) {
@@ -326,7 +326,7 @@ void WanVae::Impl::encode_in_tiles(const at::Tensor& video, const VaeOptions& op
   at::Tensor all;
   for (const Tile& tile :
        tiles_of(options.tiles, latents.size(2), latents.size(3), kEncoderReach)) {
-    VaePass pass(groups(VaeWork::kEncode, area, tile.cells(), options));
+    VaePass pass(groups(VaeWork::kEncode, area, tile.cells(), options), options.stop);
     const VaeEncoder::Source part =
         source(pixels_around(video, tile, config.spatial_stride()), progress);
     in_groups(frames, pass.group(kVaeLevels - 1), [&](std::int64_t first, std::int64_t count) {
@@ -340,7 +340,7 @@ void WanVae::Impl::encode_in_tiles(const at::Tensor& video, const VaeOptions& op
           .copy_(without_surroundings(made, tile, 1));
     });
   }
-  VaePass pass(groups(VaeWork::kEncode, area, area, options));
+  VaePass pass(groups(VaeWork::kEncode, area, area, options), options.stop);
   in_groups(frames, pass.group(kVaeLevels - 1), [&](std::int64_t first, std::int64_t count) {
     put_mean(encoder.mean(all.narrow(0, first, count), pass), first, latents);
   });
