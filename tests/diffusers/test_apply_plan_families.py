@@ -44,7 +44,8 @@ def test_a_sparse_plan_is_attention_with_masked_scores(case, batch):
     with twill_vdit.diffusers.apply_plan(transformer, plan) as applied:
         out = run(transformer, given)
         report = applied.report()
-    assert_as_exact_as_torch(out, exact[0].double(), in_torch[0], factor=4.0)
+    assert_as_exact_as_torch(out, exact[0].double(), in_torch[0], factor=4.0, rounds_to=case.rounds_to)
+    # Also what bounds a network that rounds to coarser numbers between its layers.
     assert (dense - exact[0]).abs().max() > 100 * (out - exact[0]).abs().max(), "the case tells nothing"
     assert (report.sparse, dict(report.dense), report.forwards) == (calls_of(case, batch), {}, 1)
     compiled = twill_vdit.compile_plan(plan, plans.layout_of(case))

@@ -11,6 +11,7 @@ import tiny_pipelines as pipelines
 import tiny_plans as plans
 import tiny_transformers as tiny
 import torch
+from tiny_picture_pipelines import PICTURE_PIPELINES
 from tiny_pipelines import PIPELINES, STEPS
 from tiny_transformers import TINY, run
 
@@ -18,7 +19,8 @@ import twill_vdit.diffusers
 from tolerance import assert_as_exact_as_torch
 from twill_vdit import running, search
 
-EVERY_PIPELINE = pytest.mark.parametrize("make", PIPELINES.values(), ids=PIPELINES)
+EVERY = {**PIPELINES, **PICTURE_PIPELINES}
+EVERY_PIPELINE = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
 BOUNDARY = 0.8  # plans here are dense above
 
 
@@ -68,7 +70,8 @@ def test_a_plan_follows_the_schedulers_own_t(make):
         with plans.in_the_processors(case, attend, pipe.batch):
             return pipe()
 
-    assert_as_exact_as_torch(out, oracle(torch.float64).double(), oracle(torch.float32), factor=10.0)
+    exact, in_torch = oracle(torch.float64).double(), oracle(torch.float32)
+    assert_as_exact_as_torch(out, exact, in_torch, factor=10.0, rounds_to=case.rounds_to)
 
 
 def test_the_two_experts_of_a_pipeline_run_by_their_own_parts_of_a_plan():

@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+import tiny_picture_pipelines as pictures
 import tiny_pipelines as pipelines
 import tiny_plans as plans
 import torch
@@ -17,6 +18,7 @@ from tiny_transformers import TINY, noise
 import twill_vdit.diffusers
 from twill_vdit import Error, native, running, search
 from twill_vdit.diffusers import Cancelled, search_plan
+from twill_vdit.diffusers.searching import gains, searching, watching
 from twill_vdit.diffusers.searching.gains import head_gains
 from twill_vdit.diffusers.searching.searching import psnr_db
 
@@ -72,7 +74,7 @@ def shown_by_hand(pipe, found):
                 place = {"stack": stack, "layer": at, "branch": branch, "t_index": shown[step]}
                 expert = 0 if boundary is None or times[step] >= boundary else 1
                 tokens = layout.frames * layout.rows * layout.cols
-                gain = head_gains(part, layout.prefix, tokens)
+                gain = head_gains(part, layout.prefix, tokens, None, 0)
                 profiler.observe(q[rows], k[rows], v[rows], gain, expert=expert, **place)
             if count % of_step == 0:
                 profiler.finish_unit(shown[step])
@@ -88,13 +90,18 @@ PIPELINES = {
     "wan_with_two_experts": lambda: pipelines.wan(experts=2),
     "cogvideox_with_text_in_front": pipelines.cogvideox,
     "hunyuan_video_with_padded_text_and_two_stacks": pipelines.hunyuan_video,
+    "cosmos_predict25_whose_scheduler_says_sigmas": pictures.cosmos_predict25,
 }
 
 
 @pytest.mark.parametrize("make", PIPELINES.values(), ids=PIPELINES)
-def test_what_is_measured_is_what_the_model_computes_and_in_its_place(make):
+def test_what_is_measured_is_what_the_model_computes_and_in_its_place(make, monkeypatch):
+    # Blocks are not looked into by hand; test_gains.py is about them.
+    monkeypatch.setattr(searching, "can_ask", lambda *_: False)
+    monkeypatch.setattr(watching, "can_ask", lambda *_: False)
     pipe = make()
     found = searched(pipe)
+    assert found.plan.provenance["gain"] == gains.BY_OUTPUT
     by_hand = shown_by_hand(pipe, found)
     profile = found.profile
     assert profile.native.layout == by_hand.native.layout
@@ -115,6 +122,7 @@ def test_a_plan_meets_its_density_where_it_runs():
     found = searched(pipe, stripes=True, name="mine")
     assert found.density == pytest.approx(0.5, abs=0.03) and found.density <= 0.5 + 1e-9
     assert (found.plan.name, found.plan.model.family) == ("mine", "wan2.1-t2v")
+    assert found.plan.provenance["gain"] == gains.BY_STREAM
     with twill_vdit.diffusers.apply_plan(pipe.pipeline, found.plan) as applied:
         assert pipe().isfinite().all()
         report = applied.report()
@@ -266,6 +274,23 @@ def test_psnr_is_that_of_8_bit_rgb():
     other[0, 0, 0, 0] = 0.5  # 128 of 255
     assert psnr_db(one, other) == pytest.approx(10 * np.log10(255**2 / (128**2 / one.size)))
     assert psnr_db(one, one + 0.001) == float("inf")
+
+
+def test_the_best_plan_of_a_speed_is_found_by_clips(monkeypatch):
+    """Clips of this size take as long by any plan: here a clip takes as long as the density that it ran at says."""
+    pipe = pipelines.wan()
+
+    def seconds(searching, plan, stage):
+        if plan is None:
+            return 1.0
+        with twill_vdit.diffusers.apply_plan(pipe.pipeline, plan) as applied:
+            pipe()
+            return applied.report().density
+
+    monkeypatch.setattr(searching.Searching, "_seconds", seconds)
+    found = searched(pipe, min_speedup=1.5, density=None)
+    assert found.measured >= 1.5 and found.tries
+    assert found.density == pytest.approx(1 / found.measured, abs=1e-6)
 
 
 def test_a_share_of_attentions_time_is_solved_for_with_times_of_its_own():

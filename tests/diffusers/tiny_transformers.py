@@ -24,7 +24,8 @@ class Tiny:
     """file, name: of its class. stacks: layers of each, in plans by name. inputs: (batch, timestep) -> arguments.
 
     timestep: t -> the number that the network is given. prefix, suffix: tokens beside the clip. one_by_one: its
-    processor attends to one clip of the batch after the other.
+    processor attends to one clip of the batch after the other. rounds_to: between its layers, in a network of float32;
+    an error of an earlier layer may turn a number to its neighbour there.
     """
 
     file: str
@@ -38,6 +39,7 @@ class Tiny:
     suffix: int = 0
     timestep: Callable = lambda t: 1000.0 * t
     one_by_one: bool = False
+    rounds_to: torch.dtype = torch.float32
 
     @property
     def module(self):
@@ -399,6 +401,7 @@ TINY = {
         _KANDINSKY,
         kandinsky_inputs,
         {"visual_transformer_blocks": 2},
+        rounds_to=torch.bfloat16,  # its rotated queries and keys
     ),
     "cosmos1": Tiny(
         "transformers.transformer_cosmos",

@@ -7,9 +7,12 @@ import torch
 torch.set_num_threads(1)
 
 
-def assert_as_exact_as_torch(out, exact, torch_same_dtype, factor=2.0):
-    """At most `factor` times the error of plain torch in the same dtype, plus the rounding floor of that dtype."""
-    floor = torch.finfo(out.dtype).eps * exact.abs().max()
+def assert_as_exact_as_torch(out, exact, torch_same_dtype, factor=2.0, rounds_to=None):
+    """At most `factor` times the error of plain torch in the same dtype, plus the rounding floor of that dtype.
+
+    rounds_to: what both round to on their way, where that is coarser.
+    """
+    floor = torch.finfo(rounds_to or out.dtype).eps * exact.abs().max()
     allowed = factor * (torch_same_dtype.double() - exact).abs().max() + floor
     errors = (out.double() - exact).abs()
     worst = errors.max()

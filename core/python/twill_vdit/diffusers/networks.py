@@ -13,6 +13,8 @@ from typing import Any
 import torch
 
 from twill_vdit import families
+from twill_vdit.diffusers import residuals
+from twill_vdit.diffusers.residuals import Residual
 from twill_vdit.families import Family, Grid, NetworkShape, Side, Traits, tokens_of
 
 # The arguments of a transformer's forward, by name.
@@ -55,10 +57,12 @@ class Stack:
 
     Attributes:
         blocks: its name in the transformer.
+        residual: how a block adds its self-attention to the stream.
         attention: the name of a block's self-attention.
     """
 
     blocks: str
+    residual: Residual
     attention: str = "attn1"
 
 
@@ -97,12 +101,12 @@ class Network:
 
     def sites(self, transformer: torch.nn.Module) -> list[list[torch.nn.Module]]:
         """The modules of self-attention, by stack and layer; a stack without blocks is left out."""
-        stacks: list[Sequence[Any]] = [getattr(transformer, stack.blocks) for stack in self.stacks]
-        return [
-            [getattr(block, stack.attention) for block in blocks]
-            for stack, blocks in zip(self.stacks, stacks, strict=True)
-            if len(blocks)
-        ]
+        return [[getattr(block, stack.attention) for block in blocks] for stack, blocks in self.blocks(transformer)]
+
+    def blocks(self, transformer: torch.nn.Module) -> list[tuple[Stack, Sequence[Any]]]:
+        """The blocks of each stack in their order; a stack without blocks is left out."""
+        stacks: list[tuple[Stack, Sequence[Any]]] = [(each, getattr(transformer, each.blocks)) for each in self.stacks]
+        return [(stack, blocks) for stack, blocks in stacks if len(blocks)]
 
     def shape(self, transformer: torch.nn.Module) -> NetworkShape:
         """What a plan must fit."""
@@ -193,7 +197,7 @@ _two_patches = _patched(lambda config: (config.patch_size_t, config.patch_size, 
 WAN = Network(
     classes=("WanTransformer3DModel",),
     facts=lambda config: families.WAN,
-    stacks=(Stack("blocks"),),
+    stacks=(Stack("blocks", residuals.WAN),),
     grid=_one_patch,
     traits=_wan_traits,
 )
@@ -202,7 +206,7 @@ WAN = Network(
 WAN_VACE = Network(
     classes=("WanVACETransformer3DModel",),
     facts=lambda config: families.WAN_VACE,
-    stacks=(Stack("blocks"), Stack("vace_blocks")),
+    stacks=(Stack("blocks", residuals.WAN), Stack("vace_blocks", residuals.WAN)),
     grid=_one_patch,
     traits=_wan_traits,
 )
@@ -211,7 +215,7 @@ WAN_VACE = Network(
 SKYREELS_V2 = Network(
     classes=("SkyReelsV2Transformer3DModel",),
     facts=lambda config: families.WAN,
-    stacks=(Stack("blocks"),),
+    stacks=(Stack("blocks", residuals.SKYREELS),),
     grid=_one_patch,
     traits=lambda config: Traits(kind="skyreels-v2"),
 )
@@ -220,7 +224,10 @@ SKYREELS_V2 = Network(
 HUNYUAN_VIDEO = Network(
     classes=("HunyuanVideoTransformer3DModel",),
     facts=lambda config: families.HUNYUAN_VIDEO,
-    stacks=(Stack("transformer_blocks", "attn"), Stack("single_transformer_blocks", "attn")),
+    stacks=(
+        Stack("transformer_blocks", residuals.JOINT, "attn"),
+        Stack("single_transformer_blocks", residuals.SINGLE, "attn"),
+    ),
     grid=_two_patches,
     side="behind",
     valid_text=_hunyuan_text,
@@ -229,7 +236,7 @@ HUNYUAN_VIDEO = Network(
 HUNYUAN_VIDEO15 = Network(
     classes=("HunyuanVideo15Transformer3DModel",),
     facts=lambda config: families.HUNYUAN_VIDEO,
-    stacks=(Stack("transformer_blocks", "attn"),),
+    stacks=(Stack("transformer_blocks", residuals.JOINT, "attn"),),
     grid=_two_patches,
     side="behind",
     valid_text=_hunyuan15_text,
@@ -238,7 +245,7 @@ HUNYUAN_VIDEO15 = Network(
 COGVIDEOX = Network(
     classes=("CogVideoXTransformer3DModel",),
     facts=lambda config: families.COGVIDEOX,
-    stacks=(Stack("transformer_blocks"),),
+    stacks=(Stack("transformer_blocks", residuals.COGVIDEOX),),
     grid=_cogvideox_grid,
     side="front",
     guidance_in_batch=True,
@@ -248,7 +255,7 @@ COGVIDEOX = Network(
 LTXV = Network(
     classes=("LTXVideoTransformer3DModel",),
     facts=lambda config: families.LTXV,
-    stacks=(Stack("transformer_blocks"),),
+    stacks=(Stack("transformer_blocks", residuals.LTX),),
     grid=_packed_grid,
     guidance_in_batch=True,
 )
@@ -256,7 +263,7 @@ LTXV = Network(
 LTXAV = Network(
     classes=("LTX2VideoTransformer3DModel",),
     facts=lambda config: families.LTXAV,
-    stacks=(Stack("transformer_blocks"),),
+    stacks=(Stack("transformer_blocks", residuals.LTX),),
     grid=_packed_grid,
     guidance_in_batch=True,
 )
@@ -265,7 +272,7 @@ LTXAV = Network(
 MOCHI = Network(
     classes=("MochiTransformer3DModel",),
     facts=lambda config: families.MOCHI,
-    stacks=(Stack("transformer_blocks"),),
+    stacks=(Stack("transformer_blocks", residuals.MOCHI),),
     grid=_patched(lambda config: (1, config.patch_size, config.patch_size)),
     side="behind",
     clock=lambda config: UPWARDS,
@@ -276,7 +283,7 @@ MOCHI = Network(
 COSMOS = Network(
     classes=("CosmosTransformer3DModel",),
     facts=lambda config: families.COSMOS1 if _is_first_cosmos(config) else families.COSMOS_PREDICT2,
-    stacks=(Stack("transformer_blocks"),),
+    stacks=(Stack("transformer_blocks", residuals.COSMOS),),
     grid=_one_patch,
     clock=lambda config: EDM if _is_first_cosmos(config) else AS_GIVEN,
 )
@@ -284,7 +291,7 @@ COSMOS = Network(
 KANDINSKY5 = Network(
     classes=("Kandinsky5Transformer3DModel",),
     facts=lambda config: families.KANDINSKY5,
-    stacks=(Stack("visual_transformer_blocks", "self_attention"),),
+    stacks=(Stack("visual_transformer_blocks", residuals.KANDINSKY, "self_attention"),),
     grid=_kandinsky_grid,
     head_dim=lambda config: sum(config.axes_dims),
     own_attention=_kandinsky_own,

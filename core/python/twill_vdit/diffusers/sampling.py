@@ -75,19 +75,34 @@ class Steps:
         """
         timesteps = getattr(self._scheduler(), "timesteps", None)
         self._timesteps = timesteps if isinstance(timesteps, torch.Tensor) else None
-        levels = self._levels(reading.timestep)
+        levels = self._levels(reading)
         self.times = [self._clock.t_of(level) for level in levels]
         # The end of the last step is no forward's.
         self.schedule = Schedule(torch.tensor([*levels, 0.0]), self._clock.t_of, kind_of)
 
-    def _levels(self, timestep: torch.Tensor) -> list[float]:
-        """Of the run's steps. timestep: of its first forward; pipelines round them to what they compute in."""
+    def _levels(self, reading: Reading) -> list[float]:
+        """Of the run's steps. reading: of its first forward; pipelines round them to what they compute in."""
         if self._timesteps is None:
             return []
-        levels: list[float] = self._clock.level(self._timesteps.detach().cpu().to(timestep.dtype)).tolist()
-        # Pipelines of Cosmos Predict 2 make the network's timestep of sigmas; the scheduler's are of another range.
-        within = all(-RISES <= self._clock.t_of(level) <= 1.0 + RISES for level in levels)
-        return levels if within else []
+        dtype = reading.timestep.dtype
+        said = self._clock.level(self._timesteps.detach().cpu().to(dtype))
+        if self._is_within(said):
+            return _numbers(said)
+        # Pipelines of Cosmos Predict 2 and 2.5 make the network's timestep of sigmas; their schedulers' timesteps are
+        # of another range. Which way they do it the first forward says.
+        sigmas = getattr(self._scheduler(), "sigmas", None)
+        if not isinstance(sigmas, torch.Tensor) or len(sigmas) < len(said) or not dtype.is_floating_point:
+            return []
+        sigmas = sigmas[: len(said)].detach().double().cpu()
+        first = float(reading.level.max())
+        for levels in (sigmas, sigmas / (1.0 + sigmas)):
+            levels = self._clock.level(levels.to(dtype))
+            if self._is_within(levels) and abs(float(levels[0]) - first) <= 2.0 * torch.finfo(dtype).eps * first:
+                return _numbers(levels)
+        return []
+
+    def _is_within(self, levels: torch.Tensor) -> bool:
+        return all(-RISES <= self._clock.t_of(level) <= 1.0 + RISES for level in _numbers(levels))
 
     def at(self, reading: Reading) -> float:
         """t of a forward: the highest of its tokens."""
@@ -110,6 +125,11 @@ class Steps:
         if index is None:
             index = getattr(scheduler, "begin_index", None) or 0
         return int(index)
+
+
+def _numbers(levels: torch.Tensor) -> list[float]:
+    numbers: list[float] = levels.tolist()
+    return numbers
 
 
 def _is_part(view: torch.Tensor, whole: torch.Tensor) -> bool:

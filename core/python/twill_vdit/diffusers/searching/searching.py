@@ -21,7 +21,7 @@ from twill_vdit.diffusers.networks import Network, network_of
 from twill_vdit.diffusers.presets import name_of_weights, traits_of
 from twill_vdit.diffusers.searching.clips import Clips
 from twill_vdit.diffusers.searching.fingerprint import fingerprint, weights_fingerprint
-from twill_vdit.diffusers.searching.gains import SOURCE
+from twill_vdit.diffusers.searching.gains import BY_OUTPUT, BY_STREAM, can_ask
 from twill_vdit.diffusers.searching.request import (
     Cancelled,
     FoundPlan,
@@ -140,6 +140,7 @@ class Searching:
             on = plan_on(module)
             if on is not None:
                 raise Error(f'the plan "{on.name}" is on this pipeline; remove it before a search')
+        self._gain = BY_STREAM if all(can_ask(net, module) for module, net in self._transformers) else BY_OUTPUT
         self._boundary = getattr(getattr(pipeline, "config", None), "boundary_ratio", None)
         if len(self._transformers) > 1 and self._boundary is None:
             raise Error("the pipeline has two transformers and no boundary_ratio, which says when the second runs")
@@ -205,7 +206,7 @@ class Searching:
                 case search.SecondsWork():
                     stage = "dense clip for its time" if work.plan is None else f"try {work.number} of {work.of}"
                     self.run.seconds_measured(self._seconds(work.plan, stage))
-        found = self.run.result({"gain": SOURCE})
+        found = self.run.result({})
         seconds = time.monotonic() - self._begin
         numbers = found.density, found.attention_share, found.predicted_error
         return FoundPlan(found.plan, *numbers, tuple(self.run.tries), seconds)
@@ -340,6 +341,7 @@ class Searching:
             "seed": str(self._clips.seeds[0]),
             "tokens": f"{layout.prefix}+{layout.frames}x{layout.rows}x{layout.cols}+{layout.suffix}",
             "prompts": str(len(self._clips.prompts)),
+            "gain": self._gain,
             "source": "a search of our own (search_plan in diffusers)",
             "twill": twill_vdit.__version__,
         }

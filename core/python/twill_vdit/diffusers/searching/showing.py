@@ -132,7 +132,7 @@ class Showing:
                 part.q.detach(),
                 part.k.detach(),
                 part.v.detach(),
-                head_gains(part, beside, seen.forward.grid_tokens),
+                head_gains(part, beside, seen.forward.grid_tokens, seen.block, seen.row_of(branch)),
                 t_index=t_index,
                 prompt=self._prompt,
                 layer=layer,

@@ -15,6 +15,7 @@ import torch
 from twill_vdit.diffusers.networks import Network
 from twill_vdit.diffusers.reading import Reading
 from twill_vdit.diffusers.sampling import Steps, is_guided
+from twill_vdit.diffusers.searching.gains import Block, Blocks, can_ask
 from twill_vdit.diffusers.transformer import Forward, Transformer
 from twill_vdit.errors import Error
 from twill_vdit.running import AttentionCall, Report, Site
@@ -33,6 +34,7 @@ class Seen:
         site: stack and layer.
         call: q, k and v, without padding.
         branches: as AttentionCall.rows_of has them.
+        block: that the call is of; None where heads can only be weighed by the attention's output.
     """
 
     expert: int
@@ -41,6 +43,12 @@ class Seen:
     site: Site
     call: AttentionCall
     branches: Sequence[int]
+    block: Block | None
+
+    def row_of(self, branch: int) -> int:
+        """Of the first clip of a branch in the batch of the forward."""
+        branches = self.forward.branches
+        return branches.index(branch) * self.forward.batch // len(branches)
 
 
 class Watch:
@@ -69,16 +77,20 @@ class Watch:
         self.report = Report(plan="", model="")
         self._transformers = [Transformer(*each, expert, self) for expert, each in enumerate(transformers)]
         self._runs = [_Run(expert, self) for expert in range(len(transformers))]
+        asked = [Blocks(*each) if can_ask(each[1], each[0]) else None for each in transformers]
+        self._blocks: list[Blocks | None] = asked
         self._step = 0
         self._hooks: list[Any] = []
 
     def __enter__(self) -> "Watch":
-        for transformer in self._transformers:
+        for transformer, blocks in zip(self._transformers, self._blocks, strict=True):
             transformer.attach()
             module = transformer.module
             assert module is not None
             # Transformer's own hook is called after failures too, where what is raised would be lost.
             self._hooks.append(module.register_forward_hook(lambda *forward: self.on_forward()))
+            if blocks is not None:
+                blocks.__enter__()
         return self
 
     def __exit__(
@@ -86,8 +98,15 @@ class Watch:
     ) -> None:
         for hook in self._hooks:
             hook.remove()
-        for transformer in self._transformers:
+        for transformer, blocks in zip(self._transformers, self._blocks, strict=True):
             transformer.detach()
+            if blocks is not None:
+                blocks.__exit__()
+
+    def block_of(self, expert: int) -> Block | None:
+        """The block of a transformer whose forward goes on, as Seen has it."""
+        blocks = self._blocks[expert]
+        return None if blocks is None else blocks.inside
 
     @property
     def times(self) -> list[float]:
@@ -149,5 +168,6 @@ class _Run:
             raise Error("the attention of this model has a mask, which plans cannot have", "model")
         if call.grouped:
             raise Error("this model has fewer heads of keys than of queries, which plans cannot have", "model")
-        self._watch.on_call(Seen(self._expert, self._watch.step_at(forward.t), forward, site, call, branches))
+        watch, expert = self._watch, self._expert
+        watch.on_call(Seen(expert, watch.step_at(forward.t), forward, site, call, branches, watch.block_of(expert)))
         return dense()
