@@ -5,8 +5,11 @@
 import contextlib
 from dataclasses import replace
 
+import diffusers
+import diffusers.hooks
 import pytest
 import torch
+from packaging.version import Version
 from tiny_picture_pipelines import PICTURE_PIPELINES
 from tiny_pipelines import PIPELINES
 
@@ -135,8 +138,8 @@ def test_gated_heads_weigh_as_much_as_their_gates_let_through():
 
 def test_where_layers_are_offloaded_one_by_one_heads_are_weighed_by_their_output():
     """Group offloading notes the order of the layers' calls; a call of ours would stand in it."""
-    import diffusers.hooks
-
+    if Version(diffusers.__version__) < Version("0.42") and torch.accelerator.current_accelerator() is None:
+        pytest.skip("group offloading wants an accelerator before diffusers 0.42")
     pipe = EVERY["wan"]()
     transformer = pipe.pipeline.transformer
     assert can_ask(network_of(transformer), transformer)
