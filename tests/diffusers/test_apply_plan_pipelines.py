@@ -177,18 +177,23 @@ def test_an_error_of_the_pipelines_is_raised_and_leaves_no_forward_behind():
         assert applied.report().sparse == calls_of(pipe)
 
 
-def plan_with_profile(case, times=(0.99, 0.6, 0.2)):
+def plan_with_profile(case, times=(0.99, 0.6, 0.2), experts=("default",)):
     if not twill_vdit.has_binary():
         pytest.skip(f"profiles are measured by the binary module: {twill_vdit.why_no_binary()}")
     layout, heads = plans.layout_of(case), tiny.HEADS
-    model = plans.plan_for(case).model
-    profiler = search.Profiler(model, layout, t=times, prompts=["made"], rows=32)
+    boundary = 0.875 if len(experts) > 1 else None
+    names = [plans.HEADS_OF_LAYERS[:2]] * len(experts)
+    model = plans.plan_for(case, names, experts=experts).model
+    profiler = search.Profiler(model, layout, t=times, prompts=["made"], rows=32, expert_boundary=boundary)
     for t_index in range(len(times)):
         for layer in range(case.layers):
             q, k, v = (tiny.noise(1, heads, layout.tokens, tiny.HEAD_DIM, seed=9 * layer + n) for n in range(3))
-            profiler.observe(q, k, v, torch.ones(heads), t_index=t_index, layer=layer)
+            expert = 0 if boundary is None or times[t_index] >= boundary else 1
+            profiler.observe(q, k, v, torch.ones(heads), t_index=t_index, layer=layer, expert=expert)
         profiler.finish_unit(t_index)
     options = {"dense_first_steps": 0, "dense_last_steps": 0, "attach_profile": True}
+    if boundary is not None:
+        options["expert_at"] = [int(t < boundary) for t in times]
     return search.Solver(profiler.finish(), times, **options).solve(0.6).plan
 
 
@@ -202,6 +207,38 @@ def test_a_plan_is_fitted_to_the_clip():
     assert "the plan was adapted to this clip after steps 1" in report.adapted
     assert "the plan, fitted to each clip" in report.settings and not report.notes
     assert report.calls == calls_of(pipe, 8)
+
+
+@pytest.mark.parametrize("experts", [1, 2])
+def test_speed_quality_solves_the_plan_anew_for_the_run(experts):
+    pipe = pipelines.wan(experts=experts)
+    plan = plan_with_profile(pipe.case, experts=("default",) if experts == 1 else ("high_noise", "low_noise"))
+    ran = {}
+    for wish in (0.0, 0.25, 0.5, 0.75, 1.0):
+        with twill_vdit.diffusers.apply_plan(pipe.pipeline, plan, speed_quality=wish) as applied:
+            assert pipe(num_inference_steps=8).isfinite().all()
+            report = applied.report()
+        assert report.calls == calls_of(pipe, 8) and not report.fallbacks
+        ran[wish] = report
+    densities = [report.density for report in ran.values()]
+    assert densities == sorted(densities) and densities[0] < densities[2] < densities[-1] == 1.0
+    assert "speed-quality 0.25: solved again for density" in ran[0.25].settings
+    assert "the plan as it is" in ran[0.5].settings and "speed-quality 1: dense" in ran[1.0].settings
+
+
+def test_speed_quality_without_a_profile_or_steps_says_why_it_changes_nothing():
+    pipe = pipelines.wan()
+    cases = [
+        (pipe.pipeline, plans.plan_for(pipe.case), "speed-quality 0.2: the plan has no profile, so it holds as it is"),
+        (pipe.pipeline.transformer, plan_with_profile(pipe.case), "speed-quality 0.2: nobody says the steps"),
+    ]
+    for target, plan, text in cases:
+        with twill_vdit.diffusers.apply_plan(target, plan, speed_quality=0.2) as applied:
+            pipe()
+            report = applied.report()
+        assert text in report.settings and report.calls == calls_of(pipe) and report.sparse > 0
+    with pytest.raises(twill_vdit.Error, match=r"^speed_quality 1\.5 is not within 0\.\.1$"):
+        twill_vdit.diffusers.apply_plan(pipe.pipeline, plans.plan_for(pipe.case), speed_quality=1.5)
 
 
 def test_a_cache_ends_the_fitting_where_it_leaves_out_what_would_be_measured():

@@ -15,13 +15,23 @@ import torch
 from twill_vdit.diffusers.networks import Network, network_of
 from twill_vdit.diffusers.presets import Named, name_of_weights, preset_for
 from twill_vdit.diffusers.reading import Reading
-from twill_vdit.diffusers.sampling import SamplingRun, Steps, is_guided
+from twill_vdit.diffusers.sampling import SamplingRun, Steps, is_guided, shift_of
 from twill_vdit.diffusers.transformer import Transformer
 from twill_vdit.errors import Error
 from twill_vdit.families import why_not
 from twill_vdit.plan import Plan
 from twill_vdit.plan_io import read_plan
-from twill_vdit.running import Adapting, Report, Run, adapting_for, choose_expert
+from twill_vdit.running import (
+    AS_SEARCHED,
+    Adapting,
+    Moment,
+    Report,
+    Run,
+    Slider,
+    SliderRun,
+    adapting_for,
+    choose_expert,
+)
 
 AUTO = "auto"
 
@@ -37,7 +47,15 @@ class AppliedPlan:
         name: of it, as the user knows it.
     """
 
-    def __init__(self, named: Named, pipeline: Any, transformers: list[tuple[Any, Network, int]], adapt: bool) -> None:
+    def __init__(
+        self,
+        named: Named,
+        pipeline: Any,
+        transformers: list[tuple[Any, Network, int]],
+        *,
+        adapt: bool,
+        speed_quality: float,
+    ) -> None:
         """Use apply_plan.
 
         Args:
@@ -45,10 +63,15 @@ class AppliedPlan:
             pipeline: whose scheduler tells steps; None: a transformer alone. Held weakly.
             transformers: each with its class and which of the plan's experts it is. Held weakly.
             adapt: the plan is fitted to each clip.
+            speed_quality: as apply_plan has it.
         """
         self.plan = named.plan
         self.name = named.name
         self._adapt = adapt
+        self._speed_quality = speed_quality
+        self._slider = Slider(named.plan, named.name)
+        self._plans: dict[int, Plan] = {}  # of the run that goes on, by expert
+        self._how = ""  # they came about
         self._pipeline = None if pipeline is None else weakref.ref(pipeline)
         self._lock = threading.Lock()
         first, network, _ = transformers[0]
@@ -102,9 +125,10 @@ class AppliedPlan:
         """As transformer.Runs has it."""
         with self._lock:
             if self._sampling is None or self._steps.begins(reading):
-                report = Report(plan=self.name, model=self._model, settings=self._settings(""))
-                self._sampling = SamplingRun(self._steps, report)
-                self._steps.begin(reading, lambda moment: self.plan.segment_at(min(1.0, max(0.0, moment.t))))
+                self._sampling = SamplingRun(self._steps, Report(plan=self.name, model=self._model))
+                self._steps.begin(reading, self._segments_at)
+                self._choose_plans(reading)
+                self._sampling.report.settings = self._settings("")
             sampling = self._sampling
             # The plan's own kernel computes dense segments where nobody chose another: CUDA graphs, and compiled
             # models in them, follow a plan from dense to sparse steps only so.
@@ -114,11 +138,31 @@ class AppliedPlan:
                 sampling.runs[key] = self._run(transformer, sampling, kernel_when_dense)
             return sampling, sampling.runs[key]
 
+    def _segments_at(self, moment: Moment) -> tuple[int, ...]:
+        t = min(1.0, max(0.0, moment.t))
+        return tuple(plan.segment_at(t) for plan in self._plans.values())
+
+    def _choose_plans(self, reading: Reading) -> None:
+        """Those of the run that begins. reading: of its first forward."""
+        self._plans, self._how = {each.expert: self.plan for each in self._transformers}, ""
+        if self._speed_quality == AS_SEARCHED:
+            return
+        if not self._steps.times and self._speed_quality < 1.0:
+            self._how = f"speed-quality {self._speed_quality:g}: nobody says the steps, so the plan holds as it is"
+            return
+        pipeline = None if self._pipeline is None else self._pipeline()
+        scheduler = getattr(pipeline, "scheduler", None)
+        for expert in self._plans:
+            asked = SliderRun(
+                tuple(self._times_of(expert)), expert, reading.grid, type(scheduler).__name__, shift_of(scheduler)
+            )
+            self._plans[expert], self._how = self._slider.plan_for(self._speed_quality, asked)
+
     def _run(self, transformer: Transformer, sampling: SamplingRun, kernel_when_dense: bool) -> Run:
         adapting, unfit = self._adapting(transformer.expert)
         sampling.report.settings = self._settings(unfit)
         return Run(
-            plan=self.plan,
+            plan=self._plans[transformer.expert],
             expert=transformer.expert,
             shape=transformer.shape,
             kernel_when_dense=kernel_when_dense,
@@ -147,7 +191,8 @@ class AppliedPlan:
         return [t for t in times if (t >= boundary) == noisier]
 
     def _settings(self, unfit: str) -> str:
-        parts = ["the plan as it is" if not self._adapt or unfit else "the plan, fitted to each clip", unfit]
+        fitted = "the plan as it is" if not self._adapt or unfit else "the plan, fitted to each clip"
+        parts = [self._how if self._how and (not self._adapt or unfit) else fitted, unfit]
         experts = self.plan.model.experts
         if len(experts) > 1:
             parts.append("experts " + ", ".join(experts[each.expert] for each in self._transformers))
@@ -155,7 +200,12 @@ class AppliedPlan:
 
 
 def apply_plan(
-    pipeline: Any, plan: "Plan | str | os.PathLike[str]", *, adapt: bool = False, expert: str | None = None
+    pipeline: Any,
+    plan: "Plan | str | os.PathLike[str]",
+    *,
+    adapt: bool = False,
+    speed_quality: float = AS_SEARCHED,
+    expert: str | None = None,
 ) -> AppliedPlan:
     """Self-attention of a pipeline's transformer runs by a plan from now on.
 
@@ -167,6 +217,8 @@ def apply_plan(
             as nobody else says where a run stands.
         plan: twill_vdit.Plan, the path of one, or "auto" for the package's own plan for this model.
         adapt: the plan, which must carry its profile, is fitted to each clip by a few of its own steps.
+        speed_quality: 0 fastest, 0.5 the plan as it was searched, 1 dense; between them it is solved anew for the run's
+            steps, which wants its profile.
         expert: of a plan for two experts, which one a transformer alone is: its name in the plan. A pipeline's two
             transformers are the noisier one and the other.
 
@@ -175,8 +227,10 @@ def apply_plan(
 
     Raises:
         Error: the plan cannot be read, is for another model, or there is none; diffusers has no such transformer, or
-            none that plans know.
+            none that plans know; speed_quality is not within 0..1.
     """
+    if not 0.0 <= speed_quality <= 1.0:
+        raise Error(f"speed_quality {speed_quality!r} is not within 0..1")
     if importlib.util.find_spec("diffusers") is None:
         raise Error("diffusers is not installed: pip install diffusers", "system")
     target = getattr(pipeline, "_orig_mod", pipeline)  # of torch.compile
@@ -194,7 +248,7 @@ def apply_plan(
             raise Error(reason, "model")
     experts = _experts(named, len(known), expert)
     triples = [(module, network, which) for (module, network), which in zip(known, experts, strict=True)]
-    return AppliedPlan(named, None if alone else target, triples, adapt)
+    return AppliedPlan(named, None if alone else target, triples, adapt=adapt, speed_quality=speed_quality)
 
 
 def plan_on(transformer: torch.nn.Module) -> AppliedPlan | None:

@@ -137,6 +137,13 @@ def _is_part(view: torch.Tensor, whole: torch.Tensor) -> bool:
     return view.device == whole.device and begin <= view.data_ptr() < end
 
 
+def shift_of(scheduler: Any) -> float | None:
+    """Of a flow's schedule, where a scheduler has one of its own."""
+    config = getattr(scheduler, "config", {})
+    shift = None if config.get("use_dynamic_shifting") else config.get("shift", config.get("flow_shift"))
+    return None if shift is None else float(shift)
+
+
 def is_guided(pipeline: Any) -> bool:
     """Whether a pipeline makes an unconditional half in the call that goes on; False where it does not say."""
     said = getattr(pipeline, "do_classifier_free_guidance", None)

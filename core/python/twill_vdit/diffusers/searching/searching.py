@@ -19,6 +19,7 @@ from twill_vdit import search
 from twill_vdit.diffusers.apply import apply_plan, plan_on, transformers_of
 from twill_vdit.diffusers.networks import Network, network_of
 from twill_vdit.diffusers.presets import name_of_weights, traits_of
+from twill_vdit.diffusers.sampling import shift_of
 from twill_vdit.diffusers.searching.clips import Clips
 from twill_vdit.diffusers.searching.fingerprint import fingerprint, weights_fingerprint
 from twill_vdit.diffusers.searching.gains import BY_OUTPUT, BY_STREAM, can_ask
@@ -309,9 +310,7 @@ class Searching:
 
     def _facts(self, times: list[float], steps: int) -> search.RunFacts:
         scheduler = self._clips.pipeline.scheduler
-        config = scheduler.config
-        shift = None if config.get("use_dynamic_shifting") else config.get("shift", config.get("flow_shift"))
-        return search.RunFacts(tuple(times), steps, sampler=type(scheduler).__name__, shift=shift)
+        return search.RunFacts(tuple(times), steps, sampler=type(scheduler).__name__, shift=shift_of(scheduler))
 
     def _model(self) -> ModelShape:
         network, first = self._network, self._first
