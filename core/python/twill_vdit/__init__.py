@@ -38,7 +38,7 @@ except ImportError:  # straight from the sources, where nothing was built
     __version__ = "0+source"
 
 # What others may import: the names of __all__, and these modules with the names of theirs. All else may change.
-PUBLIC_MODULES = ("diffusers", "families", "json_reading", "running", "search", "texts", "written_files")
+PUBLIC_MODULES = ("diffusers", "families", "json_reading", "parallel", "running", "search", "texts", "written_files")
 
 _WITH_TORCH = {
     "sparse_attention": "twill_vdit.attention",
