@@ -5,17 +5,15 @@
 import itertools
 import json
 import random
-from pathlib import Path
 
 import pytest
 import small_calls as calls
+from parallel_plans import PLANS
 
 import twill_vdit
 from twill_vdit.parallel import TokenShares, equal_shares, head_costs, layer_shares, share_heads
 from twill_vdit.parallel.head_plans import compile_pieces
 from twill_vdit.parallel.shares import MOVED_KEYS, pieces_of
-
-PRESETS = Path(__file__).resolve().parents[2] / "presets"
 
 
 def loads_of(shares, costs):
@@ -98,50 +96,6 @@ def test_more_head_counts_than_a_plan_has_stacks_make_several_plans():
     places = compile_pieces(compiled, pieces)
     assert len({id(place.compiled) for place in places.values()}) == 2
     assert all(place.compiled.heads_of_stack(place.stack) == len(pieces[site]) for site, place in places.items())
-
-
-def searched_like(family, layers, heads):
-    """Heads whose windows keep from 0.02 of the keys to all of them."""
-    patterns = [{"kind": "dense"}] + [
-        {"kind": "window", "frames": frames, "rows": side, "cols": side}
-        for frames in (0, 1, 3, 8)
-        for side in (0.1, 0.2, 0.35, 0.6)
-    ]
-    draw = random.Random(5)
-    rows = [[draw.randrange(len(patterns)) for _ in range(heads)] for _ in range(layers)]
-    return twill_vdit.parse_plan(
-        json.dumps(
-            {
-                "schema_version": "1.0",
-                "name": "like a searched one",
-                "model": {
-                    "family": family,
-                    "experts": ["default"],
-                    "stacks": [{"name": "blocks", "layers": layers, "heads": heads}],
-                    "head_dim": 128,
-                },
-                "patterns": patterns,
-                "segments": [{"t_begin": 0, "t_end": 1, "heads": {"default": {"blocks": rows}}}],
-            }
-        )
-    )
-
-
-PLANS = {
-    "hunyuan_preset": (
-        lambda: twill_vdit.read_plan(PRESETS / "hunyuanvideo/balanced.json"),
-        {"frames": 33, "rows": 45, "cols": 80, "suffix": 256},
-    ),
-    "wan_14b_preset": (
-        lambda: twill_vdit.read_plan(PRESETS / "wan2.1-t2v/14b-balanced.json"),
-        {"frames": 21, "rows": 45, "cols": 80},
-    ),
-    "hunyuan_like_a_search": (
-        lambda: searched_like("hunyuanvideo", 4, 24),
-        {"frames": 33, "rows": 45, "cols": 80, "suffix": 256},
-    ),
-    "wan_14b_like_a_search": (lambda: searched_like("wan2.1-t2v", 4, 40), {"frames": 21, "rows": 45, "cols": 80}),
-}
 
 
 @pytest.mark.parametrize("name", PLANS)

@@ -40,6 +40,7 @@ class HostCall:
         grouped: k and v may have fewer heads.
         scale: of q k^T; None: 1/sqrt(head_dim).
         backend: of diffusers, that dense attention runs by here; empty: the one that is active.
+        parallel: diffusers' configuration, where the tokens stand on several devices; None: all are here.
         attend: diffusers' own attention, of (q, k, v, mask).
     """
 
@@ -52,6 +53,7 @@ class HostCall:
     grouped: bool
     scale: float | None
     backend: str
+    parallel: Any
     attend: Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Any], torch.Tensor]
 
     def dense(self) -> torch.Tensor:
@@ -77,6 +79,10 @@ class HostCall:
 
 class Host(Protocol):
     """Who answers calls."""
+
+    @property
+    def parallel_config(self) -> Any:
+        """Of the transformer, as HostCall.parallel."""
 
     def serve(self, site: Site, call: HostCall) -> torch.Tensor:
         """One call, in q's order of axes."""
@@ -126,13 +132,15 @@ def _hand_over(
     if number is None:
         return attention(*args, **kwargs)
     q, k, v, mask, dropout, causal, scale, grouped, more, backend, parallel = _named(*args, **kwargs)
-    if more or parallel is not None:
+    if more:
         return attention(*args, **kwargs)
     name = "" if backend is None else str(getattr(backend, "value", backend))
     if torch.compiler.is_compiling():
         if (torch.is_grad_enabled() and q.requires_grad) or not (mask is None or isinstance(mask, torch.Tensor)):
             return attention(*args, **kwargs)
-        return _operator(q, k, v, mask, number, heads_first, dropout, causal, scale, grouped, name)
+        return _operator(
+            q, k, v, mask, number, heads_first, dropout, causal, scale, grouped, name, parallel is not None
+        )
 
     def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: Any) -> torch.Tensor:
         changed = {"attn_mask": mask} if len(args) < 4 else {}
@@ -142,7 +150,7 @@ def _hand_over(
         return out
 
     plain = not causal and not dropout
-    return _serve(int(number), HostCall(q, k, v, mask, heads_first, plain, grouped, scale, name, attend))
+    return _serve(int(number), HostCall(q, k, v, mask, heads_first, plain, grouped, scale, name, parallel, attend))
 
 
 def dispatch() -> Any:
@@ -162,18 +170,25 @@ def _served(
     scale: float | None,
     grouped: bool,
     backend: str,
+    is_parallel: bool,
 ) -> torch.Tensor:
+    # A configuration is no argument of an operator; the transformer's processors have it all.
+    place = _places.get(int(number))
+    host = None if place is None else place.host()
+    parallel = host.parallel_config if is_parallel and host is not None else None
+
     def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: Any) -> torch.Tensor:
         options: dict[str, Any] = {"attn_mask": mask, "dropout_p": dropout, "is_causal": causal, "scale": scale}
         if heads_first:
             return torch.nn.functional.scaled_dot_product_attention(q, k, v, **options, enable_gqa=grouped)
         # Outside of compiled code diffusers wants its own names.
         name = dispatch().AttentionBackendName(backend) if backend else None
-        out: torch.Tensor = dispatch().dispatch_attention_fn(q, k, v, **options, enable_gqa=grouped, backend=name)
+        options |= {"enable_gqa": grouped, "backend": name, "parallel_config": parallel}
+        out: torch.Tensor = dispatch().dispatch_attention_fn(q, k, v, **options)
         return out
 
     plain = not causal and not dropout
-    call = HostCall(q, k, v, mask, heads_first, plain, grouped, scale, backend, attend)
+    call = HostCall(q, k, v, mask, heads_first, plain, grouped, scale, backend, parallel, attend)
     # The fake kernel promises plain memory of its own.
     out = _serve(int(number), call).contiguous()
     return out.clone() if out.data_ptr() in (q.data_ptr(), k.data_ptr(), v.data_ptr()) else out
@@ -198,6 +213,7 @@ def _(
     scale: float | None,
     grouped: bool,
     backend: str,
+    is_parallel: bool,
 ) -> torch.Tensor:
     return q.new_empty((*q.shape[:-1], v.shape[-1]))
 
@@ -271,10 +287,11 @@ class Sites:
         self._changed, self._numbers = [], {}
 
     @property
-    def is_parallel(self) -> bool:
-        """Whether the tokens of a call stand on several devices."""
+    def parallel_config(self) -> Any:
+        """Of diffusers, where the tokens of a call stand on several devices; else None."""
         modules = (reference() for reference, _ in self._modules)
-        return any(getattr(getattr(m, "processor", None), "_parallel_config", None) is not None for m in modules)
+        found = (getattr(getattr(module, "processor", None), "_parallel_config", None) for module in modules)
+        return next((config for config in found if config is not None), None)
 
     @property
     def chosen_backend(self) -> str:

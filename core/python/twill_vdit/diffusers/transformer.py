@@ -13,6 +13,7 @@ import torch
 
 from twill_vdit import running
 from twill_vdit.diffusers.networks import Network
+from twill_vdit.diffusers.parallel import Spreads, is_ring
 from twill_vdit.diffusers.reading import Kept, Reading, named_arguments, read_forward
 from twill_vdit.diffusers.sampling import SamplingRun, branches_of
 from twill_vdit.diffusers.sites import HostCall, Sites, active_backend
@@ -24,7 +25,8 @@ _log = logging.getLogger("twill_vdit")
 MOST_T = 1.5  # schedulers that add noise call the network a little above their first step
 
 BY_GRADIENT = "gradients do not go through a plan"
-BY_PARALLEL = "its tokens stand on several devices"
+BY_RING = "ring attention, whose devices have all heads and a part of the keys"
+BY_SPREAD = "its tokens stand on several devices, and not in equal parts of the clip"
 BY_CAPTURE = "padded text in a CUDA graph, which would keep the length of this prompt"
 
 
@@ -87,7 +89,13 @@ class Transformer:
         self._thread = threading.local()
         self._hooks: list[Any] = []
         self._run: Run | None = None
+        self._spreads = Spreads()
         self._t, self._number = -1.0, 0  # of the last forward: t, and which of those with this t it was
+
+    @property
+    def parallel_config(self) -> Any:
+        """As sites.Host has it."""
+        return self._sites.parallel_config
 
     @property
     def module(self) -> torch.nn.Module | None:
@@ -180,8 +188,8 @@ class Transformer:
         return forward, sampling
 
     def _why_dense(self, reading: Reading, t: float) -> str:
-        if self._sites.is_parallel:
-            return BY_PARALLEL
+        if is_ring(self._sites.parallel_config):
+            return BY_RING
         if not t <= MOST_T:
             return f"t {t:.4g} is not within 0..1 (a timestep divided by its training range)"
         return reading.own_attention
@@ -212,13 +220,20 @@ class Transformer:
         if padded and call.q.is_cuda and torch.cuda.is_current_stream_capturing():
             forward = replace(forward, dense_because=forward.dense_because or BY_CAPTURE)
 
+        spread = None
+        if call.parallel is not None and not forward.dense_because:
+            spread = self._spreads.of(call.parallel, forward.grid_tokens)
+            if call.tokens != spread.tokens_here:
+                forward, spread = replace(forward, dense_because=BY_SPREAD), None
+
         def read() -> tuple[AttentionCall, Site, Sequence[int]]:
             q, k, v = call.first_tokens(part.tokens) if part.mask_is_padding else (call.q, call.k, call.v)
             if not call.heads_first:
                 q, k, v = (x.transpose(1, 2) for x in (q, k, v))
             masked = (call.mask is not None and not part.mask_is_padding) or not call.plain
             grouped = k.shape[1] != q.shape[1]
-            return AttentionCall(q, k, v, masked=masked, grouped=grouped, scale=call.scale), site, branches
+            made = AttentionCall(q, k, v, masked=masked, grouped=grouped, scale=call.scale, spread=spread)
+            return made, site, branches
 
         def shaped(out: torch.Tensor, _: AttentionCall) -> torch.Tensor:
             # What padding attends to is seen by nobody: it is masked as a key.

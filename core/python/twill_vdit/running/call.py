@@ -4,13 +4,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import torch
 
+    from twill_vdit.compiled_plan import CompiledPlan
+
 # Where a call stands in the network: stack, layer.
 Site = tuple[int, int]
+
+
+class Spread(Protocol):
+    """How the tokens of a call stand on several devices, of which this process has one.
+
+    Attributes:
+        tokens: of the whole call.
+    """
+
+    tokens: int
+
+    def attend(
+        self, call: "AttentionCall", compiled: "CompiledPlan", segment: int, stack: int, layer: int, expert: int
+    ) -> "torch.Tensor":
+        """A call by a plan that is compiled for whole calls; all processes make it together. Of this one's tokens."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +35,13 @@ class AttentionCall:
     """q, k and v as a host has them; views, nothing is copied.
 
     Attributes:
-        q: [batch, heads, tokens, head_dim].
+        q: [batch, heads, tokens, head_dim]; of a call that is spread, this process's tokens.
         k: as q.
         v: as q.
         masked: it has a mask, which plans cannot have.
         grouped: k and v have fewer heads than q.
         scale: of q k^T; None: 1/sqrt(head_dim).
+        spread: where tokens stand on several devices; None: all are here.
     """
 
     q: "torch.Tensor"
@@ -32,6 +50,7 @@ class AttentionCall:
     masked: bool = False
     grouped: bool = False
     scale: float | None = None
+    spread: Spread | None = None
 
     @property
     def heads(self) -> int:
@@ -40,8 +59,8 @@ class AttentionCall:
 
     @property
     def tokens(self) -> int:
-        """Tokens of q."""
-        return self.q.shape[2]
+        """Tokens of the whole call."""
+        return self.q.shape[2] if self.spread is None else self.spread.tokens
 
     @property
     def head_dim(self) -> int:

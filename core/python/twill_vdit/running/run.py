@@ -29,6 +29,7 @@ from twill_vdit.running.schedule import NO_STEPS, Schedule
 from twill_vdit.tensors import DTYPES
 
 MOST_COMPILED = 8  # in a run: of layouts (context windows, batches of one size) and of what the plan was adapted to
+NOT_ADAPTED_SPREAD = "The plan was not adapted: the clip's tokens stand on several devices."
 
 Call = TypeVar("Call", bound=AttentionCall)
 
@@ -105,7 +106,8 @@ class Run:
     ) -> torch.Tensor:
         """One call of the network's attention, sparse or dense, and counted.
 
-        Errors of sparse attention are not raised: the call and the rest of the run are dense. Those of `dense` are.
+        Errors of sparse attention are not raised: the call and the rest of the run are dense. Those of `dense` are, and
+        those of calls that are spread over several processes.
 
         Args:
             forward: that runs.
@@ -118,7 +120,7 @@ class Run:
         Returns:
             What `shaped` or `dense` gave.
         """
-        site, out, why, span = None, None, "", None
+        call, site, out, why, span = None, None, None, "", None
         begin = time.perf_counter()
         try:
             call, site, branches = read()
@@ -138,31 +140,37 @@ class Run:
                 if decision.compiled is not None:
                     out = shaped(self.attend(forward, decision, call), call)
         except Exception as error:  # the host goes on, dense
+            if call is not None and call.spread is not None:
+                raise  # the other processes would wait for this one's part
             out, why, span = None, self.failed(error), None
         if out is None:
             out = dense()
         if span is not None:
             span.end()
-        if site is not None:
+        if site is not None and call is not None:
             self.count(forward, call, site, why, time.perf_counter() - begin)
         return out
 
     def _ask_dense(self, call: AttentionCall, site: Site, dense: Callable[[], object]) -> float:
         """Seconds that the host spent on it, which are not the run's attention."""
         begin = time.perf_counter()
-        if self.may_ask_dense:
+        # What is asked depends on times, which differ between processes.
+        if self.may_ask_dense and call.spread is None:
             with self.persistent_memory():
                 self._judge.ask_dense(call, site, dense)
         return time.perf_counter() - begin
 
     def concerns(self, forward: Forward, call: AttentionCall) -> bool:
         """False for what is not the plan's business: cross-attention, text refiners, attention of other streams."""
-        return forward.grid is not None and call.tokens == call.k.shape[2] and call.head_dim == self.shape.head_dim
+        return forward.grid is not None and call.q.shape[2] == call.k.shape[2] and call.head_dim == self.shape.head_dim
 
     def adapt(self, forward: Forward, call: AttentionCall, site: Site, branches: Sequence[int]) -> None:
         """Before a call is decided on: the first one may change the plan."""
         adapting = self.adapting
         if adapting is None or self.broken or call.masked or self._why_not(call, site[0]):
+            return
+        if call.spread is not None:
+            self.report.note(NOT_ADAPTED_SPREAD)
             return
         layout = self._layout(forward, call)
         if isinstance(layout, str) or call.tokens < self.min_tokens:
@@ -200,7 +208,7 @@ class Run:
             return Decision(dense_because="the call has a mask")
         plan = self.plan
         segment = plan.segment_at(forward.t)
-        of_call = call.tokens, call.heads, call.q.dtype, call.q.device, call.grouped
+        of_call = call.tokens, call.heads, call.q.dtype, call.q.device, call.grouped, call.spread is not None
         key = (plan.text, segment, site, forward.grid, *of_call)
         decision = self._decisions.get(key)
         if decision is None:
@@ -242,7 +250,7 @@ class Run:
             return Decision(dense_because=BY_MIN_TOKENS)
         kernel = self._has_kernel(call)
         is_dense = plan.segments[segment].dense
-        if is_dense and not (kernel and self.kernel_when_dense):
+        if is_dense and not (kernel and self.kernel_when_dense and call.spread is None):
             return Decision(dense_because=BY_PLAN)
         layout = self._layout(forward, call)
         if isinstance(layout, str):
@@ -252,7 +260,8 @@ class Run:
         of_call = self._backend_call(call)
         with self.persistent_memory():  # forms may be timed here
             choice = backends.choose(of_call)
-        if not kernel and self._is_slower(compiled, segment, stack, layer, density, call):
+        alone = call.spread is None  # else processes would decide by times of their own
+        if not kernel and alone and self._is_slower(compiled, segment, stack, layer, density, call):
             return Decision(dense_because="slower than dense here, where the package has no kernel")
         counts = compiled.precision_counts(segment, layer=layer, stack=stack, expert=self.expert)
         why_not_int8 = backends.why_not_int8(choice, of_call) if counts[0] else ""
@@ -303,6 +312,8 @@ class Run:
         compiled, stack, layer = decision.compiled, decision.stack, decision.layer
         if compiled is None:
             raise ValueError(f"a call that is dense, because {decision.dense_because}, was to run sparse")
+        if call.spread is not None:
+            return call.spread.attend(call, compiled, decision.segment, stack, layer, self.expert)
         if call.q.device.type != "cuda":
             return self._attend(compiled, stack, layer, call, decision.segment)
         self._set_time(compiled, forward, call.q.device)

@@ -162,6 +162,8 @@ class _Run:
         call, site, branches = read()
         if forward.dense_because:
             raise Error(f"this clip cannot be searched on: {forward.dense_because}", "model")
+        if call.spread is not None:
+            raise Error("this clip cannot be searched on: its tokens stand on several devices; search on one", "model")
         if forward.grid is None:
             raise Error("this pipeline's latent is no clip, so there is no plan for it", "model")
         if call.masked:
