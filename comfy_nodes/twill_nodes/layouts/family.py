@@ -30,6 +30,7 @@ class Family:
     """classes: of the diffusion model. shape: network -> NetworkShape. stacks: network -> lists of blocks.
 
     patch: network -> (frames, rows, columns) of latent cells in a token. hooks: blocks must be told by hooks.
+    never: classes that are derived from these and never ask for patches of attention.
     begin: (network, arguments of a forward) -> (where its tokens beside the clip stand, frames joined to the clip).
     """
 
@@ -39,6 +40,7 @@ class Family:
     stacks: Callable[[object], Sequence[Sequence[object]]]
     patch: Callable[[object], tuple[int, int, int]]
     hooks: bool = False
+    never: frozenset[str] = frozenset()
     begin: Callable[[object, dict], tuple[Side, int]] | None = None
     residuals: tuple[Residual, ...] = ()  # of each stack
     traits: Callable[[object], Traits] = lambda network: Traits()

@@ -66,6 +66,8 @@ def traits(network) -> Traits:
 
 WAN = Family(
     facts=families.WAN,
+    # It keeps keys and values of earlier frames, and hands no transformer_options on (ComfyUI 0.33, ar_model.py).
+    never=frozenset({"CausalWanModel"}),
     classes=("WanModel",),
     shape=shape,
     stacks=lambda network: [network.blocks],

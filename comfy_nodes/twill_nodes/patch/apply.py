@@ -31,6 +31,7 @@ from .attached import KEY, patch_of
 from .attention_call import persistent_memory
 from .forward import KEY as FORWARD
 from .forward import Forward, forward_of, grid_of
+from .others import TAKEN, Others
 from .override import Override
 from .timestep import t_of_schedule, t_of_sigma
 
@@ -81,6 +82,7 @@ class SparsePatch:
         layers = sum(count for count, _ in self.shape.stacks)
         options = patcher.model_options.get("transformer_options", {})
         ours = options.get(OVERRIDE)
+        self._others = Others(patcher)
         # A patch before ours has a say in dense attention, and may count its calls.
         only_ours = isinstance(ours, Override) and ours.previous is None
         self._run = Run(
@@ -138,8 +140,20 @@ class SparsePatch:
             return executor(x, t, c_concat, c_crossattn, control, options, **kw)
         options = {**options, FORWARD: forward}
         hooks = sites_told(self.family.stacks(forward.network)) if self.family.hooks else contextlib.nullcontext()
+        begun = self._run.report.calls
         with running_forward(forward), hooks:
-            return executor(x, t, c_concat, c_crossattn, control, options, **kw)
+            out = executor(x, t, c_concat, c_crossattn, control, options, **kw)
+        self._count_taken(forward, x.shape[0], options.get(OVERRIDE), begun)
+        return out
+
+    def _count_taken(self, forward: Forward, batch: int, override, begun: int) -> None:
+        """Calls of this forward that another node's attention took. begun: calls that had been counted before it."""
+        if isinstance(override, Override) or forward.grid is None or self._run is None:
+            return
+        report, layers = self._run.report, sum(count for count, _ in self.shape.stacks)
+        heads = sum(count * heads for count, heads in self.shape.stacks) / layers
+        cells = batch * heads * float(forward.grid_tokens) ** 2
+        report.count_taken(self._others.took(override), layers - (report.calls - begun), cells)
 
     def _forward(self, base_model, x, sigma, options: dict, arguments: dict) -> Forward:
         run = self._run
@@ -152,15 +166,13 @@ class SparsePatch:
         run.tell_time(forward, x.device)
         if not self._in_percent(moment.sigma):
             forward.dense_because = BY_PERCENT
-        if not isinstance(options.get(OVERRIDE), Override):
-            run.report.note(
-                "Another node replaced the attention after Apply Sparse Plan; put Apply Sparse Plan after that node."
-            )
         return forward
 
     def _tell(self, report: Report) -> None:
-        if report.sparse:
-            report.notes = [note for note in report.notes if not note.startswith("Another node")]
+        if any(reason.startswith(TAKEN) for reason in report.dense):
+            report.note(self._others.advice)
+        if report.forwards and not report.calls:
+            report.note(self._others.why_no_calls)
         notify.tell("sampling done", report.text().replace("\n", "; "))
         if report.warning() and report.forwards:
             notify.warn(summary_of(report), report.warning())
@@ -210,6 +222,8 @@ def apply_plan(model, loaded: LoadedPlan, settings: Settings):
     family = family_of(network)
     if family is None:
         return model, f"Twill knows no token layout of {type(network).__name__}"
+    if type(network).__name__ in family.never:
+        return model, f"{type(network).__name__} does not ask for patches of attention, so no plan can run in it"
     shape = family.shape(network)
     reason = why_not(loaded, family, shape)
     if reason:
@@ -223,6 +237,8 @@ def apply_plan(model, loaded: LoadedPlan, settings: Settings):
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, KEY, patch.sampler_sample)
     patched.add_wrapper_with_key(WrappersMP.APPLY_MODEL, KEY, patch.apply_model)
     patched.set_attachments(KEY, patch)
+    if Others(patched).sparse_node:
+        notify.warn("two nodes for sparse attention", Others(patched).advice)
     return patched, ""
 
 

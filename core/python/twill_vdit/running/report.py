@@ -118,6 +118,14 @@ class Report:
             self.dense_cells += dense_cells
             self.attention_seconds += seconds
 
+    def count_taken(self, reason: str, calls: int, dense_cells: float) -> None:
+        """Calls of one forward that never came, as something else attended. dense_cells: of each of them, dense."""
+        with self._lock:
+            if calls > 0:
+                self.dense[reason] += calls
+                self.cells += calls * dense_cells
+                self.dense_cells += calls * dense_cells
+
     def count_forward(self, t: float) -> None:
         """One forward of the network, at this t."""
         with self._lock:
@@ -237,7 +245,7 @@ class Report:
         lines += [f"{calls} dense: {reason}" for reason, calls in sorted(self.dense.items())]
         if self.why_no_part:
             lines.append(f"the plan took no part: {self.why_no_part}")
-        elif not self.fallbacks:
+        elif self.sparse and self.dense.keys() <= {BY_PLAN}:
             lines.append("nothing fell back to dense")
         return "\n".join(lines + self.notes)
 
@@ -249,7 +257,8 @@ class Report:
 
     def warning(self) -> str:
         """Empty when all went as asked, else what the user should know, in sentences."""
-        # Who set calls dense, or chose a plan that is dense by itself, expects no more.
-        idle = self.why_no_part and set(self.dense) == {BY_PLAN} and self.why_no_part != DENSE_PLAN
+        # Who chose dense blocks, or a plan that is dense by itself, expects no more; min tokens may be nobody's wish.
+        told = set(self.dense) <= {BY_PLAN, BY_MIN_TOKENS}
+        idle = self.why_no_part and told and self.why_no_part != DENSE_PLAN
         why_idle = f"The plan took no part: {self.why_no_part}." if idle else ""
         return " ".join(filter(None, [self.trouble(), why_idle, self.slower_text()]))
