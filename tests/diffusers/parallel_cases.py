@@ -8,9 +8,11 @@ import tiny_plans as plans
 import torch
 from tiny_transformers import TINY, run
 
-# diffusers 0.42.1 numbers ranks by the accelerators that there are, and divides by their number.
-if torch.accelerator.current_accelerator() is None:
-    torch.accelerator.device_count = lambda: 1
+
+def count_as_a_device():
+    """In a rank: diffusers 0.42.1 numbers ranks by the accelerators that there are, and divides by their number."""
+    if torch.accelerator.current_accelerator() is None:
+        torch.accelerator.device_count = lambda: 1
 
 
 def given_to(case, options):
@@ -26,6 +28,7 @@ def forwards(rank, cases):
 
     import twill_vdit.diffusers
 
+    count_as_a_device()
     told = []
     handler = logging.Handler()
     handler.emit = lambda record: told.append(record.getMessage())
@@ -75,6 +78,7 @@ def pipelines(rank):
 
     import twill_vdit.diffusers
 
+    count_as_a_device()
     pipe = tiny_pipelines.wan()
     config = ContextParallelConfig(ulysses_degree=dist.get_world_size())
     pipe.pipeline.transformer.enable_parallelism(config=config)
@@ -104,6 +108,7 @@ def run_page(rank, script, folder):
     import tiny_pipelines
     import torch.distributed as dist
 
+    count_as_a_device()
     os.chdir(folder)
     pipe, saved = tiny_pipelines.wan(), []
 

@@ -72,7 +72,7 @@ def test_other_plans_on_the_ranks_are_an_error_on_all_of_them():
 
 def test_a_rank_that_dies_is_an_error_of_the_others():
     with pytest.raises(RankError) as raised:
-        run_ranks(2, "small_calls:a_rank_that_dies", seconds=10)
+        run_ranks(2, "small_calls:a_rank_that_dies")
     assert "rank 1: 7" in str(raised.value) and "rank 0: " in str(raised.value)
 
 
